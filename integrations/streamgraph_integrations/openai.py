@@ -1,0 +1,104 @@
+"""A ChatOpenAI that is ready to use: the real service when the environment names one, else a server on loopback."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import Any, Dict, Optional
+from urllib.request import getproxies
+
+from streamgraph.testing import OpenAIServer, ReplySource
+
+try:
+    import openai
+    from langchain_openai import ChatOpenAI
+except ImportError as error:
+    raise ImportError(
+        'streamgraph_integrations.openai needs langchain-openai: pip install "streamgraph[openai]"'
+    ) from error
+
+__all__ = ["chat_model", "is_live"]
+
+_BASE_URLS = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+_DELAY = 0.02
+
+# OpenAI's client insists on a key, also where the server asks for none.
+_NO_KEY = "not-needed"
+
+_lock = threading.Lock()
+_shared: Dict[float, OpenAIServer] = {}
+
+
+def is_live() -> bool:
+    """Tell whether `chat_model` talks to a real service.
+
+    Returns:
+        True when `OPENAI_API_KEY`, `OPENAI_BASE_URL` or `OPENAI_API_BASE` is set in the environment, False when the
+        answers come from the server on loopback.
+    """
+    return any(os.environ.get(name) for name in ("OPENAI_API_KEY", *_BASE_URLS))
+
+
+def chat_model(
+    model: str = "gpt-4o-mini",
+    *,
+    reply: Optional[ReplySource] = None,
+    delay: float = _DELAY,
+    **kwargs: Any,
+) -> ChatOpenAI:
+    """Make a ChatOpenAI that works with and without a key.
+
+    With a key or a base URL, in the environment or in `kwargs`, this is `ChatOpenAI(model=model, **kwargs)`. Without
+    one, the model talks to a `streamgraph.testing.OpenAIServer` in this process, which is started by the first call
+    and closed when the interpreter exits.
+
+    Args:
+        model: Name of the model.
+        reply: What the loopback server answers, as in `OpenAIServer`. Each call that gives one starts a server of
+            its own; the calls that do not share one. Not used with a real service.
+        delay: Seconds between the chunks the loopback server streams. Not used with a real service.
+        **kwargs: Further arguments of ChatOpenAI.
+
+    Returns:
+        The model.
+
+    Raises:
+        TypeError: If `reply` is of a type that `OpenAIServer` does not take.
+        ValueError: If `reply` is an empty list or `delay` is negative.
+    """
+    has_key = bool(kwargs.get("api_key") or kwargs.get("openai_api_key"))
+    has_url = bool(kwargs.get("base_url") or kwargs.get("openai_api_base"))
+    if is_live() or has_key or has_url:
+        if not has_key and not os.environ.get("OPENAI_API_KEY"):
+            kwargs["api_key"] = _NO_KEY
+        return ChatOpenAI(model=model, **kwargs)
+    kwargs["base_url"] = _server(reply, delay).base_url
+    kwargs["api_key"] = _NO_KEY
+    # A base URL turns the usage of streams off, which the same call with a key would have.
+    kwargs.setdefault("stream_usage", True)
+    kwargs.update(_past_proxies(kwargs))
+    return ChatOpenAI(model=model, **kwargs)
+
+
+def _server(reply: Optional[ReplySource], delay: float) -> OpenAIServer:
+    with _lock:
+        server = _shared.get(delay) if reply is None else None
+        if server is None:
+            server = OpenAIServer(reply, delay).start()
+            atexit.register(server.close)
+            if reply is None:
+                _shared[delay] = server
+        return server
+
+
+def _past_proxies(kwargs: Dict[str, Any]) -> Dict[str, Any]:
+    """Arguments that keep a proxy of the environment or the system, which cannot reach this process, out of the way."""
+    past: Dict[str, Any] = {"openai_proxy": None}  # else taken from OPENAI_PROXY
+    if any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
+        # openai's own classes, because which HTTP library its client takes depends on its version.
+        if "http_client" not in kwargs:
+            past["http_client"] = openai.DefaultHttpxClient(trust_env=False)
+        if "http_async_client" not in kwargs:
+            past["http_async_client"] = openai.DefaultAsyncHttpxClient(trust_env=False)
+    return past

@@ -1,0 +1,66 @@
+"""What a run asks its driver to do."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence, Union
+
+from streamgraph._core._events import Emitted
+from streamgraph._core._task import Task
+
+
+class StartTask:
+    """Start a task.
+
+    Args:
+        task: The task.
+        alone: No other task runs beside it, so it may run in place.
+    """
+
+    __slots__ = ("alone", "task")
+
+    def __init__(self, task: Task, alone: bool) -> None:
+        self.task = task
+        self.alone = alone
+
+
+class Emit:
+    """Hand a part to whoever wants it."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: Emitted) -> None:
+        self.part = part
+
+
+class CancelTasks:
+    """Cancel these tasks; each still reports its end."""
+
+    __slots__ = ("tasks",)
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.tasks = tasks
+
+
+class Finish:
+    """The run is over.
+
+    Args:
+        output: The final state, or `None` if nothing was ever written.
+    """
+
+    __slots__ = ("output",)
+
+    def __init__(self, output: Any) -> None:
+        self.output = output
+
+
+class Fail:
+    """The run is over: raise this."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+Command = Union[StartTask, Emit, CancelTasks, Finish, Fail]

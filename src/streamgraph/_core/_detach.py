@@ -1,0 +1,44 @@
+"""Copies of what leaves the state, so that nobody outside holds a container that lives in it."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict, deque
+from typing import Any, Dict, FrozenSet, Optional
+
+CONTAINERS: FrozenSet[type] = frozenset(
+    (list, dict, set, tuple, bytearray, deque, defaultdict, OrderedDict, Counter),
+)
+"""The types that are copied; every other object (a message, a model, an array) is handed out as it is."""
+
+_FLAT = frozenset((set, bytearray, Counter))
+
+
+def detach(value: Any, memo: Optional[Dict[int, Any]] = None) -> Any:
+    """Copy the containers in `value`, at every depth, and share everything else.
+
+    A deep copy would also copy messages and models, which is slow and breaks identity; a shallow one
+    would leave nested lists shared with the state.
+    """
+    kind = type(value)
+    if kind not in CONTAINERS:
+        return value
+    if kind in _FLAT:
+        return value.copy()
+    if memo is None:
+        memo = {}
+    elif id(value) in memo:
+        return memo[id(value)]
+    if kind is tuple:
+        items = [detach(item, memo) if type(item) in CONTAINERS else item for item in value]
+        same = all(new is old for new, old in zip(items, value))
+        return value if same else tuple(items)
+    copied = memo[id(value)] = value.copy()
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if type(item) in CONTAINERS:
+                copied[key] = detach(item, memo)
+    else:
+        for index, item in enumerate(value):
+            if type(item) in CONTAINERS:
+                copied[index] = detach(item, memo)
+    return copied

@@ -1,0 +1,49 @@
+"""What happens while a run is on."""
+
+from __future__ import annotations
+
+from typing import Any, Tuple, Union
+
+from streamgraph._core._returns import Outcome
+from streamgraph._core._task import Task
+
+
+class Emitted:
+    """Something made while a task runs: a token, custom data, or a part of a nested graph.
+
+    Args:
+        ns: The namespace of the graph it was made in.
+        mode: The stream mode it belongs to.
+        data: The payload.
+    """
+
+    __slots__ = ("data", "mode", "ns")
+
+    def __init__(self, ns: Tuple[str, ...], mode: str, data: Any) -> None:
+        self.ns = ns
+        self.mode = mode
+        self.data = data
+
+
+class TaskDone:
+    """A task has finished."""
+
+    __slots__ = ("outcome", "task")
+
+    def __init__(self, task: Task, outcome: Outcome) -> None:
+        self.task = task
+        self.outcome = outcome
+
+
+class TaskFailed:
+    """A task has ended with an exception, its cancellation included."""
+
+    __slots__ = ("error", "task")
+
+    def __init__(self, task: Task, error: BaseException) -> None:
+        self.task = task
+        self.error = error
+
+
+Event = Union[TaskDone, TaskFailed]
+"""What a run is fed. What tasks emit passes it by: the inbox they share keeps the order."""

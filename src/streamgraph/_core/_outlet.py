@@ -1,0 +1,94 @@
+"""Where the parts of a run go: to its own consumer, to the run around it, or both."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, FrozenSet, Optional, Tuple
+
+from streamgraph._core._events import Emitted
+
+LIVE_MODES: FrozenSet[str] = frozenset(("messages", "custom"))
+"""The modes whose parts are made while a task runs."""
+
+Put = Callable[[Emitted], None]
+
+_NONE: FrozenSet[str] = frozenset()
+
+
+class Upstream:
+    """What the run around a nested one takes from it.
+
+    Args:
+        put: Takes a part; may be called from any thread.
+        modes: The modes it wants from graphs below it.
+    """
+
+    __slots__ = ("modes", "put")
+
+    def __init__(self, put: Put, modes: FrozenSet[str]) -> None:
+        self.put = put
+        self.modes = modes
+
+
+class Outlet:
+    """Decides for each part of a run who gets it, and in which shape its own consumer does.
+
+    Args:
+        ns: The namespace of the run's graph.
+        modes: The modes its own consumer asked for.
+        nested: The modes its own consumer wants from graphs below.
+        up: The run around it, if there is one.
+        shape: Makes a chunk of a part.
+    """
+
+    __slots__ = ("_depth", "_up", "_up_modes", "below", "here", "live", "modes", "nested", "shape")
+
+    def __init__(
+        self,
+        ns: Tuple[str, ...],
+        modes: FrozenSet[str],
+        nested: FrozenSet[str],
+        *,
+        up: Optional[Upstream] = None,
+        shape: Callable[[Emitted], Any],
+    ) -> None:
+        self._depth = len(ns)
+        self._up = up
+        self._up_modes = up.modes if up else _NONE
+        self.modes = modes
+        self.nested = nested
+        self.shape = shape
+        self.here = modes | self._up_modes
+        """The modes anybody wants from this graph."""
+        self.below = nested | self._up_modes
+        """The modes anybody wants from graphs below it."""
+        self.live = bool(modes & LIVE_MODES or nested)
+        """Whether parts for the own consumer may come while a task runs."""
+
+    def is_own(self, part: Emitted) -> bool:
+        """Whether the run's own consumer wants this part."""
+        return part.mode in (self.modes if len(part.ns) == self._depth else self.nested)
+
+    def forward(self, part: Emitted) -> None:
+        """Give a part that the run itself made to the run around it, if that wants it."""
+        if part.mode in self._up_modes:
+            assert self._up is not None
+            self._up.put(part)
+
+    def connect(self, inbox: Put) -> Put:
+        """Return the function through which tasks and nested graphs emit.
+
+        Args:
+            inbox: Puts a part into the run's own inbox.
+        """
+        if self._up is None:
+            return inbox
+        if not self.modes and not self.nested:
+            # Nobody reads here: parts skip this level on their way to the run that is being read.
+            return self._up.put
+
+        def both(part: Emitted) -> None:
+            self.forward(part)
+            if self.is_own(part):
+                inbox(part)
+
+        return both

@@ -1,0 +1,122 @@
+"""The parts of a stream: what each mode shows of a step."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
+
+from streamgraph._core._commands import Emit
+from streamgraph._core._detach import detach
+from streamgraph._core._events import Emitted
+from streamgraph._core._returns import Outcome
+from streamgraph._core._state import State, as_result, as_view
+from streamgraph._core._task import Task
+
+Namespace = Tuple[str, ...]
+Keys = Union[None, str, Sequence[str]]
+
+
+class Parts:
+    """Makes the parts of one run, for the modes that somebody wants and no other.
+
+    Args:
+        ns: The namespace of the graph.
+        modes: The modes wanted.
+        keys: The state keys shown by `values` and `updates`: all, several, or the bare value of one.
+        metadata: The metadata of the run that its task events carry.
+        tags: The tags of the run, likewise.
+        clock: Returns the time for `debug`, as ISO 8601 text.
+    """
+
+    def __init__(
+        self,
+        ns: Namespace,
+        modes: FrozenSet[str],
+        *,
+        keys: Keys = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        tags: Sequence[str] = (),
+        clock: Callable[[], str],
+    ) -> None:
+        self._ns = ns
+        self._keys = keys
+        self._metadata = metadata or {}
+        self._tags = tags
+        self._clock = clock
+        self._values = "values" in modes
+        self._updates = "updates" in modes
+        self._tasks = "tasks" in modes
+        self._debug = "debug" in modes
+        self._task_events = self._tasks or self._debug
+
+    def values(self, state: State, fresh: Mapping[str, Any]) -> List[Emit]:
+        """Return the state after a step that wrote `fresh`."""
+        if not self._values or not fresh:
+            return []
+        keys = self._keys
+        if isinstance(keys, str):
+            return [self._emit("values", detach(fresh[keys]))] if keys in fresh else []
+        if keys is not None and not any(key in fresh for key in keys):
+            return []
+        return [self._emit("values", root_or_mapping(state, keys))]
+
+    def started(self, task: Task) -> List[Emit]:
+        """Return the event of a task that starts."""
+        if not self._task_events:
+            return []
+        payload: Dict[str, Any] = {
+            "id": task.id,
+            "name": task.name,
+            "input": detach(task.input),
+            "triggers": task.triggers,
+        }
+        metadata = {**self._metadata, **task.node.metadata}
+        if self._tags:
+            metadata["tags"] = list(self._tags)
+        if metadata:
+            payload["metadata"] = metadata
+        return self._task_event(task, "task", payload)
+
+    def finished(self, task: Task, outcome: Outcome) -> List[Emit]:
+        """Return the update and the result of a finished task."""
+        if task.step == 0:
+            return []
+        emits: List[Emit] = []
+        if self._updates:
+            emits.append(self._emit("updates", {task.name: self._update(outcome)}))
+        if self._task_events:
+            emits += self._task_event(task, "task_result", _result(task, as_result(outcome.writes)))
+        return emits
+
+    def failed(self, task: Task, error: BaseException) -> List[Emit]:
+        """Return the result of a failed task."""
+        if not self._task_events or task.step == 0:
+            return []
+        return self._task_event(task, "task_result", _result(task, {}, error))
+
+    def _update(self, outcome: Outcome) -> Any:
+        keys = self._keys
+        if keys is None:
+            return as_view(outcome.writes)
+        if not isinstance(keys, str):
+            return as_view([pair for pair in outcome.writes if pair[0] in keys])
+        shown = [value for key, value in outcome.writes if key == keys]
+        return detach(shown[-1]) if shown else None
+
+    def _task_event(self, task: Task, kind: str, payload: Dict[str, Any]) -> List[Emit]:
+        emits = [self._emit("tasks", payload)] if self._tasks else []
+        if self._debug:
+            wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": detach(payload)}
+            emits.append(self._emit("debug", wrapped))
+        return emits
+
+    def _emit(self, mode: str, data: Any) -> Emit:
+        return Emit(Emitted(self._ns, mode, data))
+
+
+def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> Any:
+    """Return the state's value as a user sees it: a mapping, or the one value of a root state."""
+    return detach(next(iter(state.values.values()), None)) if state.root else state.snapshot(keys)
+
+
+def _result(task: Task, result: Dict[str, Any], error: Optional[BaseException] = None) -> Dict[str, Any]:
+    return {"id": task.id, "name": task.name, "error": error, "result": result, "interrupts": []}

@@ -1,0 +1,126 @@
+"""The compiled graph: what runs on which state, and what follows. Immutable, shared by all runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, FrozenSet, Hashable, Mapping, Optional, Tuple
+
+ROOT_KEY = "__root__"
+"""The one key of a state that is not a mapping, such as `StateGraph(Annotated[int, operator.add])`."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One key of the state.
+
+    Attributes:
+        key: Its name.
+        reduce: Folds a written value into the current one; without it the key takes one write per step.
+        default: Makes the value that a reducer starts from; without it the first write is stored as it is.
+        prepare: Brings an update into the form in which it is stored (messages get their ids).
+    """
+
+    key: str
+    reduce: Optional[Callable[[Any, Any], Any]] = None
+    default: Optional[Callable[[], Any]] = None
+    prepare: Optional[Callable[[Any], Any]] = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What a node or branch function sees of the state.
+
+    Attributes:
+        keys: The keys it sees; `None` for all of them.
+        build: Makes the object it gets from the mapping of these keys.
+        managed: Values computed for the step instead of stored: key -> function of (step, recursion limit).
+        root: The state is the one value under `ROOT_KEY`.
+    """
+
+    keys: Optional[Tuple[str, ...]] = None
+    build: Optional[Callable[[Dict[str, Any]], Any]] = None
+    managed: Mapping[str, Callable[[int, int], Any]] = field(default_factory=dict)
+    root: bool = False
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A conditional edge: a function that looks at the state after its source and names what comes next.
+
+    Attributes:
+        name: The function's name.
+        action: How to call it.
+        reader: What it sees of the state.
+        targets: Its results -> node names, if it does not return node names itself.
+    """
+
+    name: str
+    action: Any
+    reader: Reader
+    targets: Optional[Mapping[Hashable, str]] = None
+
+
+@dataclass(frozen=True)
+class Join:
+    """An edge from several nodes that fires when all of them have run.
+
+    Attributes:
+        sources: The nodes it waits for.
+        target: The node it starts.
+        trigger: Its name in task events.
+    """
+
+    sources: FrozenSet[str]
+    target: str
+    trigger: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node.
+
+    Attributes:
+        name: Its name.
+        action: How to call it.
+        reader: What it sees of the state.
+        edges: The nodes that follow it, the end left out.
+        joins: The joins it takes part in.
+        branches: Its conditional edges.
+        defer: It waits until nothing else is left to run.
+        metadata: The user's metadata for everything it runs.
+    """
+
+    name: str
+    action: Any = None
+    reader: Reader = Reader()
+    edges: Tuple[str, ...] = ()
+    joins: Tuple[Join, ...] = ()
+    branches: Tuple[Branch, ...] = ()
+    defer: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A compiled graph.
+
+    Attributes:
+        name: The graph's name.
+        start: The virtual node whose edges and branches name the entry points.
+        nodes: The nodes by name.
+        channels: The state's keys in the order of the schema, private ones last.
+        output_keys: The keys that `invoke` returns.
+        as_mapping: Turns a state object that a node returned into the keys it sets, or `None` for anything else.
+    """
+
+    name: str
+    start: Node
+    nodes: Mapping[str, Node]
+    channels: Mapping[str, Channel]
+    output_keys: Tuple[str, ...]
+    as_mapping: Callable[[Any], Optional[Mapping[str, Any]]]
+
+    @property
+    def root(self) -> bool:
+        """Whether the state is one value instead of a mapping."""
+        return ROOT_KEY in self.channels

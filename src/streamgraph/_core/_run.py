@@ -1,0 +1,204 @@
+"""One run of a graph: what happens next, superstep after superstep."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Deque, Dict, List, Optional
+
+from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
+from streamgraph._core._events import Event, TaskFailed
+from streamgraph._core._frontier import Frontier
+from streamgraph._core._ids import task_id
+from streamgraph._core._parts import Keys, Parts, root_or_mapping
+from streamgraph._core._plan import Plan
+from streamgraph._core._returns import Outcome
+from streamgraph._core._state import State, Writes
+from streamgraph._core._task import PUSH, Task
+from streamgraph.errors import ErrorLocation, GraphRecursionError, ParentCommand, locate
+
+
+class Run:
+    """The state machine of one run.
+
+    The driver calls `start` once and `feed` whenever a task ends, and carries out the commands
+    that come back, in their order, before it feeds the next event.
+
+    Args:
+        plan: The graph.
+        parts: Makes what the stream shows.
+        seed: Stands for this run in the ids of its tasks, 16 bytes.
+        ns: The namespace of the graph.
+        limit: The most supersteps the run may take.
+        concurrency: The most tasks that may run at once; `None` for no limit.
+        output: The keys of the final state to return; the graph's output keys by default.
+
+    Attributes:
+        state: The values.
+        frontier: What is to run next.
+        tasks: The tasks of the current step.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        parts: Parts,
+        *,
+        seed: bytes,
+        ns: tuple = (),  # type: ignore[type-arg]
+        limit: int,
+        concurrency: Optional[int] = None,
+        output: Keys = None,
+    ) -> None:
+        self.plan = plan
+        self.limit = limit
+        self.state = State(plan)
+        self.frontier = Frontier()
+        self._parts = parts
+        self._seed = seed
+        self.ns = ns
+        self._concurrency = concurrency
+        self._output = plan.output_keys if output is None else output
+        self._fresh_input: Dict[str, Any] = {}
+        self._running: Dict[str, Task] = {}
+        self._waiting: Deque[Task] = deque()
+        self._done: Dict[str, Outcome] = {}
+        self.tasks: List[Task] = []
+        self._error: Optional[BaseException] = None
+
+    def start(self, writes: Writes) -> List[Command]:
+        """Begin with this input.
+
+        Args:
+            writes: The input as writes to state keys.
+        """
+        start = self.plan.start
+        try:
+            self._fresh_input = self.state.fold([(start.name, writes)])
+        except Exception as error:
+            return [Fail(error)]
+        if not start.branches:
+            return self._close_step()
+        # The branches of the start run like a node of their own, before the first step and unseen.
+        self.state.store(self._fresh_input)
+        self.tasks = [Task(task_id(self._seed, 0, start.name, -1), start, 0, None, (), -1)]
+        return self._launch()
+
+    def feed(self, event: Event) -> List[Command]:
+        """Take in what happened.
+
+        Args:
+            event: The end of a task.
+        """
+        if isinstance(event, TaskFailed):
+            return self._failed(event.task, event.error)
+        task = event.task
+        del self._running[task.id]
+        if self._error is not None:
+            return self._stopped()
+        self._done[task.id] = event.outcome
+        commands: List[Command] = [*self._parts.finished(task, event.outcome)]
+        if self._waiting:
+            commands += self._start_waiting()
+        elif not self._running:
+            commands += self._close_step()
+        return commands
+
+    def _failed(self, task: Task, error: BaseException) -> List[Command]:
+        del self._running[task.id]
+        if self._error is not None:
+            return self._stopped()
+        self._error = error
+        self._waiting.clear()
+        commands: List[Command] = []
+        if not (isinstance(error, ParentCommand) and self.ns):
+            locate(error, ErrorLocation(task.name, task.step, self.ns))
+            commands += self._parts.failed(task, error)
+        if self._running:
+            commands.append(CancelTasks(list(self._running.values())))
+        return commands + self._stopped()
+
+    def _stopped(self) -> List[Command]:
+        """Fail, once every task that ran beside the failed one has ended."""
+        assert self._error is not None
+        return [] if self._running else [Fail(self._error)]
+
+    def _close_step(self) -> List[Command]:
+        tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
+        finished = [(task.node, self._done[task.id]) for task in tasks]
+        try:
+            if self.frontier.step == 0:
+                fresh = self._fresh_input
+            else:
+                fresh = self.state.fold([(node.name, outcome.stored or outcome.writes) for node, outcome in finished])
+            self.state.store(fresh)
+            routes = [(node, outcome.routes) for node, outcome in finished] or [(self.plan.start, ())]
+            self.frontier.advance(self.plan, routes)
+        except Exception as error:
+            return [Fail(error)]
+        self._fresh_input = {}
+        return [*self._parts.values(self.state, fresh), *self._open_step()]
+
+    def _open_step(self) -> List[Command]:
+        frontier = self.frontier
+        if not frontier.due and not frontier.sends:
+            return [Finish(self.output())]
+        if frontier.step >= self.limit:
+            names = sorted({*frontier.due, *(send.node for send in frontier.sends)})
+            return [
+                Fail(
+                    GraphRecursionError(
+                        f"Recursion limit of {self.limit} reached without hitting a stop condition; "
+                        f"still to run: {', '.join(map(repr, names[:5]))}",
+                        step=frontier.step,
+                        hint="If the graph needs more steps, raise it with the config key recursion_limit.",
+                    )
+                )
+            ]
+        frontier.step += 1
+        self._done.clear()
+        try:
+            self.tasks = self._plan_tasks()
+        except Exception as error:
+            return [Fail(error)]
+        return [*(emit for task in self.tasks for emit in self._parts.started(task)), *self._launch()]
+
+    def _plan_tasks(self) -> List[Task]:
+        frontier, nodes, step = self.frontier, self.plan.nodes, self.frontier.step
+        tasks = [
+            Task(task_id(self._seed, step, send.node, index), nodes[send.node], step, send.arg, (PUSH,), index)
+            for index, send in enumerate(frontier.sends)
+        ]
+        for name in sorted(frontier.due):
+            node = nodes[name]
+            try:
+                seen = self.state.read(node.reader, step, self.limit)
+            except Exception as error:
+                locate(error, ErrorLocation(name, step, self.ns))
+                raise
+            tasks.append(Task(task_id(self._seed, step, name, -1), node, step, seen, frontier.due[name], -1))
+        return tasks
+
+    def _launch(self) -> List[Command]:
+        self._waiting.extend(self.tasks)
+        return self._start_waiting()
+
+    def _start_waiting(self) -> List[Command]:
+        commands: List[Command] = []
+        alone = len(self.tasks) == 1
+        while self._waiting and (self._concurrency is None or len(self._running) < self._concurrency):
+            task = self._waiting.popleft()
+            self._running[task.id] = task
+            commands.append(StartTask(task, alone))
+        return commands
+
+    def output(self) -> Any:
+        """Return the state as `invoke` returns it, or `None` if nothing was ever written."""
+        if not self.state.written:
+            return None
+        if isinstance(self._output, str):
+            return self.state.snapshot([self._output]).get(self._output)
+        return root_or_mapping(self.state, self._output)
+
+
+def _order(task: Task) -> tuple:  # type: ignore[type-arg]
+    return task.order

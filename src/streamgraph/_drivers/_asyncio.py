@@ -1,0 +1,292 @@
+"""The asyncio driver: the loop owns the run, tasks run in place or as asyncio tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from asyncio import CancelledError
+from functools import partial
+from types import TracebackType
+from typing import Any, AsyncIterator, Callable, Coroutine, Dict, Generator, Optional, Tuple, Type, TypeVar
+
+from streamgraph._core._commands import CancelTasks, Emit, Fail, Finish, StartTask
+from streamgraph._core._events import Emitted, Event, TaskFailed
+from streamgraph._core._task import Task
+from streamgraph._drivers._inbox import AsyncInbox
+from streamgraph._drivers._stream import NO_CHUNK, Stream
+from streamgraph._seam import Job, Session, Work
+from streamgraph.errors import NodeCancelledError
+
+ChunkT = TypeVar("ChunkT")
+T = TypeVar("T")
+
+
+class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
+    """The chunks of a running graph, made as they are awaited.
+
+    An async iterator and an async context manager: leaving the `async with` block, `aclose()`, cancelling
+    the task that reads, or dropping the stream stops the run. Each item may be awaited in a different
+    task of one loop, one at a time.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._inbox = AsyncInbox()
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._tasks: Dict[str, asyncio.Task[None]] = {}
+        self._reader: Optional[asyncio.Task[Any]] = None  # while it runs a node in place
+        session.connect(session.outlet.connect(self._inbox.put))
+
+    def __aiter__(self) -> AsyncGraphStream[ChunkT]:
+        return self
+
+    async def __anext__(self) -> ChunkT:
+        if self._ended:
+            raise StopAsyncIteration
+        try:
+            if not self._begun:
+                self._begun = True
+                self._loop = asyncio.get_running_loop()
+                self._inbox.open(self._loop)
+                self._commands.extend(await self._drive(self._session.opening()))
+            chunk = await self._advance()
+        except BaseException as error:
+            if self._ended and isinstance(error, CancelledError):
+                # aclose() in another task has cancelled this one to get at the node that runs in place.
+                _uncancel()
+                raise StopAsyncIteration from None
+            await self._end(error)
+            raise
+        if chunk is NO_CHUNK:
+            raise StopAsyncIteration
+        return chunk  # type: ignore[no-any-return]
+
+    async def __aenter__(self) -> AsyncGraphStream[ChunkT]:
+        return self
+
+    async def __aexit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if self._begun and not self._ended:
+            self._ended = True
+            self._session.stop.set()
+            self._release()
+            if self._tasks and self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(_cancel_all, self._tasks)
+
+    async def aclose(self) -> None:
+        """Stop the run: what runs is cancelled and has ended when this returns."""
+        if self._ended:
+            return
+        await self._end(GeneratorExit("the consumer closed the stream"))
+        if self._reader is not None and self._reader is not asyncio.current_task():
+            self._reader.cancel()
+
+    async def run(self) -> Any:
+        """Pull everything and return the output."""
+        async for _ in self:
+            pass
+        return self._output
+
+    async def _advance(self) -> Any:
+        """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
+        commands, inbox = self._commands, self._inbox
+        while True:
+            while commands:
+                command = commands.popleft()
+                if isinstance(command, StartTask):
+                    await self._start(command.task, command.alone)
+                elif isinstance(command, Emit):
+                    chunk = self._chunk(command)
+                    if chunk is not NO_CHUNK:
+                        return chunk
+                elif isinstance(command, Finish):
+                    await self._finish(command.output)
+                    return NO_CHUNK
+                elif isinstance(command, CancelTasks):
+                    for task in command.tasks:
+                        self._jobs[task.id].stop.set()
+                        self._tasks[task.id].cancel()
+                else:
+                    assert isinstance(command, Fail)
+                    raise command.error
+            event = inbox.take()
+            if event is None:
+                await inbox.wait()
+                if self._ended:
+                    return NO_CHUNK
+            elif type(event) is Emitted:
+                return self._outlet.shape(event)
+            else:
+                self._feed(_own_cancellation(event))
+
+    async def _start(self, task: Task, alone: bool) -> None:
+        job = self._session.job(task)
+        if alone and not self._outlet.live:
+            in_place = _InContext(self._drive(job.work), job.context)
+            self._reader = asyncio.current_task()
+            try:
+                event = await in_place
+            finally:
+                self._reader = None
+            if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
+                raise event.error
+            self._feed(_own_cancellation(event))
+            return
+        assert self._loop is not None
+        self._jobs[task.id] = job
+        # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
+        running = job.context.run(self._loop.create_task, self._work(job))
+        self._tasks[task.id] = running
+        running.add_done_callback(partial(self._task_ended, task))
+
+    async def _work(self, job: Job) -> None:
+        self._inbox.put(await self._drive(job.work))
+
+    def _task_ended(self, task: Task, running: asyncio.Task[None]) -> None:
+        self._tasks.pop(task.id, None)
+        if running.cancelled():
+            # It was cancelled before its first step and could not report that itself.
+            self._inbox.put(TaskFailed(task, CancelledError()))
+
+    async def _drive(self, work: Work[T]) -> T:
+        """Make the calls of `work`, one after the other, and return its result."""
+        try:
+            call = next(work)
+            while True:
+                sync, asyn = call.action
+                error: Optional[BaseException] = None
+                try:
+                    if asyn is not None:
+                        value = await asyn(*call.args)
+                    elif call.brief:
+                        assert sync is not None
+                        value = sync(*call.args)
+                    else:
+                        assert sync is not None
+                        value, error = await self._in_thread(sync, call.args)
+                except BaseException as raised:
+                    error = raised
+                call = work.send(value) if error is None else work.throw(error)
+        except StopIteration as result:
+            return result.value  # type: ignore[no-any-return]
+
+    async def _in_thread(
+        self, function: Callable[..., Any], args: Tuple[Any, ...]
+    ) -> Tuple[Any, Optional[BaseException]]:
+        """Call `function(*args)` off the loop, in a copy of this context; return its result or what it raised."""
+
+        def call() -> Tuple[Any, Optional[BaseException]]:
+            try:
+                return function(*args), None
+            except BaseException as error:
+                # As a value: a Future refuses to carry StopIteration.
+                return None, error
+
+        assert self._loop is not None
+        return await self._loop.run_in_executor(self._pool(), contextvars.copy_context().run, call)
+
+    async def _finish(self, output: Any) -> None:
+        closing = self._session.closing(output, None)
+        if closing is not None:
+            await self._drive(closing)
+        self._output = output
+        self._session.stop.finish()
+        self._release()
+
+    async def _end(self, error: BaseException) -> None:
+        """End the run before its time, for whatever reason; what ran has ended when this returns."""
+        if self._ended:
+            return
+        self._ended = True
+        self._session.stop.set()
+        self._commands.clear()
+        running = tuple(self._tasks.values())
+        for task in running:
+            task.cancel()
+        try:
+            if running:
+                await asyncio.wait(running)
+            closing = self._session.closing(None, error) if self._begun else None
+            if closing is not None:
+                await self._drive(closing)
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self._ended = True
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+        self._inbox.wake()
+
+
+class _InContext:
+    """Awaits a coroutine inside a context of its own, without the cost of a task.
+
+    Every step of the coroutine runs in the context, as a task would run it; what it waits for is waited
+    for by the awaiting task.
+
+    Args:
+        coroutine: What to await.
+        context: Where it runs.
+
+    Attributes:
+        interrupted: An exception, such as a cancellation, came from the awaiting task.
+    """
+
+    __slots__ = ("_context", "_coroutine", "interrupted")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context) -> None:
+        self._coroutine = coroutine
+        self._context = context
+        self.interrupted = False
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        run, send, throw = self._context.run, self._coroutine.send, self._coroutine.throw
+        try:
+            waiting = run(send, None)
+            while True:
+                try:
+                    sent = yield waiting
+                except GeneratorExit:
+                    run(self._coroutine.close)
+                    raise
+                except BaseException as error:
+                    self.interrupted = True
+                    waiting = run(throw, error)
+                else:
+                    waiting = run(send, sent)
+        except StopIteration as result:
+            return result.value
+
+
+def _own_cancellation(event: Event) -> Event:
+    """Tell a `CancelledError` that a node raised by itself from one that reached it from outside.
+
+    A run that has asked for a cancellation is failing already and ignores what its tasks end with.
+    """
+    if isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
+        error = NodeCancelledError(
+            "A node raised CancelledError though nobody had cancelled it",
+            node=event.task.name,
+            step=event.task.step,
+            hint="Await cancelled tasks inside a try block.",
+        )
+        error.__cause__ = event.error
+        event.error = error
+    return event
+
+
+def _cancel_all(tasks: Dict[str, asyncio.Task[None]]) -> None:
+    for task in tuple(tasks.values()):
+        task.cancel()
+
+
+def _uncancel() -> None:
+    # Tasks count their cancellations from Python 3.11 on.
+    uncancel = getattr(asyncio.current_task(), "uncancel", None)
+    if uncancel is not None:
+        uncancel()

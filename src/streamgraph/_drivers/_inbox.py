@@ -1,0 +1,66 @@
+"""Where an event loop waits for what tasks send, from the loop itself or from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Deque, Optional
+
+
+class AsyncInbox:
+    """A first-in first-out queue with one reader on an event loop and writers anywhere.
+
+    Items are appended at once, whoever sends them, so their order is the order of the calls; only waking
+    the reader depends on the thread.
+    """
+
+    __slots__ = ("_items", "_loop", "_waiter")
+
+    def __init__(self) -> None:
+        self._items: Deque[Any] = deque()
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._waiter: Optional[asyncio.Future[None]] = None
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say on which loop the reader is."""
+        self._loop = loop
+
+    def put(self, item: Any) -> None:
+        """Add an item; from any thread."""
+        self._items.append(item)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the reader look again; from any thread."""
+        waiter, loop = self._waiter, self._loop
+        if waiter is None or loop is None:
+            return
+        try:
+            here: Optional[asyncio.AbstractEventLoop] = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is loop:
+            _release(waiter)
+        elif not loop.is_closed():
+            self._waiter = None
+            loop.call_soon_threadsafe(_release, waiter)
+
+    def take(self) -> Any:
+        """Return the next item, or `None` if there is none."""
+        return self._items.popleft() if self._items else None
+
+    async def wait(self) -> None:
+        """Wait until there may be an item."""
+        assert self._loop is not None
+        self._waiter = waiter = self._loop.create_future()
+        try:
+            # A thread may have put something before the waiter was there to be woken.
+            if not self._items:
+                await waiter
+        finally:
+            self._waiter = None
+
+
+def _release(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,106 @@
+"""A private event loop in a thread of its own, through which a blocking run awaits what can only be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from concurrent.futures import Future
+from typing import Any, Awaitable, Callable, Optional, Set, Tuple
+
+from streamgraph._core._stop import Stop
+from streamgraph.errors import StreamClosed
+
+
+class Portal:
+    """Runs coroutines for threads that block until they are done.
+
+    The loop starts with the first call and lives until `close`, so that what an async client opened in
+    one node can be used in the next.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed = False
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._thread: Optional[threading.Thread] = None
+        self._tasks: Set[asyncio.Task[None]] = set()
+
+    def call(self, function: Callable[..., Awaitable[Any]], args: Tuple[Any, ...], stop: Stop) -> Any:
+        """Await `function(*args)` on the loop, in a copy of the caller's context, and return the result.
+
+        Args:
+            function: Returns the awaitable.
+            args: Its arguments.
+            stop: Cancels the call when it is set.
+        """
+        loop = self._started()
+        done: Future[Any] = Future()
+        context = contextvars.copy_context()
+
+        async def work() -> None:
+            try:
+                done.set_result(await function(*args))
+            except BaseException as error:
+                done.set_exception(error)
+
+        task: Optional[asyncio.Task[None]] = None
+
+        def begin() -> None:
+            nonlocal task
+            task = context.run(loop.create_task, work())
+            self._tasks.add(task)
+            task.add_done_callback(ended)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not done.done():
+                # Cancelled before its first step, so that it could not report it.
+                done.set_exception(asyncio.CancelledError())
+
+        def cancel() -> None:
+            loop.call_soon_threadsafe(lambda: task and task.cancel())
+
+        loop.call_soon_threadsafe(begin)
+        stop.on_set(cancel)
+        try:
+            return done.result()
+        finally:
+            stop.forget(cancel)
+
+    def close(self) -> None:
+        """Cancel what still runs and end the loop; harmless if it was never started."""
+        with self._lock:
+            self._closed = True
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._closed:
+                raise StreamClosed("the run has ended")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._serve, args=(self._loop,), name="streamgraph-loop", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+            for task in tuple(self._tasks):
+                task.cancel()
+            if self._tasks:
+                loop.run_until_complete(asyncio.wait(tuple(self._tasks)))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()

@@ -1,0 +1,64 @@
+"""What both kinds of stream have in common."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Deque, Dict, Optional
+
+from streamgraph._core._commands import Command, Emit
+from streamgraph._core._events import Event, TaskFailed
+from streamgraph._seam import Job, Session
+
+_THREADS = 1024  # a bound for steps of any width; a thread is only started when all others are busy
+
+NO_CHUNK = object()
+
+
+class Stream:
+    """The state of a run that is being read.
+
+    Args:
+        session: The run.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._outlet = session.outlet
+        self._commands: Deque[Command] = deque()
+        self._jobs: Dict[str, Job] = {}
+        self._threads: Optional[ThreadPoolExecutor] = None
+        self._begun = False
+        self._ended = False
+        self._output: Any = None
+
+    @property
+    def output(self) -> Any:
+        """The final state as `invoke` returns it, known once the stream is exhausted.
+
+        Raises:
+            RuntimeError: The run is not over yet, has failed, or was left early.
+        """
+        if not self._session.stop.finished:
+            raise RuntimeError("The output is known when the stream is exhausted; this run is not over or ended early.")
+        return self._output
+
+    def _pool(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="streamgraph")
+        return self._threads
+
+    def _chunk(self, command: Emit) -> Any:
+        """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""
+        part = command.part
+        self._outlet.forward(part)
+        return self._outlet.shape(part) if part.mode in self._outlet.modes else NO_CHUNK
+
+    def _feed(self, event: Event) -> None:
+        self._jobs.pop(event.task.id, None)
+        if isinstance(event, TaskFailed) and isinstance(event.error, StopIteration):
+            # Raised as it is, it would end the consumer's loop as if all were well (PEP 479).
+            error = RuntimeError(f"Node {event.task.name!r} raised StopIteration.")
+            error.__cause__ = event.error
+            event.error = error
+        self._commands.extend(self._session.run.feed(event))

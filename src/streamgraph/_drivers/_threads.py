@@ -1,0 +1,155 @@
+"""The blocking driver: the caller's thread owns the run, tasks run in place or in threads."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Iterator, Optional, Type, TypeVar, Union
+
+from streamgraph._core._commands import CancelTasks, Emit, Fail, Finish, StartTask
+from streamgraph._core._events import Emitted, Event
+from streamgraph._core._stop import Stop
+from streamgraph._core._task import Task
+from streamgraph._drivers._portal import Portal
+from streamgraph._drivers._stream import NO_CHUNK, Stream
+from streamgraph._seam import Job, Session, Work
+
+ChunkT = TypeVar("ChunkT")
+T = TypeVar("T")
+
+
+class GraphStream(Stream, Iterator[ChunkT]):
+    """The chunks of a running graph, made as they are pulled.
+
+    An iterator and a context manager: leaving the `with` block, `close()` or dropping the stream stops
+    the run. It may be pulled from different threads, one at a time.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._inbox: SimpleQueue[Union[Emitted, Event]] = SimpleQueue()
+        self._portal = Portal()
+        session.connect(session.outlet.connect(self._inbox.put))
+
+    def __iter__(self) -> GraphStream[ChunkT]:
+        return self
+
+    def __next__(self) -> ChunkT:
+        if self._ended:
+            raise StopIteration
+        try:
+            if not self._begun:
+                self._begun = True
+                self._commands.extend(self._drive(self._session.opening(), self._session.stop))
+            chunk = self._advance()
+        except BaseException as error:
+            self._end(error)
+            raise
+        if chunk is NO_CHUNK:
+            raise StopIteration
+        return chunk  # type: ignore[no-any-return]
+
+    def __enter__(self) -> GraphStream[ChunkT]:
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._begun:
+            self.close()
+
+    def close(self) -> None:
+        """Stop the run: nothing more is started, and what runs ends at its next token or writer call."""
+        if not self._ended:
+            self._end(GeneratorExit("the consumer closed the stream"))
+
+    def run(self) -> Any:
+        """Pull everything and return the output."""
+        for _ in self:
+            pass
+        return self._output
+
+    def _advance(self) -> Any:
+        """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
+        commands = self._commands
+        while True:
+            while commands:
+                command = commands.popleft()
+                if isinstance(command, StartTask):
+                    self._start(command.task, command.alone)
+                elif isinstance(command, Emit):
+                    chunk = self._chunk(command)
+                    if chunk is not NO_CHUNK:
+                        return chunk
+                elif isinstance(command, Finish):
+                    self._finish(command.output)
+                    return NO_CHUNK
+                elif isinstance(command, CancelTasks):
+                    for task in command.tasks:
+                        self._jobs[task.id].stop.set()
+                else:
+                    assert isinstance(command, Fail)
+                    raise command.error
+            event = self._inbox.get()
+            if type(event) is Emitted:
+                return self._outlet.shape(event)
+            self._feed(event)  # type: ignore[arg-type]
+
+    def _start(self, task: Task, alone: bool) -> None:
+        job = self._session.job(task)
+        if alone and not self._outlet.live:
+            self._feed(job.context.run(self._drive, job.work, job.stop))
+        else:
+            self._jobs[task.id] = job
+            self._pool().submit(job.context.run, self._work, job)
+
+    def _work(self, job: Job) -> None:
+        self._inbox.put(self._drive(job.work, job.stop))
+
+    def _drive(self, work: Work[T], stop: Stop) -> T:
+        """Make the calls of `work`, one after the other, and return its result."""
+        try:
+            call = next(work)
+            while True:
+                sync, asyn = call.action
+                try:
+                    if sync is not None:
+                        value = sync(*call.args)
+                    else:
+                        assert asyn is not None
+                        value = self._portal.call(asyn, call.args, stop)
+                except BaseException as error:
+                    call = work.throw(error)
+                else:
+                    call = work.send(value)
+        except StopIteration as result:
+            return result.value  # type: ignore[no-any-return]
+
+    def _finish(self, output: Any) -> None:
+        closing = self._session.closing(output, None)
+        if closing is not None:
+            self._drive(closing, self._session.stop)
+        self._output = output
+        self._session.stop.finish()
+        self._release()
+
+    def _end(self, error: BaseException) -> None:
+        """End the run before its time, for whatever reason."""
+        if self._ended:
+            return
+        self._ended = True
+        self._session.stop.set()
+        self._commands.clear()
+        closing = self._session.closing(None, error) if self._begun else None
+        if closing is not None:
+            self._drive(closing, self._session.stop)
+        self._release()
+
+    def _release(self) -> None:
+        self._ended = True
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+        self._portal.close()

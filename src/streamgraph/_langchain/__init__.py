@@ -1,0 +1,1 @@
+"""Where streamgraph meets langchain-core: configs, callbacks, Runnables and messages."""

@@ -1,0 +1,185 @@
+"""Configs: of a run, from the three places they come from, and of each of its tasks."""
+
+from __future__ import annotations
+
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Union
+
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import (
+    CONFIG_KEYS,
+    merge_configs,
+    set_config_context,
+    var_child_runnable_config,
+)
+
+from streamgraph._langchain._scope import SCOPE_KEY, Scope
+from streamgraph.errors import UnknownOptionError
+
+DEFAULT_RECURSION_LIMIT = 10007
+
+SHOWN_CONFIGURABLE: FrozenSet[str] = frozenset(
+    ("thread_id", "run_id", "assistant_id", "graph_id", "checkpoint_id", "task_id")
+)
+"""The keys of `configurable` that metadata shows; the others may be secrets."""
+
+_INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "graph:step:")
+
+_UNSET: Any = object()
+
+
+@dataclass
+class RunConfig:
+    """What a run was configured with.
+
+    Attributes:
+        tags: The user's tags of the run and of everything around it.
+        metadata: The user's metadata, likewise.
+        configurable: The user's `configurable`, likewise.
+        callbacks: The callbacks it was given, or that it inherits.
+        limit: The most supersteps it may take.
+        concurrency: The most tasks that may run at once.
+        name: The name of the run in traces, if it was given one.
+        run_id: The id of the run in traces, if it was given one.
+    """
+
+    tags: List[str] = field(default_factory=list)
+    metadata: Dict[str, Any] = field(default_factory=dict)
+    configurable: Dict[str, Any] = field(default_factory=dict)
+    callbacks: Union[None, BaseCallbackManager, List[BaseCallbackHandler]] = None
+    limit: int = DEFAULT_RECURSION_LIMIT
+    concurrency: Optional[int] = None
+    name: Optional[str] = None
+    run_id: Any = None
+
+    @property
+    def shown_metadata(self) -> Dict[str, Any]:
+        """The metadata with the well-known ids of `configurable`."""
+        ids = {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}
+        return {**self.metadata, **ids} if ids else self.metadata
+
+
+def resolve_config(
+    own: Optional[RunnableConfig], given: Optional[RunnableConfig], scope: Optional[Scope]
+) -> RunConfig:
+    """Put together what a graph was bound to, what it inherits and what it was called with.
+
+    Args:
+        own: What the graph was bound to with `with_config`.
+        given: What it was called with.
+        scope: The task it is called in, if it is nested.
+
+    Raises:
+        UnknownOptionError: A limit is not positive.
+    """
+    if not own and not given and scope is None and var_child_runnable_config.get() is None:
+        return RunConfig()
+    inherited: Mapping[str, Any] = var_child_runnable_config.get() or {}
+    layers = [dict(layer) for layer in (inherited, own or {}, given or {})]
+    for layer in layers[1:]:
+        extra = {key: layer.pop(key) for key in tuple(layer) if key not in CONFIG_KEYS}
+        if extra:
+            layer["configurable"] = {**(layer.get("configurable") or {}), **extra}
+    config = RunConfig()
+    seen: Dict[str, None] = {}
+    for layer in layers:
+        seen.update(dict.fromkeys(layer.get("tags") or ()))
+        config.metadata.update(layer.get("metadata") or {})
+        config.configurable.update(layer.get("configurable") or {})
+    if scope is not None:
+        # A node's metadata says more about where something comes from than what its graph was bound to.
+        config.metadata.update(scope.task.node.metadata)
+        config.metadata.update((given or {}).get("metadata") or {})
+    config.metadata = {key: value for key, value in config.metadata.items() if not key.startswith("langgraph_")}
+    config.tags = user_tags(seen)
+    config.callbacks = _callbacks(inherited, own, given)
+    config.limit = _last(layers[1:], "recursion_limit", scope.config.limit if scope else DEFAULT_RECURSION_LIMIT)
+    config.concurrency = _last(layers, "max_concurrency", None)
+    config.name = _last(layers[1:], "run_name", None)
+    config.run_id = _last(layers[1:], "run_id", None)
+    config.configurable.pop(SCOPE_KEY, None)
+    for key, value in (("recursion_limit", config.limit), ("max_concurrency", config.concurrency)):
+        if value is not None and value < 1:
+            raise UnknownOptionError(f"{key} must be at least 1, got {value!r}")
+    return config
+
+
+def _last(layers: List[Dict[str, Any]], key: str, default: Any) -> Any:
+    for layer in reversed(layers):
+        if layer.get(key) is not None:
+            return layer[key]
+    return default
+
+
+def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], given: Optional[RunnableConfig]) -> Any:
+    # As in langchain-core: what is handed over replaces what is inherited, and adds to what is bound.
+    handed = (given or {}).get("callbacks")
+    if handed is None:
+        handed = inherited.get("callbacks")
+    bound = (own or {}).get("callbacks")
+    if handed is None or bound is None:
+        return handed if bound is None else bound
+    return merge_configs({"callbacks": bound}, {"callbacks": handed}).get("callbacks")
+
+
+def user_tags(tags: Iterable[str]) -> List[str]:
+    """Return the tags that a user gave, without those that LangChain adds to find its way."""
+    return [tag for tag in tags if not tag.startswith(_INTERNAL_TAGS)]
+
+
+def open_manager(config: RunConfig, *, asynchronous: bool, without: type) -> BaseCallbackManager:
+    """Return a callback manager with everybody who listens to the run: handlers, tracers, global hooks.
+
+    Args:
+        config: The config of the run.
+        asynchronous: Whether it is for an async run.
+        without: The class of handlers to leave out: they belong to the task around the run.
+    """
+    kind = AsyncCallbackManager if asynchronous else CallbackManager
+    manager: BaseCallbackManager = kind.configure(
+        inheritable_callbacks=config.callbacks,
+        inheritable_tags=config.tags or None,
+        inheritable_metadata=config.metadata or None,
+    )
+    manager.handlers = [handler for handler in manager.handlers if not isinstance(handler, without)]
+    manager.inheritable_handlers = [h for h in manager.inheritable_handlers if not isinstance(h, without)]
+    return manager
+
+
+def task_config(config: RunConfig, scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
+    """Return the config that a task runs with."""
+    made: RunnableConfig = {
+        "metadata": {**config.shown_metadata, **scope.task.node.metadata, **scope.metadata()},
+        "callbacks": callbacks,
+        "configurable": {**config.configurable, SCOPE_KEY: scope},
+        "recursion_limit": config.limit,
+    }
+    if config.tags:
+        made["tags"] = config.tags[:]
+    if config.concurrency is not None:
+        made["max_concurrency"] = config.concurrency
+    return made
+
+
+def enter_config(config: RunnableConfig, traced: bool) -> None:
+    """Make `config` the one that Runnables called in this context inherit, for good: the context belongs to the task.
+
+    Args:
+        config: The config.
+        traced: Somebody listens, so tracers that keep track of the current run need to know as well.
+    """
+    if not traced:
+        var_child_runnable_config.set(config)
+        return
+    with set_config_context(config) as entered:
+        _adopt(entered)
+
+
+def _adopt(entered: Context) -> None:
+    here = copy_context()
+    for variable, value in entered.items():
+        if here.get(variable, _UNSET) is not value:
+            variable.set(value)
+

@@ -1,0 +1,60 @@
+"""Parameters that a node's function gets by their names."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Callable, Dict, NamedTuple, Tuple
+
+from langchain_core.runnables import RunnableConfig
+
+from streamgraph._langchain._runtime import runtime_of
+from streamgraph._langchain._scope import Scope
+
+_NAMES = ("config", "writer", "runtime", "store", "previous")
+
+
+class Invocation(NamedTuple):
+    """What one task has to offer its function.
+
+    Attributes:
+        config: The config it runs with.
+        scope: The task.
+    """
+
+    config: RunnableConfig
+    scope: Scope
+
+
+def injected_names(function: Callable[..., Any]) -> Tuple[str, ...]:
+    """Return the parameters of `function`, after the first, that are filled in by name.
+
+    Only the name counts, not the annotation: an annotation may be a string, an alias or missing, and a
+    parameter that is silently left out is hard to find.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        # Some builtins have no signature; they take the state and nothing else.
+        return ()
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return tuple(
+        parameter.name for parameter in parameters[1:] if parameter.name in _NAMES and parameter.kind in kinds
+    )
+
+
+def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, Any]:
+    """Return the arguments for `names`."""
+    config, scope = invocation
+    arguments: Dict[str, Any] = {}
+    for name in names:
+        if name == "config":
+            arguments[name] = config
+        elif name == "writer":
+            arguments[name] = scope.write
+        elif name == "runtime":
+            arguments[name] = runtime_of(scope)
+        elif name == "store":
+            arguments[name] = scope.store
+        else:
+            arguments[name] = None  # what a functional workflow returned last; a graph has no such thing
+    return arguments

@@ -1,0 +1,278 @@
+"""Which messages a stream has shown: each one once, as tokens or whole.
+
+A model call shows its message token by token; later the node returns that message, or a copy, or its text in
+a new one, and it must not be shown again. A message is recognised by its id, by what the calls inside the
+same task have produced, and by what was in the state before the task; never by the identity of objects,
+which says nothing once memory is used again.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
+from uuid import uuid4
+
+from langchain_core.messages import BaseMessage
+
+from streamgraph._core._plan import Plan
+from streamgraph._core._returns import Outcome
+from streamgraph._langchain._scope import Scope
+from streamgraph.constants import TAG_NOSTREAM
+from streamgraph.types import Overwrite
+
+_NODE_OUTPUT = {"ls_integration": "langgraph"}
+
+
+class Call:
+    """One model call: the tokens it streams, which are one message.
+
+    Args:
+        scope: The task it is made in.
+        metadata: The metadata of its chunks.
+        hidden: Nobody is to see it.
+    """
+
+    __slots__ = ("_pieces", "final", "hidden", "id", "ids", "metadata", "scope")
+
+    def __init__(self, scope: Scope, metadata: Dict[str, Any], hidden: bool) -> None:
+        self.scope = scope
+        self._pieces: List[BaseMessage] = []
+        self.metadata = metadata
+        self.hidden = hidden
+        self.id: Optional[str] = None
+        self.ids: Dict[str, None] = {}
+        self.final: Optional[BaseMessage] = None
+
+    @property
+    def streamed(self) -> bool:
+        """Whether there has been a token."""
+        return self.id is not None
+
+    def token(self, chunk: BaseMessage) -> None:
+        """Show a token.
+
+        All tokens of a call go by the id of the first, whatever ids the provider puts on them.
+        """
+        own = chunk.id
+        if self.id is None:
+            self.id = own or str(uuid4())
+        if own is not None and own not in self.ids:
+            self.ids[own] = None
+        self._pieces.append(chunk)
+        if not self.hidden:
+            self._show(chunk)
+
+    def end(self, message: BaseMessage) -> None:
+        """Take the finished message; show it if no token was.
+
+        Raises:
+            StreamClosed: The work is no longer wanted.
+        """
+        self.final = message
+        self._pieces.clear()
+        if message.id is not None:
+            self.ids[message.id] = None
+        if not self.streamed:
+            self.id = message.id or str(uuid4())
+            if not self.hidden:
+                self._show(message)
+
+    def message(self) -> Optional[BaseMessage]:
+        """Return what was produced: the finished message, or the tokens so far as one."""
+        if self.final is None and self._pieces:
+            first, *rest = self._pieces
+            return first.__class__(content="".join(_text(piece) for piece in (first, *rest)), id=self.id)
+        return self.final
+
+    def _show(self, message: BaseMessage) -> None:
+        metadata = {**self.metadata, "tags": self.metadata["tags"][:]}
+        self.scope.emit("messages", (private_copy(message, self.id), metadata))
+
+
+class Messages:
+    """What a stream, and the graphs below it, has shown of messages."""
+
+    def __init__(self) -> None:
+        self._calls: Dict[Any, Call] = {}
+        self._shown: Dict[str, Union[Call, BaseMessage]] = {}
+        # What was produced inside each running task, the tasks of nested graphs included.
+        self._by_task: Dict[str, List[Union[Call, BaseMessage]]] = {}
+
+    def started(
+        self, scope: Scope, run_id: Any, *, name: Optional[str], tags: List[str], metadata: Mapping[str, Any]
+    ) -> None:
+        """A model call starts.
+
+        Args:
+            scope: The task it is made in.
+            run_id: Its id in traces.
+            name: Its name in traces.
+            tags: The user's tags on it.
+            metadata: Its metadata, without what must not be shown.
+        """
+        if run_id in self._calls:
+            # The same call, heard of through both the context and an explicit config.
+            return
+        shown = {
+            **metadata,
+            **scope.metadata(),
+            "checkpoint_ns": scope.address,
+            "tags": tags,
+            "run_id": str(run_id),
+            "run_name": name,
+        }
+        self._open(scope, run_id, Call(scope, shown, TAG_NOSTREAM in tags))
+
+    def call(self, run_id: Any, scope: Scope) -> Optional[Call]:
+        """Return the model call with this id, if it is one of this task that is still on."""
+        call = self._calls.get(run_id)
+        return call if call is not None and call.scope is scope else None
+
+    def token(self, scope: Scope, key: str, chunk: BaseMessage) -> None:
+        """Show a token that does not come from a model call of LangChain.
+
+        Args:
+            scope: The task it comes from.
+            key: Stands for the message that it is a part of.
+            chunk: The token.
+        """
+        call = self._calls.get(key)
+        if call is None:
+            call = self._open(scope, key, Call(scope, _node_metadata(scope), False))
+        call.token(chunk if chunk.id else private_copy(chunk, key))
+
+    def ended(self, run_id: Any, call: Call, message: Optional[BaseMessage]) -> None:
+        """A model call is over, with its message or, after an error, without one."""
+        self._calls.pop(run_id, None)
+        try:
+            if message is not None:
+                call.end(message)
+        finally:
+            self._shown.update(dict.fromkeys(call.ids, call))
+
+    def returned(self, plan: Plan, scope: Scope, outcome: Outcome, before: Mapping[str, Any]) -> Outcome:
+        """Show the messages that a node writes to the state and that have not been shown yet.
+
+        Args:
+            plan: The graph of the node.
+            scope: The task.
+            outcome: What it did.
+            before: The state before it.
+
+        Returns:
+            The outcome, with messages in the form and under the ids under which they were shown.
+        """
+        for key, call in tuple(self._calls.items()):
+            if call.scope is scope:  # a stream that the node did not read to its end
+                self.ended(key, call, None)
+        produced = self._by_task.pop(scope.address, [])
+        if not outcome.writes:
+            return outcome
+        channels = plan.channels
+        stored = [(key, _prepared(channels[key].prepare, value)) for key, value in outcome.writes]
+        fresh = list(chain.from_iterable(_messages_in(value) for _, value in stored))
+        if fresh:
+            history = _History(before, scope.task.input)
+            for message in fresh:
+                if not self._known(message, produced, history):
+                    self._show(scope, message)
+        return outcome._replace(stored=tuple(stored))
+
+    def _open(self, scope: Scope, key: Any, call: Call) -> Call:
+        self._calls[key] = call
+        self._remember(scope, call)
+        return call
+
+    def _remember(self, scope: Optional[Scope], produced: Union[Call, BaseMessage]) -> None:
+        while scope is not None and scope.messages is self:
+            self._by_task.setdefault(scope.address, []).append(produced)
+            scope = scope.parent
+
+    def _known(self, message: BaseMessage, produced: Iterable[Union[Call, BaseMessage]], history: _History) -> bool:
+        if history.has(message):
+            return True
+        if message.id is not None and message.id in self._shown:
+            return same_message(message, _produced(self._shown[message.id]))
+        return any(same_message(message, _produced(item)) for item in produced)
+
+    def _show(self, scope: Scope, message: BaseMessage) -> None:
+        shown = private_copy(message, message.id or str(uuid4()))
+        assert shown.id is not None
+        self._shown[shown.id] = message
+        self._remember(scope.parent, message)
+        scope.emit("messages", (shown, _node_metadata(scope)))
+
+
+class _History:
+    """The messages that were there before a task ran."""
+
+    def __init__(self, state: Mapping[str, Any], given: Any) -> None:
+        values: List[Any] = [*state.values()]
+        values += given.values() if isinstance(given, dict) else [given]
+        self._by_id: Dict[Optional[str], List[BaseMessage]] = {}
+        for message in chain.from_iterable(map(_messages_in, values)):
+            self._by_id.setdefault(message.id, []).append(message)
+
+    def has(self, message: BaseMessage) -> bool:
+        return any(same_message(message, old) for old in self._by_id.get(message.id, ()))
+
+
+def _node_metadata(scope: Scope) -> Dict[str, Any]:
+    """Return the metadata of a message that a node returns."""
+    metadata = {**scope.config.shown_metadata, **scope.task.node.metadata, **_NODE_OUTPUT, **scope.metadata()}
+    if scope.ns:
+        metadata["checkpoint_ns"] = "|".join(scope.ns)
+    metadata["tags"] = list(scope.config.tags)
+    return metadata
+
+
+def _prepared(prepare: Any, value: Any) -> Any:
+    if prepare is None:
+        return value
+    return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)
+
+
+def _messages_in(value: Any) -> Iterator[BaseMessage]:
+    if isinstance(value, Overwrite):
+        value = value.value
+    if isinstance(value, BaseMessage):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if isinstance(item, BaseMessage):
+                yield item
+
+
+def _produced(item: Union[Call, BaseMessage]) -> Optional[BaseMessage]:
+    return item.message() if isinstance(item, Call) else item
+
+
+def same_message(one: BaseMessage, other: Optional[BaseMessage]) -> bool:
+    """Whether two messages say the same, be they whole or summed up from chunks, whatever their ids."""
+    return one is other or (
+        other is not None
+        and one.type.replace("MessageChunk", "").lower() == other.type.replace("MessageChunk", "").lower()
+        and one.content == other.content
+        and one.name == other.name
+        and getattr(one, "tool_calls", None) == getattr(other, "tool_calls", None)
+        and getattr(one, "tool_call_id", None) == getattr(other, "tool_call_id", None)
+    )
+
+
+def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noqa: A002  (the field's name)
+    """Return a copy under `id` that shares no container with `message`, so that a reader can change it.
+
+    langchain-core goes on to sum up the chunks it has announced; a changed one would change the result.
+    """
+    update: Dict[str, Any] = {"id": id}
+    for key, value in message.__dict__.items():
+        if value and type(value) in (list, dict):
+            update[key] = value.copy()
+    return message.model_copy(update=update)
+
+
+def _text(message: BaseMessage) -> str:
+    content = message.content
+    if isinstance(content, str):
+        return content
+    return "".join(block if isinstance(block, str) else block.get("text", "") for block in content)

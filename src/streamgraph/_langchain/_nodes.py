@@ -1,0 +1,123 @@
+"""Anything that can be a node -> an action that a driver can call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, Callable, Iterator, Optional, Tuple
+
+from langchain_core.runnables import (
+    Runnable,
+    RunnableBinding,
+    RunnableGenerator,
+    RunnableLambda,
+    RunnableParallel,
+    RunnableSequence,
+)
+
+from streamgraph._langchain._generators import async_generator_action, generator_action
+from streamgraph._langchain._inject import Invocation, injected, injected_names
+from streamgraph._seam import Action
+
+
+def is_node_like(target: Any) -> bool:
+    """Whether `target` can be a node or a branch: a callable, a Runnable, or a dict of these."""
+    if isinstance(target, dict):
+        return bool(target) and all(map(is_node_like, target.values()))
+    return callable(target) or isinstance(target, Runnable)
+
+
+def takes_no_input(target: Any) -> bool:
+    """Whether `target` is a function that could not even be given the state."""
+    if isinstance(target, (Runnable, dict)):
+        return False
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return all(parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD) for parameter in parameters)
+
+
+def name_of(target: Any) -> Optional[str]:
+    """Return the name that a node gets if it was given none, or `None` if nothing suggests one."""
+    if isinstance(target, Runnable):
+        return target.get_name()
+    if isinstance(target, functools.partial):
+        return name_of(target.func)
+    name = getattr(target, "__name__", None)
+    return name if isinstance(name, str) else None if isinstance(target, dict) else type(target).__name__
+
+
+def as_action(target: Any) -> Action:
+    """Return how to call a node: with its input and an `Invocation`.
+
+    A function gets the parameters it names; a Runnable gets the config; a dict becomes a `RunnableParallel`.
+    """
+    if isinstance(target, dict):
+        target = RunnableParallel(target)
+    if isinstance(target, Runnable):
+        return _runnable_action(target)
+    names = injected_names(target)
+    kind = _kind_of(target)
+    if kind == "generator":
+        return generator_action(target, names)
+    if kind == "async generator":
+        return async_generator_action(target, names)
+    action = _plain_call(target) if not names else _injecting_call(target, names)
+    return Action(None, action) if kind == "coroutine" else Action(action, None)
+
+
+def _plain_call(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(value: Any, invocation: Invocation) -> Any:
+        return function(value)
+
+    return call
+
+
+def _injecting_call(function: Callable[..., Any], names: Tuple[str, ...]) -> Callable[..., Any]:
+    def call(value: Any, invocation: Invocation) -> Any:
+        return function(value, **injected(names, invocation))
+
+    return call
+
+
+def _runnable_action(runnable: Runnable[Any, Any]) -> Action:
+    def invoke(value: Any, invocation: Invocation) -> Any:
+        return runnable.invoke(value, invocation.config)
+
+    def ainvoke(value: Any, invocation: Invocation) -> Any:
+        return runnable.ainvoke(value, invocation.config)
+
+    return Action(None if _needs_loop(runnable) else invoke, ainvoke)
+
+
+def _needs_loop(runnable: Any) -> bool:
+    """Whether a Runnable, or a part of it, can only be awaited."""
+    if isinstance(runnable, RunnableLambda):
+        return not hasattr(runnable, "func")
+    if isinstance(runnable, RunnableGenerator):
+        return not hasattr(runnable, "_transform")
+    return any(map(_needs_loop, _parts_of(runnable)))
+
+
+def _parts_of(runnable: Any) -> Iterator[Any]:
+    if isinstance(runnable, RunnableSequence):
+        yield from runnable.steps
+    elif isinstance(runnable, RunnableParallel):
+        yield from runnable.steps__.values()
+    elif isinstance(runnable, RunnableBinding):
+        yield runnable.bound
+
+
+def _kind_of(target: Any) -> str:
+    """Tell how a callable gives its result: at once, by a coroutine, or bit by bit."""
+    while isinstance(target, functools.partial):
+        target = target.func
+    for function in (target, getattr(target, "__call__", None)):  # noqa: B004  (its kind is asked, not its presence)
+        if inspect.iscoroutinefunction(function):
+            return "coroutine"
+        if inspect.isgeneratorfunction(function):
+            return "generator"
+        if inspect.isasyncgenfunction(function):
+            return "async generator"
+    return "plain"

@@ -1,0 +1,156 @@
+"""Where in which run the current code is: one object in one context variable."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from itertools import count
+from typing import Any, Callable, Dict, FrozenSet, Iterator, Mapping, Optional, Tuple
+
+from langchain_core.runnables.config import var_child_runnable_config
+
+from streamgraph._core._events import Emitted
+from streamgraph._core._outlet import Put, Upstream
+from streamgraph._core._stop import Stop
+from streamgraph._core._task import Task
+
+SCOPE_KEY = "__streamgraph_scope"
+"""Where a node's config carries its scope, for code that was handed the config but not the context."""
+
+_current: ContextVar[Optional[Scope]] = ContextVar("streamgraph_scope", default=None)
+
+
+class Scope:
+    """One task, as the code that runs in it sees it.
+
+    It is bound to its task, not to a thread or context: whoever holds it can emit for the task.
+
+    Attributes:
+        task: The task.
+        ns: The namespace of the graph that the task belongs to.
+        inner_ns: The namespace of graphs that run in the task.
+        here: The modes wanted from this graph.
+        below: The modes wanted from graphs that run in the task.
+        put: Takes what the task emits; from any thread.
+        stop: Tells whether the work is still wanted.
+        parent: The scope around the graph, if it is nested.
+        messages: What keeps track of the messages that have been streamed, if anybody wants messages.
+        config: What the run was configured with; nested graphs inherit from it.
+        context: The user's object for this run.
+        store: The user's store.
+    """
+
+    __slots__ = (
+        "_calls",
+        "below",
+        "config",
+        "context",
+        "here",
+        "inner_ns",
+        "messages",
+        "ns",
+        "parent",
+        "put",
+        "stop",
+        "store",
+        "task",
+    )
+
+    def __init__(
+        self,
+        task: Task,
+        ns: Tuple[str, ...],
+        *,
+        here: FrozenSet[str],
+        below: FrozenSet[str],
+        put: Put,
+        stop: Stop,
+        parent: Optional[Scope],
+        messages: Any,
+        config: Any,
+        context: Any,
+        store: Any,
+    ) -> None:
+        self.task = task
+        self.ns = ns
+        self.inner_ns = (*ns, task.address)
+        self.here = here
+        self.below = below
+        self.put = put
+        self.stop = stop
+        self.parent = parent
+        self.messages = messages
+        self.config = config
+        self.context = context
+        self.store = store
+        self._calls: Iterator[int] = count()
+
+    @property
+    def address(self) -> str:
+        """The namespace of the task in one string, as in the metadata key `langgraph_checkpoint_ns`."""
+        return "|".join(self.inner_ns)
+
+    def metadata(self) -> Dict[str, Any]:
+        """Return the metadata that says where something comes from."""
+        task = self.task
+        return {
+            "langgraph_step": task.step,
+            "langgraph_node": task.name,
+            "langgraph_triggers": task.triggers,
+            "langgraph_path": task.path,
+            "langgraph_checkpoint_ns": self.address,
+        }
+
+    def emit(self, mode: str, data: Any) -> None:
+        """Put something into the stream, in order with everything else the task emits.
+
+        Raises:
+            StreamClosed: The work is no longer wanted.
+        """
+        if self.stop.is_set:
+            self.stop.refuse()
+            return
+        self.put(Emitted(self.ns, mode, data))
+
+    def write(self, value: Any) -> None:
+        """Put `value` into the stream as `custom` data, if anybody wants that."""
+        if "custom" in self.here:
+            self.emit("custom", value)
+        elif self.stop.is_set and not self.stop.finished:
+            self.stop.refuse()
+
+    def next_call(self) -> int:
+        """Count the graphs that run in the task: 0 for the first."""
+        return next(self._calls)
+
+    def upstream(self) -> Upstream:
+        """Return what this scope takes from graphs that run in it."""
+        return Upstream(self.put, self.below)
+
+
+def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]:
+    """Return the scope of the code that calls this, or `None` outside of a graph run.
+
+    Args:
+        config: A config that was handed over explicitly; used where the context has been lost, as in a
+            thread that was started without one.
+    """
+    scope = _current.get()
+    if scope is None:
+        handed = config or var_child_runnable_config.get() or {}
+        scope = (handed.get("configurable") or {}).get(SCOPE_KEY)
+    return scope
+
+
+def enter_scope(scope: Scope) -> None:
+    """Make `scope` current in the context this runs in, for good: the context belongs to the task."""
+    _current.set(scope)
+
+
+def no_writer(value: Any) -> None:
+    """Take a value and drop it: the stream writer outside of a run."""
+
+
+def current_writer() -> Callable[[Any], None]:
+    """Return the stream writer of the task this is called in; outside of one, a function that does nothing."""
+    scope = current_scope()
+    return no_writer if scope is None else scope.write

@@ -1,0 +1,103 @@
+"""The callback handler that turns a model's callbacks into the `messages` mode."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, Dict, List, Optional, TypeVar
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
+from langchain_core.tracers.context import register_configure_hook
+
+from streamgraph._langchain._config import SHOWN_CONFIGURABLE, user_tags
+from streamgraph._langchain._scope import Scope
+
+T = TypeVar("T")
+
+_current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tap", default=None)
+# A call with callbacks of its own replaces the inherited ones; through this hook langchain-core adds the tap
+# to those as well, and only where it is not there already.
+register_configure_hook(_current, inheritable=True)
+
+
+class Tap(BaseCallbackHandler):
+    """Listens to the model calls of one task.
+
+    Each task has its own, so whatever way the callbacks reach a model, through the context or through a
+    config passed by hand, its tokens are those of the right task.
+
+    Args:
+        scope: The task.
+    """
+
+    run_inline = True
+    raise_error = True  # a consumer that has left must end the model's stream, not fill a log
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._messages = scope.messages
+
+    def tap_output_iter(self, run_id: UUID, output: T) -> T:
+        """Having this method makes langchain-core stream inside `invoke`; nothing is done here."""
+        return output
+
+    def tap_output_aiter(self, run_id: UUID, output: T) -> T:
+        """Having this method makes langchain-core stream inside `ainvoke`; nothing is done here."""
+        return output
+
+    def on_chat_model_start(
+        self,
+        serialized: Optional[Dict[str, Any]],
+        messages: List[List[BaseMessage]],
+        *,
+        run_id: UUID,
+        parent_run_id: Optional[UUID] = None,
+        tags: Optional[List[str]] = None,
+        metadata: Optional[Dict[str, Any]] = None,
+        **kwargs: Any,
+    ) -> None:
+        """A model call starts."""
+        hidden = self._scope.config.configurable
+        shown = {
+            key: value
+            for key, value in (metadata or {}).items()
+            # Before version 1.0 langchain-core copied all of `configurable` into the metadata, keys and secrets too.
+            if key not in hidden or key in SHOWN_CONFIGURABLE or value != hidden[key]
+        }
+        self._messages.started(
+            self._scope, run_id, name=kwargs.get("name"), tags=user_tags(tags or ()), metadata=shown
+        )
+
+    def on_llm_new_token(
+        self, token: Any, *, chunk: Any = None, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+    ) -> None:
+        """A model has made a token."""
+        if isinstance(chunk, ChatGenerationChunk):
+            call = self._messages.call(run_id, self._scope)
+            if call is not None:
+                call.token(chunk.message)
+
+    def on_llm_end(
+        self, response: LLMResult, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+    ) -> None:
+        """A model call is over."""
+        call = self._messages.call(run_id, self._scope)
+        if call is not None:
+            generation = response.generations[0][0] if response.generations and response.generations[0] else None
+            message = generation.message if isinstance(generation, ChatGeneration) else None
+            self._messages.ended(run_id, call, message)
+
+    def on_llm_error(
+        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+    ) -> None:
+        """A model call has failed."""
+        call = self._messages.call(run_id, self._scope)
+        if call is not None:
+            self._messages.ended(run_id, call, None)
+
+
+def enter_tap(tap: Optional[Tap]) -> None:
+    """Make `tap` the one of the context this runs in, for good: the context belongs to the task."""
+    _current.set(tap)

@@ -1,0 +1,54 @@
+"""Opening and closing a run in traces, for sync and async callback managers alike."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForChainRun,
+    BaseCallbackManager,
+    CallbackManager,
+    CallbackManagerForChainRun,
+)
+
+from streamgraph._seam import Action, Call, Work
+
+
+class Trace:
+    """One run, of a graph or a node, as handlers and tracers see it.
+
+    Args:
+        manager: Who listens.
+    """
+
+    def __init__(self, manager: BaseCallbackManager) -> None:
+        self._manager = manager
+        self._run: Any = None
+        if isinstance(manager, AsyncCallbackManager):
+            self.start = Action(None, self._astart)
+        else:
+            self.start = Action(self._start, None)
+
+    def child(self, tag: Optional[str] = None) -> BaseCallbackManager:
+        """Return a manager for what runs inside."""
+        manager: BaseCallbackManager = self._run.get_child(tag)
+        return manager
+
+    def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
+        """End the run: with its output, or with the error if there is one."""
+        run, self._run = self._run, None
+        if run is None:
+            return
+        report, outcome = (run.on_chain_end, output) if error is None else (run.on_chain_error, error)
+        asynchronous = isinstance(run, AsyncCallbackManagerForChainRun)
+        yield Call(Action(None, report) if asynchronous else Action(report, None), (outcome,), brief=True)
+
+    def _start(self, given: Any, name: str, run_id: Any) -> None:
+        assert isinstance(self._manager, CallbackManager)
+        run: CallbackManagerForChainRun = self._manager.on_chain_start({}, given, name=name, run_id=run_id)
+        self._run = run
+
+    async def _astart(self, given: Any, name: str, run_id: Any) -> None:
+        assert isinstance(self._manager, AsyncCallbackManager)
+        self._run = await self._manager.on_chain_start({}, given, name=name, run_id=run_id)

@@ -1,0 +1,87 @@
+"""What the drivers and the LangChain side know of each other.
+
+A driver knows how to wait, a session knows what to call. Work reaches the driver as a generator of `Call`s:
+the session says what is to be called next, the driver calls it in its own way, in a thread or on an event
+loop, and sends back what came of it. So everything around a call, its callbacks, its errors, what follows
+it, is written once for both.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context
+from typing import Any, Awaitable, Callable, Generator, List, NamedTuple, Optional, Tuple, TypeVar, Union
+
+from typing_extensions import Protocol
+
+from streamgraph._core._commands import Command
+from streamgraph._core._events import TaskDone, TaskFailed
+from streamgraph._core._outlet import Outlet, Put
+from streamgraph._core._run import Run
+from streamgraph._core._stop import Stop
+from streamgraph._core._task import Task
+
+T = TypeVar("T")
+
+
+class Action(NamedTuple):
+    """Something that can be called.
+
+    Attributes:
+        sync: Calls it and returns the result; `None` if it can only be awaited.
+        asyn: Returns an awaitable of the result; `None` if it can only be called.
+    """
+
+    sync: Optional[Callable[..., Any]]
+    asyn: Optional[Callable[..., Awaitable[Any]]]
+
+
+class Call(NamedTuple):
+    """An action with its arguments, to be called by the driver.
+
+    Attributes:
+        action: What to call.
+        args: Its arguments.
+        brief: It returns at once, so an event loop need not be spared it.
+    """
+
+    action: Action
+    args: Tuple[Any, ...] = ()
+    brief: bool = False
+
+
+Work = Generator[Call, Any, T]
+"""Calls to make one after the other, with a result in the end."""
+
+
+class Job(NamedTuple):
+    """A task, ready to run.
+
+    Attributes:
+        context: The context of its own in which all of it runs.
+        work: What to call; it never raises, but reports a failure as its result.
+        stop: Tells this task, and nothing beside it, to stop.
+    """
+
+    context: Context
+    work: Work[Union[TaskDone, TaskFailed]]
+    stop: Stop
+
+
+class Session(Protocol):
+    """One run of one graph, as a driver sees it."""
+
+    run: Run
+    outlet: Outlet
+    stop: Stop
+
+    def connect(self, put: Put) -> None:
+        """Take the function through which tasks emit."""
+
+    def opening(self) -> Work[List[Command]]:
+        """Begin the run; returns its first commands."""
+
+    def job(self, task: Task) -> Job:
+        """Prepare a task."""
+
+    def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
+        """End the run: with its output, or with the error if there is one."""

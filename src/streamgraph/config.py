@@ -1,0 +1,48 @@
+"""What code inside a node can ask for without having it passed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
+
+from streamgraph._langchain._scope import current_scope, current_writer
+from streamgraph.types import StreamWriter
+
+__all__ = ["get_config", "get_store", "get_stream_writer"]
+
+
+def get_stream_writer() -> StreamWriter:
+    """Return a function that puts its argument into the stream as `custom` data of the running task.
+
+    It works in nodes, branch functions, tools and whatever they call, sync and async, also in async code
+    on Python 3.9 and 3.10, where LangGraph's raises (langgraph #5927). The function belongs to the task it
+    was asked for in and may be called from any thread. Outside of a run, and where nobody asked for the
+    `custom` mode, it does nothing.
+    """
+    return current_writer()
+
+
+def get_config() -> RunnableConfig:
+    """Return the config of the node this is called in.
+
+    Raises:
+        RuntimeError: It is called outside of a run.
+    """
+    config = var_child_runnable_config.get()
+    if config is None:
+        raise RuntimeError("get_config() was called outside of a run; call it in a node, branch or tool.")
+    return config
+
+
+def get_store() -> Any:
+    """Return the store given to `compile`, or `None` if there is none.
+
+    Raises:
+        RuntimeError: It is called outside of a graph run.
+    """
+    scope = current_scope()
+    if scope is None:
+        raise RuntimeError("get_store() was called outside of a graph run; call it in a node, branch or tool.")
+    return scope.store

@@ -1,0 +1,230 @@
+"""What can go wrong, as data that renders itself.
+
+Every error of this package names what happened, where, and what to do, with the closest right name
+where a name was wrong. The hierarchy, with the builtin each one also is::
+
+    GraphError
+    ├── GraphBuildError (ValueError)       the graph, as written, cannot work
+    │   ├── UnknownNodeError               an edge, branch or entry point names a node that is not there
+    │   ├── NodeNameError                  a node's name is taken, reserved or malformed
+    │   └── StateSchemaError (TypeError)   the state's class or a reducer cannot be used
+    ├── UnknownOptionError (ValueError)    a stream mode, version, key or filter that does not exist
+    ├── UnknownKeywordError (TypeError)    a keyword argument that does not exist
+    ├── EmptyInputError                    a run was started with nothing
+    ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
+    │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that is not there
+    ├── GraphRecursionError (RecursionError)
+    ├── NodeCancelledError                 an async node raised CancelledError by itself
+    └── ParentCommand                      a `Command` for the parent graph, on its way up
+
+`StreamClosed` stands apart: it is a `BaseException` raised inside work whose consumer has left.
+An exception that a user's node raises keeps its type; `location_of` tells where it happened.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Iterable, Optional, Tuple
+
+__all__ = [
+    "EmptyInputError",
+    "ErrorLocation",
+    "GraphBuildError",
+    "GraphError",
+    "GraphRecursionError",
+    "InvalidUpdateError",
+    "NodeCancelledError",
+    "NodeNameError",
+    "ParentCommand",
+    "StateSchemaError",
+    "StreamClosed",
+    "UnknownKeywordError",
+    "UnknownNodeError",
+    "UnknownOptionError",
+    "UnknownRouteError",
+    "closest",
+    "location_of",
+]
+
+
+def closest(name: object, known: Iterable[object]) -> Optional[str]:
+    """Return the known name most like `name`, or `None` if none is near enough to suggest."""
+    lower = {str(candidate).lower(): str(candidate) for candidate in known}
+    found = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.6)
+    return lower[found[0]] if found else None
+
+
+class GraphError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        what: What happened, a sentence without the final stop.
+        node: The node it happened in or is about.
+        key: The state key it is about.
+        step: The superstep it happened in, counted from 1.
+        name: The wrong name, if a name was wrong.
+        known: The names that would have been right.
+        hint: What to do about it, a sentence.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        node: Optional[str] = None,
+        key: Optional[str] = None,
+        step: Optional[int] = None,
+        name: Optional[object] = None,
+        known: Iterable[object] = (),
+        hint: str = "",
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.node = node
+        self.key = key
+        self.step = step
+        self.name = name
+        self.known = tuple(str(candidate) for candidate in known)
+        self.hint = hint
+
+    @property
+    def suggestion(self) -> Optional[str]:
+        """The closest right name, if a name was wrong and one is near."""
+        return None if self.name is None else closest(self.name, self.known)
+
+    def __str__(self) -> str:
+        where = [
+            text
+            for text in (
+                self.node is not None and f"node {self.node!r}",
+                self.key is not None and f"key {self.key!r}",
+                self.step is not None and f"step {self.step}",
+            )
+            if text
+        ]
+        text = self.what + (f" (at {', '.join(where)})" if where else "") + "."
+        if self.suggestion is not None:
+            text += f" Did you mean {self.suggestion!r}?"
+        elif self.known:
+            text += f" Known: {', '.join(map(repr, self.known[:20]))}{', …' if len(self.known) > 20 else ''}."
+        return f"{text} {self.hint}".rstrip()
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return (_rebuild, (type(self), self.what, dict(self.__dict__)))
+
+
+def _rebuild(cls: type, what: str, fields: dict) -> GraphError:  # type: ignore[type-arg]
+    error: GraphError = cls.__new__(cls, what)
+    error.__dict__.update(fields)
+    return error
+
+
+class GraphBuildError(GraphError, ValueError):
+    """The graph, as written, cannot work; raised while it is built or compiled."""
+
+
+class UnknownNodeError(GraphBuildError):
+    """An edge, a branch or an entry point names a node that the graph does not have."""
+
+
+class NodeNameError(GraphBuildError):
+    """A node's name is taken, reserved or malformed."""
+
+
+class StateSchemaError(GraphBuildError, TypeError):
+    """The class given as a state schema, or a reducer in it, cannot be used."""
+
+
+class UnknownOptionError(GraphError, ValueError):
+    """A stream mode, version, output key or filter that does not exist."""
+
+
+class UnknownKeywordError(GraphError, TypeError):
+    """A keyword argument that the method does not have."""
+
+
+class EmptyInputError(GraphError):
+    """A run was started with nothing to run on."""
+
+
+class InvalidUpdateError(GraphError):
+    """An input, a node's return value or a pair of writes does not fit the state."""
+
+
+class UnknownRouteError(InvalidUpdateError, ValueError):
+    """A branch, a `goto` or a `Send` names a node that the graph does not have."""
+
+
+class GraphRecursionError(GraphError, RecursionError):
+    """The run needed more supersteps than its `recursion_limit` allows."""
+
+
+class NodeCancelledError(GraphError):
+    """An async node raised `CancelledError` though nobody had cancelled it."""
+
+
+class ParentCommand(GraphError):  # noqa: N818  (LangGraph's name)
+    """Carries a `Command(graph=Command.PARENT)` from a nested graph to the node that runs it.
+
+    Seen by a user only where there is no parent: the command was returned in a root graph.
+
+    Args:
+        command: The command, addressed to the parent.
+    """
+
+    def __init__(self, command: Any) -> None:
+        super().__init__(
+            "A Command for the parent graph was returned, but this graph has no parent",
+            hint="Return it from a node of a nested graph, or drop graph=Command.PARENT.",
+        )
+        self.command = command
+
+
+class StreamClosed(BaseException):  # noqa: N818  (a signal like GeneratorExit, not an error)
+    """Raised inside a node, tool or model call whose consumer has left, at its next token or writer call.
+
+    It derives from `BaseException` so that an `except Exception` around a model call does not keep
+    the model working for nobody. Let it pass.
+    """
+
+
+@dataclass(frozen=True)
+class ErrorLocation:
+    """Where in a graph an exception was raised.
+
+    Attributes:
+        node: The node's name.
+        step: The superstep, counted from 1.
+        namespace: The namespace of the graph, `()` for the root.
+    """
+
+    node: str
+    step: int
+    namespace: Tuple[str, ...] = ()
+
+
+def locate(error: BaseException, location: ErrorLocation) -> None:
+    """Attach `location` to `error`: as data for `location_of`, and as a note that a traceback shows from 3.11 on.
+
+    Called once per graph level on the way up; the innermost location is the one kept as data.
+    """
+    depth = f" of {'|'.join(location.namespace)}" if location.namespace else ""
+    note = f"While running node {location.node!r} in step {location.step}{depth}."
+    try:
+        if getattr(error, "__streamgraph_location__", None) is None:
+            error.__streamgraph_location__ = location  # type: ignore[attr-defined]
+        # PEP 678's attribute, set by hand so that it is also there before Python 3.11.
+        error.__notes__ = [*getattr(error, "__notes__", ()), note]
+    except AttributeError:
+        # An exception class with __slots__ takes no attributes; it is raised all the same.
+        return
+
+
+def location_of(error: BaseException) -> Optional[ErrorLocation]:
+    """Return where in a graph `error` was raised, or `None` if it did not come from a node.
+
+    Args:
+        error: An exception caught around a graph run.
+    """
+    return getattr(error, "__streamgraph_location__", None)

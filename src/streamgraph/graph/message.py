@@ -1,0 +1,117 @@
+"""Lists of messages as state: how updates are merged into them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union, cast
+from uuid import uuid4
+
+from langchain_core.messages import (
+    AnyMessage,
+    BaseMessage,
+    BaseMessageChunk,
+    MessageLikeRepresentation,
+    RemoveMessage,
+    convert_to_messages,
+    convert_to_openai_messages,
+    message_chunk_to_message,
+)
+from typing_extensions import Annotated, Literal, TypedDict
+
+from streamgraph.errors import UnknownOptionError
+
+__all__ = ["REMOVE_ALL_MESSAGES", "Messages", "MessagesState", "add_messages"]
+
+REMOVE_ALL_MESSAGES = "__remove_all__"
+"""The id of a `RemoveMessage` that drops everything before it."""
+
+Messages = Union[Sequence[MessageLikeRepresentation], MessageLikeRepresentation]
+
+
+def add_messages(
+    left: Optional[Messages] = None,
+    right: Optional[Messages] = None,
+    *,
+    format: Optional[Literal["langchain-openai"]] = None,  # noqa: A002  (LangGraph's name)
+) -> Any:
+    """Merge two lists of messages: append new ones, replace those with a known id, drop removed ones.
+
+    The reducer for a state key that holds a conversation. Messages may be given as LangChain's message
+    objects, strings, `(role, text)` tuples or dicts; chunks become whole messages; a message without an id
+    gets one, on a copy. Called without lists it returns a reducer with the given `format`.
+
+    Args:
+        left: The current messages.
+        right: The update. A `RemoveMessage` drops the message with its id, one with the id
+            `REMOVE_ALL_MESSAGES` all messages before it.
+        format: `"langchain-openai"` to bring contents into OpenAI's form.
+
+    Returns:
+        The merged list, a new one.
+
+    Raises:
+        ValueError: Only one list was given, the format is unknown, or a message to remove is not there.
+    """
+    if format not in (None, "langchain-openai"):
+        raise UnknownOptionError(f"Unknown message format {format!r}", name=format, known=("langchain-openai",))
+    if left is None and right is None:
+        return _with_prepare(partial(add_messages, format=format))
+    if left is None or right is None:
+        missing = "left" if left is None else "right"
+        raise ValueError(f"add_messages needs two lists of messages; the {missing} one is missing.")
+    merged = _merge(prepare_messages(left), prepare_messages(right))
+    return _in_openai_format(merged) if format else merged
+
+
+def prepare_messages(update: Messages) -> List[BaseMessage]:
+    """Return an update as whole messages that all have ids; the given objects stay as they are."""
+    several = update if isinstance(update, list) else [update]
+    messages: List[BaseMessage] = []
+    for message in convert_to_messages(cast("Sequence[MessageLikeRepresentation]", several)):
+        if isinstance(message, BaseMessageChunk):
+            message = message_chunk_to_message(message)
+        messages.append(message if message.id is not None else message.model_copy(update={"id": str(uuid4())}))
+    return messages
+
+
+def _with_prepare(reducer: Callable[..., Any]) -> Callable[..., Any]:
+    # Read where a state schema is taken apart: updates are brought into their stored form once, before they
+    # are streamed, so that a message has the same id in the stream and in the state.
+    reducer.prepare = prepare_messages  # type: ignore[attr-defined]
+    return reducer
+
+
+_with_prepare(add_messages)
+
+
+def _merge(left: List[BaseMessage], right: List[BaseMessage]) -> List[BaseMessage]:
+    for index in range(len(right) - 1, -1, -1):
+        if isinstance(right[index], RemoveMessage) and right[index].id == REMOVE_ALL_MESSAGES:
+            left, right = [], right[index + 1 :]
+            break
+    merged: Dict[int, BaseMessage] = dict(enumerate(left))
+    places = {message.id: place for place, message in merged.items()}
+    removed: set[int] = set()
+    for message in right:
+        place = places.get(message.id)
+        if isinstance(message, RemoveMessage):
+            if place is None:
+                raise ValueError(f"Attempting to delete a message with an ID that doesn't exist ({message.id!r})")
+            removed.add(place)
+        elif place is None:
+            place = places[message.id] = len(merged)
+            merged[place] = message
+        else:
+            merged[place] = message
+            removed.discard(place)
+    return [message for place, message in merged.items() if place not in removed]
+
+
+def _in_openai_format(messages: List[BaseMessage]) -> List[BaseMessage]:
+    return convert_to_messages(cast("Any", convert_to_openai_messages(messages)))
+
+
+class MessagesState(TypedDict):
+    """A state with one key, `messages`: a conversation merged by `add_messages`."""
+
+    messages: Annotated[List[AnyMessage], add_messages]

@@ -1,0 +1,92 @@
+"""The options of `stream` and `invoke`: checked when the call is made, not when the first chunk is pulled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, FrozenSet, Optional, Sequence, Union
+
+from typing_extensions import get_args
+
+from streamgraph._core._outlet import LIVE_MODES
+from streamgraph._core._plan import Plan
+from streamgraph.errors import UnknownOptionError
+from streamgraph.types import StreamMode
+
+STREAM_MODES = get_args(StreamMode)
+VERSIONS = ("v1", "v2")
+
+Modes = Union[None, StreamMode, Sequence[StreamMode]]
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """What a consumer asked for.
+
+    Attributes:
+        modes: The modes of the graph itself.
+        nested: The modes of graphs below it.
+        several: Whether the modes were given as a list, so that chunks name theirs.
+        namespace: Whether chunks carry the namespace.
+        version: The shape of the chunks.
+        keys: The state keys to show, if not all.
+    """
+
+    modes: FrozenSet[str] = frozenset()
+    nested: FrozenSet[str] = frozenset()
+    several: bool = False
+    namespace: bool = False
+    version: str = "v1"
+    keys: Union[None, str, Sequence[str]] = None
+
+
+def check_version(version: str) -> str:
+    """Return `version` if there is such a one, else raise UnknownOptionError."""
+    if version not in VERSIONS:
+        raise UnknownOptionError(f"Unknown version {version!r}", name=version, known=VERSIONS)
+    return version
+
+
+def stream_options(
+    plan: Plan,
+    *,
+    stream_mode: Modes,
+    subgraphs: Optional[bool],
+    version: str,
+    output_keys: Union[None, str, Sequence[str]],
+) -> StreamOptions:
+    """Check the options of a stream.
+
+    Raises:
+        UnknownOptionError: A mode, a version or an output key does not exist.
+    """
+    names: Sequence[Any]
+    if stream_mode is None:
+        names = ("updates",)
+    elif isinstance(stream_mode, str):
+        names = (stream_mode,)
+    else:
+        names = tuple(stream_mode)
+    if not names:
+        raise UnknownOptionError("The list of stream modes is empty", hint=f"Choose from {', '.join(STREAM_MODES)}.")
+    for name in names:
+        if name not in STREAM_MODES:
+            raise UnknownOptionError(f"Unknown stream mode {name!r}", name=name, known=STREAM_MODES)
+    if subgraphs not in (None, True, False):
+        raise UnknownOptionError(f"subgraphs must be True, False or None, got {subgraphs!r}")
+    modes = frozenset(names)
+    return StreamOptions(
+        modes=modes,
+        nested=modes if subgraphs else frozenset() if subgraphs is False else modes & LIVE_MODES,
+        several=stream_mode is not None and not isinstance(stream_mode, str),
+        namespace=bool(subgraphs),
+        version=check_version(version),
+        keys=check_keys(plan, output_keys),
+    )
+
+
+def check_keys(plan: Plan, keys: Union[None, str, Sequence[str]]) -> Union[None, str, Sequence[str]]:
+    """Return `keys` if the state has them all, else raise UnknownOptionError."""
+    for key in () if keys is None else (keys,) if isinstance(keys, str) else keys:
+        if key not in plan.channels:
+            raise UnknownOptionError(f"Unknown output key {key!r}", name=key, known=plan.channels)
+    return keys if keys is None or isinstance(keys, str) else tuple(keys)

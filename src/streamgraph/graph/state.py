@@ -1,0 +1,419 @@
+"""Building a graph: its state, nodes and edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Hashable, List, Mapping, Optional, Sequence, Tuple, Type, Union
+
+from typing_extensions import Literal, Self, get_args, get_origin, get_type_hints, is_typeddict
+
+from streamgraph._core._plan import Branch, Channel, Join, Node, Plan
+from streamgraph._keywords import checked_keywords
+from streamgraph._langchain._nodes import as_action, is_node_like, name_of, takes_no_input
+from streamgraph.constants import END, START
+from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
+from streamgraph.graph.compiled import CompiledStateGraph
+from streamgraph.graph.schema import Schema, as_mapping, read_schema
+
+__all__ = ["StateGraph"]
+
+_RESERVED_CHARACTERS = "|:"
+
+
+@dataclass(frozen=True)
+class _NodeSpec:
+    """A node as it was added."""
+
+    action: Any
+    schema: Optional[Schema]
+    defer: bool
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _BranchSpec:
+    """A conditional edge as it was added."""
+
+    name: str
+    path: Any
+    schema: Optional[Schema]
+    targets: Optional[Mapping[Hashable, str]]
+
+
+@dataclass
+class _Outgoing:
+    """What leaves a node."""
+
+    edges: List[str] = field(default_factory=list)
+    branches: List[_BranchSpec] = field(default_factory=list)
+
+
+class StateGraph:
+    """Builds a graph whose nodes read and update a common state.
+
+    Every method that adds something returns the builder, so that calls can be chained; `compile` checks the
+    whole and returns a Runnable::
+
+        graph = (
+            StateGraph(State)
+            .add_node(write)
+            .add_edge(START, "write")
+            .compile()
+        )
+
+    Args:
+        state_schema: The state: a TypedDict, a dataclass or a pydantic model whose keys are the state's keys.
+            A key annotated as `Annotated[type, reducer]` combines what is written to it by `reducer(current,
+            update)`; any other key takes one write per step. Any other type is a state of one value.
+        context_schema: The class of the object that a run can be given as `context=`.
+        input_schema: The keys that the graph takes as input, if not all.
+        output_schema: The keys that `invoke` returns, if not all.
+
+    Raises:
+        StateSchemaError: A schema cannot be used.
+    """
+
+    @checked_keywords
+    def __init__(
+        self,
+        state_schema: Any,
+        context_schema: Optional[Type[Any]] = None,
+        *,
+        input_schema: Any = None,
+        output_schema: Any = None,
+    ) -> None:
+        self.state_schema = state_schema
+        self.context_schema = context_schema
+        self.nodes: Dict[str, _NodeSpec] = {}
+        self._schema = read_schema(state_schema)
+        self._input = self._schema if input_schema is None else read_schema(input_schema)
+        self._output = self._schema if output_schema is None else read_schema(output_schema)
+        self._channels: Dict[str, Channel] = {}
+        self._outgoing: Dict[str, _Outgoing] = {}
+        self._joins: List[Tuple[Tuple[str, ...], str]] = []
+        for schema in (self._schema, self._input, self._output):
+            self._add_channels(schema)
+
+    @checked_keywords
+    def add_node(
+        self,
+        node: Any,
+        action: Any = None,
+        *,
+        defer: bool = False,
+        metadata: Optional[Mapping[str, Any]] = None,
+        input_schema: Any = None,
+    ) -> Self:
+        """Add a node.
+
+        Args:
+            node: The node's name, or the node itself if its name is to be taken from it.
+            action: What the node does: a function (sync or async, also a generator function), a method, a
+                callable object, any Runnable, a chain, a compiled graph, or a dict of these. It gets the
+                state and returns an update. A function's parameters `config`, `writer`, `runtime` and
+                `store` are filled in by name.
+            defer: Run it only when nothing else is left to run.
+            metadata: Metadata of everything that it runs.
+            input_schema: What it gets instead of the whole state; by default the annotation of the
+                function's first parameter, if that is a class with type hints. Keys that the state does
+                not have are added to it.
+
+        Raises:
+            TypeError: The node cannot be called.
+            NodeNameError: The name is taken, reserved or malformed.
+        """
+        name, target = (node, action) if isinstance(node, str) else (name_of(node), node)
+        if action is not None and not isinstance(node, str):
+            raise TypeError(f"add_node() takes a name and an action, or an action alone; got {node!r} as the name.")
+        if target is None or not is_node_like(target):
+            raise TypeError(
+                f"Node {name!r} is not callable: {target!r}. Give a function, a Runnable or a dict of these"
+                f"{', as in add_node(name, function)' if target is None else ''}."
+            )
+        if takes_no_input(target):
+            raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
+        name = self._checked_name(name, target)
+        schema = read_schema(input_schema) if input_schema is not None else self._inferred_input(target)
+        if schema is not None:
+            self._add_channels(schema)
+        self.nodes[name] = _NodeSpec(target, schema, defer, dict(metadata or {}))
+        return self
+
+    @checked_keywords
+    def add_edge(self, start_key: Union[str, Sequence[str]], end_key: str) -> Self:
+        """Add an edge: `end_key` runs in the step after `start_key`.
+
+        Args:
+            start_key: The node the edge comes from, or `START`. A list of nodes makes one edge that waits
+                for all of them.
+            end_key: The node the edge goes to, or `END`.
+
+        Raises:
+            UnknownNodeError: `END` as the start, or `START` as the end. Nodes may be added later, so other
+                names are checked by `compile`.
+        """
+        if end_key == START:
+            raise UnknownNodeError("START cannot be the end of an edge", hint="Nothing comes before START.")
+        if isinstance(start_key, str):
+            self._check_source(start_key)
+            if end_key not in self._leaving(start_key).edges:
+                self._leaving(start_key).edges.append(end_key)
+            return self
+        sources = tuple(start_key)
+        if not sources:
+            raise UnknownNodeError(f"The edge to {end_key!r} has no start", hint="Name at least one node.")
+        for source in sources:
+            self._check_source(source)
+            if source == START:
+                raise UnknownNodeError("START cannot be one of several starts of an edge", hint="Leave it out.")
+        if (sources, end_key) not in self._joins:
+            self._joins.append((sources, end_key))
+        return self
+
+    @checked_keywords
+    def add_conditional_edges(
+        self,
+        source: str,
+        path: Any,
+        path_map: Union[None, Mapping[Hashable, str], Sequence[str]] = None,
+    ) -> Self:
+        """Add a branch: a function that decides where to go after `source`.
+
+        Args:
+            source: The node it comes after, or `START`.
+            path: A function (sync or async) or Runnable. It gets the state, with what `source` has just
+                written, and returns the name of the next node, `END`, a `Send`, or a list of these.
+            path_map: What it returns -> node names, or a list of the names it can return. A return
+                annotation `Literal["a", "b"]` does the same as such a list.
+
+        Raises:
+            TypeError: The path cannot be called.
+            GraphBuildError: The source has a branch of this name.
+        """
+        if not is_node_like(path):
+            raise TypeError(f"The path of a conditional edge from {source!r} is not callable: {path!r}.")
+        self._check_source(source)
+        name = name_of(path) or "condition"
+        taken = {branch.name for branch in self._leaving(source).branches}
+        if name in taken and name != "<lambda>":
+            raise GraphBuildError(
+                f"Branch {name!r} from {source!r} is there already", hint="Give the second function another name."
+            )
+        if path_map is None:
+            path_map = _literal_results(path)
+        targets = path_map if path_map is None or isinstance(path_map, Mapping) else {item: item for item in path_map}
+        schema = self._inferred_input(path)
+        if schema is not None:
+            self._add_channels(schema)
+        self._leaving(source).branches.append(_BranchSpec(name, path, schema, targets))
+        return self
+
+    @checked_keywords
+    def add_sequence(self, nodes: Sequence[Any]) -> Self:
+        """Add nodes that run one after the other.
+
+        Args:
+            nodes: Nodes, or pairs of a name and a node.
+
+        Raises:
+            ValueError: The sequence is empty.
+        """
+        if not nodes:
+            raise GraphBuildError("The sequence of nodes is empty", hint="Give at least one node.")
+        previous: Optional[str] = None
+        for item in nodes:
+            name, target = item if isinstance(item, tuple) else (name_of(item), item)
+            self.add_node(name, target)
+            if previous is not None:
+                self.add_edge(previous, name)
+            previous = name
+        return self
+
+    def set_entry_point(self, key: str) -> Self:
+        """Let runs begin at this node: the same as an edge from `START`."""
+        return self.add_edge(START, key)
+
+    def set_conditional_entry_point(
+        self, path: Any, path_map: Union[None, Mapping[Hashable, str], Sequence[str]] = None
+    ) -> Self:
+        """Let a function decide where runs begin: the same as a conditional edge from `START`."""
+        return self.add_conditional_edges(START, path, path_map)
+
+    def set_finish_point(self, key: str) -> Self:
+        """Let runs end after this node: the same as an edge to `END`."""
+        return self.add_edge(key, END)
+
+    def validate(self) -> Self:
+        """Check that the graph has an entry point and that every edge and branch goes from and to known nodes.
+
+        Raises:
+            GraphBuildError: It has no entry point.
+            UnknownNodeError: An edge or branch names an unknown node.
+        """
+        start = self._outgoing.get(START)
+        if start is None or not (start.edges or start.branches):
+            raise GraphBuildError(
+                "Graph must have an entry point: no edge leaves START",
+                hint="Add one with add_edge(START, ...) or set_entry_point(...).",
+            )
+        for source, outgoing in self._outgoing.items():
+            if source != START:
+                self._check_known(source, f"Found an edge starting at unknown node {source!r}")
+            for target in outgoing.edges:
+                self._check_known(target, f"Found an edge from {source!r} ending at unknown node {target!r}")
+            for branch in outgoing.branches:
+                for target in (branch.targets or {}).values():
+                    self._check_known(target, f"Branch {branch.name!r} from {source!r} has unknown target {target!r}")
+        for sources, target in self._joins:
+            for source in sources:
+                self._check_known(source, f"Found an edge starting at unknown node {source!r}")
+            self._check_known(target, f"Found an edge from {list(sources)} ending at unknown node {target!r}")
+        return self
+
+    @checked_keywords
+    def compile(self, *, store: Any = None, name: Optional[str] = None) -> CompiledStateGraph:
+        """Check the graph and make a Runnable of it, which later changes to the builder do not affect.
+
+        Args:
+            store: An object that nodes get as `store`, such as a `BaseStore` of langgraph-checkpoint.
+            name: The name of its runs in traces, and of the node it becomes in another graph.
+
+        Raises:
+            GraphBuildError: See `validate`.
+        """
+        self.validate()
+        name = name or "LangGraph"
+        plan = Plan(
+            name=name,
+            start=self._node(START, None, None, {}, defer=False),
+            nodes={
+                key: self._node(key, as_action(spec.action), spec.schema, spec.metadata, defer=spec.defer)
+                for key, spec in self.nodes.items()
+            },
+            channels=dict(self._channels),
+            output_keys=tuple(self._output.channels),
+            as_mapping=as_mapping,
+        )
+        return CompiledStateGraph(
+            plan=plan,
+            builder=self,
+            schemas=(self._input, self._output),
+            context_schema=self.context_schema,
+            store=store,
+            name=name,
+        )
+
+    def _node(
+        self, name: str, action: Any, schema: Optional[Schema], metadata: Mapping[str, Any], *, defer: bool
+    ) -> Node:
+        outgoing = self._leaving(name)
+        return Node(
+            name,
+            action,
+            (schema or self._schema).reader(self._channels),
+            edges=tuple(target for target in outgoing.edges if target != END),
+            joins=tuple(
+                Join(frozenset(sources), target, f"join:{'+'.join(sources)}:{target}")
+                for sources, target in self._joins
+                if name in sources and target != END
+            ),
+            branches=tuple(
+                Branch(
+                    branch.name,
+                    as_action(branch.path),
+                    (branch.schema or self._schema).reader(self._channels),
+                    branch.targets,
+                )
+                for branch in outgoing.branches
+            ),
+            defer=defer,
+            metadata=metadata,
+        )
+
+    def _leaving(self, source: str) -> _Outgoing:
+        return self._outgoing.setdefault(source, _Outgoing())
+
+    def _add_channels(self, schema: Schema) -> None:
+        for key, channel in schema.channels.items():
+            known = self._channels.setdefault(key, channel)
+            if known.reduce is None and channel.reduce is not None:
+                # The state's own schema says how a key is combined; another schema may name it without a reducer.
+                if key in self._schema.channels:
+                    raise StateSchemaError(f"Schemas disagree: only one of them gives {key!r} a reducer", key=key)
+                self._channels[key] = channel
+
+    def _checked_name(self, name: Optional[str], target: Any) -> str:
+        if not name:
+            raise NodeNameError(f"No name can be taken from {target!r}", hint="Give one: add_node(name, node).")
+        if name in (START, END):
+            raise NodeNameError(f"Node name {name!r} is reserved", hint="Choose another name.")
+        if name in self.nodes:
+            raise NodeNameError(f"Node {name!r} is there already", hint="Give the second node another name.")
+        for character in _RESERVED_CHARACTERS:
+            if character in name:
+                raise NodeNameError(
+                    f"{character!r} is reserved and cannot be in the node name {name!r}",
+                    hint="Namespaces use it to separate names and ids.",
+                )
+        return name
+
+    def _check_source(self, source: str) -> None:
+        if source == END:
+            raise UnknownNodeError("END cannot be the start of an edge", hint="Nothing comes after END.")
+
+    def _check_known(self, name: str, what: str) -> None:
+        if name not in self.nodes and name != END:
+            raise UnknownNodeError(what, name=name, known=self.nodes)
+
+    def _inferred_input(self, target: Any) -> Optional[Schema]:
+        """Return the schema that the first parameter of a function is annotated with, if it is another than the state's."""
+        hint = _first_hint(target)
+        if hint is None or hint is self.state_schema:
+            return None
+        keyed = is_typeddict(hint) or (isinstance(hint, type) and all_fields_of(hint))
+        return read_schema(hint) if keyed else None
+
+
+def all_fields_of(cls: type) -> bool:
+    """Whether a class is a dataclass or a pydantic model, so that its instances have fields."""
+    return hasattr(cls, "__dataclass_fields__") or hasattr(cls, "model_fields")
+
+
+def _function_of(target: Any) -> Optional[Callable[..., Any]]:
+    if isinstance(target, dict):
+        return None
+    if hasattr(target, "func") and not hasattr(target, "steps"):  # RunnableLambda, functools.partial
+        return _function_of(target.func)
+    if hasattr(target, "afunc"):
+        return _function_of(target.afunc)
+    if hasattr(target, "invoke"):
+        return None
+    return target if hasattr(target, "__code__") or hasattr(target, "__func__") else getattr(target, "__call__", None)  # noqa: B004
+
+
+def _hints(target: Any) -> Dict[str, Any]:
+    function = _function_of(target)
+    try:
+        return dict(get_type_hints(function, include_extras=True)) if function is not None else {}
+    except Exception:
+        # A hint that cannot be evaluated here (a name from a function's scope, X | Y on Python 3.9) says
+        # nothing about the node; it then gets the whole state, as without a hint.
+        return {}
+
+
+def _first_hint(target: Any) -> Any:
+    function = _function_of(target)
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None or not code.co_varnames or not code.co_argcount:
+        return None
+    names = code.co_varnames[: code.co_argcount]
+    first = names[1] if hasattr(function, "__self__") and len(names) > 1 else names[0]
+    return _hints(target).get(first)
+
+
+def _literal_results(path: Any) -> Optional[Sequence[str]]:
+    """Return the names in a function's return annotation `Literal[...]`."""
+    result = _hints(path).get("return")
+    return get_args(result) if get_origin(result) is Literal else None
+
+
