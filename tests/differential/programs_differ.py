@@ -189,3 +189,12 @@ def reducer_that_raises(lib: Lib) -> Case:
         return {"x": 5}
 
     return Case(line(lib, put("a"), bad, put("b")), {"x": []})
+
+
+@program(modes=("values",), differs=("deferred-waits-for-sends",))
+def deferred_node_beside_pending_sends(lib: Lib) -> Case:
+    builder = graph(lib, [put("r"), put("w")], [(lib.START, "r")])
+    builder.add_node("late", put("late"), defer=True)
+    builder.add_edge("r", "late")
+    builder.add_conditional_edges("r", lambda state: [lib.Send("w", {})], ["w"])
+    return Case(builder.compile(), {"x": []})

@@ -323,3 +323,18 @@ def two_deferred_nodes(lib: Lib) -> Case:
     builder.add_edge("a", "d2")
     builder.add_edge("b", "d1")
     return Case(builder.compile(), {"x": []})
+
+
+@program()
+def join_and_edge_complete_in_the_same_step(lib: Lib) -> Case:
+    nodes = [later(lib, "a", 0), later(lib, "b", 1), put("c")]
+    edges = [(lib.START, "a"), (lib.START, "b"), ("a", "c"), (["a", "b"], "c")]
+    return Case(graph(lib, nodes, edges).compile(), {"x": []})
+
+
+@program(modes=("updates", "values", "tasks"), ordered=False)
+def join_and_edge_into_a_node_of_a_cycle(lib: Lib) -> Case:
+    edges = [(lib.START, "d"), ("d", "a"), ("d", "e"), (["d", "a"], "e")]
+    builder = graph(lib, [put("d"), put("a"), put("e")], edges)
+    builder.add_conditional_edges("e", lambda state: "d" if len(state["x"]) < 6 else lib.END, ["d", lib.END])
+    return Case(builder.compile(), {"x": ["in"]})

@@ -75,7 +75,7 @@ def all_messages_removed(lib: Lib) -> Case:
     return Case(chat(lib, a), hello(lib))
 
 
-@program(modes=("values", ("updates", "values")))
+@program(modes=("values", ("updates", "values")), differs=("nothing-is-lost-on-errors",))
 def removing_an_unknown_message(lib: Lib) -> Case:
     nodes = [("a", lambda state: {"messages": [RemoveMessage(id="nobody")]}), ("b", lambda state: None)]
     return Case(chat(lib, *nodes), hello(lib))

@@ -193,7 +193,7 @@ def nested_parallel_nodes(lib: Lib) -> Case:
     return Case(line(lib, ("sub", inner.compile())), {"x": []})
 
 
-@program(subgraphs=BOTH, modes=("values", "updates", "custom", ("values", "updates", "custom")))
+@program(subgraphs=BOTH, modes=("values", "updates", "custom", ("values", "updates", "custom")), ordered=False)
 def inner_stream_is_forwarded_by_hand(lib: Lib) -> Case:
     inner = line(lib, writing(lib, "i1", "z"), writing(lib, "i2", "z"), schema=Other)
 

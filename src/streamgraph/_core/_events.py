@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple, Union
+from typing import Any, Optional, Tuple, Union
 
 from streamgraph._core._returns import Outcome
 from streamgraph._core._task import Task
@@ -36,13 +36,20 @@ class TaskDone:
 
 
 class TaskFailed:
-    """A task has ended with an exception, its cancellation included."""
+    """A task has ended with an exception, its cancellation included.
 
-    __slots__ = ("error", "task")
+    Args:
+        task: The task.
+        error: The exception.
+        outcome: What its node did, if it was a branch after the node that failed.
+    """
 
-    def __init__(self, task: Task, error: BaseException) -> None:
+    __slots__ = ("error", "outcome", "task")
+
+    def __init__(self, task: Task, error: BaseException, outcome: Optional[Outcome] = None) -> None:
         self.task = task
         self.error = error
+        self.outcome = outcome
 
 
 Event = Union[TaskDone, TaskFailed]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterable, List, Tuple
+from typing import Dict, FrozenSet, Iterable, List, Set, Tuple
 
 from streamgraph._core._plan import Node, Plan
 from streamgraph._core._returns import Route
 from streamgraph.types import Send
-
-Triggers = Tuple[str, ...]
 
 
 @dataclass
@@ -18,48 +16,40 @@ class Frontier:
 
     Attributes:
         step: The number of the last superstep.
-        due: The nodes to run next, with what triggered them.
+        due: The nodes to run next.
         sends: The tasks to run next with an input of their own.
         joined: For each join in progress, by its trigger, the sources that have run.
         deferred: The nodes that wait until nothing else is due.
     """
 
     step: int = 0
-    due: Dict[str, Triggers] = field(default_factory=dict)
+    due: Set[str] = field(default_factory=set)
     sends: Tuple[Send, ...] = ()
     joined: Dict[str, FrozenSet[str]] = field(default_factory=dict)
-    deferred: Dict[str, Triggers] = field(default_factory=dict)
+    deferred: Set[str] = field(default_factory=set)
 
     def advance(self, plan: Plan, finished: Iterable[Tuple[Node, Tuple[Route, ...]]]) -> None:
         """Find what is due after these nodes, which sent the run on these routes."""
-        due: Dict[str, Triggers] = {}
+        due: Set[str] = set()
         sends: List[Send] = []
         for node, routes in finished:
-            for target in node.edges:
-                _trigger(due, target, f"branch:to:{target}")
+            due.update(node.edges)
             for join in node.joins:
                 arrived = self.joined.pop(join.trigger, frozenset()) | {node.name}
                 if arrived == join.sources:
-                    _trigger(due, join.target, join.trigger)
+                    due.add(join.target)
                 else:
                     self.joined[join.trigger] = arrived
             for route in routes:
                 if isinstance(route, Send):
                     sends.append(route)
                 else:
-                    _trigger(due, route, f"branch:to:{route}")
-        for name in [name for name in due if plan.nodes[name].defer]:
-            for trigger in due.pop(name):
-                _trigger(self.deferred, name, trigger)
+                    due.add(route)
+        waiting = {name for name in due if plan.nodes[name].defer}
+        if waiting:
+            due -= waiting
+            self.deferred |= waiting
         if self.deferred and not due and not sends:
-            due, self.deferred = self.deferred, {}
+            due, self.deferred = self.deferred, set()
         self.due = due
         self.sends = tuple(sends)
-
-
-def _trigger(due: Dict[str, Triggers], target: str, trigger: str) -> None:
-    before = due.get(target)
-    if before is None:
-        due[target] = (trigger,)
-    elif trigger not in before:
-        due[target] = tuple(sorted((*before, trigger)))

@@ -53,7 +53,8 @@ class Outlet:
     ) -> None:
         self._depth = len(ns)
         self._up = up
-        self._up_modes = up.modes if up else _NONE
+        # Custom data that somebody reads from this stream is theirs: they may well pass it on by hand.
+        self._up_modes = (up.modes - (modes & {"custom"})) if up else _NONE
         self.modes = modes
         self.nested = nested
         self.shape = shape

@@ -87,11 +87,17 @@ class Parts:
             emits += self._task_event(task, "task_result", _result(task, as_result(outcome.writes)))
         return emits
 
-    def failed(self, task: Task, error: BaseException) -> List[Emit]:
-        """Return the result of a failed task."""
-        if not self._task_events or task.step == 0:
+    def failed(self, task: Task, error: BaseException, outcome: Optional[Outcome]) -> List[Emit]:
+        """Return the result of a failed task, and the update of its node if it was a branch that failed."""
+        if task.step == 0:
             return []
-        return self._task_event(task, "task_result", _result(task, {}, error))
+        emits: List[Emit] = []
+        if outcome is not None and self._updates:
+            emits.append(self._emit("updates", {task.name: self._update(outcome)}))
+        if self._task_events:
+            result = as_result(outcome.writes) if outcome is not None else {}
+            emits += self._task_event(task, "task_result", _result(task, result, error))
+        return emits
 
     def _update(self, outcome: Outcome) -> Any:
         keys = self._keys

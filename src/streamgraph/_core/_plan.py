@@ -83,6 +83,7 @@ class Node:
         name: Its name.
         action: How to call it.
         reader: What it sees of the state.
+        triggers: What can start it, sorted, as task events name it.
         edges: The nodes that follow it, the end left out.
         joins: The joins it takes part in.
         branches: Its conditional edges.
@@ -93,6 +94,7 @@ class Node:
     name: str
     action: Any = None
     reader: Reader = Reader()
+    triggers: Tuple[str, ...] = ()
     edges: Tuple[str, ...] = ()
     joins: Tuple[Join, ...] = ()
     branches: Tuple[Branch, ...] = ()

@@ -80,7 +80,7 @@ class Run:
             return self._close_step()
         # The branches of the start run like a node of their own, before the first step and unseen.
         self.state.store(self._fresh_input)
-        self.tasks = [Task(task_id(self._seed, 0, start.name, -1), start, 0, None, (), -1)]
+        self.tasks = [Task(task_id(self._seed, 0, start.name, -1), start, 0, None, start.triggers, -1)]
         return self._launch()
 
     def feed(self, event: Event) -> List[Command]:
@@ -90,7 +90,7 @@ class Run:
             event: The end of a task.
         """
         if isinstance(event, TaskFailed):
-            return self._failed(event.task, event.error)
+            return self._failed(event)
         task = event.task
         del self._running[task.id]
         if self._error is not None:
@@ -103,7 +103,8 @@ class Run:
             commands += self._close_step()
         return commands
 
-    def _failed(self, task: Task, error: BaseException) -> List[Command]:
+    def _failed(self, event: TaskFailed) -> List[Command]:
+        task, error = event.task, event.error
         del self._running[task.id]
         if self._error is not None:
             return self._stopped()
@@ -112,7 +113,7 @@ class Run:
         commands: List[Command] = []
         if not (isinstance(error, ParentCommand) and self.ns):
             locate(error, ErrorLocation(task.name, task.step, self.ns))
-            commands += self._parts.failed(task, error)
+            commands += self._parts.failed(task, error, event.outcome)
         if self._running:
             commands.append(CancelTasks(list(self._running.values())))
         return commands + self._stopped()
@@ -175,7 +176,7 @@ class Run:
             except Exception as error:
                 locate(error, ErrorLocation(name, step, self.ns))
                 raise
-            tasks.append(Task(task_id(self._seed, step, name, -1), node, step, seen, frontier.due[name], -1))
+            tasks.append(Task(task_id(self._seed, step, name, -1), node, step, seen, node.triggers, -1))
         return tasks
 
     def _launch(self) -> List[Command]:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
 from uuid import uuid4
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, RemoveMessage
 
 from streamgraph._core._plan import Plan
 from streamgraph._core._returns import Outcome
@@ -189,7 +189,7 @@ class Messages:
             scope = scope.parent
 
     def _known(self, message: BaseMessage, produced: Iterable[Union[Call, BaseMessage]], history: _History) -> bool:
-        if history.has(message):
+        if history.has(message) or (isinstance(message, RemoveMessage) and history.mentions(message.id)):
             return True
         if message.id is not None and message.id in self._shown:
             return same_message(message, _produced(self._shown[message.id]))
@@ -212,6 +212,9 @@ class _History:
         self._by_id: Dict[Optional[str], List[BaseMessage]] = {}
         for message in chain.from_iterable(map(_messages_in, values)):
             self._by_id.setdefault(message.id, []).append(message)
+
+    def mentions(self, id: Optional[str]) -> bool:  # noqa: A002  (the field's name)
+        return id in self._by_id
 
     def has(self, message: BaseMessage) -> bool:
         return any(same_message(message, old) for old in self._by_id.get(message.id, ()))

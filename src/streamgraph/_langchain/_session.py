@@ -114,6 +114,7 @@ class GraphSession:
         It runs in the task's own context, and whatever happens, it ends with an event.
         """
         trace: Optional[Trace] = None
+        outcome: Optional[Outcome] = None
         callbacks = self._quiet
         try:
             if self._trace is not None and task.step > 0:
@@ -122,7 +123,7 @@ class GraphSession:
                 callbacks = trace.child()
             config = self._enter(scope, callbacks, traced=trace is not None)
             invocation = Invocation(config, scope)
-            outcome, result = NOTHING, None
+            result = None
             if task.step > 0:
                 try:
                     result = yield Call(task.node.action, (task.input, invocation))
@@ -130,7 +131,7 @@ class GraphSession:
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
                 outcome = read_return(self.run.plan, task.name, result)
-            outcome = yield from self._branch(task, outcome, invocation)
+            outcome = yield from self._branch(task, outcome or NOTHING, invocation)
             if scope.messages is not None and "messages" in scope.here:
                 outcome = scope.messages.returned(self.run.plan, scope, outcome, self.run.state.values)
             if trace is not None:
@@ -140,7 +141,7 @@ class GraphSession:
         except BaseException as error:
             if trace is not None:
                 yield from trace.closing(None, error)
-            return TaskFailed(task, error)
+            return TaskFailed(task, error, outcome)
         return TaskDone(task, outcome)
 
     def _branch(self, task: Task, outcome: Outcome, invocation: Invocation) -> Work[Outcome]:

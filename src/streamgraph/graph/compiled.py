@@ -180,12 +180,12 @@ class CompiledStateGraph(Runnable[Any, Any]):
                     config,
                     context=context,
                     stream_mode=stream_mode,
-                    output_keys=output_keys,
+                    output_keys=self._shown_keys(output_keys),
                     subgraphs=subgraphs,
                     version=version,
                 )
             )
-        options = StreamOptions(version=check_version(version), keys=check_keys(self._plan, output_keys))
+        options = StreamOptions(version=check_version(version), keys=self._shown_keys(output_keys))
         output = GraphStream(self._session(input, config, context, options, asynchronous=False)).run()
         return self._as_output(output, version)
 
@@ -208,19 +208,19 @@ class CompiledStateGraph(Runnable[Any, Any]):
                 config,
                 context=context,
                 stream_mode=stream_mode,
-                output_keys=output_keys,
+                output_keys=self._shown_keys(output_keys),
                 subgraphs=subgraphs,
                 version=version,
             )
             return [chunk async for chunk in stream]
-        options = StreamOptions(version=check_version(version), keys=check_keys(self._plan, output_keys))
+        options = StreamOptions(version=check_version(version), keys=self._shown_keys(output_keys))
         output = await AsyncGraphStream(self._session(input, config, context, options, asynchronous=True)).run()
         return self._as_output(output, version)
 
     def transform(self, input: Iterator[Any], config: Optional[RunnableConfig] = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002
         """Stream as a step of a chain: yields the state after each step, so that the next gets the last one."""
         kwargs.setdefault("stream_mode", "values")
-        kwargs.setdefault("output_keys", self._plan.output_keys)
+        kwargs.setdefault("output_keys", self._shown_keys(None))
         yield from super().transform(input, config, **kwargs)
 
     async def atransform(
@@ -231,7 +231,7 @@ class CompiledStateGraph(Runnable[Any, Any]):
     ) -> AsyncIterator[Any]:
         """Stream as a step of a chain, on the event loop; see `transform`."""
         kwargs.setdefault("stream_mode", "values")
-        kwargs.setdefault("output_keys", self._plan.output_keys)
+        kwargs.setdefault("output_keys", self._shown_keys(None))
         async for chunk in super().atransform(input, config, **kwargs):
             yield chunk
 
@@ -319,6 +319,12 @@ class CompiledStateGraph(Runnable[Any, Any]):
             store=self.store if self.store is not None or scope is None else scope.store,
             asynchronous=asynchronous,
         )
+
+    def _shown_keys(self, keys: Keys) -> Keys:
+        """Return the keys that a caller who waits for the output gets: those of the output schema by default."""
+        if keys is None and len(self._plan.output_keys) < len(self._plan.channels):
+            return self._plan.output_keys
+        return check_keys(self._plan, keys)
 
     def _coerced(self, ns: Tuple[str, ...]) -> Any:
         def coerce(part: Emitted) -> Any:

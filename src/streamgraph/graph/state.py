@@ -283,11 +283,21 @@ class StateGraph:
         """
         self.validate()
         name = name or "LangGraph"
+        joins: Dict[str, List[str]] = {}
+        for sources, target in self._joins:
+            joins.setdefault(target, []).append(_join_trigger(sources, target))
         plan = Plan(
             name=name,
-            start=self._node(START, None, None, {}, defer=False),
+            start=self._node(START, None, None, {}, defer=False, triggers=(START,)),
             nodes={
-                key: self._node(key, as_action(spec.action), spec.schema, spec.metadata, defer=spec.defer)
+                key: self._node(
+                    key,
+                    as_action(spec.action),
+                    spec.schema,
+                    spec.metadata,
+                    defer=spec.defer,
+                    triggers=tuple(sorted((f"branch:to:{key}", *joins.get(key, ())))),
+                )
                 for key, spec in self.nodes.items()
             },
             channels=dict(self._channels),
@@ -304,16 +314,24 @@ class StateGraph:
         )
 
     def _node(
-        self, name: str, action: Any, schema: Optional[Schema], metadata: Mapping[str, Any], *, defer: bool
+        self,
+        name: str,
+        action: Any,
+        schema: Optional[Schema],
+        metadata: Mapping[str, Any],
+        *,
+        defer: bool,
+        triggers: Tuple[str, ...],
     ) -> Node:
         outgoing = self._leaving(name)
         return Node(
             name,
             action,
             (schema or self._schema).reader(self._channels),
+            triggers,
             edges=tuple(target for target in outgoing.edges if target != END),
             joins=tuple(
-                Join(frozenset(sources), target, f"join:{'+'.join(sources)}:{target}")
+                Join(frozenset(sources), target, _join_trigger(sources, target))
                 for sources, target in self._joins
                 if name in sources and target != END
             ),
@@ -372,6 +390,10 @@ class StateGraph:
             return None
         keyed = is_typeddict(hint) or (isinstance(hint, type) and all_fields_of(hint))
         return read_schema(hint) if keyed else None
+
+
+def _join_trigger(sources: Sequence[str], target: str) -> str:
+    return f"join:{'+'.join(sources)}:{target}"
 
 
 def all_fields_of(cls: type) -> bool:
