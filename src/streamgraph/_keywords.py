@@ -24,9 +24,7 @@ def checked_keywords(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         if not allowed.issuperset(kwargs):
             name = next(key for key in kwargs if key not in allowed)
-            raise UnknownKeywordError(
-                f"{function.__name__}() has no argument {name!r}", name=name, known=known
-            )
+            raise UnknownKeywordError(f"{function.__name__}() has no argument {name!r}", name=name, known=known)
         return function(*args, **kwargs)
 
     return cast("F", call)

@@ -115,9 +115,9 @@ class GraphError(Exception):
 
 
 def _rebuild(cls: type, what: str, fields: dict) -> GraphError:  # type: ignore[type-arg]
-    error: GraphError = cls.__new__(cls, what)
+    error: Any = cls.__new__(cls, what)
     error.__dict__.update(fields)
-    return error
+    return error  # type: ignore[no-any-return]
 
 
 class GraphBuildError(GraphError, ValueError):
@@ -181,7 +181,7 @@ class ParentCommand(GraphError):  # noqa: N818  (LangGraph's name)
         self.command = command
 
 
-class StreamClosed(BaseException):  # noqa: N818  (a signal like GeneratorExit, not an error)
+class StreamClosed(BaseException):
     """Raised inside a node, tool or model call whose consumer has left, at its next token or writer call.
 
     It derives from `BaseException` so that an `except Exception` around a model call does not keep
@@ -211,14 +211,15 @@ def locate(error: BaseException, location: ErrorLocation) -> None:
     """
     depth = f" of {'|'.join(location.namespace)}" if location.namespace else ""
     note = f"While running node {location.node!r} in step {location.step}{depth}."
-    try:
-        if getattr(error, "__streamgraph_location__", None) is None:
-            error.__streamgraph_location__ = location  # type: ignore[attr-defined]
-        # PEP 678's attribute, set by hand so that it is also there before Python 3.11.
-        error.__notes__ = [*getattr(error, "__notes__", ()), note]
-    except AttributeError:
-        # An exception class with __slots__ takes no attributes; it is raised all the same.
-        return
+    if getattr(error, "__streamgraph_location__", None) is None:
+        error.__streamgraph_location__ = location  # type: ignore[attr-defined]
+    add_note(error, note)
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note that a traceback shows from Python 3.11 on; before, it can be read from `__notes__` (PEP 678)."""
+    noted: Any = error
+    noted.__notes__ = [*getattr(error, "__notes__", ()), note]
 
 
 def location_of(error: BaseException) -> Optional[ErrorLocation]:

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 StreamMode = Literal["values", "updates", "custom", "messages", "tasks", "debug", "checkpoints"]
-"""What a stream yields: the state after each step, each node's update, the user's own data, tokens, task events, or all.
+"""What a stream yields: the state after each step, each node's update, the user's own data, tokens, or task events.
 
 `checkpoints` yields nothing yet: as in LangGraph it takes a checkpointer, and there is none to give.
 """

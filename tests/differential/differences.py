@@ -231,6 +231,31 @@ def _own_metadata(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     return _changed(theirs, change), ours
 
 
+def _run_tags(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    def change(metadata: dict[str, Any]) -> dict[str, Any]:
+        return metadata if "ls_provider" in metadata else {**metadata, "tags": []}
+
+    return theirs, _changed(ours, change)
+
+
+def _whole_id(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: walk(item) for key, item in value.items()}
+        if isinstance(value, (tuple, list)):
+            return type(value)(walk(item) for item in value)
+        return value[:-2] if isinstance(value, str) and value.startswith("lc_run--") and value[-2:] == "-0" else value
+
+    if where.setup.subgraphs:
+        return theirs, ours
+    pair = (dataclasses.replace(side, chunks=tuple(map(walk, side.chunks))) for side in (theirs, ours))
+    return tuple(pair)
+
+
+def _last_of_chain(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    return (theirs, {}), (dataclasses.replace(ours, chunks=ours.chunks[:-1]), ours.chunks[-1])
+
+
 DIFFERENCES = [
     Difference(
         "tags-are-a-list",
@@ -295,6 +320,23 @@ DIFFERENCES = [
         _promised,
     ),
     Difference("list-of-sends", "Lists of `Send` are fine as a node's return (Q18)", _promised),
+    Difference(
+        "returned-messages-have-the-run's-tags",
+        "`tags` is always a list, user tags only: those of the run are on what its nodes return, too",
+        _run_tags,
+        everywhere=True,
+    ),
+    Difference(
+        "what-is-hidden-is-not-streamed",
+        "What is filtered out is never built nor queued (R29): with `subgraphs=False` the provider is not asked to "
+        "stream what nobody sees, and langchain-core gives such a message an id that ends in -0",
+        _whole_id,
+    ),
+    Difference(
+        "chunks-of-a-chain-add-up",
+        "a graph is a Runnable: an empty last chunk makes the sum of its chunks the output (Q11)",
+        _last_of_chain,
+    ),
     Difference("graph-inside-a-chain", "a graph is a Runnable: the next step gets its output (Q11)", _promised),
     Difference("exactly-once", "not a copy under a new id, not its text in a new `AIMessage` (R3)", _promised),
     Difference("changed-messages", "A *changed* message is emitted once (Q25)", _promised),
@@ -310,6 +352,11 @@ DIFFERENCES = [
     Difference(
         "nested-by-default",
         "`None`: no namespace in the chunk; tokens of nested graphs are in `messages`; so is `custom` (R4)",
+        _promised,
+    ),
+    Difference(
+        "deferred-waits-for-sends",
+        "`defer=True` node runs once when nothing else is pending (LB 6); LangGraph runs it beside pending Send tasks",
         _promised,
     ),
     Difference(

@@ -248,13 +248,13 @@ def model_batch(lib: Lib) -> Case:
     return Case(line(lib, ask), {"x": []})
 
 
-@program(modes=TOLD, subgraphs=BOTH, versions=("v1", "v2"))
+@program(modes=TOLD, subgraphs=BOTH, versions=("v1", "v2"), differs=("what-is-hidden-is-not-streamed",))
 def model_in_a_nested_graph(lib: Lib) -> Case:
     inner = chat(lib, asks(words("tell me now")))
     return Case(chat(lib, ("sub", inner), ("after", lambda state: None)), hello(lib))
 
 
-@program(modes=TOLD, subgraphs=BOTH)
+@program(modes=TOLD, subgraphs=BOTH, differs=("what-is-hidden-is-not-streamed",))
 def model_in_a_graph_called_in_a_node(lib: Lib) -> Case:
     inner = chat(lib, asks(words("tell me now")))
 
@@ -274,7 +274,7 @@ def model_in_a_graph_whose_message_is_dropped(lib: Lib) -> Case:
     return Case(line(lib, call), {"x": []})
 
 
-@program(modes=TOLD, subgraphs=BOTH)
+@program(modes=TOLD, subgraphs=BOTH, differs=("what-is-hidden-is-not-streamed",))
 def model_three_levels_deep(lib: Lib) -> Case:
     deepest = chat(lib, ("deep", asks(words("deep words"))))
     middle = chat(lib, ("above", asks(words("above words"))), ("deepest", deepest))
@@ -298,7 +298,9 @@ def inner_messages_stream_consumed_in_a_node(lib: Lib) -> Case:
     return Case(line(lib, call), {"x": []})
 
 
-@program(modes=("messages", "tasks"), subgraphs=BOTH, differs=("with-config-before-1.0",))
+@program(
+    modes=("messages", "tasks"), subgraphs=BOTH, differs=("with-config-before-1.0", "what-is-hidden-is-not-streamed")
+)
 def tags_and_metadata_from_everywhere(lib: Lib) -> Case:
     model = words("tell now", tags=["mtag"], metadata={"model": 1, "who": "model"})
 

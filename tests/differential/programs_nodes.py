@@ -300,7 +300,7 @@ def node_metadata_in_tasks(lib: Lib) -> Case:
     return Case(builder.compile(), {"x": []}, {"metadata": {"both": "run"}})
 
 
-@program(modes=("updates",))
+@program(modes=("updates",), differs=("chunks-of-a-chain-add-up",))
 def graph_at_the_end_of_a_chain(lib: Lib) -> Case:
     chain = RunnableLambda(lambda n: {"x": [n]}) | line(lib, put("a"), put("b"))
     return Case(Plain(chain), 1)

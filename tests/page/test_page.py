@@ -464,15 +464,17 @@ def test_16_writer_in_an_async_tool():
     assert achunks(graph_of(look_up), {"topic": "cats"}, stream_mode="custom") == PROGRESS
 
 
-def test_16_writer_in_tool_of_a_tool_node(run_example):
-    """The tool writes when a `ToolNode` calls it for a message with tool calls."""
+def test_16_writer_in_tool_called_for_a_message(run_example):
+    """The tool writes when a node calls it for a message with tool calls."""
     graph = engine()
     call = {"name": "query_database", "args": {"query": "cats"}, "id": "1", "type": "tool_call"}
     inputs = {"messages": [AIMessage("", tool_calls=[call])]}
 
     def build(namespace: Any) -> Any:
-        builder = graph.StateGraph(graph.MessagesState)
-        builder.add_node("tools", engine("prebuilt").ToolNode([namespace["query_database"]]))
+        def tools(state: Any) -> Any:
+            return {"messages": [namespace["query_database"].invoke(item) for item in state["messages"][-1].tool_calls]}
+
+        builder = graph.StateGraph(graph.MessagesState).add_node("tools", tools)
         return builder.add_edge(graph.START, "tools").compile()
 
     run = run_example("16_writer_in_tool", fill={"graph": build}, inputs=inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterable, List, Set, Tuple
+from typing import Dict, FrozenSet, List, Sequence, Set, Tuple
 
 from streamgraph._core._plan import Node, Plan
 from streamgraph._core._returns import Route
@@ -18,7 +18,8 @@ class Frontier:
         step: The number of the last superstep.
         due: The nodes to run next.
         sends: The tasks to run next with an input of their own.
-        joined: For each join in progress, by its trigger, the sources that have run.
+        joined: For each join in progress, by its trigger, the sources that have run. A join that is complete
+            stays so until its target runs, and takes in what else arrives until then.
         deferred: The nodes that wait until nothing else is due.
     """
 
@@ -28,18 +29,19 @@ class Frontier:
     joined: Dict[str, FrozenSet[str]] = field(default_factory=dict)
     deferred: Set[str] = field(default_factory=set)
 
-    def advance(self, plan: Plan, finished: Iterable[Tuple[Node, Tuple[Route, ...]]]) -> None:
+    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Tuple[Route, ...]]]) -> None:
         """Find what is due after these nodes, which sent the run on these routes."""
         due: Set[str] = set()
         sends: List[Send] = []
+        if self.joined:
+            self._reset_joins(plan, {node.name for node, _ in finished})
         for node, routes in finished:
             due.update(node.edges)
             for join in node.joins:
-                arrived = self.joined.pop(join.trigger, frozenset()) | {node.name}
+                arrived = self.joined.get(join.trigger, frozenset()) | {node.name}
+                self.joined[join.trigger] = arrived
                 if arrived == join.sources:
                     due.add(join.target)
-                else:
-                    self.joined[join.trigger] = arrived
             for route in routes:
                 if isinstance(route, Send):
                     sends.append(route)
@@ -53,3 +55,10 @@ class Frontier:
             due, self.deferred = self.deferred, set()
         self.due = due
         self.sends = tuple(sends)
+
+    def _reset_joins(self, plan: Plan, ran: Set[str]) -> None:
+        """Begin anew with the joins whose targets have just run."""
+        for trigger, arrived in tuple(self.joined.items()):
+            join = plan.joins[trigger]
+            if arrived == join.sources and join.target in ran:
+                del self.joined[trigger]

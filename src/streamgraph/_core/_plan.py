@@ -85,7 +85,7 @@ class Node:
         reader: What it sees of the state.
         triggers: What can start it, sorted, as task events name it.
         edges: The nodes that follow it, the end left out.
-        joins: The joins it takes part in.
+        joins: The joins that wait for it.
         branches: Its conditional edges.
         defer: It waits until nothing else is left to run.
         metadata: The user's metadata for everything it runs.
@@ -110,6 +110,7 @@ class Plan:
         name: The graph's name.
         start: The virtual node whose edges and branches name the entry points.
         nodes: The nodes by name.
+        joins: The joins by trigger.
         channels: The state's keys in the order of the schema, private ones last.
         output_keys: The keys that `invoke` returns.
         as_mapping: Turns a state object that a node returned into the keys it sets, or `None` for anything else.
@@ -118,6 +119,7 @@ class Plan:
     name: str
     start: Node
     nodes: Mapping[str, Node]
+    joins: Mapping[str, Join]
     channels: Mapping[str, Channel]
     output_keys: Tuple[str, ...]
     as_mapping: Callable[[Any], Optional[Mapping[str, Any]]]

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 
 from streamgraph._core._detach import CONTAINERS, detach
 from streamgraph._core._plan import ROOT_KEY, Channel, Plan, Reader
-from streamgraph.errors import InvalidUpdateError
+from streamgraph.errors import InvalidUpdateError, add_note
 from streamgraph.types import Overwrite
 
 Writes = Sequence[Tuple[str, Any]]
@@ -136,8 +136,7 @@ def _reduced(channel: Channel, current: Any, value: Any, node: str) -> Any:
     try:
         return channel.reduce(current, value)
     except Exception as error:
-        note = f"In the reducer of key {channel.key!r}, with what node {node!r} wrote."
-        error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]
+        add_note(error, f"In the reducer of key {channel.key!r}, with what node {node!r} wrote.")
         raise
 
 

@@ -51,7 +51,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 self._commands.extend(await self._drive(self._session.opening()))
             chunk = await self._advance()
         except BaseException as error:
-            if self._ended and isinstance(error, CancelledError):
+            if isinstance(error, CancelledError) and self._closed_meanwhile():
                 # aclose() in another task has cancelled this one to get at the node that runs in place.
                 _uncancel()
                 raise StopAsyncIteration from None
@@ -90,6 +90,9 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         async for _ in self:
             pass
         return self._output
+
+    def _closed_meanwhile(self) -> bool:
+        return self._ended
 
     async def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""

@@ -48,7 +48,7 @@ class RunConfig:
     tags: List[str] = field(default_factory=list)
     metadata: Dict[str, Any] = field(default_factory=dict)
     configurable: Dict[str, Any] = field(default_factory=dict)
-    callbacks: Union[None, BaseCallbackManager, List[BaseCallbackHandler]] = None
+    callbacks: Union[BaseCallbackManager, List[BaseCallbackHandler], None] = None
     limit: int = DEFAULT_RECURSION_LIMIT
     concurrency: Optional[int] = None
     name: Optional[str] = None
@@ -61,9 +61,7 @@ class RunConfig:
         return {**self.metadata, **ids} if ids else self.metadata
 
 
-def resolve_config(
-    own: Optional[RunnableConfig], given: Optional[RunnableConfig], scope: Optional[Scope]
-) -> RunConfig:
+def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig], scope: Optional[Scope]) -> RunConfig:
     """Put together what a graph was bound to, what it inherits and what it was called with.
 
     Args:
@@ -182,4 +180,3 @@ def _adopt(entered: Context) -> None:
     for variable, value in entered.items():
         if here.get(variable, _UNSET) is not value:
             variable.set(value)
-

@@ -37,9 +37,7 @@ def injected_names(function: Callable[..., Any]) -> Tuple[str, ...]:
         # Some builtins have no signature; they take the state and nothing else.
         return ()
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return tuple(
-        parameter.name for parameter in parameters[1:] if parameter.name in _NAMES and parameter.kind in kinds
-    )
+    return tuple(parameter.name for parameter in parameters[1:] if parameter.name in _NAMES and parameter.kind in kinds)
 
 
 def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, Any]:

@@ -8,6 +8,7 @@ which says nothing once memory is used again.
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import chain
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
 from uuid import uuid4
@@ -85,7 +86,8 @@ class Call:
         return self.final
 
     def _show(self, message: BaseMessage) -> None:
-        metadata = {**self.metadata, "tags": self.metadata["tags"][:]}
+        metadata = self.metadata.copy()
+        metadata["tags"] = metadata["tags"][:]
         self.scope.emit("messages", (private_copy(message, self.id), metadata))
 
 
@@ -267,11 +269,13 @@ def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noq
 
     langchain-core goes on to sum up the chunks it has announced; a changed one would change the result.
     """
-    update: Dict[str, Any] = {"id": id}
+    copied = copy(message)
+    fields = copied.__dict__
     for key, value in message.__dict__.items():
         if value and type(value) in (list, dict):
-            update[key] = value.copy()
-    return message.model_copy(update=update)
+            fields[key] = value.copy()
+    fields["id"] = id
+    return copied
 
 
 def _text(message: BaseMessage) -> str:

@@ -159,11 +159,14 @@ class GraphSession:
 
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set up the context of a task, which this runs in."""
-        tap: Optional[Tap] = None
-        if "messages" in scope.here:
-            tap = Tap(scope)
+        tap = Tap(scope) if "messages" in scope.here else None
+        metadata = scope.task.node.metadata
+        if tap is not None or metadata:
+            # A config given to a call in the node replaces the node's; what the manager carries survives that.
             callbacks = callbacks.copy()
-            callbacks.add_handler(tap, inherit=True)
+            callbacks.add_metadata(dict(metadata), inherit=True)
+            if tap is not None:
+                callbacks.add_handler(tap, inherit=True)
         config = task_config(self._config, scope, callbacks)
         enter_scope(scope)
         enter_tap(tap)

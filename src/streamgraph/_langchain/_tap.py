@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Dict, List, Optional, TypeVar
+from typing import Any, Dict, List, Optional, Tuple, TypeVar
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -12,6 +12,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResul
 from langchain_core.tracers.context import register_configure_hook
 
 from streamgraph._langchain._config import SHOWN_CONFIGURABLE, user_tags
+from streamgraph._langchain._messages import Call
 from streamgraph._langchain._scope import Scope
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Tap(BaseCallbackHandler):
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._messages = scope.messages
+        self._last: Tuple[Optional[UUID], Optional[Call]] = (None, None)
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
         """Having this method makes langchain-core stream inside `invoke`; nothing is done here."""
@@ -66,18 +68,18 @@ class Tap(BaseCallbackHandler):
             # Before version 1.0 langchain-core copied all of `configurable` into the metadata, keys and secrets too.
             if key not in hidden or key in SHOWN_CONFIGURABLE or value != hidden[key]
         }
-        self._messages.started(
-            self._scope, run_id, name=kwargs.get("name"), tags=user_tags(tags or ()), metadata=shown
-        )
+        self._messages.started(self._scope, run_id, name=kwargs.get("name"), tags=user_tags(tags or ()), metadata=shown)
 
     def on_llm_new_token(
         self, token: Any, *, chunk: Any = None, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
     ) -> None:
         """A model has made a token."""
-        if isinstance(chunk, ChatGenerationChunk):
+        last, call = self._last
+        if last is not run_id:  # tokens come in runs; hashing the id of each is not cheap
             call = self._messages.call(run_id, self._scope)
-            if call is not None:
-                call.token(chunk.message)
+            self._last = (run_id, call)
+        if call is not None and isinstance(chunk, ChatGenerationChunk):
+            call.token(chunk.message)
 
     def on_llm_end(
         self, response: LLMResult, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from datetime import datetime, timezone
-from typing import Any, AsyncIterator, Iterator, List, Optional, Sequence, Tuple, Type, Union
+from types import MappingProxyType
+from typing import Any, AsyncIterator, Iterator, Mapping, Optional, Sequence, Tuple, Type, Union
 from uuid import uuid4
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import merge_configs
+from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import Literal, Self
 
@@ -25,6 +27,8 @@ from streamgraph._keywords import checked_keywords
 from streamgraph._langchain._config import resolve_config
 from streamgraph._langchain._scope import current_scope
 from streamgraph._langchain._session import GraphSession
+from streamgraph.graph.chunks import UpdatesChunk, added_up
+from streamgraph.graph.draw import below, drawable
 from streamgraph.graph.inputs import coerce_context, read_input
 from streamgraph.graph.options import Modes, StreamOptions, check_keys, check_version, stream_options
 from streamgraph.graph.schema import Schema
@@ -48,6 +52,7 @@ class CompiledStateGraph(Runnable[Any, Any]):
         *,
         plan: Plan,
         builder: Any,
+        targets: Mapping[str, Any],
         schemas: Tuple[Schema, Schema],
         context_schema: Optional[Type[Any]],
         store: Any,
@@ -59,6 +64,7 @@ class CompiledStateGraph(Runnable[Any, Any]):
         self.context_schema = context_schema
         self.config: Optional[RunnableConfig] = None
         self._plan = plan
+        self._targets = targets
         self._input, self._output = schemas
 
     def __repr__(self) -> str:
@@ -218,10 +224,18 @@ class CompiledStateGraph(Runnable[Any, Any]):
         return self._as_output(output, version)
 
     def transform(self, input: Iterator[Any], config: Optional[RunnableConfig] = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002
-        """Stream as a step of a chain: yields the state after each step, so that the next gets the last one."""
-        kwargs.setdefault("stream_mode", "values")
-        kwargs.setdefault("output_keys", self._shown_keys(None))
-        yield from super().transform(input, config, **kwargs)
+        """Stream as a step of a chain.
+
+        Yields what `stream` does and, unless a mode was asked for, an empty last chunk: the chunks add up to
+        the final state, which is what the next step gets.
+        """
+        stream = self.stream(added_up(list(input)), config, **kwargs)
+        with stream:
+            if "stream_mode" in kwargs:
+                yield from stream
+            else:
+                yield from map(UpdatesChunk, stream)
+                yield UpdatesChunk(output=stream.output)
 
     async def atransform(
         self,
@@ -230,12 +244,17 @@ class CompiledStateGraph(Runnable[Any, Any]):
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
         """Stream as a step of a chain, on the event loop; see `transform`."""
-        kwargs.setdefault("stream_mode", "values")
-        kwargs.setdefault("output_keys", self._shown_keys(None))
-        async for chunk in super().atransform(input, config, **kwargs):
-            yield chunk
+        stream = self.astream(added_up([chunk async for chunk in input]), config, **kwargs)
+        async with stream:
+            if "stream_mode" in kwargs:
+                async for chunk in stream:
+                    yield chunk
+            else:
+                async for chunk in stream:
+                    yield UpdatesChunk(chunk)
+                yield UpdatesChunk(output=stream.output)
 
-    def with_config(self, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Self:  # type: ignore[override]
+    def with_config(self, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Self:
         """Return a copy of the graph that runs with this config, in addition to that of each call.
 
         Args:
@@ -256,9 +275,34 @@ class CompiledStateGraph(Runnable[Any, Any]):
         return model_of(self._output, self.get_name("Output"), required=False)
 
     @property
-    def nodes(self) -> List[str]:
-        """The names of the nodes."""
-        return list(self._plan.nodes)
+    def nodes(self) -> Mapping[str, Any]:
+        """What the nodes were made of, by name."""
+        return MappingProxyType(dict(self._targets))
+
+    def get_subgraphs(self, *, namespace: Optional[str] = None, recurse: bool = False) -> Iterator[Tuple[str, Any]]:
+        """Yield the nodes that are graphs: their names, with `|` between levels, and the graphs.
+
+        Args:
+            namespace: Yield only the graph of this name.
+            recurse: Also look into these graphs.
+        """
+        for name, target in self._targets.items():
+            if not isinstance(target, CompiledStateGraph):
+                continue
+            found = [(name, target)]
+            if recurse:
+                found += [(f"{name}|{below}", graph) for below, graph in target.get_subgraphs(recurse=True)]
+            yield from (pair for pair in found if namespace is None or pair[0] == namespace)
+
+    def get_graph(self, config: Optional[RunnableConfig] = None, *, xray: Union[bool, int] = False) -> Graph:
+        """Return the nodes and edges, to be drawn (`draw_mermaid()`, `draw_ascii()`) or inspected.
+
+        Args:
+            config: Not used; a graph's structure does not depend on it.
+            xray: Show the inside of nodes that are graphs: `True` at every depth, a number down to that one.
+        """
+        inner = dict(self.get_subgraphs()) if xray else {}
+        return drawable(self._plan, self._targets, {name: g.get_graph(xray=below(xray)) for name, g in inner.items()})
 
     def _session(
         self,

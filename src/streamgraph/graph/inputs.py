@@ -33,8 +33,9 @@ def read_input(plan: Plan, schema: Schema, given: Any) -> Writes:
     if isinstance(given, Mapping):
         mapping: Optional[Mapping[str, Any]] = given
         if schema.build is not None and isinstance(schema.source, type) and issubclass(schema.source, BaseModel):
+            # Only checked: as in LangGraph the state holds what was given, and nodes get it validated.
             model = schema.build(dict(given))
-            mapping = {key: getattr(model, key) for key in schema.channels if key in model.model_fields_set}
+            mapping = {**{key: getattr(model, key) for key in model.model_fields_set}, **given}
     else:
         mapping = all_fields(given)
     if mapping is None:

@@ -36,7 +36,7 @@ class StreamOptions:
     several: bool = False
     namespace: bool = False
     version: str = "v1"
-    keys: Union[None, str, Sequence[str]] = None
+    keys: Union[str, Sequence[str], None] = None
 
 
 def check_version(version: str) -> str:
@@ -52,7 +52,7 @@ def stream_options(
     stream_mode: Modes,
     subgraphs: Optional[bool],
     version: str,
-    output_keys: Union[None, str, Sequence[str]],
+    output_keys: Union[str, Sequence[str], None],
 ) -> StreamOptions:
     """Check the options of a stream.
 
@@ -84,7 +84,7 @@ def stream_options(
     )
 
 
-def check_keys(plan: Plan, keys: Union[None, str, Sequence[str]]) -> Union[None, str, Sequence[str]]:
+def check_keys(plan: Plan, keys: Union[str, Sequence[str], None]) -> Union[str, Sequence[str], None]:
     """Return `keys` if the state has them all, else raise UnknownOptionError."""
     for key in () if keys is None else (keys,) if isinstance(keys, str) else keys:
         if key not in plan.channels:

@@ -104,6 +104,13 @@ def _has_keys(source: Any) -> bool:
     )
 
 
+def is_keyed(hint: Any) -> bool:
+    """Whether a type hint is a TypedDict, a dataclass or a pydantic model: something with keys."""
+    if is_typeddict(hint) or (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
+        return True
+    return inspect.isclass(hint) and issubclass(hint, BaseModel)
+
+
 def hints_of(source: Any) -> Dict[str, Any]:
     """Return the type hints of a schema, with their `Annotated` extras.
 

@@ -21,7 +21,8 @@ def model_of(schema: Schema, name: str, *, required: bool) -> Type[BaseModel]:
     """
     source = schema.source
     if schema.root:
-        return create_model(name, __base__=RootModel[_portable(source)])  # type: ignore[no-any-return,misc]
+        root: Any = RootModel[_portable(source)]  # type: ignore[misc]
+        return create_model(name, __base__=root)
     if isinstance(source, type) and issubclass(source, BaseModel):
         return source
     fields: Dict[str, Any] = {
@@ -30,14 +31,14 @@ def model_of(schema: Schema, name: str, *, required: bool) -> Type[BaseModel]:
         if key in schema.channels
     }
     title = getattr(source, "__name__", name)
-    return create_model(title, **fields)  # type: ignore[no-any-return]
+    return create_model(title, **fields)
 
 
 def _portable(hint: Any) -> Any:
     """Return `hint` without `typing.TypedDict`, which pydantic refuses before Python 3.12."""
     if is_typeddict(hint):
         fields = {key: _portable(value) for key, value in hints_of(hint).items()}
-        return TypedDict(hint.__name__, fields, total=hint.__total__)  # type: ignore[misc,operator]
+        return TypedDict(hint.__name__, fields, total=hint.__total__)  # type: ignore[operator]
     arguments = get_args(hint)
     if get_origin(hint) is Annotated:
         return _portable(arguments[0])
@@ -69,5 +70,3 @@ def _required(source: Type[Any]) -> Set[str]:
             if item.default is missing and item.default_factory is missing
         }
     return set()
-
-

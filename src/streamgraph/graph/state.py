@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Hashable, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Dict, Hashable, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
-from typing_extensions import Literal, Self, get_args, get_origin, get_type_hints, is_typeddict
+from typing_extensions import Self
 
 from streamgraph._core._plan import Branch, Channel, Join, Node, Plan
 from streamgraph._keywords import checked_keywords
@@ -13,7 +13,8 @@ from streamgraph._langchain._nodes import as_action, is_node_like, name_of, take
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
 from streamgraph.graph.compiled import CompiledStateGraph
-from streamgraph.graph.schema import Schema, as_mapping, read_schema
+from streamgraph.graph.hints import first_hint, literal_results
+from streamgraph.graph.schema import Schema, as_mapping, is_keyed, read_schema
 
 __all__ = ["StateGraph"]
 
@@ -175,7 +176,7 @@ class StateGraph:
         self,
         source: str,
         path: Any,
-        path_map: Union[None, Mapping[Hashable, str], Sequence[str]] = None,
+        path_map: Union[Mapping[Hashable, str], Sequence[str], None] = None,
     ) -> Self:
         """Add a branch: a function that decides where to go after `source`.
 
@@ -200,7 +201,7 @@ class StateGraph:
                 f"Branch {name!r} from {source!r} is there already", hint="Give the second function another name."
             )
         if path_map is None:
-            path_map = _literal_results(path)
+            path_map = literal_results(path)
         targets = path_map if path_map is None or isinstance(path_map, Mapping) else {item: item for item in path_map}
         schema = self._inferred_input(path)
         if schema is not None:
@@ -234,7 +235,7 @@ class StateGraph:
         return self.add_edge(START, key)
 
     def set_conditional_entry_point(
-        self, path: Any, path_map: Union[None, Mapping[Hashable, str], Sequence[str]] = None
+        self, path: Any, path_map: Union[Mapping[Hashable, str], Sequence[str], None] = None
     ) -> Self:
         """Let a function decide where runs begin: the same as a conditional edge from `START`."""
         return self.add_conditional_edges(START, path, path_map)
@@ -283,23 +284,16 @@ class StateGraph:
         """
         self.validate()
         name = name or "LangGraph"
-        joins: Dict[str, List[str]] = {}
-        for sources, target in self._joins:
-            joins.setdefault(target, []).append(_join_trigger(sources, target))
+        joins = [
+            Join(frozenset(sources), target, f"join:{'+'.join(sources)}:{target}")
+            for sources, target in self._joins
+            if target != END
+        ]
         plan = Plan(
             name=name,
-            start=self._node(START, None, None, {}, defer=False, triggers=(START,)),
-            nodes={
-                key: self._node(
-                    key,
-                    as_action(spec.action),
-                    spec.schema,
-                    spec.metadata,
-                    defer=spec.defer,
-                    triggers=tuple(sorted((f"branch:to:{key}", *joins.get(key, ())))),
-                )
-                for key, spec in self.nodes.items()
-            },
+            start=self._node(START, None, joins),
+            nodes={name: self._node(name, spec, joins) for name, spec in self.nodes.items()},
+            joins={join.trigger: join for join in joins},
             channels=dict(self._channels),
             output_keys=tuple(self._output.channels),
             as_mapping=as_mapping,
@@ -307,34 +301,25 @@ class StateGraph:
         return CompiledStateGraph(
             plan=plan,
             builder=self,
+            targets={name: spec.action for name, spec in self.nodes.items()},
             schemas=(self._input, self._output),
             context_schema=self.context_schema,
             store=store,
             name=name,
         )
 
-    def _node(
-        self,
-        name: str,
-        action: Any,
-        schema: Optional[Schema],
-        metadata: Mapping[str, Any],
-        *,
-        defer: bool,
-        triggers: Tuple[str, ...],
-    ) -> Node:
+    def _node(self, name: str, spec: Optional[_NodeSpec], joins: Sequence[Join]) -> Node:
         outgoing = self._leaving(name)
+        schema = spec.schema if spec is not None else None
+        triggers = [START if spec is None else f"branch:to:{name}"]
+        triggers += [join.trigger for join in joins if join.target == name]
         return Node(
             name,
-            action,
-            (schema or self._schema).reader(self._channels),
-            triggers,
+            action=None if spec is None else as_action(spec.action),
+            reader=(schema or self._schema).reader(self._channels),
+            triggers=tuple(sorted(triggers)),
             edges=tuple(target for target in outgoing.edges if target != END),
-            joins=tuple(
-                Join(frozenset(sources), target, _join_trigger(sources, target))
-                for sources, target in self._joins
-                if name in sources and target != END
-            ),
+            joins=tuple(join for join in joins if name in join.sources),
             branches=tuple(
                 Branch(
                     branch.name,
@@ -344,8 +329,8 @@ class StateGraph:
                 )
                 for branch in outgoing.branches
             ),
-            defer=defer,
-            metadata=metadata,
+            defer=spec is not None and spec.defer,
+            metadata={} if spec is None else spec.metadata,
         )
 
     def _leaving(self, source: str) -> _Outgoing:
@@ -384,58 +369,6 @@ class StateGraph:
             raise UnknownNodeError(what, name=name, known=self.nodes)
 
     def _inferred_input(self, target: Any) -> Optional[Schema]:
-        """Return the schema that the first parameter of a function is annotated with, if it is another than the state's."""
-        hint = _first_hint(target)
-        if hint is None or hint is self.state_schema:
-            return None
-        keyed = is_typeddict(hint) or (isinstance(hint, type) and all_fields_of(hint))
-        return read_schema(hint) if keyed else None
-
-
-def _join_trigger(sources: Sequence[str], target: str) -> str:
-    return f"join:{'+'.join(sources)}:{target}"
-
-
-def all_fields_of(cls: type) -> bool:
-    """Whether a class is a dataclass or a pydantic model, so that its instances have fields."""
-    return hasattr(cls, "__dataclass_fields__") or hasattr(cls, "model_fields")
-
-
-def _function_of(target: Any) -> Optional[Callable[..., Any]]:
-    if isinstance(target, dict):
-        return None
-    if hasattr(target, "func") and not hasattr(target, "steps"):  # RunnableLambda, functools.partial
-        return _function_of(target.func)
-    if hasattr(target, "afunc"):
-        return _function_of(target.afunc)
-    if hasattr(target, "invoke"):
-        return None
-    return target if hasattr(target, "__code__") or hasattr(target, "__func__") else getattr(target, "__call__", None)  # noqa: B004
-
-
-def _hints(target: Any) -> Dict[str, Any]:
-    function = _function_of(target)
-    try:
-        return dict(get_type_hints(function, include_extras=True)) if function is not None else {}
-    except Exception:
-        # A hint that cannot be evaluated here (a name from a function's scope, X | Y on Python 3.9) says
-        # nothing about the node; it then gets the whole state, as without a hint.
-        return {}
-
-
-def _first_hint(target: Any) -> Any:
-    function = _function_of(target)
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    if code is None or not code.co_varnames or not code.co_argcount:
-        return None
-    names = code.co_varnames[: code.co_argcount]
-    first = names[1] if hasattr(function, "__self__") and len(names) > 1 else names[0]
-    return _hints(target).get(first)
-
-
-def _literal_results(path: Any) -> Optional[Sequence[str]]:
-    """Return the names in a function's return annotation `Literal[...]`."""
-    result = _hints(path).get("return")
-    return get_args(result) if get_origin(result) is Literal else None
-
-
+        """Return the schema that a function asks for instead of the state, by the annotation of its first parameter."""
+        hint = first_hint(target)
+        return read_schema(hint) if hint is not self.state_schema and is_keyed(hint) else None

@@ -1,0 +1,39 @@
+"""Chunks of a graph that is a step of a chain."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+_NOT_YET: Any = object()
+
+
+class UpdatesChunk(dict):  # type: ignore[type-arg]
+    """A chunk of the `updates` mode that adds up, as LangChain's chunks do.
+
+    The next step of a chain gets the sum of the chunks, and that has to be what `invoke` returns: the last
+    chunk is empty and carries the final state. (LangGraph passes on the last update instead.)
+
+    Args:
+        update: What `updates` shows.
+        output: The final state, in the last chunk.
+    """
+
+    def __init__(self, update: Mapping[str, Any] = {}, *, output: Any = _NOT_YET) -> None:
+        super().__init__(update)
+        self._output = output
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, UpdatesChunk):
+            return NotImplemented
+        return other if other._output is _NOT_YET else other._output
+
+
+def added_up(chunks: Sequence[Any]) -> Any:
+    """Return the sum of the chunks that the step before made; of what does not add up, the last."""
+    total = chunks[0]
+    for chunk in chunks[1:]:
+        try:
+            total = total + chunk
+        except TypeError:
+            total = chunk
+    return total

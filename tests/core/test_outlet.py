@@ -1,0 +1,114 @@
+"""Where parts go and in which shape."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamgraph._core._events import Emitted
+from streamgraph._core._outlet import Outlet, Upstream
+from streamgraph._core._shape import shape_of
+
+ALL = frozenset(("values", "updates", "messages", "custom", "tasks", "debug"))
+NONE: frozenset = frozenset()
+
+
+def plain(part):
+    """A chunk with all there is to a part."""
+    return part.ns, part.mode, part.data
+
+
+def outlet(modes=(), nested=(), up=None, ns=("n:1",)):
+    """An outlet of a graph with one level of namespace."""
+    return Outlet(ns, frozenset(modes), frozenset(nested), up=up, shape=plain)
+
+
+def sent(made, *modes_and_depths):
+    """What reaches the own inbox if tasks emit these modes at these depths."""
+    inbox = []
+    put = made.connect(inbox.append)
+    for mode, depth in modes_and_depths:
+        put(Emitted(("n:1",) + ("deep:2",) * depth, mode, None))
+    return [(part.mode, len(part.ns) - 1) for part in inbox]
+
+
+def test_root():
+    """Without a run around it, everything is for the own inbox, and what is wanted is what the consumer wants."""
+    made = outlet(["updates", "custom"], ["custom"])
+    assert (made.here, made.below) == (frozenset(("updates", "custom")), frozenset(("custom",)))
+    assert sent(made, ("updates", 0), ("custom", 1)) == [("updates", 0), ("custom", 1)]
+
+
+@pytest.mark.parametrize(
+    ("modes", "nested", "live"),
+    [(["values"], [], False), (["custom"], [], True), (["messages"], [], True), (["values"], ["values"], True), ([], [], False)],
+)
+def test_live(modes, nested, live):
+    """Parts come while a task runs if it emits them itself, or if graphs below are wanted."""
+    assert outlet(modes, nested).live is live
+
+
+def test_nobody_reads_here():
+    """A nested graph without a consumer of its own hands what its tasks emit straight up."""
+    got = []
+    made = outlet(up=Upstream(got.append, ALL))
+    assert made.connect(pytest.fail) == got.append
+    assert made.here == made.below == ALL
+
+
+def test_both():
+    """A consumer inside a node gets its parts and the run around gets those that it wants."""
+    got = []
+    made = outlet(["values", "messages"], ["messages"], up=Upstream(got.append, frozenset(("messages", "updates"))))
+    assert made.here == frozenset(("values", "messages", "updates"))
+    own = sent(made, ("values", 0), ("messages", 0), ("updates", 0), ("values", 1), ("messages", 1))
+    assert own == [("values", 0), ("messages", 0), ("messages", 1)]
+    assert [part.mode for part in got] == ["messages", "updates", "messages"]
+
+
+def test_custom_data_is_for_the_nearest():
+    """Custom data that is read in a node does not also go up."""
+    got = []
+    made = outlet(["custom"], ["custom"], up=Upstream(got.append, ALL))
+    assert sent(made, ("custom", 0), ("custom", 1)) == [("custom", 0), ("custom", 1)]
+    assert got == []
+
+
+def test_forward():
+    """What the run itself makes goes up if it is wanted there."""
+    got = []
+    made = outlet(["values"], up=Upstream(got.append, frozenset(("values",))))
+    for mode in ("values", "updates"):
+        made.forward(Emitted(("n:1",), mode, mode))
+    assert [part.mode for part in got] == ["values"]
+    outlet(["values"]).forward(Emitted(("n:1",), "values", None))
+
+
+def test_is_own():
+    """The consumer's modes are one thing for its graph and another for those below."""
+    made = outlet(["values"], ["custom"])
+    found = [made.is_own(Emitted(ns, mode, None)) for ns in (("n:1",), ("n:1", "m:2")) for mode in ("values", "custom")]
+    assert found == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("several", "namespace", "chunk"),
+    [
+        (False, False, "data"),
+        (True, False, ("updates", "data")),
+        (False, True, (("a:1",), "data")),
+        (True, True, (("a:1",), "updates", "data")),
+    ],
+)
+def test_v1(several, namespace, chunk):
+    """LangGraph's tuples."""
+    shape = shape_of(version="v1", several=several, namespace=namespace, coerce=plain)
+    assert shape(Emitted(("a:1",), "updates", "data")) == chunk
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("namespace", [False, True])
+def test_v2(several, namespace):
+    """Typed parts are the same however the modes were asked for; values are of the schema's type."""
+    shape = shape_of(version="v2", several=several, namespace=namespace, coerce=lambda part: part.data.upper())
+    assert shape(Emitted(("a:1",), "updates", "data")) == {"type": "updates", "ns": ("a:1",), "data": "data"}
+    assert shape(Emitted((), "values", "data")) == {"type": "values", "ns": (), "data": "DATA", "interrupts": ()}

@@ -1,0 +1,185 @@
+"""The parts of a stream."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.plans import SEED, channels, node, plan
+from streamgraph._core._ids import task_id
+from streamgraph._core._parts import Parts, root_or_mapping
+from streamgraph._core._plan import ROOT_KEY, Channel
+from streamgraph._core._returns import Outcome
+from streamgraph._core._state import State
+from streamgraph._core._task import PUSH, Task
+
+GRAPH = plan(["a"], node("a"), keys=channels("p"))
+
+
+def made(*modes, **fields):
+    """Something that makes parts of these modes."""
+    return Parts(("n:1",), frozenset(modes), clock=lambda: "now", **fields)
+
+
+def shown(emits):
+    """The mode and data of what is emitted."""
+    assert {emit.part.ns for emit in emits} <= {("n:1",)}
+    return [(emit.part.mode, emit.part.data) for emit in emits]
+
+
+def task(given=None, step=1, **fields):
+    """A task of the node `a`."""
+    return Task("id", node("a", **fields), step, given, ("branch:to:a",), -1)
+
+
+def state(**values):
+    """A state with these values."""
+    holder = State(GRAPH)
+    holder.store(values)
+    return holder
+
+
+def test_nothing_is_made_for_nobody():
+    """Without modes there are no parts."""
+    parts = made()
+    outcome = Outcome((("p", 1),))
+    assert parts.values(state(p=1), {"p": 1}) == parts.started(task()) == parts.finished(task(), outcome) == []
+    assert parts.failed(task(), ValueError(), outcome) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "fresh", "parts"),
+    [
+        (None, {"p": 1}, [("values", {"x": [1], "p": 1})]),
+        (None, {}, []),
+        (("p",), {"p": 1}, [("values", {"p": 1})]),
+        (("p", "x"), {"x": [1]}, [("values", {"p": 1, "x": [1]})]),
+        (("p",), {"x": [1]}, []),
+        ("p", {"p": 1}, [("values", 1)]),
+        ("p", {"x": [1]}, []),
+    ],
+)
+def test_values(keys, fresh, parts):
+    """The state after a step, if one of the keys asked for was written in it."""
+    assert shown(made("values", keys=keys).values(state(x=[1], p=1), fresh)) == parts
+
+
+def test_values_are_apart():
+    """Changing the data of a part changes nothing in the state, whatever keys were asked for."""
+    holder = state(x=[1])
+    for keys in (None, ("x",), "x"):
+        (emit,) = made("values", keys=keys).values(holder, {"x": holder.values["x"]})
+        (emit.part.data if keys == "x" else emit.part.data["x"]).append(2)
+    assert holder.snapshot() == {"x": [1]}
+
+
+@pytest.mark.parametrize(
+    ("keys", "update"),
+    [
+        (None, [{"x": [1]}, {"p": 2}, {"x": [3]}]),
+        (("p",), {"p": 2}),
+        ("x", [3]),
+        ("p", 2),
+        (("q",), None),
+        ("q", None),
+    ],
+)
+def test_updates(keys, update):
+    """What a node wrote, of the keys asked for."""
+    outcome = Outcome((("x", [1]), ("p", 2), ("x", [3])))
+    assert shown(made("updates", keys=keys).finished(task(), outcome)) == [("updates", {"a": update})]
+
+
+def test_update_of_nothing():
+    """A node that writes nothing is shown with `None`."""
+    assert shown(made("updates").finished(task(), Outcome(()))) == [("updates", {"a": None})]
+
+
+def test_update_before_result():
+    """A task's update comes before its result, and `tasks` before `debug`."""
+    emits = made("updates", "tasks", "debug").finished(task(), Outcome((("p", 1),)))
+    assert [emit.part.mode for emit in emits] == ["updates", "tasks", "debug"]
+
+
+RESULT = {"id": "id", "name": "a", "error": None, "result": {"p": 1}, "interrupts": []}
+
+
+def test_result():
+    """The end of a task has its id, name and writes."""
+    assert shown(made("tasks").finished(task(), Outcome((("p", 1),)))) == [("tasks", RESULT)]
+
+
+def test_debug():
+    """The same with step, time and kind around it."""
+    wrapped = {"step": 1, "timestamp": "now", "type": "task_result", "payload": RESULT}
+    assert shown(made("debug").finished(task(), Outcome((("p", 1),)))) == [("debug", wrapped)]
+    (emit,) = made("debug").started(task({"p": 1}))
+    assert (emit.part.data["type"], emit.part.data["payload"]["input"]) == ("task", {"p": 1})
+
+
+def test_start():
+    """The start of a task has its input and triggers, and metadata only if there is any."""
+    payload = {"id": "id", "name": "a", "input": {"p": 1}, "triggers": ("branch:to:a",)}
+    assert shown(made("tasks").started(task({"p": 1}))) == [("tasks", payload)]
+    given = made("tasks", metadata={"run": 1, "who": "run"}, tags=["tag"]).started(task({"p": 1}, metadata={"who": "node"}))
+    payload["metadata"] = {"run": 1, "who": "node", "tags": ["tag"]}
+    assert shown(given) == [("tasks", payload)]
+
+
+def test_failure():
+    """A failed task is shown with its error; if a branch failed after the node, with the node's update as well."""
+    error = ValueError("no")
+    parts = made("updates", "tasks")
+    assert shown(parts.failed(task(), error, None)) == [("tasks", {**RESULT, "error": error, "result": {}})]
+    assert shown(parts.failed(task(), error, Outcome((("p", 1),)))) == [
+        ("updates", {"a": {"p": 1}}),
+        ("tasks", {**RESULT, "error": error}),
+    ]
+
+
+def test_start_branches_are_not_shown():
+    """The hidden task of the start's branches has no parts."""
+    parts = made("updates", "tasks", "debug")
+    hidden = task(step=0)
+    assert parts.finished(hidden, Outcome(())) == parts.failed(hidden, ValueError(), Outcome(())) == []
+
+
+def test_parts_are_apart():
+    """Tasks, debug, the task's input and the writes share no containers."""
+    outcome, one = Outcome((("x", [1]),)), task({"x": [1]})
+    parts = made("updates", "tasks", "debug", metadata={"deep": [1]}, tags=["tag"])
+
+    def spoil(value):
+        for item in list(value.values()) if isinstance(value, dict) else list(value):
+            if isinstance(item, (dict, list)):
+                spoil(item)
+        value.clear()
+
+    for make in (lambda: parts.started(one), lambda: parts.finished(one, outcome)):
+        for index in range(len(make())):
+            before = [repr(data) for _, data in shown(make())]
+            emits = make()
+            spoil(emits[index].part.data)
+            told = [repr(data) for _, data in shown(emits)]
+            assert told[:index] + told[index + 1 :] == before[:index] + before[index + 1 :]
+            assert [repr(data) for _, data in shown(make())] == before
+    assert (outcome.writes, one.input) == ((("x", [1]),), {"x": [1]})
+
+
+def test_root_state():
+    """A state of one value is shown as that value, or `None` before there is one."""
+    holder = State(plan([], keys={ROOT_KEY: Channel(ROOT_KEY)}))
+    assert root_or_mapping(holder) is None
+    holder.store({ROOT_KEY: [5]})
+    root_or_mapping(holder).append(6)
+    assert root_or_mapping(holder) == [5]
+    assert shown(made("values").values(holder, {ROOT_KEY: [5]})) == [("values", [5])]
+
+
+def test_tasks():
+    """A task knows where it stands: its path, its place among the writes, its part of namespaces."""
+    pulled = Task("id", node("a"), 2, None, ("branch:to:a",), -1)
+    pushed = Task("id", node("a"), 2, None, (PUSH,), 3)
+    assert (pulled.path, pushed.path) == (("__pregel_pull", "a"), ("__pregel_push", 3, False))
+    assert pulled.order < pushed.order < Task("id", node("a"), 2, None, (PUSH,), 10).order
+    assert pulled.address == "a:id"
+    assert task_id(SEED, 1, "a", -1) != task_id(SEED, 1, "a", 0)

@@ -1,0 +1,50 @@
+"""Fixtures for scenarios: the two transports, and an environment without anything of the developer's."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Iterator
+
+import pytest
+
+from scenarios.provider import RespxProvider, ServerProvider
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy, no tracing and no key of the machine that runs the tests."""
+    for name in list(os.environ):
+        if name.startswith("OPENAI_") or name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+            monkeypatch.delenv(name)
+    for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):
+        monkeypatch.setenv(name, "false")
+
+
+@pytest.fixture(scope="session")
+def _respx() -> Iterator[RespxProvider]:
+    provider = RespxProvider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[ServerProvider]:
+    with ServerProvider() as running:
+        yield running
+
+
+@pytest.fixture
+def server(_server: ServerProvider) -> ServerProvider:
+    """The OpenAI API with real sockets, for tests that would learn nothing from a second transport."""
+    _server.forget()
+    return _server
+
+
+@pytest.fixture(params=["respx", "server"])
+def provider(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The OpenAI API, by each transport."""
+    if request.param == "server":
+        yield request.getfixturevalue("server")
+    else:
+        with request.getfixturevalue("_respx") as running:
+            yield running
