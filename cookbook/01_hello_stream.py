@@ -25,13 +25,11 @@ class State(TypedDict):
 
 
 def write_joke(state: State):
-    answer = joke_model.invoke(f"Write a joke about {state['topic']}")
-    return {"joke": answer.content}
+    return {"joke": joke_model.invoke(f"Write a joke about {state['topic']}").content}
 
 
 def write_poem(state: State):
-    answer = poem_model.invoke(f"Write a short poem about {state['topic']}")
-    return {"poem": answer.content}
+    return {"poem": poem_model.invoke(f"Write a short poem about {state['topic']}").content}
 
 
 graph = (

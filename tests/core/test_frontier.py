@@ -69,7 +69,9 @@ def test_join_can_fire_again():
 def test_join_into_a_deferred_node():
     """A source that runs once more while the deferred target waits does not make it run twice."""
     join = Join(frozenset("ab"), "late", "join:a+b:late")
-    graph = plan(["a"], node("a", joins=(join,)), node("b", "c", joins=(join,)), node("c", "a"), node("late", defer=True))
+    graph = plan(
+        ["a"], node("a", joins=(join,)), node("b", "c", joins=(join,)), node("c", "a"), node("late", defer=True)
+    )
     frontier = Frontier()
     assert advance(frontier, graph, "a", "b") == (["c"], [])
     assert advance(frontier, graph, "c") == (["a"], [])

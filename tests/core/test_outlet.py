@@ -40,7 +40,13 @@ def test_root():
 
 @pytest.mark.parametrize(
     ("modes", "nested", "live"),
-    [(["values"], [], False), (["custom"], [], True), (["messages"], [], True), (["values"], ["values"], True), ([], [], False)],
+    [
+        (["values"], [], False),
+        (["custom"], [], True),
+        (["messages"], [], True),
+        (["values"], ["values"], True),
+        ([], [], False),
+    ],
 )
 def test_live(modes, nested, live):
     """Parts come while a task runs if it emits them itself, or if graphs below are wanted."""

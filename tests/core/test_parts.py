@@ -120,7 +120,9 @@ def test_start():
     """The start of a task has its input and triggers, and metadata only if there is any."""
     payload = {"id": "id", "name": "a", "input": {"p": 1}, "triggers": ("branch:to:a",)}
     assert shown(made("tasks").started(task({"p": 1}))) == [("tasks", payload)]
-    given = made("tasks", metadata={"run": 1, "who": "run"}, tags=["tag"]).started(task({"p": 1}, metadata={"who": "node"}))
+    given = made("tasks", metadata={"run": 1, "who": "run"}, tags=["tag"]).started(
+        task({"p": 1}, metadata={"who": "node"})
+    )
     payload["metadata"] = {"run": 1, "who": "node", "tags": ["tag"]}
     assert shown(given) == [("tasks", payload)]
 

@@ -38,10 +38,13 @@ def goto_results(target: Any) -> Sequence[str]:
     result = _hints(function).get("return") if function is not None else None
     names: List[str] = []
     for option in (result, *get_args(result)):
-        origin: Any = get_origin(option)
-        if origin is Command:
+        if _names_a_command(get_origin(option)):
             names += [name for item in get_args(option) if get_origin(item) is Literal for name in get_args(item)]
     return names
+
+
+def _names_a_command(origin: Any) -> bool:
+    return origin is Command
 
 
 def _function_of(target: Any) -> Optional[Callable[..., Any]]:

@@ -117,8 +117,10 @@ def hints_of(source: Any) -> Dict[str, Any]:
     Raises:
         StateSchemaError: A hint cannot be evaluated.
     """
+    # Code run by exec() may belong to no module, which Python 3.9 does not expect.
+    names: Optional[Dict[str, Any]] = None if getattr(source, "__module__", None) in sys.modules else {}
     try:
-        hints: Dict[str, Any] = get_type_hints(source, include_extras=True)
+        hints: Dict[str, Any] = get_type_hints(source, globalns=names, include_extras=True)
     except Exception as error:
         newer = sys.version_info < (3, 10) and isinstance(error, TypeError)
         raise StateSchemaError(

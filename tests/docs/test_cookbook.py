@@ -1,0 +1,57 @@
+"""Every recipe runs as a user runs it: as a program, offline."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COOKBOOK = Path(__file__).parents[2] / "cookbook"
+RECIPES = sorted(COOKBOOK.glob("[0-9]*.py"))
+
+
+def run(recipe: Path, *arguments: str) -> str:
+    """Return what a recipe prints."""
+    keys = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE")
+    environment = {**{name: value for name, value in os.environ.items() if name not in keys}, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", str(recipe), *arguments],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=50,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_there_are_recipes() -> None:
+    """The folder has recipes, and nothing beside them."""
+    assert RECIPES
+    assert [path for path in COOKBOOK.glob("*.py") if path not in RECIPES] == []
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
+def test_recipe(recipe: Path) -> None:
+    """The recipe runs through, prints something and is short enough to read."""
+    assert run(recipe).strip()
+    assert len(recipe.read_text(encoding="utf-8").splitlines()) <= 80
+
+
+def test_hello_stream_shows_two_branches_writing_at_once() -> None:
+    """Tokens of the joke and of the poem alternate; each filter shows one of them alone."""
+    output = run(COOKBOOK / "01_hello_stream.py", "pelicans")
+    live, by_node, by_tag = output.partition("state |")[0], *output.split("\n\nOnly the ")[1:]
+    speakers = [line.split("|")[0].strip() for line in live.splitlines() if " | " in line]
+
+    assert output.startswith("Model: the server on this machine")
+    assert speakers.count("write_joke") > 5
+    assert speakers.count("write_poem") > 5
+    assert "A poem about pelicans" in by_node
+    assert "joke about" not in by_node
+    assert "Here is a joke about pelicans" in by_tag
+    assert "poem" not in by_tag
