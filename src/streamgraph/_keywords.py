@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Callable, TypeVar, cast
+from typing import Any, Callable, Mapping, TypeVar, cast
 
 from streamgraph.errors import UnknownKeywordError
 
@@ -20,11 +20,20 @@ def checked_keywords(function: F) -> F:
     known = tuple(inspect.signature(function).parameters)[1:]
     allowed = frozenset(known)
 
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def check(kwargs: Mapping[str, Any]) -> None:
         if not allowed.issuperset(kwargs):
             name = next(key for key in kwargs if key not in allowed)
             raise UnknownKeywordError(f"{function.__name__}() has no argument {name!r}", name=name, known=known)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        check(kwargs)
         return function(*args, **kwargs)
 
-    return cast("F", call)
+    @functools.wraps(function)
+    async def acall(*args: Any, **kwargs: Any) -> Any:
+        check(kwargs)
+        return await function(*args, **kwargs)
+
+    # A coroutine function stays one: whoever is given the bound method looks at that.
+    return cast("F", acall if inspect.iscoroutinefunction(function) else call)

@@ -212,14 +212,18 @@ def locate(error: BaseException, location: ErrorLocation) -> None:
     depth = f" of {'|'.join(location.namespace)}" if location.namespace else ""
     note = f"While running node {location.node!r} in step {location.step}{depth}."
     if getattr(error, "__streamgraph_location__", None) is None:
-        error.__streamgraph_location__ = location  # type: ignore[attr-defined]
+        _set(error, "__streamgraph_location__", location)
     add_note(error, note)
 
 
 def add_note(error: BaseException, note: str) -> None:
     """Add a note that a traceback shows from Python 3.11 on; before, it can be read from `__notes__` (PEP 678)."""
-    noted: Any = error
-    noted.__notes__ = [*getattr(error, "__notes__", ()), note]
+    _set(error, "__notes__", [*getattr(error, "__notes__", ()), note])
+
+
+def _set(error: BaseException, name: str, value: object) -> None:
+    # Past the __setattr__ of a class that refuses attributes, such as a frozen dataclass: every exception has a dict.
+    object.__setattr__(error, name, value)
 
 
 def location_of(error: BaseException) -> Optional[ErrorLocation]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from functools import partial
 from typing import Any, Dict
 
 import pytest
@@ -64,7 +63,7 @@ def call(name, *args, **options):
         ({"stream_mode": ()}, ["empty"], None),
         ({"stream_mode": set()}, ["empty"], None),
         ({"version": "v3"}, ["'v3'"], "v2"),
-        ({"version": "2"}, ["'2'", "v1", "v2"], None),
+        ({"version": "2"}, ["'2'", "v2"], None),
         ({"version": None}, ["None", "v1", "v2"], None),
         ({"output_keys": "xs"}, ["'xs'"], "x"),
         ({"output_keys": ["x", "zzz"]}, ["'zzz'", "'x'", "'p'"], None),
@@ -188,8 +187,7 @@ def keyed(hint):
         (keyed(Annotated[list, lambda one: one]), ["reducer", "two arguments", "'x'"]),
         (keyed(Annotated[list, lambda: []]), ["reducer", "two arguments", "'x'"]),
         (keyed(Annotated[list, lambda one, two, three: one]), ["reducer", "two arguments", "'x'"]),
-        (keyed(Annotated[list, partial(max, 1, 2, key=None)]), []),
-    ][:-1],
+    ],
 )
 @pytest.mark.parametrize("place", ["state", "input", "output", "node"])
 def test_schema(schema, words, place):
@@ -442,9 +440,6 @@ def test_recursion_limit():
     assert isinstance(error, E.GraphRecursionError)
     assert isinstance(error, RecursionError)
     assert says(error, "limit of 3 ", "'writer'", "recursion_limit")
-    chunks = []
-    with pytest.raises(E.GraphRecursionError):
-        chunks.extend(made.stream({}, {"recursion_limit": 3}))
     pulled = made.stream({}, {"recursion_limit": 3})
     assert [list(next(pulled)) for _ in range(3)] == [["plain"], ["writer"], ["plain"]]
     with pytest.raises(E.GraphRecursionError):

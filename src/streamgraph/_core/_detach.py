@@ -22,12 +22,13 @@ def detach(value: Any, memo: Optional[Dict[int, Any]] = None) -> Any:
     kind = type(value)
     if kind not in CONTAINERS:
         return value
-    if kind in _FLAT:
-        return value.copy()
     if memo is None:
         memo = {}
     elif id(value) in memo:
         return memo[id(value)]
+    if kind in _FLAT:
+        copied = memo[id(value)] = value.copy()
+        return copied
     if kind is tuple:
         items = [detach(item, memo) if type(item) in CONTAINERS else item for item in value]
         same = all(new is old for new, old in zip(items, value))

@@ -73,7 +73,7 @@ class Parts:
         if self._tags:
             metadata["tags"] = list(self._tags)
         if metadata:
-            payload["metadata"] = metadata
+            payload["metadata"] = detach(metadata)
         return self._task_event(task, "task", payload)
 
     def finished(self, task: Task, outcome: Outcome) -> List[Emit]:

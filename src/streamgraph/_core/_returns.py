@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Hashable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from streamgraph._core._plan import ROOT_KEY, Branch, Plan
 from streamgraph.constants import END
@@ -106,7 +106,7 @@ def read_routes(plan: Plan, node: str, branch: Branch, result: Any) -> Tuple[Rou
     for item in as_list(result):
         if isinstance(item, Send) or branch.targets is None:
             route = item
-        elif item in branch.targets:
+        elif isinstance(item, Hashable) and item in branch.targets:
             route = branch.targets[item]
         else:
             raise UnknownRouteError(
@@ -128,6 +128,10 @@ def read_routes(plan: Plan, node: str, branch: Branch, result: Any) -> Tuple[Rou
 def check_route(plan: Plan, node: str, route: Any) -> Route:
     """Return `route` if the run can go there, else raise UnknownRouteError."""
     target = route.node if isinstance(route, Send) else route
+    if not isinstance(target, str):
+        raise UnknownRouteError(
+            f"A route is {_describe(target)}", node=node, hint="Give a node's name, END, a Send, or a list of these."
+        )
     if target in plan.nodes:
         return route  # type: ignore[no-any-return]
     if target == END:

@@ -68,7 +68,13 @@ class Tap(BaseCallbackHandler):
             # Before version 1.0 langchain-core copied all of `configurable` into the metadata, keys and secrets too.
             if key not in hidden or key in SHOWN_CONFIGURABLE or value != hidden[key]
         }
-        self._messages.started(self._scope, run_id, name=kwargs.get("name"), tags=user_tags(tags or ()), metadata=shown)
+        self._messages.started(
+            self._scope,
+            run_id,
+            name=kwargs.get("name") or _class_name(serialized),
+            tags=user_tags(tags or ()),
+            metadata=shown,
+        )
 
     def on_llm_new_token(
         self, token: Any, *, chunk: Any = None, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
@@ -98,6 +104,14 @@ class Tap(BaseCallbackHandler):
         call = self._messages.call(run_id, self._scope)
         if call is not None:
             self._messages.ended(run_id, call, None)
+
+
+def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:
+    """Return the name that traces give a model call that was given none: that of the model's class."""
+    if not serialized:
+        return None
+    name: Optional[str] = serialized.get("name") or (serialized.get("id") or [None])[-1]
+    return name
 
 
 def enter_tap(tap: Optional[Tap]) -> None:

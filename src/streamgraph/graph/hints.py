@@ -29,7 +29,7 @@ def literal_results(target: Any) -> Optional[Sequence[str]]:
     """Return the names in a function's return annotation `Literal[...]`, or `None` if it has another."""
     function = _function_of(target)
     result = _hints(function).get("return") if function is not None else None
-    return get_args(result) if get_origin(result) is Literal else None
+    return get_args(result) if _origin(result) is Literal else None
 
 
 def goto_results(target: Any) -> Sequence[str]:
@@ -38,13 +38,13 @@ def goto_results(target: Any) -> Sequence[str]:
     result = _hints(function).get("return") if function is not None else None
     names: List[str] = []
     for option in (result, *get_args(result)):
-        if _names_a_command(get_origin(option)):
-            names += [name for item in get_args(option) if get_origin(item) is Literal for name in get_args(item)]
+        if _origin(option) is Command:
+            names += [name for item in get_args(option) if _origin(item) is Literal for name in get_args(item)]
     return names
 
 
-def _names_a_command(origin: Any) -> bool:
-    return origin is Command
+def _origin(hint: Any) -> Any:
+    return get_origin(hint)  # as Any: what mypy knows of it is too narrow to compare with special forms
 
 
 def _function_of(target: Any) -> Optional[Callable[..., Any]]:

@@ -206,5 +206,6 @@ def all_fields(value: Any) -> Optional[Mapping[str, Any]]:
         return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
     if isinstance(value, (str, bytes, int, float, list, set, tuple)) or value is None:
         return None
-    names = [name for base in type(value).__mro__ for name in vars(base).get("__annotations__", ())]
+    annotations = [vars(base).get("__annotations__") for base in type(value).__mro__]
+    names = [name for hints in annotations if isinstance(hints, dict) for name in hints]
     return {name: getattr(value, name) for name in names if hasattr(value, name)} if names else None

@@ -221,13 +221,16 @@ class StateGraph:
         """
         if not nodes:
             raise GraphBuildError("The sequence of nodes is empty", hint="Give at least one node.")
-        previous: Optional[str] = None
-        for item in nodes:
-            name, target = item if isinstance(item, tuple) else (name_of(item), item)
-            self.add_node(name, target)
-            if previous is not None:
-                self.add_edge(previous, name)
-            previous = name
+        named = [item if isinstance(item, tuple) else (name_of(item), item) for item in nodes]
+        before = (dict(self.nodes), self._channels)
+        try:
+            for name, target in named:
+                self.add_node(name, target)
+        except Exception:
+            self.nodes, self._channels = before
+            raise
+        for (source, _), (target, _) in zip(named, named[1:]):
+            self.add_edge(source, target)
         return self
 
     def set_entry_point(self, key: str) -> Self:
@@ -337,13 +340,15 @@ class StateGraph:
         return self._outgoing.setdefault(source, _Outgoing())
 
     def _add_channels(self, schema: Schema) -> None:
+        channels = dict(self._channels)
         for key, channel in schema.channels.items():
-            known = self._channels.setdefault(key, channel)
+            known = channels.setdefault(key, channel)
             if known.reduce is None and channel.reduce is not None:
                 # The state's own schema says how a key is combined; another schema may name it without a reducer.
                 if key in self._schema.channels:
                     raise StateSchemaError(f"Schemas disagree: only one of them gives {key!r} a reducer", key=key)
-                self._channels[key] = channel
+                channels[key] = channel
+        self._channels = channels
 
     def _checked_name(self, name: Optional[str], target: Any) -> str:
         if not name:
