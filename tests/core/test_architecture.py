@@ -15,7 +15,7 @@ MODULES = sorted(CORE.glob("*.py"))
 ALLOWED = {"streamgraph.types", "streamgraph.errors", "streamgraph.constants"}
 FORBIDDEN = {"asyncio", "threading", "queue", "time", "uuid", "random", "concurrent", "multiprocessing", "socket", "os"}
 STANDARD = getattr(sys, "stdlib_module_names", frozenset()) or frozenset(
-    ("__future__", "collections", "contextlib", "dataclasses", "functools", "hashlib", "itertools", "typing")
+    ("__future__", "collections", "difflib", "contextlib", "dataclasses", "functools", "hashlib", "itertools", "typing")
     + ("operator", "re", "warnings", "weakref")
 )
 

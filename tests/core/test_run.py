@@ -254,7 +254,7 @@ def test_input_that_cannot_be_built():
 
 
 def test_parent_command():
-    """A command for the parent ends a nested run without a part or a note; in a root graph it is an error like others."""
+    """A command for the parent ends a nested run without a part or a note; in a root graph it is a plain error."""
     graph = plan(["a"], node("a", action=lambda seen: Command(graph=Command.PARENT, goto="z")))
     nested = Driver(graph, modes=("updates", "tasks"), ns=("outer:1",)).play()
     assert isinstance(nested.error, ParentCommand)

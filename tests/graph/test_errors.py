@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from graph.fakes import collected, line
 from streamgraph import Command, errors
 from streamgraph.errors import ErrorLocation, GraphError, ParentCommand, closest, locate, location_of
 
@@ -112,7 +113,10 @@ def test_innermost_location():
     locate(error, ErrorLocation("inner", 1, ("outer:1",)))
     locate(error, ErrorLocation("outer", 2))
     assert location_of(error) == ErrorLocation("inner", 1, ("outer:1",))
-    assert error.__notes__ == ["While running node 'inner' in step 1 of outer:1.", "While running node 'outer' in step 2."]
+    assert error.__notes__ == [
+        "While running node 'inner' in step 1 of outer:1.",
+        "While running node 'outer' in step 2.",
+    ]
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,21 @@ class Frozen(Exception):
 
 
 def test_an_exception_that_takes_no_attributes():
-    """An exception class that refuses attributes is raised as it is."""
+    """An exception class that refuses attributes is located like any other."""
     error = Frozen(5)
     locate(error, ErrorLocation("n", 1))
-    assert location_of(error) is None
+    assert location_of(error) == ErrorLocation("n", 1)
+    assert error.code == 5
+
+
+def test_a_node_that_raises_such_an_exception():
+    """It is raised as it is through a graph in a graph, by both drivers."""
+
+    def fail(state):
+        raise Frozen(5)
+
+    graph = line(("outer", line(("inner", fail))))
+    for run in (lambda: list(graph.stream({})), lambda: collected(graph, {})):
+        with pytest.raises(Frozen) as raised:
+            run()
+        assert (raised.value.code, location_of(raised.value).node) == (5, "inner")

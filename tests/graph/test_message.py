@@ -22,7 +22,7 @@ from streamgraph.graph import MessagesState, add_messages
 from streamgraph.graph.message import REMOVE_ALL_MESSAGES
 
 
-def human(text, id=None):
+def human(text, id=None):  # noqa: A002
     """A message of the user."""
     return HumanMessage(text, id=id)
 
@@ -120,13 +120,18 @@ def test_messages_with_ids_are_not_copied():
 def test_ids_of_chunks():
     """A chunk keeps its id, its metadata and its tool calls when it becomes whole."""
     chunk = AIMessageChunk(
-        "", id="c", response_metadata={"model": "m"}, tool_calls=[{"name": "f", "args": {}, "id": "t", "type": "tool_call"}]
+        "",
+        id="c",
+        response_metadata={"model": "m"},
+        tool_calls=[{"name": "f", "args": {}, "id": "t", "type": "tool_call"}],
     )
     (made,) = add_messages([], chunk)
     assert (made.id, made.response_metadata, made.tool_calls[0]["name"]) == ("c", {"model": "m"}, "f")
 
 
-@pytest.mark.parametrize(("left", "right", "missing"), [([], None, "right"), (None, [], "left"), ([ONE], None, "right")])
+@pytest.mark.parametrize(
+    ("left", "right", "missing"), [([], None, "right"), (None, [], "left"), ([ONE], None, "right")]
+)
 def test_one_list_missing(left, right, missing):
     """With one list only, the error names the missing one."""
     with pytest.raises(ValueError, match=missing):
@@ -141,7 +146,7 @@ def test_format():
     made = add_messages(format="langchain-openai")([], [given])
     for messages in (direct, made):
         assert messages[0].content[1] == {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}}
-    assert given.content[1] is image
+    assert given.content[1] == image
 
 
 def test_unknown_format():

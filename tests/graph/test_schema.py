@@ -184,14 +184,22 @@ def test_defaults_of_reducers():
 
 def test_builtins_as_reducers():
     """A builtin without a signature, and one with optional parameters, work as reducers."""
-    Best = TypedDict("Best", {"best": Annotated[int, max], "spread": Annotated[list, lambda old, new, more=(): old + new]})
+
+    class Best(TypedDict):
+        best: Annotated[int, max]
+        spread: Annotated[list, lambda old, new, more=(): old + new]
+
     graph = line(("n", lambda state: {"best": 3, "spread": [1]}), schema=Best)
     assert graph.invoke({"best": 5}) == {"best": 5, "spread": [1]}
 
 
 def test_only_the_last_mark_is_a_reducer():
     """Marks that are no functions are no reducers."""
-    Marked = TypedDict("Marked", {"a": Annotated[list, operator.add, "note"], "b": Annotated[list, "note", operator.add]})
+
+    class Marked(TypedDict):
+        a: Annotated[list, operator.add, "note"]
+        b: Annotated[list, "note", operator.add]
+
     graph = line(("n", lambda state: {"a": [1], "b": [1]}), schema=Marked)
     assert graph.invoke({"a": [0], "b": [0]}) == {"a": [1], "b": [0, 1]}
 
@@ -287,7 +295,12 @@ def test_input_and_output_schemas():
 
 def test_managed_values():
     """Managed values are seen by nodes and never streamed."""
-    Managed = TypedDict("Managed", {"x": Annotated[list, operator.add], "left": RemainingSteps, "last": IsLastStep})
+
+    class Managed(TypedDict):
+        x: Annotated[list, operator.add]
+        left: RemainingSteps
+        last: IsLastStep
+
     look = lambda state: {"x": [(state["left"], state["last"])]}  # noqa: E731
     graph = line(look, look, look, schema=Managed)
     chunks = both(graph, {"x": []}, {"recursion_limit": 3}, stream_mode="values")
@@ -297,7 +310,9 @@ def test_managed_values():
 def test_keys_that_are_not_there():
     """Keys that nobody wrote are absent from a node's dict; unknown keys of updates are dropped."""
     seen = []
-    graph = line(lambda state: seen.append(dict(state)) or {"p": None, "unknown": 1}, lambda state: seen.append(dict(state)))
+    graph = line(
+        lambda state: seen.append(dict(state)) or {"p": None, "unknown": 1}, lambda state: seen.append(dict(state))
+    )
     graph.invoke({"q": 1})
     assert seen == [{"x": [], "q": 1}, {"x": [], "p": None, "q": 1}]
 
@@ -305,6 +320,9 @@ def test_keys_that_are_not_there():
 def test_annotation_that_cannot_be_evaluated():
     """A node whose hints name what is not there gets the whole state, as without hints."""
     namespace: Dict[str, Any] = {}
-    source = "from __future__ import annotations\ndef node(state: Nowhere | None) -> Elsewhere:\n    return {'p': dict(state)}"
-    exec(source, namespace)
+    exec(
+        "from __future__ import annotations\n"
+        "def node(state: Nowhere | None) -> Elsewhere:\n    return {'p': dict(state)}",
+        namespace,
+    )
     assert line(namespace["node"]).invoke({"q": 1})["p"] == {"x": [], "q": 1}

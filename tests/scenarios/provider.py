@@ -110,7 +110,8 @@ class RespxProvider:
             return httpx.Response(200, json={**head, "object": "chat.completion", "choices": [choice], "usage": usage})
         chunk = {**head, "object": "chat.completion.chunk"}
         events = [
-            {**chunk, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]} for delta, reason in _deltas(text)
+            {**chunk, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+            for delta, reason in _deltas(text)
         ]
         events.append({**chunk, "choices": [], "usage": usage})
         lines = [f"data: {json.dumps(event)}\n\n" for event in events]

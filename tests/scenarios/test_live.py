@@ -261,5 +261,3 @@ def test_next_step_waits_for_the_consumer(mode: str, driver: str) -> None:
 
     between = "".join("c" if item == "chunk" else "r" for item in log)
     assert between == {"values": "crcrcrc", "updates": "rcrcrc", "tasks": "crccrccrc"}[mode]
-
-

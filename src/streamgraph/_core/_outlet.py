@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, FrozenSet, Optional, Tuple
 
+from streamgraph._core._detach import detach
 from streamgraph._core._events import Emitted
 
 LIVE_MODES: FrozenSet[str] = frozenset(("messages", "custom"))
@@ -12,6 +13,10 @@ LIVE_MODES: FrozenSet[str] = frozenset(("messages", "custom"))
 Put = Callable[[Emitted], None]
 
 _NONE: FrozenSet[str] = frozenset()
+
+
+def _detached(mode: str, data: Any) -> Any:
+    return detach(data)
 
 
 class Upstream:
@@ -38,9 +43,10 @@ class Outlet:
         nested: The modes its own consumer wants from graphs below.
         up: The run around it, if there is one.
         shape: Makes a chunk of a part.
+        twin: Copies the payload of a part, given its mode, for a second consumer; containers by default.
     """
 
-    __slots__ = ("_depth", "_up", "_up_modes", "below", "here", "live", "modes", "nested", "shape")
+    __slots__ = ("_depth", "_twin", "_up", "_up_modes", "below", "here", "live", "modes", "nested", "shape")
 
     def __init__(
         self,
@@ -50,6 +56,7 @@ class Outlet:
         *,
         up: Optional[Upstream] = None,
         shape: Callable[[Emitted], Any],
+        twin: Optional[Callable[[str, Any], Any]] = None,
     ) -> None:
         self._depth = len(ns)
         self._up = up
@@ -58,6 +65,7 @@ class Outlet:
         self.modes = modes
         self.nested = nested
         self.shape = shape
+        self._twin = twin or _detached
         self.here = modes | self._up_modes
         """The modes anybody wants from this graph."""
         self.below = nested | self._up_modes
@@ -73,6 +81,9 @@ class Outlet:
         """Give a part that the run itself made to the run around it, if that wants it."""
         if part.mode in self._up_modes:
             assert self._up is not None
+            if self.is_own(part):
+                # Two will read it, and what one of them does to it must not reach the other.
+                part = Emitted(part.ns, part.mode, self._twin(part.mode, part.data))
             self._up.put(part)
 
     def connect(self, inbox: Put) -> Put:

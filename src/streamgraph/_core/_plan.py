@@ -89,6 +89,7 @@ class Node:
         branches: Its conditional edges.
         defer: It waits until nothing else is left to run.
         metadata: The user's metadata for everything it runs.
+        tags: The user's tags, likewise.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Node:
     branches: Tuple[Branch, ...] = ()
     defer: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    tags: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

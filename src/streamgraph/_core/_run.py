@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any, Deque, Dict, List, Optional
 
 from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
+from streamgraph._core._detach import detach
 from streamgraph._core._events import Event, TaskFailed
 from streamgraph._core._frontier import Frontier
 from streamgraph._core._ids import task_id
@@ -166,7 +167,7 @@ class Run:
     def _plan_tasks(self) -> List[Task]:
         frontier, nodes, step = self.frontier, self.plan.nodes, self.frontier.step
         tasks = [
-            Task(task_id(self._seed, step, send.node, index), nodes[send.node], step, send.arg, (PUSH,), index)
+            Task(task_id(self._seed, step, send.node, index), nodes[send.node], step, detach(send.arg), (PUSH,), index)
             for index, send in enumerate(frontier.sends)
         ]
         for name in sorted(frontier.due):

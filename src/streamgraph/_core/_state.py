@@ -58,11 +58,12 @@ class State:
             seen[key] = compute(step, limit)
         return seen if reader.build is None else reader.build(seen)
 
-    def fold(self, writes: Iterable[Tuple[str, Writes]]) -> Dict[str, Any]:
+    def fold(self, writes: Iterable[Tuple[str, Writes]], *, preview: bool = False) -> Dict[str, Any]:
         """Return the new values of the keys written in one step; nothing is stored yet.
 
         Args:
             writes: Per task, in the order in which they count: the node's name and its writes.
+            preview: The result is only looked at; a reducer that changes its first argument gets a copy.
 
         Raises:
             InvalidUpdateError: A key without a reducer was written twice, or one with a reducer was
@@ -92,6 +93,8 @@ class State:
                     overwritten[key] = node
                 elif key not in overwritten:
                     current = fresh[key] if key in fresh else self.values.get(key, _MISSING)
+                    if preview:
+                        current = detach(current)
                     fresh[key] = value if current is _MISSING else _reduced(channels[key], current, value, node)
         return fresh
 

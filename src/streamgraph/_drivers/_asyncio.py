@@ -7,13 +7,13 @@ import contextvars
 from asyncio import CancelledError
 from functools import partial
 from types import TracebackType
-from typing import Any, AsyncIterator, Callable, Coroutine, Dict, Generator, Optional, Tuple, Type, TypeVar
+from typing import Any, AsyncIterator, Callable, Coroutine, Dict, Generator, Optional, Set, Tuple, Type, TypeVar
 
 from streamgraph._core._commands import CancelTasks, Emit, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted, Event, TaskFailed
 from streamgraph._core._task import Task
 from streamgraph._drivers._inbox import AsyncInbox
-from streamgraph._drivers._stream import NO_CHUNK, Stream
+from streamgraph._drivers._stream import NO_CHUNK, Pool, Stream
 from streamgraph._seam import Job, Session, Work
 from streamgraph.errors import NodeCancelledError
 
@@ -48,7 +48,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 self._begun = True
                 self._loop = asyncio.get_running_loop()
                 self._inbox.open(self._loop)
-                self._commands.extend(await self._drive(self._session.opening()))
+                self._commands.extend(await _drive(self._session.opening(), self._pool))
             chunk = await self._advance()
         except BaseException as error:
             if isinstance(error, CancelledError) and self._closed_meanwhile():
@@ -129,7 +129,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
     async def _start(self, task: Task, alone: bool) -> None:
         job = self._session.job(task)
         if alone and not self._outlet.live:
-            in_place = _InContext(self._drive(job.work), job.context)
+            in_place = _InContext(_drive(job.work, self._pool), job.context)
             self._reader = asyncio.current_task()
             try:
                 event = await in_place
@@ -142,60 +142,14 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         assert self._loop is not None
         self._jobs[task.id] = job
         # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
-        running = job.context.run(self._loop.create_task, self._work(job))
+        running = job.context.run(self._loop.create_task, _report(self._inbox, self._pool, job))
         self._tasks[task.id] = running
-        running.add_done_callback(partial(self._task_ended, task))
-
-    async def _work(self, job: Job) -> None:
-        self._inbox.put(await self._drive(job.work))
-
-    def _task_ended(self, task: Task, running: asyncio.Task[None]) -> None:
-        self._tasks.pop(task.id, None)
-        if running.cancelled():
-            # It was cancelled before its first step and could not report that itself.
-            self._inbox.put(TaskFailed(task, CancelledError()))
-
-    async def _drive(self, work: Work[T]) -> T:
-        """Make the calls of `work`, one after the other, and return its result."""
-        try:
-            call = next(work)
-            while True:
-                sync, asyn = call.action
-                error: Optional[BaseException] = None
-                try:
-                    if asyn is not None:
-                        value = await asyn(*call.args)
-                    elif call.brief:
-                        assert sync is not None
-                        value = sync(*call.args)
-                    else:
-                        assert sync is not None
-                        value, error = await self._in_thread(sync, call.args)
-                except BaseException as raised:
-                    error = raised
-                call = work.send(value) if error is None else work.throw(error)
-        except StopIteration as result:
-            return result.value  # type: ignore[no-any-return]
-
-    async def _in_thread(
-        self, function: Callable[..., Any], args: Tuple[Any, ...]
-    ) -> Tuple[Any, Optional[BaseException]]:
-        """Call `function(*args)` off the loop, in a copy of this context; return its result or what it raised."""
-
-        def call() -> Tuple[Any, Optional[BaseException]]:
-            try:
-                return function(*args), None
-            except BaseException as error:
-                # As a value: a Future refuses to carry StopIteration.
-                return None, error
-
-        assert self._loop is not None
-        return await self._loop.run_in_executor(self._pool(), contextvars.copy_context().run, call)
+        running.add_done_callback(partial(_ended, self._tasks, self._inbox, task))
 
     async def _finish(self, output: Any) -> None:
         closing = self._session.closing(output, None)
         if closing is not None:
-            await self._drive(closing)
+            await _drive(closing, self._pool)
         self._output = output
         self._session.stop.finish()
         self._release()
@@ -207,23 +161,91 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._ended = True
         self._session.stop.set()
         self._commands.clear()
-        running = tuple(self._tasks.values())
+        running = set(self._tasks.values())
         for task in running:
             task.cancel()
         try:
-            if running:
-                await asyncio.wait(running)
+            await _all_over(running)
             closing = self._session.closing(None, error) if self._begun else None
             if closing is not None:
-                await self._drive(closing)
+                await _drive(closing, self._pool)
         finally:
             self._release()
 
     def _release(self) -> None:
         self._ended = True
-        if self._threads is not None:
-            self._threads.shutdown(wait=False)
+        self._pool.close()
         self._inbox.wake()
+
+
+# The functions below know the inbox but not the stream: a stream that only its own tasks still know of is to be
+# collected, and its run stopped.
+
+
+async def _report(inbox: AsyncInbox, pool: Pool, job: Job) -> None:
+    inbox.put(await _drive(job.work, pool))
+
+
+def _ended(tasks: Dict[str, asyncio.Task[None]], inbox: AsyncInbox, task: Task, running: asyncio.Task[None]) -> None:
+    tasks.pop(task.id, None)
+    if running.cancelled():
+        # It was cancelled before its first step and could not report that itself.
+        inbox.put(TaskFailed(task, CancelledError()))
+
+
+async def _drive(work: Work[T], pool: Pool) -> T:
+    """Make the calls of `work`, one after the other, and return its result."""
+    try:
+        call = next(work)
+        while True:
+            sync, asyn = call.action
+            error: Optional[BaseException] = None
+            try:
+                if asyn is not None:
+                    value = await asyn(*call.args)
+                elif call.brief:
+                    assert sync is not None
+                    value = sync(*call.args)
+                else:
+                    assert sync is not None
+                    value, error = await _in_thread(pool, sync, call.args)
+            except BaseException as raised:
+                error = raised
+            call = work.send(value) if error is None else work.throw(error)
+    except StopIteration as result:
+        return result.value  # type: ignore[no-any-return]
+
+
+async def _all_over(tasks: Set[asyncio.Task[None]]) -> None:
+    """Wait until these cancelled tasks have ended, also if this task is cancelled meanwhile.
+
+    An anyio scope cancels whatever waits inside it again and again; waiting must survive that, or what the
+    tasks do in the end would still be going on when the stream is over.
+    """
+    cancelled: Optional[CancelledError] = None
+    while tasks:
+        try:
+            _, tasks = await asyncio.wait(tasks)
+        except CancelledError as error:
+            cancelled = error
+            tasks = {task for task in tasks if not task.done()}
+    if cancelled is not None:
+        raise cancelled
+
+
+async def _in_thread(
+    pool: Pool, function: Callable[..., Any], args: Tuple[Any, ...]
+) -> Tuple[Any, Optional[BaseException]]:
+    """Call `function(*args)` off the loop, in a copy of this context; return its result or what it raised."""
+
+    def call() -> Tuple[Any, Optional[BaseException]]:
+        try:
+            return function(*args), None
+        except BaseException as error:
+            # As a value: a Future refuses to carry StopIteration.
+            return None, error
+
+    return await asyncio.get_running_loop().run_in_executor(pool.open(), contextvars.copy_context().run, call)
 
 
 class _InContext:

@@ -34,7 +34,6 @@ class Portal:
             args: Its arguments.
             stop: Cancels the call when it is set.
         """
-        loop = self._started()
         done: Future[Any] = Future()
         context = contextvars.copy_context()
 
@@ -61,7 +60,10 @@ class Portal:
         def cancel() -> None:
             loop.call_soon_threadsafe(lambda: task and task.cancel())
 
-        loop.call_soon_threadsafe(begin)
+        with self._lock:
+            # Before close() or not at all: what is scheduled behind the end of the loop would never run.
+            loop = self._started()
+            loop.call_soon_threadsafe(begin)
         stop.on_set(cancel)
         try:
             return done.result()
@@ -80,16 +82,15 @@ class Portal:
                 thread.join()
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._closed:
-                raise StreamClosed("the run has ended")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._serve, args=(self._loop,), name="streamgraph-loop", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+        if self._closed:
+            raise StreamClosed("the run has ended")
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._serve, args=(self._loop,), name="streamgraph-loop", daemon=True
+            )
+            self._thread.start()
+        return self._loop
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)

@@ -15,6 +15,24 @@ _THREADS = 1024  # a bound for steps of any width; a thread is only started when
 NO_CHUNK = object()
 
 
+class Pool:
+    """The threads of one run, started when the first is needed."""
+
+    def __init__(self) -> None:
+        self._threads: Optional[ThreadPoolExecutor] = None
+
+    def open(self) -> ThreadPoolExecutor:
+        """Return the pool, ready for work."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="streamgraph")
+        return self._threads
+
+    def close(self) -> None:
+        """Let the threads end as soon as what they do is done."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False)
+
+
 class Stream:
     """The state of a run that is being read.
 
@@ -27,7 +45,7 @@ class Stream:
         self._outlet = session.outlet
         self._commands: Deque[Command] = deque()
         self._jobs: Dict[str, Job] = {}
-        self._threads: Optional[ThreadPoolExecutor] = None
+        self._pool = Pool()
         self._begun = False
         self._ended = False
         self._output: Any = None
@@ -42,11 +60,6 @@ class Stream:
         if not self._session.stop.finished:
             raise RuntimeError("The output is known when the stream is exhausted; this run is not over or ended early.")
         return self._output
-
-    def _pool(self) -> ThreadPoolExecutor:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="streamgraph")
-        return self._threads
 
     def _chunk(self, command: Emit) -> Any:
         """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""

@@ -40,7 +40,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
         try:
             if not self._begun:
                 self._begun = True
-                self._commands.extend(self._drive(self._session.opening(), self._session.stop))
+                self._commands.extend(_drive(self._session.opening(), self._portal, self._session.stop))
             chunk = self._advance()
         except BaseException as error:
             self._end(error)
@@ -101,37 +101,15 @@ class GraphStream(Stream, Iterator[ChunkT]):
     def _start(self, task: Task, alone: bool) -> None:
         job = self._session.job(task)
         if alone and not self._outlet.live:
-            self._feed(job.context.run(self._drive, job.work, job.stop))
+            self._feed(job.context.run(_drive, job.work, self._portal, job.stop))
         else:
             self._jobs[task.id] = job
-            self._pool().submit(job.context.run, self._work, job)
-
-    def _work(self, job: Job) -> None:
-        self._inbox.put(self._drive(job.work, job.stop))
-
-    def _drive(self, work: Work[T], stop: Stop) -> T:
-        """Make the calls of `work`, one after the other, and return its result."""
-        try:
-            call = next(work)
-            while True:
-                sync, asyn = call.action
-                try:
-                    if sync is not None:
-                        value = sync(*call.args)
-                    else:
-                        assert asyn is not None
-                        value = self._portal.call(asyn, call.args, stop)
-                except BaseException as error:
-                    call = work.throw(error)
-                else:
-                    call = work.send(value)
-        except StopIteration as result:
-            return result.value  # type: ignore[no-any-return]
+            self._pool.open().submit(job.context.run, _report, self._inbox, self._portal, job)
 
     def _finish(self, output: Any) -> None:
         closing = self._session.closing(output, None)
         if closing is not None:
-            self._drive(closing, self._session.stop)
+            _drive(closing, self._portal, self._session.stop)
         self._output = output
         self._session.stop.finish()
         self._release()
@@ -145,11 +123,38 @@ class GraphStream(Stream, Iterator[ChunkT]):
         self._commands.clear()
         closing = self._session.closing(None, error) if self._begun else None
         if closing is not None:
-            self._drive(closing, self._session.stop)
+            _drive(closing, self._portal, self._session.stop)
         self._release()
 
     def _release(self) -> None:
         self._ended = True
-        if self._threads is not None:
-            self._threads.shutdown(wait=False)
+        self._pool.close()
         self._portal.close()
+
+
+# The functions below know the inbox but not the stream: a stream that only its own workers still know of is to be
+# collected, and its run stopped.
+
+
+def _report(inbox: SimpleQueue[Union[Emitted, Event]], portal: Portal, job: Job) -> None:
+    inbox.put(_drive(job.work, portal, job.stop))
+
+
+def _drive(work: Work[T], portal: Portal, stop: Stop) -> T:
+    """Make the calls of `work`, one after the other, and return its result."""
+    try:
+        call = next(work)
+        while True:
+            sync, asyn = call.action
+            try:
+                if sync is not None:
+                    value = sync(*call.args)
+                else:
+                    assert asyn is not None
+                    value = portal.call(asyn, call.args, stop)
+            except BaseException as error:
+                call = work.throw(error)
+            else:
+                call = work.send(value)
+    except StopIteration as result:
+        return result.value  # type: ignore[no-any-return]

@@ -15,10 +15,20 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 
+from streamgraph._langchain._peers import peer_configurable
 from streamgraph._langchain._scope import SCOPE_KEY, Scope
 from streamgraph.errors import UnknownOptionError
 
-DEFAULT_RECURSION_LIMIT = 10007
+
+class _DefaultLimit(int):
+    """A recursion limit that nobody has set.
+
+    A node's config has to carry a limit, or langchain-core fills in its own (25) where the config passes through
+    a chain; a number of a type of its own can be told from one that a user has set.
+    """
+
+
+DEFAULT_RECURSION_LIMIT = _DefaultLimit(10007)
 
 SHOWN_CONFIGURABLE: FrozenSet[str] = frozenset(
     ("thread_id", "run_id", "assistant_id", "graph_id", "checkpoint_id", "task_id")
@@ -93,7 +103,7 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
     config.metadata = {key: value for key, value in config.metadata.items() if not key.startswith("langgraph_")}
     config.tags = user_tags(seen)
     config.callbacks = _callbacks(inherited, own, given)
-    config.limit = _last(layers[1:], "recursion_limit", scope.config.limit if scope else DEFAULT_RECURSION_LIMIT)
+    config.limit = _limit(layers, scope)
     config.concurrency = _last(layers, "max_concurrency", None)
     config.name = _last(layers[1:], "run_name", None)
     config.run_id = _last(layers[1:], "run_id", None)
@@ -109,6 +119,14 @@ def _last(layers: List[Dict[str, Any]], key: str, default: Any) -> Any:
         if layer.get(key) is not None:
             return layer[key]
     return default
+
+
+def _limit(layers: List[Dict[str, Any]], scope: Optional[Scope]) -> int:
+    """Return the limit set nearest to the call; what is bound to a graph counts before what is inherited."""
+    inherited: int = scope.config.limit if scope is not None else DEFAULT_RECURSION_LIMIT
+    _, own, given = (layer.get("recursion_limit") for layer in layers)
+    limits = [limit for limit in (given, own, inherited) if limit is not None]
+    return next((limit for limit in limits if not isinstance(limit, _DefaultLimit)), DEFAULT_RECURSION_LIMIT)
 
 
 def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], given: Optional[RunnableConfig]) -> Any:
@@ -151,11 +169,12 @@ def task_config(config: RunConfig, scope: Scope, callbacks: BaseCallbackManager)
     made: RunnableConfig = {
         "metadata": {**config.shown_metadata, **scope.task.node.metadata, **scope.metadata()},
         "callbacks": callbacks,
-        "configurable": {**config.configurable, SCOPE_KEY: scope},
+        "configurable": {**config.configurable, **peer_configurable(), SCOPE_KEY: scope},
         "recursion_limit": config.limit,
     }
-    if config.tags:
-        made["tags"] = config.tags[:]
+    tags = [*config.tags, *scope.task.node.tags]
+    if tags:
+        made["tags"] = tags
     if config.concurrency is not None:
         made["max_concurrency"] = config.concurrency
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any, Callable, Dict, NamedTuple, Tuple
 
 from langchain_core.runnables import RunnableConfig
@@ -36,8 +37,14 @@ def injected_names(function: Callable[..., Any]) -> Tuple[str, ...]:
     except (TypeError, ValueError):
         # Some builtins have no signature; they take the state and nothing else.
         return ()
+    # What a partial has bound already is the user's.
+    bound = function.keywords if isinstance(function, partial) else {}
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return tuple(parameter.name for parameter in parameters[1:] if parameter.name in _NAMES and parameter.kind in kinds)
+    return tuple(
+        parameter.name
+        for parameter in parameters[1:]
+        if parameter.name in _NAMES and parameter.kind in kinds and parameter.name not in bound
+    )
 
 
 def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, Any]:

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
+from streamgraph._core._detach import CONTAINERS, detach
 from streamgraph._core._plan import Plan
 from streamgraph._core._returns import Outcome
 from streamgraph._langchain._scope import Scope
@@ -227,7 +228,7 @@ def _node_metadata(scope: Scope) -> Dict[str, Any]:
     metadata = {**scope.config.shown_metadata, **scope.task.node.metadata, **_NODE_OUTPUT, **scope.metadata()}
     if scope.ns:
         metadata["checkpoint_ns"] = "|".join(scope.ns)
-    metadata["tags"] = list(scope.config.tags)
+    metadata["tags"] = [*scope.config.tags, *scope.task.node.tags]
     return metadata
 
 
@@ -272,10 +273,20 @@ def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noq
     copied = copy(message)
     fields = copied.__dict__
     for key, value in message.__dict__.items():
-        if value and type(value) in (list, dict):
-            fields[key] = value.copy()
+        if type(value) in CONTAINERS:
+            fields[key] = detach(value) if value else value.copy()
     fields["id"] = id
     return copied
+
+
+def twin_of(mode: str, data: Any) -> Any:
+    """Copy the payload of a part for a second consumer; custom data is the user's and stays as it is."""
+    if mode == "custom":
+        return data
+    if mode == "messages":
+        message, metadata = data
+        return private_copy(message, message.id), detach(metadata)
+    return detach(data)
 
 
 def _text(message: BaseMessage) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Callable, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 from langchain_core.runnables import (
     Runnable,
@@ -12,12 +12,14 @@ from langchain_core.runnables import (
     RunnableGenerator,
     RunnableLambda,
     RunnableParallel,
-    RunnableSequence,
 )
 
 from streamgraph._langchain._generators import async_generator_action, generator_action
 from streamgraph._langchain._inject import Invocation, injected, injected_names
 from streamgraph._seam import Action
+
+_PARTS = ("steps", "steps__", "bound", "runnable", "fallbacks", "mapper", "branches", "default", "runnables")
+"""The fields in which langchain-core's composed Runnables hold what they are made of."""
 
 
 def is_node_like(target: Any) -> bool:
@@ -46,6 +48,21 @@ def name_of(target: Any) -> Optional[str]:
         return name_of(target.func)
     name = getattr(target, "__name__", None)
     return name if isinstance(name, str) else None if isinstance(target, dict) else type(target).__name__
+
+
+def bound_config(target: Any) -> Tuple[Tuple[str, ...], Dict[str, Any]]:
+    """Return the tags and the metadata that a node was bound to with `with_config`.
+
+    They belong to everything in the node. langchain-core hands them on by itself, but before version 1.0 and
+    Python 3.11 not to what an async function calls.
+    """
+    tags: Tuple[str, ...] = ()
+    metadata: Dict[str, Any] = {}
+    while isinstance(target, RunnableBinding):
+        tags = (*(target.config.get("tags") or ()), *tags)
+        metadata = {**(target.config.get("metadata") or {}), **metadata}
+        target = target.bound
+    return tags, metadata
 
 
 def as_action(target: Any) -> Action:
@@ -101,12 +118,13 @@ def _needs_loop(runnable: Any) -> bool:
 
 
 def _parts_of(runnable: Any) -> Iterator[Any]:
-    if isinstance(runnable, RunnableSequence):
-        yield from runnable.steps
-    elif isinstance(runnable, RunnableParallel):
-        yield from runnable.steps__.values()
-    elif isinstance(runnable, RunnableBinding):
-        yield runnable.bound
+    """Yield what one of langchain-core's composed Runnables is made of."""
+    if isinstance(runnable, dict):
+        yield from runnable.values()
+    elif isinstance(runnable, (list, tuple)):
+        yield from runnable
+    elif type(runnable).__module__.startswith("langchain_core.runnables."):
+        yield from (getattr(runnable, name) for name in _PARTS if hasattr(runnable, name))
 
 
 def _kind_of(target: Any) -> str:

@@ -149,7 +149,7 @@ class GraphSession:
         if not task.node.branches:
             return outcome
         run = self.run
-        fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)])
+        fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)], preview=True)
         routes = list(outcome.routes)
         for branch in task.node.branches:
             seen = run.state.read(branch.reader, task.step, run.limit, fresh)
@@ -160,11 +160,12 @@ class GraphSession:
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set up the context of a task, which this runs in."""
         tap = Tap(scope) if "messages" in scope.here else None
-        metadata = scope.task.node.metadata
-        if tap is not None or metadata:
+        metadata, tags = scope.task.node.metadata, scope.task.node.tags
+        if tap is not None or metadata or tags:
             # A config given to a call in the node replaces the node's; what the manager carries survives that.
             callbacks = callbacks.copy()
             callbacks.add_metadata(dict(metadata), inherit=True)
+            callbacks.add_tags(list(tags), inherit=True)
             if tap is not None:
                 callbacks.add_handler(tap, inherit=True)
         config = task_config(self._config, scope, callbacks)

@@ -25,6 +25,7 @@ from streamgraph._drivers._asyncio import AsyncGraphStream
 from streamgraph._drivers._threads import GraphStream
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain._config import resolve_config
+from streamgraph._langchain._messages import twin_of
 from streamgraph._langchain._scope import current_scope
 from streamgraph._langchain._session import GraphSession
 from streamgraph.graph.chunks import UpdatesChunk, added_up
@@ -334,6 +335,7 @@ class CompiledStateGraph(Runnable[Any, Any]):
                 namespace=options.namespace,
                 coerce=self._coerced(ns),
             ),
+            twin=twin_of,
         )
         parts = Parts(
             ns,

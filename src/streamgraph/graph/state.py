@@ -9,7 +9,7 @@ from typing_extensions import Self
 
 from streamgraph._core._plan import Branch, Channel, Join, Node, Plan
 from streamgraph._keywords import checked_keywords
-from streamgraph._langchain._nodes import as_action, is_node_like, name_of, takes_no_input
+from streamgraph._langchain._nodes import as_action, bound_config, is_node_like, name_of, takes_no_input
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
 from streamgraph.graph.compiled import CompiledStateGraph
@@ -29,6 +29,7 @@ class _NodeSpec:
     schema: Optional[Schema]
     defer: bool
     metadata: Mapping[str, Any]
+    tags: Tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ class StateGraph:
         schema = read_schema(input_schema) if input_schema is not None else self._inferred_input(target)
         if schema is not None:
             self._add_channels(schema)
-        self.nodes[name] = _NodeSpec(target, schema, defer, dict(metadata or {}))
+        tags, bound = bound_config(target)
+        self.nodes[name] = _NodeSpec(target, schema, defer, {**bound, **(metadata or {})}, tags)
         return self
 
     @checked_keywords
@@ -334,6 +336,7 @@ class StateGraph:
             ),
             defer=spec is not None and spec.defer,
             metadata={} if spec is None else spec.metadata,
+            tags=() if spec is None else spec.tags,
         )
 
     def _leaving(self, source: str) -> _Outgoing:
