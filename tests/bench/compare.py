@@ -1,0 +1,238 @@
+"""How fast: streamgraph beside the installed langgraph, and beside what langchain-core alone costs.
+
+    python tests/bench/compare.py
+
+Every figure is the best of several interleaved repetitions (A B A B) in one process, in µs per unit. Only the
+ratios mean something: they hold when the machine is slow or busy, the times do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import operator
+import platform
+import time
+from importlib.metadata import version
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypedDict
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from typing_extensions import Annotated
+
+ROUNDS, REPEATS = 5, 3
+
+
+class Count(TypedDict):
+    """A state of one number."""
+
+    n: int
+
+
+class Items(TypedDict):
+    """A state that collects."""
+
+    items: Annotated[list, operator.add]
+
+
+class Model(BaseChatModel):
+    """Makes tokens as fast as langchain-core can take them."""
+
+    tokens: int
+
+    @property
+    def _llm_type(self) -> str:
+        return "bench"
+
+    def _chunk(self) -> ChatGenerationChunk:
+        return ChatGenerationChunk(message=AIMessageChunk(content="x"))
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("x" * self.tokens))])
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Any:
+        for _ in range(self.tokens):
+            yield self._chunk()
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> Any:
+        for _ in range(self.tokens):
+            yield self._chunk()
+
+
+class Listener(BaseCallbackHandler):
+    """The least that makes a model stream."""
+
+    run_inline = True
+
+    def tap_output_iter(self, run_id: Any, output: Any) -> Any:
+        return output
+
+    def tap_output_aiter(self, run_id: Any, output: Any) -> Any:
+        return output
+
+    def on_llm_new_token(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+def chain(lib: Any, nodes: int, asynchronous: bool = False) -> Any:
+    def step(state: Count) -> Any:
+        return {"n": state["n"] + 1}
+
+    async def astep(state: Count) -> Any:
+        return {"n": state["n"] + 1}
+
+    builder, before = lib.StateGraph(Count), lib.START
+    for index in range(nodes):
+        builder.add_node(f"n{index}", astep if asynchronous else step)
+        builder.add_edge(before, f"n{index}")
+        before = f"n{index}"
+    return builder.compile()
+
+
+def fan(lib: Any, nodes: int, asynchronous: bool = False) -> Any:
+    def work(state: Items) -> Any:
+        return {"items": [1]}
+
+    async def awork(state: Items) -> Any:
+        return {"items": [1]}
+
+    builder = lib.StateGraph(Items).add_node("join", lambda state: None)
+    for index in range(nodes):
+        builder.add_node(f"n{index}", awork if asynchronous else work)
+        builder.add_edge(lib.START, f"n{index}")
+    return builder.add_edge([f"n{index}" for index in range(nodes)], "join").compile()
+
+
+def speaking(lib: Any, tokens: int, depth: int = 0, asynchronous: bool = False) -> Any:
+    model = Model(tokens=tokens)
+
+    def node(state: Count) -> None:
+        model.invoke("x")
+
+    async def anode(state: Count) -> None:
+        await model.ainvoke("x")
+
+    graph: Any = anode if asynchronous else node
+    for _ in range(depth + 1):
+        graph = lib.StateGraph(Count).add_node("node", graph).add_edge(lib.START, "node").compile()
+    return graph
+
+
+def writing(lib: Any, items: int) -> Any:
+    def node(state: Count) -> None:
+        write = lib.get_stream_writer()
+        for item in range(items):
+            write(item)
+
+    return lib.StateGraph(Count).add_node("node", node).add_edge(lib.START, "node").compile()
+
+
+def reading(graph: Any, start: Any, **options: Any) -> Callable[[], None]:
+    def read() -> None:
+        for _ in graph.stream(start, {"recursion_limit": 10_000}, **options):
+            pass
+
+    return read
+
+
+def areading(graph: Any, start: Any, **options: Any) -> Callable[[], None]:
+    async def read() -> None:
+        async for _ in graph.astream(start, {"recursion_limit": 10_000}, **options):
+            pass
+
+    return lambda: asyncio.run(read())
+
+
+def first(graph: Any) -> Callable[[], None]:
+    def read() -> None:
+        chunks = iter(graph.stream({"n": 0}, stream_mode="messages"))
+        next(chunks)
+        for _ in chunks:
+            pass
+
+    return read
+
+
+def alone(tokens: int, asynchronous: bool = False) -> Callable[[], Any]:
+    """langchain-core without a graph: the floor."""
+    model, config = Model(tokens=tokens), {"callbacks": [Listener()]}
+    if asynchronous:
+        return lambda: asyncio.run(model.ainvoke("x", config))  # type: ignore[arg-type]
+    return lambda: model.invoke("x", config)  # type: ignore[arg-type]
+
+
+N, X, TOKENS = {"n": 0}, {"items": []}, {"stream_mode": "messages"}
+Workload = Tuple[str, str, int, Callable[[Any], Callable[[], Any]], Optional[Callable[[], Any]]]
+WORKLOADS: List[Workload] = [
+    ("chain of 100 nodes, updates, sync", "step", 100, lambda lib: reading(chain(lib, 100), N), None),
+    ("chain of 100 nodes, updates, async", "step", 100, lambda lib: areading(chain(lib, 100, True), N), None),
+    ("chain of 100 nodes, values", "step", 100, lambda lib: reading(chain(lib, 100), N, stream_mode="values"), None),
+    ("chain of 100 nodes, debug", "step", 100, lambda lib: reading(chain(lib, 100), N, stream_mode="debug"), None),
+    ("fan-out to 100 nodes and join, sync", "node", 100, lambda lib: reading(fan(lib, 100), X), None),
+    ("fan-out to 100 nodes and join, async", "node", 100, lambda lib: areading(fan(lib, 100, True), X), None),
+    ("a run of one node", "run", 1, lambda lib: reading(chain(lib, 1), N), None),
+    ("compile 200 nodes", "node", 200, lambda lib: lambda: chain(lib, 200), None),
+    ("stream() to the last of 1 token", "run", 1, lambda lib: first(speaking(lib, 1)), alone(1)),
+    ("2,000 tokens, sync", "token", 2000, lambda lib: reading(speaking(lib, 2000), N, **TOKENS), alone(2000)),
+    (
+        "2,000 tokens, async",
+        "token",
+        2000,
+        lambda lib: areading(speaking(lib, 2000, asynchronous=True), N, **TOKENS),
+        alone(2000, True),
+    ),
+    (
+        "2,000 tokens, two graphs deep",
+        "token",
+        2000,
+        lambda lib: reading(speaking(lib, 2000, 2), N, subgraphs=True, **TOKENS),
+        alone(2000),
+    ),
+    ("5,000 writer calls", "item", 5000, lambda lib: reading(writing(lib, 5000), N, stream_mode="custom"), None),
+]
+
+
+class Library:
+    """One of the two libraries."""
+
+    def __init__(self, name: str) -> None:
+        graph = importlib.import_module(f"{name}.graph")
+        self.StateGraph, self.START = graph.StateGraph, graph.START
+        self.get_stream_writer = importlib.import_module(f"{name}.config").get_stream_writer
+
+
+def best(contestants: Dict[str, Callable[[], Any]]) -> Dict[str, float]:
+    """Return the shortest time of each, in seconds."""
+    times = dict.fromkeys(contestants, float("inf"))
+    for _ in range(ROUNDS):
+        for name, run in contestants.items():
+            gc.collect()
+            gc.disable()
+            for _ in range(REPEATS):
+                start = time.perf_counter()
+                run()
+                times[name] = min(times[name], time.perf_counter() - start)
+            gc.enable()
+    return times
+
+
+def main() -> None:
+    """Print the table."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("streamgraph", "langgraph", "langchain-core"))
+    print(f"Python {platform.python_version()}, {packages}; µs, best of {ROUNDS} × {REPEATS}\n")
+    print("| workload | unit | streamgraph | langgraph | ratio | langchain-core alone | ratio |")
+    print("|---|---|---|---|---|---|---|")
+    ours, theirs = Library("streamgraph"), Library("langgraph")
+    for name, unit, units, make, floor in WORKLOADS:
+        runs = {"ours": make(ours), "theirs": make(theirs), **({"floor": floor} if floor else {})}
+        times = {key: value / units * 1e6 for key, value in best(runs).items()}
+        row = f"{times['ours']:.1f} | {times['theirs']:.1f} | {times['theirs'] / times['ours']:.1f} × faster"
+        base = f"{times['floor']:.1f} | {times['ours'] / times['floor']:.2f}" if floor else "|"
+        print(f"| {name} | {unit} | {row} | {base} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
