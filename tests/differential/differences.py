@@ -244,7 +244,8 @@ def _whole_id(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
             return {key: walk(item) for key, item in value.items()}
         if isinstance(value, (tuple, list)):
             return type(value)(walk(item) for item in value)
-        return value[:-2] if isinstance(value, str) and value.startswith("lc_run--") and value[-2:] == "-0" else value
+        is_id = isinstance(value, str) and value.startswith(("lc_run--", "run--"))
+        return value[:-2] if is_id and value.endswith("-0") else value
 
     if where.setup.subgraphs:
         return theirs, ours

@@ -206,11 +206,9 @@ class Runs(BaseCallbackHandler):
 
     def __init__(self) -> None:
         self.open: Dict[Any, str] = {}
-        self.begun = 0
 
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: Any, **kwargs: Any) -> None:
         self.open[run_id] = kwargs.get("name") or "?"
-        self.begun += 1
 
     def on_chain_end(self, outputs: Any, *, run_id: Any, **kwargs: Any) -> None:
         del self.open[run_id]
@@ -220,7 +218,6 @@ class Runs(BaseCallbackHandler):
 
 
 async def _aclose(stream: Any) -> None:
-    await stream.__anext__()
     await stream.aclose()
 
 
@@ -230,7 +227,6 @@ async def _exhaust(stream: Any) -> None:
 
 
 async def _cancel(stream: Any) -> None:
-    await stream.__anext__()
     task = asyncio.create_task(_exhaust(stream))
     await asyncio.sleep(0)
     task.cancel()
@@ -238,7 +234,6 @@ async def _cancel(stream: Any) -> None:
 
 
 async def _cancel_twice(stream: Any) -> None:
-    await stream.__anext__()
     task = asyncio.create_task(_exhaust(stream))
     await asyncio.sleep(0)
     task.cancel()
@@ -248,33 +243,45 @@ async def _cancel_twice(stream: Any) -> None:
 
 
 async def _drop(stream: Any) -> None:
-    await stream.__anext__()
+    del stream
+
+
+OPEN = {
+    "alone": ["LangGraph", "work"],
+    "parallel": ["LangGraph", "other", "work"],
+    "graph in node": ["LangGraph", "LangGraph", "inner", "outer"],
+}
 
 
 @pytest.mark.parametrize("leave", [_aclose, _cancel, _cancel_twice, _drop])
-@pytest.mark.parametrize("place", ["alone", "parallel", "graph in node"])
+@pytest.mark.parametrize("place", OPEN)
 def test_traces_of_an_async_stream_are_closed(place: str, leave: Callable[[Any], Any]) -> None:
     """Every run that was reported to callbacks as begun is reported as ended, however the stream is left."""
     forever, runs = Forever(), Runs()
 
     async def main() -> None:
-        await leave(forever.graphs()[place].astream({}, {"callbacks": [runs]}, stream_mode="custom"))
+        stream = forever.graphs()[place].astream({}, {"callbacks": [runs]}, stream_mode="custom")
+        await stream.__anext__()
+        await soon(lambda: sorted(runs.open.values()) == OPEN[place])
+        leaving = leave(stream)
+        del stream
+        await leaving
         gc.collect()
         await soon(forever.is_over)
         await soon(lambda: not runs.open)
 
     run(main())
-    assert runs.begun > 1
 
 
 @pytest.mark.parametrize("drop", [False, True])
-@pytest.mark.parametrize("place", ["alone", "parallel", "graph in node"])
+@pytest.mark.parametrize("place", OPEN)
 def test_traces_of_a_sync_stream_are_closed(place: str, drop: bool) -> None:
     """The same for sync streams."""
     forever, runs = Forever(), Runs()
 
     stream = forever.graphs()[place].stream({}, {"callbacks": [runs]}, stream_mode="custom")
     next(stream)
+    eventually(lambda: sorted(runs.open.values()) == OPEN[place])
     if not drop:
         stream.close()
     del stream
@@ -282,4 +289,3 @@ def test_traces_of_a_sync_stream_are_closed(place: str, drop: bool) -> None:
 
     eventually(forever.is_over)
     eventually(lambda: not runs.open)
-    assert runs.begun > 1

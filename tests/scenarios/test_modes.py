@@ -234,21 +234,21 @@ def _check_step(step: List[Part], ns: Tuple[str, ...]) -> None:
     events = [part for part in step if part.ns == ns and part.mode == "tasks"]
     tasks = {part.data["id"]: part.data["name"] for part in events if "input" in part.data}
     assert [part.data["id"] for part in events[: len(tasks)]] == list(tasks)
-    for id, name in tasks.items():
-        own = [part for part in step if _belongs(part, ns, id, name)]
+    for task_id, name in tasks.items():
+        own = [part for part in step if _belongs(part, ns, task_id, name)]
         assert own[0].mode == "tasks"
         assert [(part.mode, part.ns) for part in own[-2:]] == [("updates", ns), ("tasks", ns)]
         inside = own[1:-2]
         assert {part.mode for part in inside if part.ns == ns} <= {"messages", "custom"}
 
 
-def _belongs(part: Part, ns: Tuple[str, ...], id: str, name: str) -> bool:
+def _belongs(part: Part, ns: Tuple[str, ...], task_id: str, name: str) -> bool:
     """Whether a part was made by a task, or by a graph that ran in it."""
-    inner = (*ns, f"{name}:{id}")
+    inner = (*ns, f"{name}:{task_id}")
     if part.ns != ns:
         return part.ns[: len(inner)] == inner
     if part.mode == "tasks":
-        return part.data["id"] == id
+        return part.data["id"] == task_id
     if part.mode == "updates":
         return name in part.data
     if part.mode == "messages":

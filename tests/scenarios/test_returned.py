@@ -157,8 +157,8 @@ def test_same_answer_twice(server: ServerProvider, driver: str) -> None:
 
     ids = list(dict.fromkeys(message.id for message, _ in chunks))
     assert len(ids) == 2
-    for id in ids:
-        check_once([chunk for chunk in chunks if chunk[0].id == id])
+    for own in ids:
+        check_once([chunk for chunk in chunks if chunk[0].id == own])
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
