@@ -53,6 +53,22 @@ Work = Generator[Call, Any, T]
 """Calls to make one after the other, with a result in the end."""
 
 
+class CarriedExit(BaseException):
+    """Carries a `GeneratorExit` of the user's into work, which would take it for its own end."""
+
+    def __init__(self, error: GeneratorExit) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+E = TypeVar("E", BaseException, Optional[BaseException])
+
+
+def carried(error: E) -> E:
+    """Return `error` in a form that can be thrown into work."""
+    return CarriedExit(error) if isinstance(error, GeneratorExit) else error
+
+
 class Job(NamedTuple):
     """A task, ready to run.
 
@@ -84,4 +100,7 @@ class Session(Protocol):
         """Prepare a task."""
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
-        """End the run: with its output, or with the error if there is one."""
+        """End the run: with its output, or with the error if there is one.
+
+        If the error is no `Exception`, such as a cancellation, the work needs no loop to wait on.
+        """

@@ -16,7 +16,10 @@ RECIPES = sorted(COOKBOOK.glob("[0-9]*.py"))
 def run(recipe: Path, *arguments: str) -> str:
     """Return what a recipe prints."""
     keys = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE")
-    environment = {**{name: value for name, value in os.environ.items() if name not in keys}, "PYTHONIOENCODING": "utf-8"}
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in keys},
+        "PYTHONIOENCODING": "utf-8",
+    }
     done = subprocess.run(
         [sys.executable, "-W", "error::ResourceWarning", str(recipe), *arguments],
         env=environment,

@@ -1,4 +1,4 @@
-"""An exception in a node: what came before it is delivered, it is raised as it is, and what ran beside it is stopped."""
+"""An exception in a node: what came before is delivered, it is raised as it is, and what ran beside it is stopped."""
 
 from __future__ import annotations
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from asyncio import CancelledError
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, AsyncIterator, Callable, Coroutine, Dict, Generator, Optional, Set, Tuple, Type, TypeVar
 
 from streamgraph._core._commands import CancelTasks, Emit, Fail, Finish, StartTask
-from streamgraph._core._events import Emitted, Event, TaskFailed
+from streamgraph._core._events import Emitted, TaskFailed
 from streamgraph._core._task import Task
 from streamgraph._drivers._inbox import AsyncInbox
 from streamgraph._drivers._stream import NO_CHUNK, Pool, Stream
-from streamgraph._seam import Job, Session, Work
-from streamgraph.errors import NodeCancelledError
+from streamgraph._seam import Job, Session, Work, carried
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
@@ -73,7 +73,12 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         if self._begun and not self._ended:
             self._ended = True
             self._session.stop.set()
+            self._pool.leaving = True
             self._release()
+            closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
+            for call in closing or ():
+                assert call.action.sync is not None
+                call.action.sync(*call.args)
             if self._tasks and self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(_cancel_all, self._tasks)
 
@@ -124,7 +129,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             elif type(event) is Emitted:
                 return self._outlet.shape(event)
             else:
-                self._feed(_own_cancellation(event))
+                self._feed(event)
 
     async def _start(self, task: Task, alone: bool) -> None:
         job = self._session.job(task)
@@ -137,7 +142,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 self._reader = None
             if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
                 raise event.error
-            self._feed(_own_cancellation(event))
+            self._feed(event)
             return
         assert self._loop is not None
         self._jobs[task.id] = job
@@ -160,17 +165,18 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             return
         self._ended = True
         self._session.stop.set()
+        self._pool.leaving = True
         self._commands.clear()
         running = set(self._tasks.values())
         for task in running:
             task.cancel()
         try:
             await _all_over(running)
+        finally:
+            self._release()
             closing = self._session.closing(None, error) if self._begun else None
             if closing is not None:
                 await _drive(closing, self._pool)
-        finally:
-            self._release()
 
     def _release(self) -> None:
         self._ended = True
@@ -208,9 +214,10 @@ async def _drive(work: Work[T], pool: Pool) -> T:
                     value = sync(*call.args)
                 else:
                     assert sync is not None
-                    value, error = await _in_thread(pool, sync, call.args)
+                    value, raised_there = await _in_thread(pool, sync, call.args)
+                    error = carried(raised_there)
             except BaseException as raised:
-                error = raised
+                error = carried(raised)
             call = work.send(value) if error is None else work.throw(error)
     except StopIteration as result:
         return result.value  # type: ignore[no-any-return]
@@ -245,7 +252,15 @@ async def _in_thread(
             # As a value: a Future refuses to carry StopIteration.
             return None, error
 
-    return await asyncio.get_running_loop().run_in_executor(pool.open(), contextvars.copy_context().run, call)
+    running = pool.open().submit(contextvars.copy_context().run, call)
+    try:
+        return await asyncio.wrap_future(running)
+    except CancelledError:
+        # Beside a task that has failed: it has been told to stop, and its end is waited for as that of any other.
+        while not running.done() and not pool.leaving:
+            with suppress(CancelledError):
+                await asyncio.wait({asyncio.wrap_future(running)})
+        raise
 
 
 class _InContext:
@@ -286,23 +301,6 @@ class _InContext:
                     waiting = run(send, sent)
         except StopIteration as result:
             return result.value
-
-
-def _own_cancellation(event: Event) -> Event:
-    """Tell a `CancelledError` that a node raised by itself from one that reached it from outside.
-
-    A run that has asked for a cancellation is failing already and ignores what its tasks end with.
-    """
-    if isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
-        error = NodeCancelledError(
-            "A node raised CancelledError though nobody had cancelled it",
-            node=event.task.name,
-            step=event.task.step,
-            hint="Await cancelled tasks inside a try block.",
-        )
-        error.__cause__ = event.error
-        event.error = error
-    return event
 
 
 def _cancel_all(tasks: Dict[str, asyncio.Task[None]]) -> None:

@@ -12,7 +12,7 @@ from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
 from streamgraph._drivers._portal import Portal
 from streamgraph._drivers._stream import NO_CHUNK, Stream
-from streamgraph._seam import Job, Session, Work
+from streamgraph._seam import Job, Session, Work, carried
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
@@ -153,7 +153,7 @@ def _drive(work: Work[T], portal: Portal, stop: Stop) -> T:
                     assert asyn is not None
                     value = portal.call(asyn, call.args, stop)
             except BaseException as error:
-                call = work.throw(error)
+                call = work.throw(carried(error))
             else:
                 call = work.send(value)
     except StopIteration as result:

@@ -23,7 +23,7 @@ from streamgraph._langchain._messages import Messages
 from streamgraph._langchain._scope import Scope, enter_scope
 from streamgraph._langchain._tap import Tap, enter_tap
 from streamgraph._langchain._traces import Trace
-from streamgraph._seam import Call, Job, Work
+from streamgraph._seam import Call, CarriedExit, Job, Work
 from streamgraph.errors import ParentCommand
 
 
@@ -138,7 +138,8 @@ class GraphSession:
                 yield from trace.closing(result, None)
         except GeneratorExit:
             raise
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised.error if isinstance(raised, CarriedExit) else raised
             if trace is not None:
                 yield from trace.closing(None, error)
             return TaskFailed(task, error, outcome)

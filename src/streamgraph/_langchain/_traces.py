@@ -36,12 +36,18 @@ class Trace:
         return manager
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
-        """End the run: with its output, or with the error if there is one."""
+        """End the run: with its output, or with the error if there is one.
+
+        An error that is no `Exception` is reported without awaiting anything: where a task has been cancelled,
+        or a stream dropped, there may be no other chance.
+        """
         run, self._run = self._run, None
         if run is None:
             return
-        report, outcome = (run.on_chain_end, output) if error is None else (run.on_chain_error, error)
         asynchronous = isinstance(run, AsyncCallbackManagerForChainRun)
+        if asynchronous and error is not None and not isinstance(error, Exception):
+            run, asynchronous = run.get_sync(), False
+        report, outcome = (run.on_chain_end, output) if error is None else (run.on_chain_error, error)
         yield Call(Action(None, report) if asynchronous else Action(report, None), (outcome,), brief=True)
 
     def _start(self, given: Any, name: str, run_id: Any) -> None:
