@@ -10,9 +10,8 @@ import asyncio
 import sys
 from typing import TypedDict
 
-from streamgraph_integrations.openai import chat_model, is_live
-
 from streamgraph.graph import START, StateGraph
+from streamgraph_integrations.openai import chat_model, is_live
 
 joke_model = chat_model("gpt-4o-mini", tags=["joke"])
 poem_model = chat_model("gpt-4o-mini", tags=["poem"])
