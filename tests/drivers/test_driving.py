@@ -289,3 +289,27 @@ def test_traces_of_a_sync_stream_are_closed(place: str, drop: bool) -> None:
 
     eventually(forever.is_over)
     eventually(lambda: not runs.open)
+
+
+def test_closed_by_another_task_while_a_node_runs_in_place() -> None:
+    """`aclose()` reaches a node that the reading task runs itself, and returns when the node has cleaned up."""
+    log: List[str] = []
+
+    async def work(state: Any) -> Any:
+        log.append("started")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            log.append("cleaned up")
+
+    async def main() -> None:
+        stream = line_of(work=work).astream({"value": "?"}, stream_mode="updates")
+        reader = asyncio.create_task(_exhaust(stream))
+        while not log:
+            await asyncio.sleep(0)
+        await stream.aclose()
+        assert log == ["started", "cleaned up"]
+        await reader  # it has seen the end of the stream, not a cancellation
+
+    run(main())

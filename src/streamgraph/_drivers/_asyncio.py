@@ -34,7 +34,9 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._inbox = AsyncInbox()
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._tasks: Dict[str, asyncio.Task[None]] = {}
-        self._reader: Optional[asyncio.Task[Any]] = None  # while it runs a node in place
+        # The task that reads, while it runs a node in place, and what aclose() waits for in another task then.
+        self._reader: Optional[asyncio.Task[Any]] = None
+        self._in_place_over: Optional[asyncio.Future[None]] = None
         session.connect(session.outlet.connect(self._inbox.put))
 
     def __aiter__(self) -> AsyncGraphStream[ChunkT]:
@@ -88,7 +90,10 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             return
         await self._end(GeneratorExit("the consumer closed the stream"))
         if self._reader is not None and self._reader is not asyncio.current_task():
+            assert self._loop is not None
             self._reader.cancel()
+            self._in_place_over = self._loop.create_future()
+            await self._in_place_over
 
     async def run(self) -> Any:
         """Pull everything and return the output."""
@@ -117,7 +122,8 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 elif isinstance(command, CancelTasks):
                     for task in command.tasks:
                         self._jobs[task.id].stop.set()
-                        self._tasks[task.id].cancel()
+                        if task.id in self._tasks:  # else its end is in the inbox already
+                            self._tasks[task.id].cancel()
                 else:
                     assert isinstance(command, Fail)
                     raise command.error
@@ -140,6 +146,8 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 event = await in_place
             finally:
                 self._reader = None
+                if self._in_place_over is not None:
+                    self._in_place_over.set_result(None)
             if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
                 raise event.error
             self._feed(event)
