@@ -8,9 +8,9 @@ which says nothing once memory is used again.
 
 from __future__ import annotations
 
-from copy import copy
+from functools import cache
 from itertools import chain
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage, RemoveMessage
@@ -23,6 +23,10 @@ from streamgraph.constants import TAG_NOSTREAM
 from streamgraph.types import Overwrite
 
 _NODE_OUTPUT = {"ls_integration": "langgraph"}
+
+_SCALARS = (str, Optional[str], bool, int, float)
+
+_set = object.__setattr__
 
 
 class Call:
@@ -270,13 +274,26 @@ def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noq
 
     langchain-core goes on to sum up the chunks it has announced; a changed one would change the result.
     """
-    copied = copy(message)
-    fields = copied.__dict__
-    for key, value in message.__dict__.items():
+    kind = type(message)
+    fields = message.__dict__.copy()
+    for key in _container_fields(kind):
+        value = fields.get(key)
         if type(value) in CONTAINERS:
-            fields[key] = detach(value) if value else value.copy()
+            fields[key] = detach(value) if value else value.copy()  # type: ignore[union-attr]
     fields["id"] = id
+    # BaseModel.__copy__ does the same with more detours, and this is done for every token.
+    copied = kind.__new__(kind)
+    _set(copied, "__dict__", fields)
+    _set(copied, "__pydantic_fields_set__", message.__pydantic_fields_set__.copy())
+    _set(copied, "__pydantic_extra__", detach(message.__pydantic_extra__))
+    _set(copied, "__pydantic_private__", message.__pydantic_private__)
     return copied
+
+
+@cache
+def _container_fields(kind: Type[BaseMessage]) -> Tuple[str, ...]:
+    """Return the fields of a message class that can hold a container."""
+    return tuple(key for key, field in kind.model_fields.items() if field.annotation not in _SCALARS)
 
 
 def twin_of(mode: str, data: Any) -> Any:
