@@ -121,10 +121,10 @@ class GraphStream(Stream, Iterator[ChunkT]):
         self._ended = True
         self._session.stop.set()
         self._commands.clear()
+        self._release()
         closing = self._session.closing(None, error) if self._begun else None
         if closing is not None:
             _drive(closing, self._portal, self._session.stop)
-        self._release()
 
     def _release(self) -> None:
         self._ended = True
