@@ -8,12 +8,14 @@ which says nothing once memory is used again.
 
 from __future__ import annotations
 
-from functools import cache
+import types
+import typing
 from itertools import chain
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage, RemoveMessage
+from typing_extensions import Literal, get_args, get_origin
 
 from streamgraph._core._detach import CONTAINERS, detach
 from streamgraph._core._plan import Plan
@@ -23,8 +25,6 @@ from streamgraph.constants import TAG_NOSTREAM
 from streamgraph.types import Overwrite
 
 _NODE_OUTPUT = {"ls_integration": "langgraph"}
-
-_SCALARS = (str, Optional[str], bool, int, float)
 
 _set = object.__setattr__
 
@@ -276,24 +276,36 @@ def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noq
     """
     kind = type(message)
     fields = message.__dict__.copy()
-    for key in _container_fields(kind):
+    for key in _CONTAINER_FIELDS.get(kind) or _container_fields(kind):
         value = fields.get(key)
         if type(value) in CONTAINERS:
             fields[key] = detach(value) if value else value.copy()  # type: ignore[union-attr]
     fields["id"] = id
     # BaseModel.__copy__ does the same with more detours, and this is done for every token.
     copied = kind.__new__(kind)
+    extra = message.__pydantic_extra__
     _set(copied, "__dict__", fields)
     _set(copied, "__pydantic_fields_set__", message.__pydantic_fields_set__.copy())
-    _set(copied, "__pydantic_extra__", detach(message.__pydantic_extra__))
+    _set(copied, "__pydantic_extra__", detach(extra) if extra else extra)
     _set(copied, "__pydantic_private__", message.__pydantic_private__)
     return copied
 
 
-@cache
+_CONTAINER_FIELDS: Dict[Type[BaseMessage], Tuple[str, ...]] = {}
+
+
 def _container_fields(kind: Type[BaseMessage]) -> Tuple[str, ...]:
-    """Return the fields of a message class that can hold a container."""
-    return tuple(key for key, field in kind.model_fields.items() if field.annotation not in _SCALARS)
+    """Return the fields of a message class that can hold a container; computed once for each class."""
+    found = tuple(key for key, field in kind.model_fields.items() if not _is_scalar(field.annotation))
+    return _CONTAINER_FIELDS.setdefault(kind, found)
+
+
+def _is_scalar(hint: Any) -> bool:
+    """Whether a type hint names only strings, numbers and the like: `Optional[str]`, `Literal["last"]`."""
+    # Literal is another object in typing_extensions on Python 3.9, and X | Y another than Union from 3.10 to 3.13.
+    if get_origin(hint) in (Union, getattr(types, "UnionType", Union), Literal, typing.Literal):
+        return all(isinstance(item, str) or _is_scalar(item) for item in get_args(hint))
+    return hint in (str, bool, int, float, type(None))
 
 
 def twin_of(mode: str, data: Any) -> Any:
