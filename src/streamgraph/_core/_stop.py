@@ -32,7 +32,9 @@ class Stop:
             if parent._below is None:
                 parent._below = WeakSet()
             parent._below.add(self)
-            if parent.is_set:
+            if parent.finished:
+                self.finish()
+            elif parent.is_set:
                 self.set()
 
     def on_set(self, callback: Callable[[], None]) -> None:

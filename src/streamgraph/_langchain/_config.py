@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Union
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Union, cast
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -112,6 +112,23 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
         if value is not None and value < 1:
             raise UnknownOptionError(f"{key} must be at least 1, got {value!r}")
     return config
+
+
+def bound_together(one: RunnableConfig, other: RunnableConfig) -> RunnableConfig:
+    """Return the config of a graph that was bound to `one` and then to `other`.
+
+    (langchain-core's `merge_configs` would add what the context and the defaults say at this moment.)
+    """
+    first, second = cast("Dict[str, Any]", one), cast("Dict[str, Any]", other)
+    both = {**first, **second}
+    for key in ("metadata", "configurable"):
+        if key in both:
+            both[key] = {**(first.get(key) or {}), **(second.get(key) or {})}
+    if "tags" in both:
+        both["tags"] = list(dict.fromkeys([*(one.get("tags") or ()), *(other.get("tags") or ())]))
+    if "callbacks" in both:
+        both["callbacks"] = _callbacks({}, one, other)
+    return cast("RunnableConfig", both)
 
 
 def _last(layers: List[Dict[str, Any]], key: str, default: Any) -> Any:

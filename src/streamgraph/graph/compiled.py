@@ -9,7 +9,6 @@ from typing import Any, AsyncIterator, Iterator, Mapping, Optional, Sequence, Tu
 from uuid import uuid4
 
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import merge_configs
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import Literal, Self
@@ -24,7 +23,7 @@ from streamgraph._core._shape import shape_of
 from streamgraph._drivers._asyncio import AsyncGraphStream
 from streamgraph._drivers._threads import GraphStream
 from streamgraph._keywords import checked_keywords
-from streamgraph._langchain._config import resolve_config
+from streamgraph._langchain._config import bound_together, resolve_config
 from streamgraph._langchain._messages import twin_of
 from streamgraph._langchain._scope import current_scope
 from streamgraph._langchain._session import GraphSession
@@ -264,7 +263,7 @@ class CompiledStateGraph(Runnable[Any, Any]):
         """
         bound = copy.copy(self)
         given = RunnableConfig(**{**(config or {}), **kwargs})  # type: ignore[typeddict-item]
-        bound.config = given if self.config is None else merge_configs(self.config, given)
+        bound.config = given if self.config is None else bound_together(self.config, given)
         return bound
 
     def get_input_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
@@ -315,6 +314,8 @@ class CompiledStateGraph(Runnable[Any, Any]):
         asynchronous: bool,
     ) -> GraphSession:
         scope = current_scope(config)
+        if scope is not None and scope.stop.finished:
+            scope = None  # started by something that a node has left behind: a run of its own
         run_config = resolve_config(self.config, config, scope)
         writes = read_input(self._plan, self._input, given)
         if scope is None:
