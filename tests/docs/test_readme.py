@@ -11,13 +11,6 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture(autouse=True)
-def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key in the environment of whoever runs the tests must not make them call a provider."""
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """The blocks run one after the other in one namespace, their assertions included."""
     namespace: dict[str, object] = {}

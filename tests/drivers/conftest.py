@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from typing import Any, Iterator
 
 import pytest
@@ -11,16 +10,6 @@ from langchain_openai import ChatOpenAI
 
 from drivers.helpers import ENDLESS, eventually, threads
 from streamgraph.testing import OpenAIServer
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy, no tracing and no key of the machine that runs the tests."""
-    for name in list(os.environ):
-        if name.startswith("OPENAI_") or name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-            monkeypatch.delenv(name)
-    for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):
-        monkeypatch.setenv(name, "false")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -313,3 +313,43 @@ def test_closed_by_another_task_while_a_node_runs_in_place() -> None:
         await reader  # it has seen the end of the stream, not a cancellation
 
     run(main())
+
+
+@pytest.mark.parametrize("mode", ["values", "updates", "tasks", "debug"])
+def test_a_lone_node_needs_no_thread_and_no_task(mode: str) -> None:
+    """A step with one node and no live mode runs where the reader is; with a live mode it does not."""
+    seen: List[Any] = []
+
+    def work(state: Any) -> None:
+        seen.append(threading.current_thread())
+
+    async def awork(state: Any) -> None:
+        seen.append(asyncio.current_task())
+
+    list(line_of(one=work, two=work).stream({"value": "?"}, stream_mode=mode))
+    line_of(one=work).invoke({"value": "?"})
+    assert seen == [threading.current_thread()] * 3
+
+    async def main() -> None:
+        seen.clear()
+        await _exhaust(line_of(one=awork, two=awork).astream({"value": "?"}, stream_mode=mode))
+        await line_of(one=awork).ainvoke({"value": "?"})
+        assert seen == [asyncio.current_task()] * 3
+        await _exhaust(line_of(one=awork).astream({"value": "?"}, stream_mode=[mode, "custom"]))
+        assert seen[3] is not asyncio.current_task()
+
+    run(main())
+
+
+def test_writer_and_context_in_to_thread() -> None:
+    """`asyncio.to_thread` carries the writer along, on every Python."""
+
+    async def work(state: Any) -> None:
+        await asyncio.to_thread(lambda: get_stream_writer()("from a thread"))
+
+    graph = line_of(work=work)
+
+    async def main() -> List[Any]:
+        return [chunk async for chunk in graph.astream({}, stream_mode="custom")]
+
+    assert list(graph.stream({}, stream_mode="custom")) == run(main()) == ["from a thread"]

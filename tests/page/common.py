@@ -38,6 +38,7 @@ class State(TypedDict, total=False):
 
 def langgraph_fails(reason: str, raises: Any, *, below_311: bool = False) -> pytest.MarkDecorator:
     """Marks what streamgraph promises beyond LangGraph; strict, so it also shows that LangGraph does fail there."""
+    # Never in a run of our own package: the mark is only there when the same tests are turned on LangGraph.
     condition = PACKAGE == "langgraph" and (not below_311 or sys.version_info < (3, 11))
     return pytest.mark.xfail(condition, reason=reason, raises=raises, strict=True)
 

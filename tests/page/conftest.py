@@ -24,18 +24,6 @@ def run_example() -> Iterator[Callable[..., Run]]:
         yield run
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page makes its clients without arguments, so only the environment decides where they call."""
-    for name in ("OPENAI_API_BASE", "OPENAI_ORG_ID", "OPENAI_ORGANIZATION", "OPENAI_PROJECT_ID", "OPENAI_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"):
-        monkeypatch.setenv(name, "false")
-    # A proxy of the developer's machine would swallow calls to the loopback interface.
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1,localhost")
-
-
 @pytest.fixture
 def serve_openai(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., OpenAIServer]]:
     """Starts an OpenAI API on the loopback interface, where clients made without arguments find it."""

@@ -85,7 +85,10 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 self._loop.call_soon_threadsafe(_cancel_all, self._tasks)
 
     async def aclose(self) -> None:
-        """Stop the run: what runs is cancelled and has ended when this returns."""
+        """Stop the run: async nodes are cancelled and have ended when this returns.
+
+        A sync node in a thread ends at its next token or writer call.
+        """
         if self._ended:
             return
         await self._end(GeneratorExit("the consumer closed the stream"))
@@ -168,7 +171,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._release()
 
     async def _end(self, error: BaseException) -> None:
-        """End the run before its time, for whatever reason; what ran has ended when this returns."""
+        """End the run before its time, for whatever reason; its asyncio tasks have ended when this returns."""
         if self._ended:
             return
         self._ended = True
