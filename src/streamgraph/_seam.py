@@ -8,6 +8,7 @@ it, is written once for both.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from contextvars import Context
 from typing import Any, Awaitable, Callable, Generator, List, NamedTuple, Optional, Tuple, TypeVar, Union
 
@@ -16,9 +17,11 @@ from typing_extensions import Protocol
 from streamgraph._core._commands import Command
 from streamgraph._core._events import TaskDone, TaskFailed
 from streamgraph._core._outlet import Outlet, Put
-from streamgraph._core._run import Run
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
+from streamgraph._core._watch import Watch
+from streamgraph._core._workflow import AnyRun
+from streamgraph.errors import NodeCancelledError
 
 T = TypeVar("T")
 
@@ -42,11 +45,13 @@ class Call(NamedTuple):
         action: What to call.
         args: Its arguments.
         brief: It returns at once, so an event loop need not be spared it.
+        watch: Says how long it may take; a call that is cut short goes on in its thread, unheard.
     """
 
     action: Action
     args: Tuple[Any, ...] = ()
     brief: bool = False
+    watch: Optional[Watch] = None
 
 
 Work = Generator[Call, Any, T]
@@ -54,9 +59,9 @@ Work = Generator[Call, Any, T]
 
 
 class CarriedExit(BaseException):
-    """Carries a `GeneratorExit` of the user's into work, which would take it for its own end."""
+    """Carries a `GeneratorExit` or `StopIteration` of the user's into work, which would take it for its own end."""
 
-    def __init__(self, error: GeneratorExit) -> None:
+    def __init__(self, error: BaseException) -> None:
         super().__init__(error)
         self.error = error
 
@@ -66,7 +71,32 @@ E = TypeVar("E", BaseException, Optional[BaseException])
 
 def carried(error: E) -> E:
     """Return `error` in a form that can be thrown into work."""
-    return CarriedExit(error) if isinstance(error, GeneratorExit) else error
+    return CarriedExit(error) if isinstance(error, (GeneratorExit, StopIteration)) else error
+
+
+def raisable(task: Task, error: BaseException) -> BaseException:
+    """Return what is raised for an exception of a node: itself, but for those that mean something to whoever reads.
+
+    Args:
+        task: The task that it was raised in.
+        error: The exception.
+    """
+    wrapped: BaseException
+    if isinstance(error, (StopIteration, StopAsyncIteration)):
+        # Raised as it is, it would end the reader's loop as if all were well (PEP 479).
+        wrapped = RuntimeError(f"Node {task.name!r} raised {type(error).__name__}.")
+    elif isinstance(error, CancelledError):
+        # A run that has asked for a cancellation is failing already and ignores what its tasks end with.
+        wrapped = NodeCancelledError(
+            "A node raised CancelledError though nobody had cancelled it",
+            node=task.name,
+            step=task.step,
+            hint="Await cancelled tasks inside a try block.",
+        )
+    else:
+        return error
+    wrapped.__cause__ = error
+    return wrapped
 
 
 class Job(NamedTuple):
@@ -83,15 +113,19 @@ class Job(NamedTuple):
     stop: Stop
 
 
+Launch = Callable[[Job], None]
+"""Starts a job beside the one that asks for it; from any thread. Its work sees to its own end."""
+
+
 class Session(Protocol):
     """One run of one graph, as a driver sees it."""
 
-    run: Run
+    run: AnyRun
     outlet: Outlet
     stop: Stop
 
-    def connect(self, put: Put) -> None:
-        """Take the function through which tasks emit."""
+    def connect(self, put: Put, launch: Launch) -> None:
+        """Take the functions through which tasks emit, and through which they start other tasks."""
 
     def opening(self) -> Work[List[Command]]:
         """Begin the run; returns its first commands."""

@@ -15,6 +15,8 @@ where a name was wrong. The hierarchy, with the builtin each one also is::
     │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that is not there
     ├── GraphRecursionError (RecursionError)
     ├── NodeCancelledError                 an async node raised CancelledError by itself
+    ├── NodeTimeoutError (TimeoutError)    an attempt of a node took longer than it may
+    ├── NotSupportedError (NotImplementedError)  LangGraph has it, this package does not have it yet
     └── ParentCommand                      a `Command` for the parent graph, on its way up
 
 `StreamClosed` stands apart: it is a `BaseException` raised inside work whose consumer has left.
@@ -27,6 +29,8 @@ import difflib
 from dataclasses import dataclass
 from typing import Any, Iterable, Optional, Tuple
 
+from typing_extensions import Literal
+
 __all__ = [
     "EmptyInputError",
     "ErrorLocation",
@@ -35,7 +39,10 @@ __all__ = [
     "GraphRecursionError",
     "InvalidUpdateError",
     "NodeCancelledError",
+    "NodeError",
     "NodeNameError",
+    "NodeTimeoutError",
+    "NotSupportedError",
     "ParentCommand",
     "StateSchemaError",
     "StreamClosed",
@@ -162,6 +169,60 @@ class GraphRecursionError(GraphError, RecursionError):
 
 class NodeCancelledError(GraphError):
     """An async node raised `CancelledError` though nobody had cancelled it."""
+
+
+class NodeTimeoutError(GraphError, TimeoutError):
+    """An attempt of a node took longer than its `timeout` allows.
+
+    Args:
+        node: The node.
+        elapsed: The seconds since the attempt began.
+        kind: The limit that was reached: `"run"` for the whole attempt, `"idle"` for a time without a sign of life.
+        run_timeout: The limit of the whole attempt in seconds, if there is one.
+        idle_timeout: The limit without a sign of life in seconds, if there is one.
+        step: The superstep.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        elapsed: float,
+        *,
+        kind: Literal["run", "idle"],
+        run_timeout: Optional[float] = None,
+        idle_timeout: Optional[float] = None,
+        step: Optional[int] = None,
+    ) -> None:
+        limit = run_timeout if kind == "run" else idle_timeout
+        what = "a single attempt may take" if kind == "run" else "it may be silent"
+        super().__init__(
+            f"Node {node!r} exceeded its {kind} timeout of {limit:.3f}s (elapsed: {elapsed:.3f}s)",
+            node=node,
+            step=step,
+            hint=f"Raise the time that {what} with add_node(timeout=...), or give the node a retry_policy.",
+        )
+        self.elapsed = elapsed
+        self.kind = kind
+        self.timeout = limit
+        self.run_timeout = run_timeout
+        self.idle_timeout = idle_timeout
+
+
+class NotSupportedError(GraphError, NotImplementedError):
+    """Something that LangGraph has and this package does not have yet; refused rather than ignored."""
+
+
+@dataclass(frozen=True)
+class NodeError:
+    """What an error handler gets as its parameter `error`.
+
+    Attributes:
+        node: The node that has failed.
+        error: What it raised.
+    """
+
+    node: str
+    error: BaseException
 
 
 class ParentCommand(GraphError):  # noqa: N818  (LangGraph's name)

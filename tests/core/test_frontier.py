@@ -11,7 +11,8 @@ from streamgraph.types import Send
 def advance(frontier, graph, *finished):
     """Finish these nodes: names, or pairs of a name and the routes it took."""
     pairs = [(item, ()) if isinstance(item, str) else item for item in finished]
-    frontier.advance(graph, [(graph.nodes.get(name, graph.start), routes) for name, routes in pairs])
+    nodes = [(graph.nodes.get(name, graph.start), routes) for name, routes in pairs]
+    frontier.advance(graph, nodes, {name for name, _ in pairs})
     return sorted(frontier.due), [(send.node, send.arg) for send in frontier.sends]
 
 

@@ -7,7 +7,7 @@ import pytest
 from core.plans import SEED, channels, node, plan
 from streamgraph._core._ids import task_id
 from streamgraph._core._parts import Parts, root_or_mapping
-from streamgraph._core._plan import ROOT_KEY, Channel
+from streamgraph._core._plan import ROOT_KEY, Channel, Node
 from streamgraph._core._returns import Outcome
 from streamgraph._core._state import State
 from streamgraph._core._task import PUSH, Task
@@ -141,7 +141,7 @@ def test_failure():
 def test_start_branches_are_not_shown():
     """The hidden task of the start's branches has no parts."""
     parts = made("updates", "tasks", "debug")
-    hidden = task(step=0)
+    hidden = Task("id", Node("__start__"), 0, None, ("__start__",), -1)
     assert parts.finished(hidden, Outcome(())) == parts.failed(hidden, ValueError(), Outcome(())) == []
 
 
@@ -183,5 +183,5 @@ def test_tasks():
     pushed = Task("id", node("a"), 2, None, (PUSH,), 3)
     assert (pulled.path, pushed.path) == (("__pregel_pull", "a"), ("__pregel_push", 3, False))
     assert pulled.order < pushed.order < Task("id", node("a"), 2, None, (PUSH,), 10).order
-    assert pulled.address == "a:id"
+    assert pulled.place == ("a:id",)
     assert task_id(SEED, 1, "a", -1) != task_id(SEED, 1, "a", 0)

@@ -123,6 +123,8 @@ def source_of(part: Part) -> Tuple[str, ...]:
         (name,) = data
     elif part.mode == "values":
         name = ""
+    elif part.mode == "tools":
+        name = "look_up"
     else:
         name = (data if part.mode == "tasks" else data["payload"])["name"]
     return (repr(normal(part.ns)), part.mode, name)

@@ -26,13 +26,20 @@ class Emitted:
 
 
 class TaskDone:
-    """A task has finished."""
+    """A task has finished.
 
-    __slots__ = ("outcome", "task")
+    Args:
+        task: The task.
+        outcome: What it did.
+        cached: It was not run, since what it does was known.
+    """
 
-    def __init__(self, task: Task, outcome: Outcome) -> None:
+    __slots__ = ("cached", "outcome", "task")
+
+    def __init__(self, task: Task, outcome: Outcome, cached: bool = False) -> None:
         self.task = task
         self.outcome = outcome
+        self.cached = cached
 
 
 class TaskFailed:

@@ -7,7 +7,7 @@ from typing import Dict, FrozenSet, List, Sequence, Set, Tuple
 
 from streamgraph._core._plan import Node, Plan
 from streamgraph._core._returns import Route
-from streamgraph.types import Send
+from streamgraph._types import Send
 
 
 @dataclass
@@ -29,12 +29,18 @@ class Frontier:
     joined: Dict[str, FrozenSet[str]] = field(default_factory=dict)
     deferred: Set[str] = field(default_factory=set)
 
-    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Tuple[Route, ...]]]) -> None:
-        """Find what is due after these nodes, which sent the run on these routes."""
+    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Tuple[Route, ...]]], ran: Set[str]) -> None:
+        """Find what is due after a step.
+
+        Args:
+            plan: The graph.
+            finished: The nodes that have finished, and on which routes they sent the run.
+            ran: The names of all nodes that ran, those that failed and were handled included.
+        """
         due: Set[str] = set()
         sends: List[Send] = []
         if self.joined:
-            self._reset_joins(plan, {node.name for node, _ in finished})
+            self._reset_joins(plan, ran)
         for node, routes in finished:
             due.update(node.edges)
             for join in node.joins:

@@ -7,10 +7,16 @@ from typing import Any, Callable, FrozenSet, Optional, Tuple
 from streamgraph._core._detach import detach
 from streamgraph._core._events import Emitted
 
-LIVE_MODES: FrozenSet[str] = frozenset(("messages", "custom"))
+LIVE_MODES: FrozenSet[str] = frozenset(("messages", "custom", "tools"))
 """The modes whose parts are made while a task runs."""
 
+TOKEN_MODES: FrozenSet[str] = frozenset(("messages", "custom"))
+"""The modes that show nested graphs without having been asked for namespaces."""
+
 Put = Callable[[Emitted], None]
+
+NO_CHUNK: Any = object()
+"""What a shape makes of a part that the consumer does not get."""
 
 _NONE: FrozenSet[str] = frozenset()
 
@@ -42,7 +48,7 @@ class Outlet:
         modes: The modes its own consumer asked for.
         nested: The modes its own consumer wants from graphs below.
         up: The run around it, if there is one.
-        shape: Makes a chunk of a part.
+        shape: Makes a chunk of a part, or `NO_CHUNK`.
         twin: Copies the payload of a part, given its mode, for a second consumer; containers by default.
     """
 

@@ -59,6 +59,10 @@ class Parts:
             return []
         return [self._emit("values", root_or_mapping(state, keys))]
 
+    def returned(self, value: Any) -> List[Emit]:
+        """Return what a functional workflow has returned."""
+        return [self._emit("values", detach(value))] if self._values else []
+
     def started(self, task: Task) -> List[Emit]:
         """Return the event of a task that starts."""
         if not self._task_events:
@@ -76,20 +80,23 @@ class Parts:
             payload["metadata"] = detach(metadata)
         return self._task_event(task, "task", payload)
 
-    def finished(self, task: Task, outcome: Outcome) -> List[Emit]:
-        """Return the update and the result of a finished task."""
-        if task.step == 0:
+    def finished(self, task: Task, outcome: Outcome, cached: bool = False) -> List[Emit]:
+        """Return the update and the result of a finished task; of one that was not run the update alone."""
+        if task.node.action is None:
             return []
         emits: List[Emit] = []
         if self._updates:
-            emits.append(self._emit("updates", {task.name: self._update(outcome)}))
-        if self._task_events:
+            update = {task.name: self._update(outcome)}
+            if cached:
+                update["__metadata__"] = {"cached": True}
+            emits.append(self._emit("updates", update))
+        if self._task_events and not cached:
             emits += self._task_event(task, "task_result", _result(task, as_result(outcome.writes)))
         return emits
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[Outcome]) -> List[Emit]:
         """Return the result of a failed task, and the update of its node if it was a branch that failed."""
-        if task.step == 0:
+        if task.node.action is None:
             return []
         emits: List[Emit] = []
         if outcome is not None and self._updates:

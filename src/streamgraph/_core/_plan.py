@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, FrozenSet, Hashable, Mapping, Optional, Tuple
 
+from streamgraph._policies import NO_POLICIES, Policies
+
 ROOT_KEY = "__root__"
 """The one key of a state that is not a mapping, such as `StateGraph(Annotated[int, operator.add])`."""
+
+RETURN_KEY = "__return__"
+"""The key of what a `@task` returns, in task events."""
+
+RESULT_KEY = "__end__"
+"""The key of what an `@entrypoint` returns, in task events."""
+
+BARE_KEYS = frozenset((ROOT_KEY, RETURN_KEY, RESULT_KEY))
+"""The keys whose values are shown without them."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,10 @@ class Node:
         defer: It waits until nothing else is left to run.
         metadata: The user's metadata for everything it runs.
         tags: The user's tags, likewise.
+        policies: How often and how long it is tried, and whether its result is kept.
+        cache_name: Tells its results in a cache from those of other nodes of its name.
+        handler: The node that runs in its place when it has failed.
+        result_key: The key under which its whole result is written; `None` if the result is read as an update.
     """
 
     name: str
@@ -102,6 +117,10 @@ class Node:
     defer: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
     tags: Tuple[str, ...] = ()
+    policies: Policies = NO_POLICIES
+    cache_name: str = ""
+    handler: Optional[Node] = None
+    result_key: Optional[str] = None
 
 
 @dataclass(frozen=True)

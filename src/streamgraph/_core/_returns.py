@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Hashable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from streamgraph._core._plan import ROOT_KEY, Branch, Plan
+from streamgraph._types import Command, Send
 from streamgraph.constants import END
 from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteError
-from streamgraph.types import Command, Send
 
 Route = Union[str, Send]
 

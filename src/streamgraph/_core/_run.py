@@ -14,7 +14,9 @@ from streamgraph._core._parts import Keys, Parts, root_or_mapping
 from streamgraph._core._plan import Plan
 from streamgraph._core._returns import Outcome
 from streamgraph._core._state import State, Writes
-from streamgraph._core._task import PUSH, Task
+from streamgraph._core._task import PUSH, Task, handling_task
+from streamgraph._policies import timeout_policy
+from streamgraph._types import Send
 from streamgraph.errors import ErrorLocation, GraphRecursionError, ParentCommand, locate
 
 
@@ -97,7 +99,7 @@ class Run:
         if self._error is not None:
             return self._stopped()
         self._done[task.id] = event.outcome
-        commands: List[Command] = [*self._parts.finished(task, event.outcome)]
+        commands: List[Command] = [*self._parts.finished(task, event.outcome, event.cached)]
         if self._waiting:
             commands += self._start_waiting()
         elif not self._running:
@@ -109,15 +111,25 @@ class Run:
         del self._running[task.id]
         if self._error is not None:
             return self._stopped()
-        self._error = error
-        self._waiting.clear()
         commands: List[Command] = []
         if not (isinstance(error, ParentCommand) and self.ns):
             locate(error, ErrorLocation(task.name, task.step, self.ns))
             commands += self._parts.failed(task, error, event.outcome)
+        if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, ParentCommand):
+            return commands + self._handle(task, error)
+        self._error = error
+        self._waiting.clear()
         if self._running:
             commands.append(CancelTasks(list(self._running.values())))
         return commands + self._stopped()
+
+    def _handle(self, failed: Task, error: Exception) -> List[Command]:
+        """Run the error handler of a node in its place, in the same step."""
+        name = f"{failed.name}!{failed.node.handler.name}" if failed.node.handler else ""
+        task = handling_task(task_id(self._seed, failed.step, name, failed.order[1]), failed, error)
+        self.tasks.append(task)
+        self._running[task.id] = task
+        return [StartTask(task, alone=len(self._running) == 1)]
 
     def _stopped(self) -> List[Command]:
         """Fail, once every task that ran beside the failed one has ended."""
@@ -126,15 +138,18 @@ class Run:
 
     def _close_step(self) -> List[Command]:
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
-        finished = [(task.node, self._done[task.id]) for task in tasks]
+        # One that has failed and was handled did nothing; its handler is a task of the step as well.
+        finished = [(task.node, self._done[task.id]) for task in tasks if task.id in self._done]
         try:
             if self.frontier.step == 0:
                 fresh = self._fresh_input
             else:
                 fresh = self.state.fold([(node.name, outcome.stored or outcome.writes) for node, outcome in finished])
             self.state.store(fresh)
-            routes = [(node, outcome.routes) for node, outcome in finished] or [(self.plan.start, ())]
-            self.frontier.advance(self.plan, routes)
+            routes = [(node, outcome.routes) for node, outcome in finished]
+            self.frontier.advance(
+                self.plan, routes if tasks else [(self.plan.start, ())], {task.name for task in tasks}
+            )
         except Exception as error:
             return [Fail(error)]
         self._fresh_input = {}
@@ -166,10 +181,7 @@ class Run:
 
     def _plan_tasks(self) -> List[Task]:
         frontier, nodes, step = self.frontier, self.plan.nodes, self.frontier.step
-        tasks = [
-            Task(task_id(self._seed, step, send.node, index), nodes[send.node], step, detach(send.arg), (PUSH,), index)
-            for index, send in enumerate(frontier.sends)
-        ]
+        tasks = [self._sent(send, index) for index, send in enumerate(frontier.sends)]
         for name in sorted(frontier.due):
             node = nodes[name]
             try:
@@ -179,6 +191,15 @@ class Run:
                 raise
             tasks.append(Task(task_id(self._seed, step, name, -1), node, step, seen, node.triggers, -1))
         return tasks
+
+    def _sent(self, send: Send, index: int) -> Task:
+        step, name = self.frontier.step, send.node
+        task = Task(
+            task_id(self._seed, step, name, index), self.plan.nodes[name], step, detach(send.arg), (PUSH,), index
+        )
+        if send.timeout is not None:
+            task.timeout = timeout_policy(send.timeout)
+        return task
 
     def _launch(self) -> List[Command]:
         self._waiting.extend(self.tasks)

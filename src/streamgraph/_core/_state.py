@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from streamgraph._core._detach import CONTAINERS, detach
-from streamgraph._core._plan import ROOT_KEY, Channel, Plan, Reader
+from streamgraph._core._plan import BARE_KEYS, ROOT_KEY, Channel, Plan, Reader
+from streamgraph._types import Overwrite
 from streamgraph.errors import InvalidUpdateError, add_note
-from streamgraph.types import Overwrite
 
 Writes = Sequence[Tuple[str, Any]]
 
@@ -161,7 +161,7 @@ def as_view(writes: Writes) -> Any:
     """
     if not writes:
         return None
-    if writes[0][0] == ROOT_KEY:
+    if writes[0][0] in BARE_KEYS:
         return detach(writes[-1][1]) if len(writes) == 1 else [detach(value) for _, value in writes]
     merged = {key: detach(value) for key, value in writes}
     if len(merged) == len(writes):

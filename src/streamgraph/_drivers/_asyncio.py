@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from asyncio import CancelledError
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, AsyncIterator, Callable, Coroutine, Dict, Generator, Optional, Set, Tuple, Type, TypeVar
+from typing import Any, AsyncIterator, Dict, Optional, Type, TypeVar
 
 from streamgraph._core._commands import CancelTasks, Emit, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted, TaskFailed
+from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._task import Task
+from streamgraph._drivers._awaiting import InContext, all_over, drive
 from streamgraph._drivers._inbox import AsyncInbox
-from streamgraph._drivers._stream import NO_CHUNK, Pool, Stream
-from streamgraph._seam import Job, Session, Work, carried
+from streamgraph._drivers._stream import Pool, Stream
+from streamgraph._seam import Job, Session, Work
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
@@ -33,11 +33,11 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         super().__init__(session)
         self._inbox = AsyncInbox()
         self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._tasks: Dict[str, asyncio.Task[None]] = {}
+        self._tasks: Dict[str, asyncio.Task[Any]] = {}
         # The task that reads, while it runs a node in place, and what aclose() waits for in another task then.
         self._reader: Optional[asyncio.Task[Any]] = None
         self._in_place_over: Optional[asyncio.Future[None]] = None
-        session.connect(session.outlet.connect(self._inbox.put))
+        session.connect(session.outlet.connect(self._inbox.put), partial(_launch, self._inbox, self._tasks, self._pool))
 
     def __aiter__(self) -> AsyncGraphStream[ChunkT]:
         return self
@@ -50,7 +50,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 self._begun = True
                 self._loop = asyncio.get_running_loop()
                 self._inbox.open(self._loop)
-                self._commands.extend(await _drive(self._session.opening(), self._pool))
+                self._commands.extend(await drive(self._session.opening(), self._pool))
             chunk = await self._advance()
         except BaseException as error:
             if isinstance(error, CancelledError) and self._closed_meanwhile():
@@ -136,14 +136,16 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 if self._ended:
                     return NO_CHUNK
             elif type(event) is Emitted:
-                return self._outlet.shape(event)
+                chunk = self._outlet.shape(event)
+                if chunk is not NO_CHUNK:
+                    return chunk
             else:
                 self._feed(event)
 
     async def _start(self, task: Task, alone: bool) -> None:
-        job = self._session.job(task)
+        job, inbox = self._session.job(task), self._inbox
         if alone and not self._outlet.live:
-            in_place = _InContext(_drive(job.work, self._pool), job.context)
+            in_place = InContext(drive(job.work, self._pool), job.context)
             self._reader = asyncio.current_task()
             try:
                 event = await in_place
@@ -153,19 +155,22 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                     self._in_place_over.set_result(None)
             if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
                 raise event.error
-            self._feed(event)
+            if inbox.empty:
+                self._feed(event)
+            else:  # tasks that it has called come first
+                inbox.put(event)
             return
         assert self._loop is not None
         self._jobs[task.id] = job
         # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
-        running = job.context.run(self._loop.create_task, _report(self._inbox, self._pool, job))
+        running = job.context.run(self._loop.create_task, _report(inbox, self._pool, job))
         self._tasks[task.id] = running
-        running.add_done_callback(partial(_ended, self._tasks, self._inbox, task))
+        running.add_done_callback(partial(_ended, self._tasks, inbox, task))
 
     async def _finish(self, output: Any) -> None:
         closing = self._session.closing(output, None)
         if closing is not None:
-            await _drive(closing, self._pool)
+            await drive(closing, self._pool)
         self._output = output
         self._session.stop.finish()
         self._release()
@@ -182,12 +187,12 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         for task in running:
             task.cancel()
         try:
-            await _all_over(running)
+            await all_over(running)
         finally:
             self._release()
             closing = self._session.closing(None, error) if self._begun else None
             if closing is not None:
-                await _drive(closing, self._pool)
+                await drive(closing, self._pool)
 
     def _release(self) -> None:
         self._ended = True
@@ -200,121 +205,56 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
 
 
 async def _report(inbox: AsyncInbox, pool: Pool, job: Job) -> None:
-    inbox.put(await _drive(job.work, pool))
+    inbox.put(await drive(job.work, pool))
 
 
-def _ended(tasks: Dict[str, asyncio.Task[None]], inbox: AsyncInbox, task: Task, running: asyncio.Task[None]) -> None:
+def _launch(inbox: AsyncInbox, tasks: Dict[str, asyncio.Task[Any]], pool: Pool, job: Job) -> None:
+    """Start a job beside the one that asks for it, from the loop or from a thread."""
+    loop = inbox.loop
+    assert loop is not None
+    key = f"beside:{id(job)}"
+
+    def start() -> None:
+        running = job.context.run(loop.create_task, drive(job.work, pool))
+        tasks[key] = running
+        job.stop.on_set(cancel)
+        running.add_done_callback(ended)
+
+    def cancel() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(lambda: key in tasks and tasks[key].cancel())
+
+    def ended(running: asyncio.Task[Any]) -> None:
+        tasks.pop(key, None)
+        job.stop.forget(cancel)
+        if running.cancelled():
+            # It was cancelled before its first step; its work has to know.
+            job.context.run(_closed, job.work)
+
+    if inbox.on_loop():
+        start()
+    else:
+        loop.call_soon_threadsafe(start)
+
+
+def _closed(work: Work[Any]) -> None:
+    """Let work that was never begun come to its end."""
+    try:
+        next(work)
+        work.throw(CancelledError())
+    except StopIteration:
+        return
+    raise AssertionError("work that was cancelled went on")
+
+
+def _ended(tasks: Dict[str, asyncio.Task[Any]], inbox: AsyncInbox, task: Task, running: asyncio.Task[Any]) -> None:
     tasks.pop(task.id, None)
     if running.cancelled():
         # It was cancelled before its first step and could not report that itself.
         inbox.put(TaskFailed(task, CancelledError()))
 
 
-async def _drive(work: Work[T], pool: Pool) -> T:
-    """Make the calls of `work`, one after the other, and return its result."""
-    try:
-        call = next(work)
-        while True:
-            sync, asyn = call.action
-            error: Optional[BaseException] = None
-            try:
-                if asyn is not None:
-                    value = await asyn(*call.args)
-                elif call.brief:
-                    assert sync is not None
-                    value = sync(*call.args)
-                else:
-                    assert sync is not None
-                    value, raised_there = await _in_thread(pool, sync, call.args)
-                    error = carried(raised_there)
-            except BaseException as raised:
-                error = carried(raised)
-            call = work.send(value) if error is None else work.throw(error)
-    except StopIteration as result:
-        return result.value  # type: ignore[no-any-return]
-
-
-async def _all_over(tasks: Set[asyncio.Task[None]]) -> None:
-    """Wait until these cancelled tasks have ended, also if this task is cancelled meanwhile.
-
-    An anyio scope cancels whatever waits inside it again and again; waiting must survive that, or what the
-    tasks do in the end would still be going on when the stream is over.
-    """
-    cancelled: Optional[CancelledError] = None
-    while tasks:
-        try:
-            _, tasks = await asyncio.wait(tasks)
-        except CancelledError as error:
-            cancelled = error
-            tasks = {task for task in tasks if not task.done()}
-    if cancelled is not None:
-        raise cancelled
-
-
-async def _in_thread(
-    pool: Pool, function: Callable[..., Any], args: Tuple[Any, ...]
-) -> Tuple[Any, Optional[BaseException]]:
-    """Call `function(*args)` off the loop, in a copy of this context; return its result or what it raised."""
-
-    def call() -> Tuple[Any, Optional[BaseException]]:
-        try:
-            return function(*args), None
-        except BaseException as error:
-            # As a value: a Future refuses to carry StopIteration.
-            return None, error
-
-    running = pool.open().submit(contextvars.copy_context().run, call)
-    try:
-        return await asyncio.wrap_future(running)
-    except CancelledError:
-        # Beside a task that has failed: it has been told to stop, and its end is waited for as that of any other.
-        while not running.done() and not pool.leaving:
-            with suppress(CancelledError):
-                await asyncio.wait({asyncio.wrap_future(running)})
-        raise
-
-
-class _InContext:
-    """Awaits a coroutine inside a context of its own, without the cost of a task.
-
-    Every step of the coroutine runs in the context, as a task would run it; what it waits for is waited
-    for by the awaiting task.
-
-    Args:
-        coroutine: What to await.
-        context: Where it runs.
-
-    Attributes:
-        interrupted: An exception, such as a cancellation, came from the awaiting task.
-    """
-
-    __slots__ = ("_context", "_coroutine", "interrupted")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context) -> None:
-        self._coroutine = coroutine
-        self._context = context
-        self.interrupted = False
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        run, send, throw = self._context.run, self._coroutine.send, self._coroutine.throw
-        try:
-            waiting = run(send, None)
-            while True:
-                try:
-                    sent = yield waiting
-                except GeneratorExit:
-                    run(self._coroutine.close)
-                    raise
-                except BaseException as error:
-                    self.interrupted = True
-                    waiting = run(throw, error)
-                else:
-                    waiting = run(send, sent)
-        except StopIteration as result:
-            return result.value
-
-
-def _cancel_all(tasks: Dict[str, asyncio.Task[None]]) -> None:
+def _cancel_all(tasks: Dict[str, asyncio.Task[Any]]) -> None:
     for task in tuple(tasks.values()):
         task.cancel()
 

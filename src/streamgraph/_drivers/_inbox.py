@@ -14,16 +14,16 @@ class AsyncInbox:
     the reader depends on the thread.
     """
 
-    __slots__ = ("_items", "_loop", "_waiter")
+    __slots__ = ("_items", "_waiter", "loop")
 
     def __init__(self) -> None:
         self._items: Deque[Any] = deque()
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self.loop: Optional[asyncio.AbstractEventLoop] = None
         self._waiter: Optional[asyncio.Future[None]] = None
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say on which loop the reader is."""
-        self._loop = loop
+        self.loop = loop
 
     def put(self, item: Any) -> None:
         """Add an item; from any thread."""
@@ -32,18 +32,26 @@ class AsyncInbox:
 
     def wake(self) -> None:
         """Let the reader look again; from any thread."""
-        waiter, loop = self._waiter, self._loop
+        waiter, loop = self._waiter, self.loop
         if waiter is None or loop is None:
             return
-        try:
-            here: Optional[asyncio.AbstractEventLoop] = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is loop:
+        if self.on_loop():
             _release(waiter)
         elif not loop.is_closed():
             self._waiter = None
             loop.call_soon_threadsafe(_release, waiter)
+
+    def on_loop(self) -> bool:
+        """Whether this is called on the reader's loop."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._items
 
     def take(self) -> Any:
         """Return the next item, or `None` if there is none."""
@@ -51,8 +59,8 @@ class AsyncInbox:
 
     async def wait(self) -> None:
         """Wait until there may be an item."""
-        assert self._loop is not None
-        self._waiter = waiter = self._loop.create_future()
+        assert self.loop is not None
+        self._waiter = waiter = self.loop.create_future()
         try:
             # A thread may have put something before the waiter was there to be woken.
             if not self._items:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Deque, Dict, Optional
 
 from streamgraph._core._commands import Command, Emit
 from streamgraph._core._events import Event, TaskFailed
-from streamgraph._core._task import Task
-from streamgraph._seam import Job, Session
-from streamgraph.errors import NodeCancelledError
+from streamgraph._core._outlet import NO_CHUNK
+from streamgraph._seam import Job, Session, raisable
 
 _THREADS = 1024  # a bound for steps of any width; a thread is only started when all others are busy
-
-NO_CHUNK = object()
 
 
 class Pool:
@@ -78,25 +74,5 @@ class Stream:
     def _feed(self, event: Event) -> None:
         self._jobs.pop(event.task.id, None)
         if isinstance(event, TaskFailed):
-            event.error = _raisable(event.task, event.error)
+            event.error = raisable(event.task, event.error)
         self._commands.extend(self._session.run.feed(event))
-
-
-def _raisable(task: Task, error: BaseException) -> BaseException:
-    """Return what is raised for an exception of a node: itself, but for those that mean something to whoever reads."""
-    wrapped: BaseException
-    if isinstance(error, (StopIteration, StopAsyncIteration)):
-        # Raised as it is, it would end the reader's loop as if all were well (PEP 479).
-        wrapped = RuntimeError(f"Node {task.name!r} raised {type(error).__name__}.")
-    elif isinstance(error, CancelledError):
-        # A run that has asked for a cancellation is failing already and ignores what its tasks end with.
-        wrapped = NodeCancelledError(
-            "A node raised CancelledError though nobody had cancelled it",
-            node=task.name,
-            step=task.step,
-            hint="Await cancelled tasks inside a try block.",
-        )
-    else:
-        return error
-    wrapped.__cause__ = error
-    return wrapped

@@ -26,8 +26,13 @@ class Invocation(NamedTuple):
     scope: Scope
 
 
-def injected_names(function: Callable[..., Any]) -> Tuple[str, ...]:
+def injected_names(function: Callable[..., Any], *, skip: int = 1, error: bool = False) -> Tuple[str, ...]:
     """Return the parameters of `function`, after the first, that are filled in by name.
+
+    Args:
+        function: The function.
+        skip: How many of its first parameters get something else.
+        error: Whether it handles an error, and gets that as well.
 
     Only the name counts, not the annotation: an annotation may be a string, an alias or missing, and a
     parameter that is silently left out is hard to find.
@@ -42,8 +47,10 @@ def injected_names(function: Callable[..., Any]) -> Tuple[str, ...]:
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return tuple(
         parameter.name
-        for parameter in parameters[1:]
-        if parameter.name in _NAMES and parameter.kind in kinds and parameter.name not in bound
+        for parameter in parameters[skip:]
+        if (parameter.name in _NAMES or (error and parameter.name == "error"))
+        and parameter.kind in kinds
+        and parameter.name not in bound
     )
 
 
@@ -60,6 +67,8 @@ def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, Any]:
             arguments[name] = runtime_of(scope)
         elif name == "store":
             arguments[name] = scope.store
+        elif name == "error":
+            arguments[name] = scope.task.error
         else:
             arguments[name] = None  # what a functional workflow returned last; a graph has no such thing
     return arguments

@@ -18,11 +18,11 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 from typing_extensions import Literal, get_args, get_origin
 
 from streamgraph._core._detach import CONTAINERS, detach
-from streamgraph._core._plan import Plan
+from streamgraph._core._plan import Channel, Plan
 from streamgraph._core._returns import Outcome
 from streamgraph._langchain._scope import Scope
+from streamgraph._types import Overwrite
 from streamgraph.constants import TAG_NOSTREAM
-from streamgraph.types import Overwrite
 
 _NODE_OUTPUT = {"ls_integration": "langgraph"}
 
@@ -157,6 +157,32 @@ class Messages:
         finally:
             self._shown.update(dict.fromkeys(call.ids, call))
 
+    def pushed(self, scope: Scope, message: BaseMessage) -> None:
+        """Show a message that a node hands over before it returns; unless it has been shown.
+
+        Args:
+            scope: The task.
+            message: The message, with an id.
+        """
+        if message.id not in self._shown:
+            self._show(scope, message)
+
+    def discard(self, scope: Scope) -> None:
+        """Forget what a failed attempt has produced: if the next one produces the same, that is another message.
+
+        Args:
+            scope: The attempt.
+        """
+        for key, call in tuple(self._calls.items()):
+            if call.scope is scope:
+                self.ended(key, call, None)
+        dropped = self._by_task.pop(scope.address, [])
+        around = scope.parent
+        while around is not None and around.messages is self:
+            produced = self._by_task.get(around.address, [])
+            produced[:] = [item for item in produced if not any(item is gone for gone in dropped)]
+            around = around.parent
+
     def returned(self, plan: Plan, scope: Scope, outcome: Outcome, before: Mapping[str, Any]) -> Outcome:
         """Show the messages that a node writes to the state and that have not been shown yet.
 
@@ -175,8 +201,7 @@ class Messages:
         produced = self._by_task.pop(scope.address, [])
         if not outcome.writes:
             return outcome
-        channels = plan.channels
-        stored = [(key, _prepared(channels[key].prepare, value)) for key, value in outcome.writes]
+        stored = [(key, _prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
         fresh = list(chain.from_iterable(_messages_in(value) for _, value in stored))
         if fresh:
             history = _History(before, scope.task.input)
@@ -236,7 +261,8 @@ def _node_metadata(scope: Scope) -> Dict[str, Any]:
     return metadata
 
 
-def _prepared(prepare: Any, value: Any) -> Any:
+def _prepared(channel: Optional[Channel], value: Any) -> Any:
+    prepare = channel.prepare if channel is not None else None
     if prepare is None:
         return value
     return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)

@@ -65,16 +65,26 @@ def bound_config(target: Any) -> Tuple[Tuple[str, ...], Dict[str, Any]]:
     return tags, metadata
 
 
-def as_action(target: Any) -> Action:
+def identity_of(target: Any) -> str:
+    """Return what tells a node's function from others, in any process; for what is not a function, nothing much."""
+    name = getattr(target, "__qualname__", None)
+    return f"{target.__module__}.{name}" if isinstance(name, str) else "__dynamic__"
+
+
+def as_action(target: Any, *, error: bool = False) -> Action:
     """Return how to call a node: with its input and an `Invocation`.
 
     A function gets the parameters it names; a Runnable gets the config; a dict becomes a `RunnableParallel`.
+
+    Args:
+        target: The node.
+        error: Whether it handles an error, and gets that as well.
     """
     if isinstance(target, dict):
         target = RunnableParallel(target)
     if isinstance(target, Runnable):
         return _runnable_action(target)
-    names = injected_names(target)
+    names = injected_names(target, error=error)
     kind = _kind_of(target)
     if kind == "generator":
         return generator_action(target, names)
@@ -82,6 +92,41 @@ def as_action(target: Any) -> Action:
         return async_generator_action(target, names)
     action = _plain_call(target) if not names else _injecting_call(target, names)
     return Action(None, action) if kind == "coroutine" else Action(action, None)
+
+
+def as_call(function: Callable[..., Any]) -> Action:
+    """Return how to call a function with arguments of its own: with `(args, kwargs)` and an `Invocation`.
+
+    The parameters that nodes get by name it gets as well, where the caller has left them out.
+    """
+    target: Any = function
+    if isinstance(target, Runnable):
+        return _runnable_call(target)
+    names = injected_names(function, skip=0)
+    signature = inspect.signature(function) if names else None
+
+    def call(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+        args, kwargs = given
+        if signature is None:
+            return function(*args, **kwargs)
+        bound = signature.bind_partial(*args, **kwargs).arguments
+        return function(*args, **kwargs, **injected(tuple(name for name in names if name not in bound), invocation))
+
+    return Action(None, call) if _kind_of(function) == "coroutine" else Action(call, None)
+
+
+def _runnable_call(runnable: Runnable[Any, Any]) -> Action:
+    sync, asyn = _runnable_action(runnable)
+
+    def call(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+        assert sync is not None
+        return sync(*given[0], invocation)
+
+    def acall(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+        assert asyn is not None
+        return asyn(*given[0], invocation)
+
+    return Action(None if sync is None else call, acall)
 
 
 def _plain_call(function: Callable[..., Any]) -> Callable[..., Any]:

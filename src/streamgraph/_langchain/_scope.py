@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from itertools import count
-from typing import Any, Callable, Dict, FrozenSet, Iterator, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple
 
 from langchain_core.runnables.config import var_child_runnable_config
 
 from streamgraph._core._events import Emitted
 from streamgraph._core._outlet import Put, Upstream
+from streamgraph._core._plan import RETURN_KEY, Node
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
+from streamgraph._core._watch import Watch
 
 SCOPE_KEY = "__streamgraph_scope"
 """Where a node's config carries its scope, for code that was handed the config but not the context."""
@@ -37,11 +39,24 @@ class Scope:
         config: What the run was configured with; nested graphs inherit from it.
         context: The user's object for this run.
         store: The user's store.
+        trace: The task in traces, if anybody listens.
+        state: Returns the current values of the graph's state.
+        call: Starts a task inside this one.
+        watch: Says how long the task may take.
+        children: The tasks that were called inside this one.
+        writes: State keys that were written while the task runs, before what it returns.
+        attempt: The number of the attempt, from 1.
+        began: When the first attempt began, in seconds since the epoch.
     """
 
     __slots__ = (
         "_calls",
+        "_watched",
+        "attempt",
+        "began",
         "below",
+        "call",
+        "children",
         "config",
         "context",
         "here",
@@ -50,9 +65,13 @@ class Scope:
         "ns",
         "parent",
         "put",
+        "state",
         "stop",
         "store",
         "task",
+        "trace",
+        "watch",
+        "writes",
     )
 
     def __init__(
@@ -69,10 +88,16 @@ class Scope:
         config: Any,
         context: Any,
         store: Any,
+        trace: Any = None,
+        state: Callable[[], Any] = dict,
+        call: Optional[Callable[[Scope, Node, Any], Any]] = None,
+        watch: Optional[Watch] = None,
+        attempt: int = 1,
+        began: float = 0.0,
     ) -> None:
         self.task = task
         self.ns = ns
-        self.inner_ns = (*ns, task.address)
+        self.inner_ns = (*ns, *task.place)
         self.here = here
         self.below = below
         self.put = put
@@ -82,7 +107,18 @@ class Scope:
         self.config = config
         self.context = context
         self.store = store
+        self.trace = trace
+        self.state = state
+        self.call = call
+        self.children: List[Any] = []
+        self.writes: List[Tuple[str, Any]] = []
+        self.attempt = attempt
+        self.began = began
         self._calls: Iterator[int] = count()
+        self.watch = watch
+        # What happens here is a sign of life for every task around as well.
+        around = parent._watched if parent is not None else ()
+        self._watched: Tuple[Watch, ...] = (watch, *around) if watch is not None and watch.listens else around
 
     @property
     def address(self) -> str:
@@ -109,6 +145,8 @@ class Scope:
         if self.stop.is_set:
             self.stop.refuse()
             return
+        if self._watched:
+            self.touch()
         self.put(Emitted(self.ns, mode, data))
 
     def write(self, value: Any) -> None:
@@ -117,6 +155,31 @@ class Scope:
             self.emit("custom", value)
         elif self.stop.is_set and not self.stop.finished:
             self.stop.refuse()
+        elif self._watched:
+            self.touch()
+
+    @property
+    def watched(self) -> bool:
+        """Whether signs of life are waited for, here or in a task around."""
+        return bool(self._watched)
+
+    @property
+    def is_called(self) -> bool:
+        """Whether the task was called inside another."""
+        return self.task.node.result_key == RETURN_KEY
+
+    def touch(self) -> None:
+        """Give a sign of life, for the idle timeouts of this task and those around it."""
+        for watch in self._watched:
+            watch.touch()
+
+    def heartbeat(self) -> None:
+        """Give a sign of life on purpose; the only kind that counts under `refresh_on="heartbeat"`."""
+        scope: Optional[Scope] = self
+        while scope is not None:
+            if scope.watch is not None:
+                scope.watch.touch()
+            scope = scope.parent
 
     def next_call(self) -> int:
         """Count the graphs that run in the task: 0 for the first."""

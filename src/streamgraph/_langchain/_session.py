@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from dataclasses import replace
-from typing import Any, Dict, FrozenSet, List, Optional, Union
+from functools import partial
+from time import monotonic
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple, Union
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -12,19 +14,40 @@ from langchain_core.runnables import RunnableConfig
 from streamgraph._core._commands import Command as RunCommand
 from streamgraph._core._events import TaskDone, TaskFailed
 from streamgraph._core._outlet import Outlet, Put
+from streamgraph._core._parts import Parts
+from streamgraph._core._plan import RETURN_KEY
 from streamgraph._core._returns import NOTHING, Outcome, read_return, read_routes
-from streamgraph._core._run import Run
 from streamgraph._core._state import Writes
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
+from streamgraph._core._watch import Watch
+from streamgraph._core._workflow import AnyRun
+from streamgraph._langchain._attempts import attempts
+from streamgraph._langchain._cache import Cache
+from streamgraph._langchain._calls import Calls, settled
 from streamgraph._langchain._config import RunConfig, enter_config, open_manager, task_config
 from streamgraph._langchain._inject import Invocation
 from streamgraph._langchain._messages import Messages
+from streamgraph._langchain._pulse import Pulse
 from streamgraph._langchain._scope import Scope, enter_scope
 from streamgraph._langchain._tap import Tap, enter_tap
+from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain._traces import Trace
-from streamgraph._seam import Call, CarriedExit, Job, Work
+from streamgraph._seam import Call, CarriedExit, Job, Launch, Work
 from streamgraph.errors import ParentCommand
+
+
+class _Progress:
+    """How far a task has come.
+
+    Attributes:
+        outcome: What its node did, known before its branches are asked.
+    """
+
+    __slots__ = ("outcome",)
+
+    def __init__(self) -> None:
+        self.outcome: Optional[Outcome] = None
 
 
 class GraphSession:
@@ -34,25 +57,29 @@ class GraphSession:
         run: The state machine.
         outlet: Where its parts go.
         config: What it was configured with.
+        parts: Makes what the stream shows.
         given: The input as the user gave it, for traces.
         writes: The input as writes to state keys.
         scope: The task it is called in, if it is nested.
         context: The user's object for `Runtime.context`.
         store: The user's store.
+        cache: Keeps the results of nodes.
         asynchronous: Whether an async driver runs it.
     """
 
     def __init__(
         self,
-        run: Run,
+        run: AnyRun,
         outlet: Outlet,
         config: RunConfig,
         *,
+        parts: Parts,
         given: Any,
         writes: Writes,
         scope: Optional[Scope],
         context: Any,
         store: Any,
+        cache: Optional[Cache] = None,
         asynchronous: bool,
     ) -> None:
         self.run = run
@@ -64,7 +91,9 @@ class GraphSession:
         self._scope = scope
         self._context = context
         self._store = store
+        self._cache = cache
         self._asynchronous = asynchronous
+        self._calls = Calls(parts, run.ns, self._work, config.concurrency)
         self._put: Put = _unconnected
         self._here: FrozenSet[str] = outlet.here
         self._below: FrozenSet[str] = outlet.below
@@ -72,9 +101,10 @@ class GraphSession:
         self._trace: Optional[Trace] = None
         self._quiet: BaseCallbackManager
 
-    def connect(self, put: Put) -> None:
-        """Take the function through which tasks emit."""
+    def connect(self, put: Put, launch: Launch) -> None:
+        """Take the functions through which tasks emit, and through which they start other tasks."""
         self._put = put
+        self._calls.connect(put, launch)
 
     def opening(self) -> Work[List[RunCommand]]:
         """Begin the run, and its trace if anybody listens."""
@@ -93,47 +123,40 @@ class GraphSession:
     def job(self, task: Task) -> Job:
         """Prepare a task: its context, what it calls, and how to stop it."""
         stop = self.stop if len(self.run.tasks) == 1 else Stop(self.stop)
-        scope = Scope(
-            task,
-            self.run.ns,
-            here=self._here,
-            below=self._below,
-            put=self._put,
-            stop=stop,
-            parent=self._scope,
-            messages=self._messages,
-            config=self._config,
-            context=self._context,
-            store=self._store,
-        )
-        return Job(copy_context(), self._work(task, scope), stop)
+        return Job(copy_context(), self._work(task, stop, self._scope), stop)
 
-    def _work(self, task: Task, scope: Scope) -> Work[Union[TaskDone, TaskFailed]]:
+    def _work(self, task: Task, stop: Stop, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
         """Everything there is to a task, from opening its trace to reading what it returned.
 
         It runs in the task's own context, and whatever happens, it ends with an event.
+
+        Args:
+            task: The task.
+            stop: Tells it to stop.
+            parent: The task that this one is inside of: that has called it, or that the graph is nested in.
         """
         trace: Optional[Trace] = None
-        outcome: Optional[Outcome] = None
-        callbacks = self._quiet
+        progress = _Progress()
         try:
-            if self._trace is not None and task.step > 0:
-                trace = Trace(self._trace.child(f"graph:step:{task.step}"))
+            node, policies = task.node, task.node.policies
+            cache = self._cache if policies.cache is not None else None
+            if cache is not None and policies.cache is not None:
+                known = yield from cache.look_up(task, policies.cache)
+                if known is not None:
+                    return TaskDone(task, self._known(task, stop, parent, known), cached=True)
+            above = parent.trace if parent is not None and node.result_key == RETURN_KEY else self._trace
+            callbacks = self._quiet
+            if above is not None and node.action is not None:
+                trace = Trace(above.child(f"graph:step:{task.step}"))
                 yield Call(trace.start, (task.input, task.name, None), brief=True)
                 callbacks = trace.child()
-            config = self._enter(scope, callbacks, traced=trace is not None)
-            invocation = Invocation(config, scope)
-            result = None
-            if task.step > 0:
-                try:
-                    result = yield Call(task.node.action, (task.input, invocation))
-                except ParentCommand as below:
-                    # A graph that ran in this node returned a command for this one.
-                    result = replace(below.command, graph=None)
-                outcome = read_return(self.run.plan, task.name, result)
-            outcome = yield from self._branch(task, outcome or NOTHING, invocation)
-            if scope.messages is not None and "messages" in scope.here:
-                outcome = scope.messages.returned(self.run.plan, scope, outcome, self.run.state.values)
+            once = partial(self._attempt, task, parent, callbacks, trace, progress)
+            if policies.retry or task.timeout is not None:
+                result, outcome = yield from attempts(task, stop, once)
+            else:
+                result, outcome = yield from once(stop)
+            if cache is not None and policies.cache is not None:
+                yield from cache.keep(task, policies.cache, outcome)
             if trace is not None:
                 yield from trace.closing(result, None)
         except GeneratorExit:
@@ -142,8 +165,87 @@ class GraphSession:
             error = raised.error if isinstance(raised, CarriedExit) else raised
             if trace is not None:
                 yield from trace.closing(None, error)
-            return TaskFailed(task, error, outcome)
+            return TaskFailed(task, error, progress.outcome)
         return TaskDone(task, outcome)
+
+    def _attempt(
+        self,
+        task: Task,
+        parent: Optional[Scope],
+        callbacks: BaseCallbackManager,
+        trace: Optional[Trace],
+        progress: _Progress,
+        stop: Stop,
+        number: int = 1,
+        began: float = 0.0,
+    ) -> Work[Tuple[Any, Outcome]]:
+        """Run a node once: call it, read what it returned, and ask its branches where to go."""
+        scope = self._scope_of(task, stop, parent, trace, number, began)
+        config = self._enter(scope, callbacks, traced=trace is not None)
+        invocation = Invocation(config, scope)
+        result, outcome = None, NOTHING
+        if task.node.action is not None:
+            try:
+                result = yield Call(task.node.action, (task.input, invocation), watch=scope.watch)
+            except ParentCommand as below:
+                if task.node.result_key is not None:
+                    raise
+                # A graph that ran in this node returned a command for this one.
+                result = replace(below.command, graph=None)
+            except Exception:
+                yield from settled(scope.children, cancel=True)
+                if scope.messages is not None:
+                    scope.messages.discard(scope)
+                raise
+            if scope.children:
+                yield from settled(scope.children)
+            outcome = self._read(task, result, scope)
+        progress.outcome = outcome if task.node.action is not None else None
+        outcome = yield from self._branch(task, outcome, invocation)
+        if scope.messages is not None and "messages" in scope.here:
+            outcome = scope.messages.returned(self.run.plan, scope, outcome, self.run.state.values)
+        return result, outcome
+
+    def _read(self, task: Task, result: Any, scope: Scope) -> Outcome:
+        key = task.node.result_key
+        outcome = read_return(self.run.plan, task.name, result) if key is None else Outcome(((key, result),))
+        return outcome._replace(writes=(*scope.writes, *outcome.writes)) if scope.writes else outcome
+
+    def _known(self, task: Task, stop: Stop, parent: Optional[Scope], outcome: Outcome) -> Outcome:
+        """Return what a task did before; the messages that it wrote are shown like any others."""
+        if self._messages is None or "messages" not in self._here:
+            return outcome
+        scope = self._scope_of(task, stop, parent)
+        return self._messages.returned(self.run.plan, scope, outcome, self.run.state.values)
+
+    def _scope_of(
+        self,
+        task: Task,
+        stop: Stop,
+        parent: Optional[Scope],
+        trace: Optional[Trace] = None,
+        number: int = 1,
+        began: float = 0.0,
+    ) -> Scope:
+        return Scope(
+            task,
+            self.run.ns,
+            here=self._here,
+            below=self._below,
+            put=self._put,
+            stop=stop,
+            parent=parent,
+            messages=self._messages,
+            config=self._config,
+            context=self._context,
+            store=self._store,
+            trace=trace,
+            state=self.run.state.snapshot,
+            call=self._calls.start,
+            watch=None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),
+            attempt=number,
+            began=began,
+        )
 
     def _branch(self, task: Task, outcome: Outcome, invocation: Invocation) -> Work[Outcome]:
         """Ask the branches of the task's node where to go; they see the state with what the node has just written."""
@@ -161,17 +263,20 @@ class GraphSession:
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set up the context of a task, which this runs in."""
         tap = Tap(scope) if "messages" in scope.here else None
+        tools = ToolTap(scope) if "tools" in scope.here else None
+        handlers = [*filter(None, (tap, tools)), *([Pulse(scope)] if scope.watched else ())]
         metadata, tags = scope.task.node.metadata, scope.task.node.tags
-        if tap is not None or metadata or tags:
+        if handlers or metadata or tags:
             # A config given to a call in the node replaces the node's; what the manager carries survives that.
             callbacks = callbacks.copy()
             callbacks.add_metadata(dict(metadata), inherit=True)
             callbacks.add_tags(list(tags), inherit=True)
-            if tap is not None:
-                callbacks.add_handler(tap, inherit=True)
+            for handler in handlers:
+                callbacks.add_handler(handler, inherit=True)
         config = task_config(self._config, scope, callbacks)
         enter_scope(scope)
         enter_tap(tap)
+        enter_tool_tap(tools)
         enter_config(config, traced)
         return config
 

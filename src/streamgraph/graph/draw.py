@@ -10,11 +10,12 @@ from langchain_core.runnables.graph import Node as GraphNode
 from streamgraph._core._plan import Plan
 from streamgraph.constants import END, START
 from streamgraph.graph.hints import goto_results
+from streamgraph.graph.specs import NodeSpec
 
 Ends = Tuple[Optional[GraphNode], Optional[GraphNode]]
 
 
-def drawable(plan: Plan, targets: Mapping[str, Any], subgraphs: Mapping[str, Graph]) -> Graph:
+def drawable(plan: Plan, specs: Mapping[str, NodeSpec], subgraphs: Mapping[str, Graph]) -> Graph:
     """Return the nodes and edges of a graph, to be drawn or inspected.
 
     Where a branch function says nothing about what it returns, by `path_map` or a `Literal` return type, its
@@ -22,7 +23,7 @@ def drawable(plan: Plan, targets: Mapping[str, Any], subgraphs: Mapping[str, Gra
 
     Args:
         plan: The graph.
-        targets: What the nodes were made of, by name.
+        specs: What the nodes were made of, by name.
         subgraphs: The drawable graphs of nodes that are graphs and are to be shown from the inside.
     """
     graph = Graph()
@@ -32,8 +33,8 @@ def drawable(plan: Plan, targets: Mapping[str, Any], subgraphs: Mapping[str, Gra
         if inner is not None and len(inner.nodes) > 1:
             places[name] = graph.extend(_trimmed(inner), prefix=name)
         else:
-            places[name] = _added(graph, name, targets.get(name), dict(node.metadata) or None)
-    edges = _edges(plan, targets)
+            places[name] = _added(graph, name, specs[name].action, dict(node.metadata) or None)
+    edges = _edges(plan, specs)
     if any(target == END for _, target, _, _ in edges):
         places[END] = _added(graph, END, None, None)
     for source, target, label, conditional in edges:
@@ -54,7 +55,7 @@ def _trimmed(graph: Graph) -> Graph:
     return graph
 
 
-def _edges(plan: Plan, targets: Mapping[str, Any]) -> List[Tuple[str, str, Optional[str], bool]]:
+def _edges(plan: Plan, specs: Mapping[str, NodeSpec]) -> List[Tuple[str, str, Optional[str], bool]]:
     """Return the edges as source, target, label and whether they are taken only sometimes; each once."""
     edges: Dict[Tuple[str, str, Optional[str], bool], None] = {}
     for node in (plan.start, *plan.nodes.values()):
@@ -65,9 +66,13 @@ def _edges(plan: Plan, targets: Mapping[str, Any]) -> List[Tuple[str, str, Optio
         for branch in node.branches:
             for result, target in (branch.targets or {}).items():
                 edges[node.name, target, None if result == target else str(result), True] = None
-        for target in goto_results(targets.get(node.name)):
+    for name, spec in specs.items():
+        for target in goto_results(spec.action):
             if target in plan.nodes or target == END:
-                edges[node.name, target, None, True] = None
+                edges[name, target, None, True] = None
+        for target, label in spec.destinations.items():
+            edges.pop((name, target, None, True), None)
+            edges[name, target, label, True] = None
     sources = {source for source, _, _, _ in edges}
     edges.update({(name, END, None, False): None for name in plan.nodes if name not in sources})
     return sorted(edges, key=lambda edge: (edge[0] != START, edge[0], edge[1]))

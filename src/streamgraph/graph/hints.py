@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from langchain_core.runnables import Runnable, RunnableLambda
 from typing_extensions import Literal, get_args, get_origin, get_type_hints
 
-from streamgraph.types import Command
+from streamgraph._types import Command
 
 
 def first_hint(target: Any) -> Any:

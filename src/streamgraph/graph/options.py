@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, FrozenSet, Optional, Sequence, Union
+from typing import FrozenSet, Optional, Sequence, Union
 
 from typing_extensions import get_args
 
-from streamgraph._core._outlet import LIVE_MODES
+from streamgraph._core._outlet import TOKEN_MODES
 from streamgraph._core._plan import Plan
+from streamgraph._types import StreamMode
 from streamgraph.errors import UnknownOptionError
-from streamgraph.types import StreamMode
 
 STREAM_MODES = get_args(StreamMode)
 VERSIONS = ("v1", "v2")
@@ -23,8 +23,10 @@ class StreamOptions:
     """What a consumer asked for.
 
     Attributes:
-        modes: The modes of the graph itself.
-        nested: The modes of graphs below it.
+        modes: The modes of the graph itself, those to be printed included.
+        nested: The modes of graphs below it, likewise.
+        shown: The modes whose chunks the consumer gets.
+        printed: The modes whose chunks are printed.
         several: Whether the modes were given as a list, so that chunks name theirs.
         namespace: Whether chunks carry the namespace.
         version: The shape of the chunks.
@@ -33,6 +35,8 @@ class StreamOptions:
 
     modes: FrozenSet[str] = frozenset()
     nested: FrozenSet[str] = frozenset()
+    shown: FrozenSet[str] = frozenset()
+    printed: FrozenSet[str] = frozenset()
     several: bool = False
     namespace: bool = False
     version: str = "v1"
@@ -50,6 +54,7 @@ def stream_options(
     plan: Plan,
     *,
     stream_mode: Modes,
+    print_mode: Modes = (),
     subgraphs: Optional[bool],
     version: str,
     output_keys: Union[str, Sequence[str], None],
@@ -59,29 +64,31 @@ def stream_options(
     Raises:
         UnknownOptionError: A mode, a version or an output key does not exist.
     """
-    names: Sequence[Any]
-    if stream_mode is None:
-        names = ("updates",)
-    elif isinstance(stream_mode, str):
-        names = (stream_mode,)
-    else:
-        names = tuple(stream_mode)
-    if not names:
+    shown = _checked_modes("updates" if stream_mode is None else stream_mode)
+    if not shown:
         raise UnknownOptionError("The list of stream modes is empty", hint=f"Choose from {', '.join(STREAM_MODES)}.")
-    for name in names:
-        if name not in STREAM_MODES:
-            raise UnknownOptionError(f"Unknown stream mode {name!r}", name=name, known=STREAM_MODES)
+    printed = _checked_modes(print_mode or ())
     if subgraphs not in (None, True, False):
         raise UnknownOptionError(f"subgraphs must be True, False or None, got {subgraphs!r}")
-    modes = frozenset(names)
+    modes = shown | printed
     return StreamOptions(
         modes=modes,
-        nested=modes if subgraphs else frozenset() if subgraphs is False else modes & LIVE_MODES,
+        nested=modes if subgraphs else frozenset() if subgraphs is False else modes & TOKEN_MODES,
+        shown=shown,
+        printed=printed,
         several=stream_mode is not None and not isinstance(stream_mode, str),
         namespace=bool(subgraphs),
         version=check_version(version),
         keys=check_keys(plan, output_keys),
     )
+
+
+def _checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
+    names = (modes,) if isinstance(modes, str) else tuple(modes)
+    for name in names:
+        if name not in STREAM_MODES:
+            raise UnknownOptionError(f"Unknown stream mode {name!r}", name=name, known=STREAM_MODES)
+    return frozenset(names)
 
 
 def check_keys(plan: Plan, keys: Union[str, Sequence[str], None]) -> Union[str, Sequence[str], None]:

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Dict, Hashable, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from datetime import timedelta
+from typing import Any, Dict, Hashable, List, Mapping, Optional, Sequence, Type, Union
 
 from typing_extensions import Self
 
-from streamgraph._core._plan import Branch, Channel, Join, Node, Plan
+from streamgraph._core._plan import Channel
 from streamgraph._keywords import checked_keywords
-from streamgraph._langchain._nodes import as_action, bound_config, is_node_like, name_of, takes_no_input
+from streamgraph._langchain._nodes import bound_config, is_node_like, name_of, takes_no_input
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, retry_policies, timeout_policy
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
 from streamgraph.graph.compiled import CompiledStateGraph
-from streamgraph.graph.hints import first_hint, literal_results
-from streamgraph.graph.schema import Schema, as_mapping, is_keyed, read_schema
+from streamgraph.graph.hints import literal_results
+from streamgraph.graph.planning import JoinSpec, Planner, inferred_input
+from streamgraph.graph.schema import Schema, read_schema
+from streamgraph.graph.specs import BranchSpec, HowToRun, NodeSpec, Outgoing, handler_name, read_destinations
+from streamgraph.graph.unsupported import refuse
 
 __all__ = ["StateGraph"]
 
 _RESERVED_CHARACTERS = "|:"
-
-
-@dataclass(frozen=True)
-class _NodeSpec:
-    """A node as it was added."""
-
-    action: Any
-    schema: Optional[Schema]
-    defer: bool
-    metadata: Mapping[str, Any]
-    tags: Tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _BranchSpec:
-    """A conditional edge as it was added."""
-
-    name: str
-    path: Any
-    schema: Optional[Schema]
-    targets: Optional[Mapping[Hashable, str]]
-
-
-@dataclass
-class _Outgoing:
-    """What leaves a node."""
-
-    edges: List[str] = field(default_factory=list)
-    branches: List[_BranchSpec] = field(default_factory=list)
 
 
 class StateGraph:
@@ -86,13 +61,14 @@ class StateGraph:
     ) -> None:
         self.state_schema = state_schema
         self.context_schema = context_schema
-        self.nodes: Dict[str, _NodeSpec] = {}
+        self.nodes: Dict[str, NodeSpec] = {}
         self._schema = read_schema(state_schema)
         self._input = self._schema if input_schema is None else read_schema(input_schema)
         self._output = self._schema if output_schema is None else read_schema(output_schema)
         self._channels: Dict[str, Channel] = {}
-        self._outgoing: Dict[str, _Outgoing] = {}
-        self._joins: List[Tuple[Tuple[str, ...], str]] = []
+        self._outgoing: Dict[str, Outgoing] = {}
+        self._joins: List[JoinSpec] = []
+        self._defaults = HowToRun()
         for schema in (self._schema, self._input, self._output):
             self._add_channels(schema)
 
@@ -105,6 +81,11 @@ class StateGraph:
         defer: bool = False,
         metadata: Optional[Mapping[str, Any]] = None,
         input_schema: Any = None,
+        retry_policy: Union[RetryPolicy, Sequence[RetryPolicy], None] = None,
+        cache_policy: Optional[CachePolicy] = None,
+        error_handler: Any = None,
+        destinations: Union[Mapping[str, str], Sequence[str], None] = None,
+        timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
     ) -> Self:
         """Add a node.
 
@@ -119,9 +100,20 @@ class StateGraph:
             input_schema: What it gets instead of the whole state; by default the annotation of the
                 function's first parameter, if that is a class with type hints. Keys that the state does
                 not have are added to it.
+            retry_policy: When it is tried again after a failure. Of several policies the first one that is
+                for the error counts.
+            cache_policy: Keep what it does, in the `cache` given to `compile`, and do not run it again for
+                the same input.
+            error_handler: What runs in its place when it has failed, after all attempts: a function of the
+                same input, with a parameter `error` for a `NodeError`. What it returns is an update; the
+                run goes on only where its `Command(goto=...)` says.
+            destinations: Where its `Command`s may lead, for drawings: names, or names and labels.
+            timeout: How long one attempt may take: seconds, a `timedelta` or a `TimeoutPolicy`. An async node
+                is cancelled; a sync one, which cannot be, is told to stop at its next token or writer call.
 
         Raises:
             TypeError: The node cannot be called.
+            GraphBuildError: A time is not positive.
             NodeNameError: The name is taken, reserved or malformed.
         """
         name, target = (node, action) if isinstance(node, str) else (name_of(node), node)
@@ -135,11 +127,37 @@ class StateGraph:
         if takes_no_input(target):
             raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
         name = self._checked_name(name, target)
-        schema = read_schema(input_schema) if input_schema is not None else self._inferred_input(target)
+        how = self._how_to_run(retry_policy, cache_policy, error_handler, timeout)
+        if error_handler is not None and handler_name(name) in self.nodes:
+            raise NodeNameError(f"Node {handler_name(name)!r} is there already", hint="Give that node another name.")
+        schema = read_schema(input_schema) if input_schema is not None else inferred_input(target, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
         tags, bound = bound_config(target)
-        self.nodes[name] = _NodeSpec(target, schema, defer, {**bound, **(metadata or {})}, tags)
+        self.nodes[name] = NodeSpec(
+            target, schema, defer, {**bound, **(metadata or {})}, tags, how, read_destinations(destinations)
+        )
+        return self
+
+    @checked_keywords
+    def set_node_defaults(
+        self,
+        *,
+        retry_policy: Union[RetryPolicy, Sequence[RetryPolicy], None] = None,
+        cache_policy: Optional[CachePolicy] = None,
+        error_handler: Any = None,
+        timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
+    ) -> Self:
+        """Say how all nodes are run that say nothing else, those already added included.
+
+        Args:
+            retry_policy: See `add_node`.
+            cache_policy: See `add_node`.
+            error_handler: See `add_node`; it appears in streams as `__default_error_handler__`.
+            timeout: See `add_node`.
+        """
+        given = self._how_to_run(retry_policy, cache_policy, error_handler, timeout)
+        self._defaults = given.over(self._defaults)
         return self
 
     @checked_keywords
@@ -205,10 +223,10 @@ class StateGraph:
         if path_map is None:
             path_map = literal_results(path)
         targets = path_map if path_map is None or isinstance(path_map, Mapping) else {item: item for item in path_map}
-        schema = self._inferred_input(path)
+        schema = inferred_input(path, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
-        self._leaving(source).branches.append(_BranchSpec(name, path, schema, targets))
+        self._leaving(source).branches.append(BranchSpec(name, path, schema, targets))
         return self
 
     @checked_keywords
@@ -270,6 +288,9 @@ class StateGraph:
             for branch in outgoing.branches:
                 for target in (branch.targets or {}).values():
                     self._check_known(target, f"Branch {branch.name!r} from {source!r} has unknown target {target!r}")
+        for name, spec in self.nodes.items():
+            for target in spec.destinations:
+                self._check_known(target, f"Destination {target!r} of node {name!r} is unknown")
         for sources, target in self._joins:
             for source in sources:
                 self._check_known(source, f"Found an edge starting at unknown node {source!r}")
@@ -277,70 +298,57 @@ class StateGraph:
         return self
 
     @checked_keywords
-    def compile(self, *, store: Any = None, name: Optional[str] = None) -> CompiledStateGraph:
+    def compile(
+        self,
+        checkpointer: None = None,
+        *,
+        cache: Any = None,
+        store: Any = None,
+        interrupt_before: None = None,
+        interrupt_after: None = None,
+        debug: bool = False,
+        name: Optional[str] = None,
+    ) -> CompiledStateGraph:
         """Check the graph and make a Runnable of it, which later changes to the builder do not affect.
 
         Args:
+            checkpointer: `None`: runs cannot be saved yet.
+            cache: Where the results of nodes with a cache policy are kept: an `InMemoryCache`, or any cache
+                of the kind of langgraph-checkpoint's.
             store: An object that nodes get as `store`, such as a `BaseStore` of langgraph-checkpoint.
+            interrupt_before: `None`: runs cannot be interrupted yet.
+            interrupt_after: `None`, likewise.
+            debug: Print the updates and values of every run.
             name: The name of its runs in traces, and of the node it becomes in another graph.
 
         Raises:
             GraphBuildError: See `validate`.
+            NotSupportedError: A checkpointer or an interrupt was asked for.
         """
+        refuse(checkpointer=checkpointer, interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         self.validate()
         name = name or "LangGraph"
-        joins = [
-            Join(frozenset(sources), target, f"join:{'+'.join(sources)}:{target}")
-            for sources, target in self._joins
-            if target != END
-        ]
-        plan = Plan(
-            name=name,
-            start=self._node(START, None, joins),
-            nodes={name: self._node(name, spec, joins) for name, spec in self.nodes.items()},
-            joins={join.trigger: join for join in joins},
-            channels=dict(self._channels),
-            output_keys=tuple(self._output.channels),
-            as_mapping=as_mapping,
-        )
+        planner = Planner(self._schema, self._channels, self._defaults)
+        plan = planner.plan(name, self.nodes, self._outgoing, self._joins, tuple(self._output.channels))
         return CompiledStateGraph(
             plan=plan,
             builder=self,
-            targets={name: spec.action for name, spec in self.nodes.items()},
+            specs=dict(self.nodes),
             schemas=(self._input, self._output),
             context_schema=self.context_schema,
             store=store,
+            cache=cache,
             name=name,
+            debug=debug,
         )
 
-    def _node(self, name: str, spec: Optional[_NodeSpec], joins: Sequence[Join]) -> Node:
-        outgoing = self._leaving(name)
-        schema = spec.schema if spec is not None else None
-        triggers = [START if spec is None else f"branch:to:{name}"]
-        triggers += [join.trigger for join in joins if join.target == name]
-        return Node(
-            name,
-            action=None if spec is None else as_action(spec.action),
-            reader=(schema or self._schema).reader(self._channels),
-            triggers=tuple(sorted(triggers)),
-            edges=tuple(target for target in outgoing.edges if target != END),
-            joins=tuple(join for join in joins if name in join.sources),
-            branches=tuple(
-                Branch(
-                    branch.name,
-                    as_action(branch.path),
-                    (branch.schema or self._schema).reader(self._channels),
-                    branch.targets,
-                )
-                for branch in outgoing.branches
-            ),
-            defer=spec is not None and spec.defer,
-            metadata={} if spec is None else spec.metadata,
-            tags=() if spec is None else spec.tags,
-        )
+    def _how_to_run(self, retry: Any, cache: Optional[CachePolicy], handler: Any, timeout: Any) -> HowToRun:
+        if handler is not None and not is_node_like(handler):
+            raise TypeError(f"An error handler is not callable: {handler!r}.")
+        return HowToRun(None if retry is None else retry_policies(retry), cache, timeout_policy(timeout), handler)
 
-    def _leaving(self, source: str) -> _Outgoing:
-        return self._outgoing.setdefault(source, _Outgoing())
+    def _leaving(self, source: str) -> Outgoing:
+        return self._outgoing.setdefault(source, Outgoing())
 
     def _add_channels(self, schema: Schema) -> None:
         channels = dict(self._channels)
@@ -375,8 +383,3 @@ class StateGraph:
     def _check_known(self, name: str, what: str) -> None:
         if name not in self.nodes and name != END:
             raise UnknownNodeError(what, name=name, known=self.nodes)
-
-    def _inferred_input(self, target: Any) -> Optional[Schema]:
-        """Return the schema that a function asks for instead of the state, by the annotation of its first parameter."""
-        hint = first_hint(target)
-        return read_schema(hint) if hint is not self.state_schema and is_keyed(hint) else None

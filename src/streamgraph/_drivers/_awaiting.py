@@ -1,0 +1,164 @@
+"""Making the calls of some work on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from asyncio import CancelledError
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar
+
+from streamgraph._drivers._stream import Pool
+from streamgraph._seam import Call, Work, carried
+
+T = TypeVar("T")
+
+
+async def drive(work: Work[T], pool: Pool) -> T:
+    """Make the calls of `work`, one after the other, and return its result."""
+    try:
+        call = next(work)
+        while True:
+            sync, asyn = call.action
+            error: Optional[BaseException] = None
+            try:
+                if call.watch is not None:
+                    value = await _within(call, pool)
+                elif asyn is not None:
+                    value = await asyn(*call.args)
+                elif call.brief:
+                    assert sync is not None
+                    value = sync(*call.args)
+                else:
+                    assert sync is not None
+                    value, raised_there = await _in_thread(pool, sync, call.args)
+                    error = carried(raised_there)
+            except BaseException as raised:
+                error = carried(raised)
+            call = work.send(value) if error is None else work.throw(error)
+    except StopIteration as result:
+        return result.value  # type: ignore[no-any-return]
+
+
+async def all_over(tasks: Set[Any]) -> None:
+    """Wait until these cancelled tasks have ended, also if this task is cancelled meanwhile.
+
+    An anyio scope cancels whatever waits inside it again and again; waiting must survive that, or what the
+    tasks do in the end would still be going on when the stream is over.
+    """
+    cancelled: Optional[CancelledError] = None
+    while tasks:
+        try:
+            _, tasks = await asyncio.wait(tasks)
+        except CancelledError as error:
+            cancelled = error
+            tasks = {task for task in tasks if not task.done()}
+    if cancelled is not None:
+        raise cancelled
+
+
+def _submit(
+    pool: Pool, function: Callable[..., Any], args: Tuple[Any, ...]
+) -> Future[Tuple[Any, Optional[BaseException]]]:
+    """Call `function(*args)` in a thread, in a copy of this context; the result is what it returned or raised."""
+
+    def call() -> Tuple[Any, Optional[BaseException]]:
+        try:
+            return function(*args), None
+        except BaseException as error:
+            # As a value: a Future of asyncio refuses to carry StopIteration.
+            return None, error
+
+    return pool.open().submit(contextvars.copy_context().run, call)
+
+
+async def _in_thread(
+    pool: Pool, function: Callable[..., Any], args: Tuple[Any, ...]
+) -> Tuple[Any, Optional[BaseException]]:
+    """Call `function(*args)` off the loop; return its result or what it raised."""
+    running = _submit(pool, function, args)
+    try:
+        return await asyncio.wrap_future(running)
+    except CancelledError:
+        # Beside a task that has failed: it has been told to stop, and its end is waited for as that of any other.
+        while not running.done() and not pool.leaving:
+            with suppress(CancelledError):
+                await asyncio.wait({asyncio.wrap_future(running)})
+        raise
+
+
+async def _within(call: Call, pool: Pool) -> Any:
+    """Make a call that may take only so long.
+
+    Raises:
+        NodeTimeoutError: It has taken longer, and has been cancelled. What runs in a thread cannot be: it is told to
+            stop, and ends at its next token or writer call, but nobody waits for that.
+    """
+    sync, asyn = call.action
+    watch = call.watch
+    assert watch is not None
+    running: asyncio.Future[Any]
+    if asyn is not None:
+        running = asyncio.ensure_future(asyn(*call.args))
+    else:
+        assert sync is not None
+        running = asyncio.wrap_future(_submit(pool, sync, call.args))
+    try:
+        while not (await asyncio.wait({running}, timeout=max(watch.remaining(), 0)))[0]:
+            error = watch.error()
+            if error is not None:
+                watch.stop.set()
+                running.cancel()
+                await all_over({running})
+                raise error
+    except CancelledError:
+        running.cancel()
+        await all_over({running})
+        raise
+    if asyn is not None:
+        return running.result()
+    value, raised = running.result()
+    if raised is not None:
+        raise raised
+    return value
+
+
+class InContext:
+    """Awaits a coroutine inside a context of its own, without the cost of a task.
+
+    Every step of the coroutine runs in the context, as a task would run it; what it waits for is waited
+    for by the awaiting task.
+
+    Args:
+        coroutine: What to await.
+        context: Where it runs.
+
+    Attributes:
+        interrupted: An exception, such as a cancellation, came from the awaiting task.
+    """
+
+    __slots__ = ("_context", "_coroutine", "interrupted")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context) -> None:
+        self._coroutine = coroutine
+        self._context = context
+        self.interrupted = False
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        run, send, throw = self._context.run, self._coroutine.send, self._coroutine.throw
+        try:
+            waiting = run(send, None)
+            while True:
+                try:
+                    sent = yield waiting
+                except GeneratorExit:
+                    run(self._coroutine.close)
+                    raise
+                except BaseException as error:
+                    self.interrupted = True
+                    waiting = run(throw, error)
+                else:
+                    waiting = run(send, sent)
+        except StopIteration as result:
+            return result.value

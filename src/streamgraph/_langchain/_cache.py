@@ -1,0 +1,81 @@
+"""Keeping what nodes did: an adapter to any cache with the interface of langgraph-checkpoint's `BaseCache`."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from streamgraph._core._detach import detach
+from streamgraph._core._plan import RETURN_KEY, Node
+from streamgraph._core._returns import Outcome, Route
+from streamgraph._core._task import Task
+from streamgraph._policies import CachePolicy
+from streamgraph._seam import Action, Call, Work
+from streamgraph._types import Send
+
+Namespace = Tuple[str, ...]
+
+
+class Cache:
+    """The results of nodes, in somebody's cache.
+
+    Args:
+        backend: Has `get(keys)`, `set({key: (value, ttl)})`, `clear(namespaces)` and their async twins `aget`, `aset`
+            and `aclear`; a key is a namespace, which is a tuple of strings, and a string.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def look_up(self, task: Task, policy: CachePolicy) -> Work[Optional[Outcome]]:
+        """Return what a task with this input did before, or `None` if that is not known."""
+        key = _key(task, policy)
+        found = yield Call(Action(self._backend.get, self._backend.aget), ([key],))
+        return _decoded(found[key]) if key in found else None
+
+    def keep(self, task: Task, policy: CachePolicy, outcome: Outcome) -> Work[None]:
+        """Keep what a task did."""
+        pairs = {_key(task, policy): (_encoded(outcome), policy.ttl)}
+        yield Call(Action(self._backend.set, self._backend.aset), (pairs,))
+
+    def clear(self, nodes: Iterable[Node]) -> None:
+        """Forget the results of these nodes."""
+        self._backend.clear([namespace_of(node) for node in nodes])
+
+    async def aclear(self, nodes: Iterable[Node]) -> None:
+        """Forget the results of these nodes."""
+        await self._backend.aclear([namespace_of(node) for node in nodes])
+
+
+def namespace_of(node: Node) -> Namespace:
+    """Return the namespace of a node's results: its function and its name."""
+    return ("streamgraph", node.cache_name, node.name)
+
+
+def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
+    if task.node.result_key == RETURN_KEY:
+        args, kwargs = task.input
+        made = policy.key_func(*args, **kwargs)
+    else:
+        made = policy.key_func(task.input)
+    if not isinstance(made, (str, bytes)):
+        raise TypeError(f"The key_func of node {task.name!r} must return a string or bytes, it returned {made!r:.80}.")
+    digest = blake2b(made.encode() if isinstance(made, str) else made, digest_size=16).hexdigest()
+    return namespace_of(task.node), digest
+
+
+# As plain data: a cache may write it to disk, or send it somewhere.
+
+
+def _encoded(outcome: Outcome) -> Dict[str, Any]:
+    routes: List[Any] = [
+        {"node": route.node, "arg": detach(route.arg)} if isinstance(route, Send) else route for route in outcome.routes
+    ]
+    return {"writes": [[key, detach(value)] for key, value in outcome.writes], "routes": routes}
+
+
+def _decoded(kept: Dict[str, Any]) -> Outcome:
+    routes: List[Route] = [
+        Send(route["node"], detach(route["arg"])) if isinstance(route, dict) else route for route in kept["routes"]
+    ]
+    return Outcome(tuple((key, detach(value)) for key, value in kept["writes"]), tuple(routes))

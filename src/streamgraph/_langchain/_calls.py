@@ -1,0 +1,172 @@
+"""Tasks that are called inside other tasks: `@task` functions, and the futures of their results."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from typing import Any, Callable, Deque, Generator, List, Optional, Sequence, Tuple, TypeVar, Union
+
+from streamgraph._core._events import TaskDone, TaskFailed
+from streamgraph._core._ids import child_seed, task_id
+from streamgraph._core._outlet import Put
+from streamgraph._core._parts import Parts
+from streamgraph._core._plan import Node
+from streamgraph._core._stop import Stop
+from streamgraph._core._task import Task, called_task
+from streamgraph._core._workflow import value_of
+from streamgraph._langchain._scope import Scope
+from streamgraph._seam import Action, Call, Job, Launch, Work, raisable
+from streamgraph.errors import ErrorLocation, locate
+
+T = TypeVar("T")
+
+TaskWork = Callable[[Task, Stop, Scope], Work[Union[TaskDone, TaskFailed]]]
+
+
+class TaskFuture(Future[T]):
+    """The result of a `@task` that was called: `result()` waits for it in sync code, `await` in async code.
+
+    Args:
+        stop: Tells the task to stop.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return asyncio.wrap_future(self).__await__()
+
+    def cancel(self) -> bool:
+        """Ask the task to stop; what runs in a thread ends at its next token or writer call."""
+        if self.done():
+            return self.cancelled()
+        self._stop.set()
+        return super().cancel()
+
+
+class Calls:
+    """The tasks that are called inside the tasks of one run.
+
+    Args:
+        parts: Makes what the stream shows of them.
+        ns: The namespace of the run.
+        work: Makes the work of a task.
+        concurrency: The most of them that may run at once; those that they call in turn do not count, since they
+            are waited for.
+    """
+
+    def __init__(self, parts: Parts, ns: Tuple[str, ...], work: TaskWork, concurrency: Optional[int]) -> None:
+        self._parts = parts
+        self._ns = ns
+        self._work = work
+        self._concurrency = concurrency
+        self._lock = threading.Lock()
+        self._running = 0
+        self._waiting: Deque[Job] = deque()
+        self._put: Put
+        self._launch: Launch
+
+    def connect(self, put: Put, launch: Launch) -> None:
+        """Take the functions through which tasks emit and are started."""
+        self._put = put
+        self._launch = launch
+
+    def start(self, caller: Scope, node: Node, given: Any) -> TaskFuture[Any]:
+        """Start a task inside another.
+
+        Args:
+            caller: The task it is called in.
+            node: The function.
+            given: Its arguments, positional and by name.
+
+        Raises:
+            StreamClosed: The calling task is no longer wanted.
+            RuntimeError: Its run is over.
+        """
+        if caller.stop.is_set:
+            if caller.stop.finished:
+                raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
+            caller.stop.refuse()
+        index = len(caller.children)
+        task = called_task(
+            task_id(child_seed(caller.task.id, -1), 0, node.name, index), node, given, caller.task, index
+        )
+        stop = Stop(caller.stop)
+        future: TaskFuture[Any] = TaskFuture(stop)
+        caller.children.append(future)
+        for emit in self._parts.started(task):
+            self._put(emit.part)
+        counts = not caller.is_called
+        self._admit(Job(copy_context(), self._called(task, caller, stop, future, counts), stop), counts)
+        return future
+
+    def _called(
+        self, task: Task, caller: Scope, stop: Stop, future: TaskFuture[Any], counts: bool
+    ) -> Work[Union[TaskDone, TaskFailed]]:
+        event = yield from self._work(task, stop, caller)
+        if isinstance(event, TaskFailed):
+            event.error = raisable(task, event.error)
+            locate(event.error, ErrorLocation(task.name, task.step, self._ns))
+            emits = self._parts.failed(task, event.error, None)
+        else:
+            emits = self._parts.finished(task, event.outcome, event.cached)
+        if not stop.is_set:
+            for emit in emits:
+                self._put(emit.part)
+        if counts:
+            self._admit_next()
+        if future.set_running_or_notify_cancel():
+            if isinstance(event, TaskFailed):
+                future.set_exception(event.error)
+            else:
+                future.set_result(value_of(event.outcome.writes))
+        return event
+
+    def _admit(self, job: Job, counts: bool) -> None:
+        if counts and self._concurrency is not None:
+            with self._lock:
+                if self._running >= self._concurrency:
+                    self._waiting.append(job)
+                    return
+                self._running += 1
+        self._launch(job)
+
+    def _admit_next(self) -> None:
+        if self._concurrency is None:
+            return
+        with self._lock:
+            if not self._waiting:
+                self._running -= 1
+                return
+            job = self._waiting.popleft()
+        self._launch(job)
+
+
+def settled(futures: Sequence[TaskFuture[Any]], *, cancel: bool = False) -> Work[None]:
+    """Wait until these tasks have ended; nobody has to have asked for their results.
+
+    Args:
+        futures: Their results.
+        cancel: Tell them to stop first.
+    """
+    running: List[TaskFuture[Any]] = [future for future in futures if not future.done()]
+    if cancel:
+        for future in running:
+            future.cancel()
+    if running:
+        yield Call(_WAIT, (running,))
+
+
+def _wait(futures: Sequence[TaskFuture[Any]]) -> None:
+    wait(futures)
+
+
+async def _await(futures: Sequence[TaskFuture[Any]]) -> None:
+    await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+
+
+_WAIT = Action(_wait, _await)

@@ -1,0 +1,164 @@
+"""How a node is run: how often it is tried, for how long, and whether its result is kept."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, Union
+
+from typing_extensions import Literal
+
+from streamgraph.errors import GraphBuildError, NodeTimeoutError
+
+_HOPELESS = (
+    ArithmeticError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    ReferenceError,
+    RuntimeError,
+    StopAsyncIteration,
+    StopIteration,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+_HTTP_CLIENTS = ("httpx", "httpx2", "requests")
+
+
+def default_retry_on(error: Exception) -> bool:
+    """Whether trying again may help: it does with a connection or a server, not with a mistake in the code.
+
+    Args:
+        error: What a node raised.
+    """
+    if isinstance(error, (ConnectionError, NodeTimeoutError)):
+        return True
+    if type(error).__module__.partition(".")[0] in _HTTP_CLIENTS:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        return status is None or status >= 500
+    return not isinstance(error, _HOPELESS)
+
+
+class RetryPolicy(NamedTuple):
+    """When and how often a node that has failed is tried again.
+
+    Attributes:
+        initial_interval: The pause before the second attempt, in seconds.
+        backoff_factor: What each further pause is multiplied by.
+        max_interval: The longest pause, in seconds.
+        max_attempts: The most attempts, the first one included.
+        jitter: Whether a random part of a second is added to each pause.
+        retry_on: The errors that are worth another attempt: a class, several, or a function of the error.
+    """
+
+    initial_interval: float = 0.5
+    backoff_factor: float = 2.0
+    max_interval: float = 128.0
+    max_attempts: int = 3
+    jitter: bool = True
+    retry_on: Union[Type[Exception], Sequence[Type[Exception]], Callable[[Exception], bool]] = default_retry_on
+
+    def applies_to(self, error: Exception) -> bool:
+        """Whether this policy is for an error of this kind."""
+        on: Any = self.retry_on
+        if isinstance(on, type):
+            return isinstance(error, on)
+        return isinstance(error, tuple(on)) if isinstance(on, (list, tuple, set, frozenset)) else bool(on(error))
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds to wait after the attempt with this number, counted from 1, without the jitter."""
+        return float(min(self.max_interval, self.initial_interval * self.backoff_factor ** (attempt - 1)))
+
+
+def default_cache_key(*args: Any, **kwargs: Any) -> bytes:
+    """Return a key for the input of a node: equal inputs have equal keys, in any order of their keys."""
+    return pickle.dumps((_frozen(args), _frozen(kwargs)), protocol=5)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted(((key, _frozen(item)) for key, item in value.items()), key=lambda pair: repr(pair[0])))
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_frozen, value))
+    return frozenset(map(_frozen, value)) if isinstance(value, set) else value
+
+
+@dataclass(frozen=True)
+class CachePolicy:
+    """Keeps what a node did, so that the same input need not be worked on twice.
+
+    Args:
+        key_func: Makes the key of a node's input, a string or bytes; for a `@task` it gets the call's arguments.
+        ttl: How long a result is kept, in seconds; `None` for always.
+    """
+
+    key_func: Callable[..., Union[str, bytes]] = default_cache_key
+    ttl: Optional[int] = None
+
+
+Seconds = Union[float, timedelta]
+
+
+@dataclass(frozen=True)
+class TimeoutPolicy:
+    """How long one attempt of a node may take.
+
+    Args:
+        run_timeout: The longest time from its start to its end: seconds or a `timedelta`.
+        idle_timeout: The longest time without a sign of life: seconds or a `timedelta`.
+        refresh_on: What counts as one: `"auto"` for tokens, callbacks, writer calls and what runs below as well
+            as `Runtime.heartbeat()`; `"heartbeat"` for the latter alone.
+    """
+
+    run_timeout: Optional[Seconds] = None
+    idle_timeout: Optional[Seconds] = None
+    refresh_on: Literal["auto", "heartbeat"] = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("run_timeout", "idle_timeout"):
+            value = getattr(self, name)
+            seconds = value.total_seconds() if isinstance(value, timedelta) else value
+            if seconds is not None and not seconds > 0:
+                raise GraphBuildError(f"{name} must be greater than 0, got {value!r}", hint="It is a time in seconds.")
+            object.__setattr__(self, name, seconds)
+        if self.refresh_on not in ("auto", "heartbeat"):
+            raise GraphBuildError(
+                f"Unknown refresh_on {self.refresh_on!r}", name=self.refresh_on, known=("auto", "heartbeat")
+            )
+
+
+Timeout = Union[float, timedelta, TimeoutPolicy]
+
+
+def timeout_policy(given: Optional[Timeout]) -> Optional[TimeoutPolicy]:
+    """Return the policy that a number of seconds, a `timedelta` or a policy stands for."""
+    return given if given is None or isinstance(given, TimeoutPolicy) else TimeoutPolicy(run_timeout=given)
+
+
+def retry_policies(given: Union[RetryPolicy, Sequence[RetryPolicy], None]) -> Tuple[RetryPolicy, ...]:
+    """Return one policy, several or none as a tuple."""
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, RetryPolicy) else tuple(given)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Everything about how a node is run.
+
+    Attributes:
+        retry: When it is tried again; the first policy that is for an error counts.
+        cache: How its results are kept.
+        timeout: How long an attempt may take.
+    """
+
+    retry: Tuple[RetryPolicy, ...] = ()
+    cache: Optional[CachePolicy] = None
+    timeout: Optional[TimeoutPolicy] = None
+
+
+NO_POLICIES = Policies()

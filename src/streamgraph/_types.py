@@ -1,0 +1,196 @@
+"""Plain data that users of a graph name in their own code; `streamgraph.types` is its public face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Tuple, Union
+
+from typing_extensions import Literal, TypedDict, TypeVar
+
+from streamgraph._policies import Timeout, timeout_policy
+
+__all__ = [
+    "Command",
+    "CustomStreamPart",
+    "DebugPayload",
+    "DebugStreamPart",
+    "GraphOutput",
+    "MessagesStreamPart",
+    "Overwrite",
+    "Send",
+    "StreamMode",
+    "StreamPart",
+    "TaskPayload",
+    "TasksStreamPart",
+    "ToolPayload",
+    "ToolsStreamPart",
+    "UpdatesStreamPart",
+    "ValuesStreamPart",
+]
+
+StreamMode = Literal["values", "updates", "custom", "messages", "tools", "tasks", "debug", "checkpoints"]
+"""What a stream yields: the state after each step, each node's update, the user's data, tokens, tool calls or tasks.
+
+`checkpoints` yields nothing yet: as in LangGraph it takes a checkpointer, and there is none to give.
+"""
+
+NodeT = TypeVar("NodeT", bound=Hashable, default=str)
+
+
+@dataclass(frozen=True)
+class Send:
+    """A task to run in the next step: a node, with an input of its own instead of the state.
+
+    Args:
+        node: The node to run.
+        arg: What the node gets in place of the state.
+        timeout: How long it may take, in place of the node's own limit: seconds, a `timedelta` or a `TimeoutPolicy`.
+    """
+
+    node: str
+    arg: Any
+    timeout: Optional[Timeout] = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "timeout", timeout_policy(self.timeout))
+
+
+@dataclass(frozen=True)
+class Command(Generic[NodeT]):
+    """A node's return value that both updates the state and says where to go next.
+
+    Args:
+        graph: `None` for the graph the node belongs to, `Command.PARENT` for the one around it.
+        update: What to write: a mapping, a state object, or `(key, value)` pairs.
+        goto: The next node or nodes, as names or `Send`s; taken in addition to the node's own edges.
+    """
+
+    graph: Optional[str] = None
+    update: Any = None
+    goto: Union[Send, Sequence[Union[Send, NodeT]], NodeT] = ()
+
+    PARENT = "__parent__"
+
+
+@dataclass(frozen=True)
+class Overwrite:
+    """A written value that replaces what a key holds instead of going through its reducer.
+
+    Args:
+        value: The new value.
+    """
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class GraphOutput:
+    """What `invoke(version="v2")` returns.
+
+    Attributes:
+        value: The final state, as an instance of the output schema where that is a dataclass or a pydantic model.
+        interrupts: What the run waits for; empty while nothing can interrupt a run.
+    """
+
+    value: Any
+    interrupts: Tuple[Any, ...] = field(default=())
+
+
+class _Part(TypedDict):
+    ns: Tuple[str, ...]
+
+
+class ValuesStreamPart(_Part):
+    """The state after a step (`version="v2"`)."""
+
+    type: Literal["values"]
+    data: Any
+    interrupts: Tuple[Any, ...]
+
+
+class UpdatesStreamPart(_Part):
+    """What one node wrote, under its name (`version="v2"`)."""
+
+    type: Literal["updates"]
+    data: Dict[str, Any]
+
+
+class CustomStreamPart(_Part):
+    """What a node or tool handed to its stream writer (`version="v2"`)."""
+
+    type: Literal["custom"]
+    data: Any
+
+
+class MessagesStreamPart(_Part):
+    """A token or message with its metadata (`version="v2"`)."""
+
+    type: Literal["messages"]
+    data: Tuple[Any, Dict[str, Any]]
+
+
+class TaskPayload(TypedDict, total=False):
+    """A task that starts (`input`, `triggers`) or has ended (`result`, `error`, `interrupts`)."""
+
+    id: str
+    name: str
+    input: Any
+    triggers: Sequence[str]
+    metadata: Mapping[str, Any]
+    error: Optional[BaseException]
+    result: Dict[str, Any]
+    interrupts: List[Any]
+
+
+class ToolPayload(TypedDict, total=False):
+    """A tool call that starts (`tool_name`, `input`), reports (`delta`), ends (`output`) or fails (`message`)."""
+
+    event: Literal["tool-started", "tool-output-delta", "tool-finished", "tool-error"]
+    tool_call_id: str
+    tool_name: str
+    input: Any
+    delta: Any
+    output: Any
+    message: str
+
+
+class ToolsStreamPart(_Part):
+    """A tool call that starts, reports, ends or fails (`version="v2"`)."""
+
+    type: Literal["tools"]
+    data: ToolPayload
+
+
+class TasksStreamPart(_Part):
+    """A task that starts or has ended (`version="v2"`)."""
+
+    type: Literal["tasks"]
+    data: TaskPayload
+
+
+class DebugPayload(TypedDict):
+    """A task event with its step and time."""
+
+    step: int
+    timestamp: str
+    type: Literal["task", "task_result"]
+    payload: TaskPayload
+
+
+class DebugStreamPart(_Part):
+    """A task event with its step and time (`version="v2"`)."""
+
+    type: Literal["debug"]
+    data: DebugPayload
+
+
+StreamPart = Union[
+    ValuesStreamPart,
+    UpdatesStreamPart,
+    CustomStreamPart,
+    MessagesStreamPart,
+    ToolsStreamPart,
+    TasksStreamPart,
+    DebugStreamPart,
+]
+"""One chunk of `stream(version="v2")`; tell them apart by `type`."""

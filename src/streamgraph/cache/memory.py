@@ -1,0 +1,76 @@
+"""A cache in the memory of the process."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+
+__all__ = ["InMemoryCache"]
+
+FullKey = Tuple[Tuple[str, ...], str]
+
+
+class InMemoryCache:
+    """Keeps results in memory, for `compile(cache=InMemoryCache())`.
+
+    Values are copied on their way in and out. It can be shared by graphs, threads and event loops, and has the
+    interface of langgraph-checkpoint's `BaseCache`, whose caches can be given in its place.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: Dict[FullKey, Tuple[Any, Optional[float]]] = {}
+
+    def get(self, keys: Sequence[FullKey]) -> Dict[FullKey, Any]:
+        """Return the values that are there and have not expired.
+
+        Args:
+            keys: Pairs of a namespace and a string.
+        """
+        now = time.monotonic()
+        found: Dict[FullKey, Any] = {}
+        with self._lock:
+            for key in keys:
+                kept = self._kept.get(key)
+                if kept is None:
+                    continue
+                if kept[1] is not None and kept[1] <= now:
+                    del self._kept[key]
+                else:
+                    found[key] = copy.deepcopy(kept[0])
+        return found
+
+    def set(self, pairs: Mapping[FullKey, Tuple[Any, Optional[float]]]) -> None:
+        """Keep values.
+
+        Args:
+            pairs: For each key the value and for how many seconds to keep it, `None` for always.
+        """
+        now = time.monotonic()
+        copies = {
+            key: (copy.deepcopy(value), None if ttl is None else now + ttl) for key, (value, ttl) in pairs.items()
+        }
+        with self._lock:
+            self._kept.update(copies)
+
+    def clear(self, namespaces: Optional[Sequence[Tuple[str, ...]]] = None) -> None:
+        """Forget the values of these namespaces, or all."""
+        with self._lock:
+            if namespaces is None:
+                self._kept.clear()
+            else:
+                self._kept = {key: kept for key, kept in self._kept.items() if key[0] not in namespaces}
+
+    async def aget(self, keys: Sequence[FullKey]) -> Dict[FullKey, Any]:
+        """Return the values that are there; see `get`."""
+        return self.get(keys)
+
+    async def aset(self, pairs: Mapping[FullKey, Tuple[Any, Optional[float]]]) -> None:
+        """Keep values; see `set`."""
+        self.set(pairs)
+
+    async def aclear(self, namespaces: Optional[Sequence[Tuple[str, ...]]] = None) -> None:
+        """Forget values; see `clear`."""
+        self.clear(namespaces)

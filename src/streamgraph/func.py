@@ -1,0 +1,336 @@
+"""Workflows as plain functions: `@entrypoint` makes a function a Runnable, `@task` makes its steps part of the stream.
+
+::
+
+    @task
+    def write(topic: str) -> str:
+        return model.invoke(f"Write about {topic}").content
+
+    @entrypoint()
+    def essay(topics: list) -> list:
+        futures = [write(topic) for topic in topics]
+        return [future.result() for future in futures]
+
+    for chunk in essay.stream(["cats", "ice"], stream_mode=["messages", "updates"]):
+        ...
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Awaitable, Callable, Generic, Optional, Sequence, Tuple, Type, Union, overload
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.graph import Graph
+from pydantic import BaseModel
+from typing_extensions import ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+
+from streamgraph._core._parts import Parts
+from streamgraph._core._plan import RESULT_KEY, RETURN_KEY, ROOT_KEY, Channel, Node, Plan
+from streamgraph._core._state import Writes
+from streamgraph._core._workflow import WorkflowRun
+from streamgraph._keywords import checked_keywords
+from streamgraph._langchain._cache import Cache
+from streamgraph._langchain._calls import TaskFuture
+from streamgraph._langchain._nodes import as_action, as_call, identity_of, name_of
+from streamgraph._langchain._scope import current_scope
+from streamgraph._policies import CachePolicy, Policies, RetryPolicy, TimeoutPolicy, retry_policies, timeout_policy
+from streamgraph._seam import Action
+from streamgraph.constants import END, START
+from streamgraph.errors import EmptyInputError
+from streamgraph.graph.runnable import GraphRunnable
+from streamgraph.graph.schema import as_mapping, read_schema
+from streamgraph.graph.schema_models import model_of
+from streamgraph.graph.unsupported import refuse
+
+__all__ = ["TaskFunction", "entrypoint", "task"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+Retry = Union[RetryPolicy, Sequence[RetryPolicy], None]
+Timeout = Union[float, timedelta, TimeoutPolicy, None]
+
+
+class TaskFunction(Generic[P, R]):
+    """A function whose calls inside a run are tasks of the run; made by `task`.
+
+    Args:
+        func: The function.
+        name: Its name in streams and traces.
+        policies: How often and how long a call is tried, and whether its result is kept.
+    """
+
+    def __init__(self, func: Callable[P, Any], *, name: Optional[str] = None, policies: Policies = Policies()) -> None:  # noqa: B008
+        self.func = func
+        functools.update_wrapper(self, func, updated=())
+        self.name = name or name_of(func) or type(func).__name__
+        self._node = Node(
+            self.name,
+            action=as_call(func),
+            triggers=(),
+            policies=policies,
+            cache_name=identity_of(func),
+            result_key=RETURN_KEY,
+        )
+
+    def __repr__(self) -> str:
+        return f"task({self.name!r})"
+
+    def __get__(self, instance: Any, owner: Optional[type] = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]:
+        """Start the function as a task of the run that this is called in.
+
+        Returns:
+            A future: `result()` waits for what the function returns, and raises what it raises; in async code
+            it is awaited.
+
+        Raises:
+            RuntimeError: This is called outside of a run, or after it.
+        """
+        scope = current_scope()
+        if scope is None or scope.call is None:
+            raise RuntimeError(
+                f"The task {self.name!r} was called outside of a run; "
+                "call it in an @entrypoint, a node or a tool, or call its .func for the plain function."
+            )
+        future: TaskFuture[R] = scope.call(scope, self._node, (args, kwargs))
+        return future
+
+    def clear_cache(self, cache: Any) -> None:
+        """Forget the results that are kept in this cache.
+
+        Args:
+            cache: The cache that was given to the entrypoint or graph.
+        """
+        Cache(cache).clear([self._node])
+
+    async def aclear_cache(self, cache: Any) -> None:
+        """Forget the results that are kept in this cache."""
+        await Cache(cache).aclear([self._node])
+
+
+@overload
+def task(
+    func: None = None,
+    *,
+    name: Optional[str] = None,
+    retry_policy: Retry = None,
+    cache_policy: Optional[CachePolicy] = None,
+    timeout: Timeout = None,
+) -> Callable[[Union[Callable[P, Awaitable[R]], Callable[P, R]]], TaskFunction[P, R]]: ...
+
+
+@overload
+def task(func: Callable[P, Awaitable[R]]) -> TaskFunction[P, R]: ...
+
+
+@overload
+def task(func: Callable[P, R]) -> TaskFunction[P, R]: ...
+
+
+@checked_keywords
+def task(
+    func: Any = None,
+    *,
+    name: Optional[str] = None,
+    retry_policy: Retry = None,
+    cache_policy: Optional[CachePolicy] = None,
+    timeout: Timeout = None,
+) -> Any:
+    """Make the calls of a function tasks of the run that it is called in.
+
+    A call returns a future at once, so that several run side by side. What the function streams, writes and
+    returns is part of the run's stream, under its name. Tasks can be called in entrypoints, in nodes of graphs,
+    in tools and in other tasks, from sync and async code.
+
+    Args:
+        func: The function, sync or async. Parameters `config`, `writer`, `runtime` and `store` that the caller
+            leaves out are filled in.
+        name: Its name in streams and traces; by default its own.
+        retry_policy: When a call is tried again after a failure.
+        cache_policy: Keep results in the `cache` of the entrypoint or graph.
+        timeout: How long an attempt may take: seconds, a `timedelta` or a `TimeoutPolicy`.
+
+    Returns:
+        The task, or a decorator if no function was given.
+
+    Raises:
+        TypeError: It is not a function.
+    """
+    policies = Policies(retry_policies(retry_policy), cache_policy, timeout_policy(timeout))
+
+    def decorate(function: Any) -> Any:
+        if not callable(function):
+            raise TypeError(f"A task is made of a function, got {function!r}; a name is given as @task(name=...).")
+        return TaskFunction(function, name=name, policies=policies)
+
+    return decorate if func is None else decorate(func)
+
+
+class Workflow(GraphRunnable):
+    """A functional workflow, ready to run; made by `entrypoint`.
+
+    It is a Runnable like a compiled graph: the same stream modes, config and ways to be composed and nested.
+    """
+
+    def __init__(self, function: Callable[..., Any], node: Node, **options: Any) -> None:
+        name = "LangGraph"
+        super().__init__(name=name, **options)
+        self.func = function
+        self.__doc__ = function.__doc__
+        self._plan = Plan(
+            name=name,
+            start=Node(START, triggers=(START,)),
+            nodes={node.name: node},
+            joins={},
+            channels={ROOT_KEY: Channel(ROOT_KEY)},
+            output_keys=(ROOT_KEY,),
+            as_mapping=as_mapping,
+        )
+
+    def __repr__(self) -> str:
+        return f"entrypoint({next(iter(self._plan.nodes))!r})"
+
+    def get_input_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
+        """Return a pydantic model of the input: the annotation of the function's first parameter."""
+        first = next(iter(inspect.signature(self.func).parameters))
+        return _model(_hints(self.func).get(first, Any), self.get_name("Input"))
+
+    def get_output_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
+        """Return a pydantic model of the output: the function's return annotation."""
+        hint = _hints(self.func).get("return", Any)
+        if get_origin(hint) is entrypoint.final:
+            hint = get_args(hint)[0]
+        return _model(Any if hint is entrypoint.final else hint, self.get_name("Output"))
+
+    def get_graph(self, config: Optional[RunnableConfig] = None, *, xray: Union[bool, int] = False) -> Graph:
+        """Return the workflow as a graph of one node, to be drawn; its tasks are known only while it runs."""
+        graph = Graph()
+        start, end = graph.add_node(None, START), graph.add_node(None, END)
+        for name in self._plan.nodes:
+            node = graph.add_node(self.func, name)  # type: ignore[arg-type]
+            graph.add_edge(start, node)
+            graph.add_edge(node, end)
+        return graph
+
+    def _writes(self, given: Any) -> Writes:
+        if given is None:
+            raise EmptyInputError(f"Received no input for {START}", hint="An entrypoint is run with one value.")
+        return ((ROOT_KEY, given),)
+
+    def _typed(self, output: Any) -> Any:
+        return output
+
+    def _run(self, parts: Parts, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> WorkflowRun:
+        return WorkflowRun(self._plan, parts, seed=seed, ns=ns, limit=limit)
+
+
+class entrypoint:  # noqa: N801  (LangGraph's name)
+    """Make a function a workflow: a Runnable that can be invoked and streamed like a graph.
+
+    The function takes the input as its first parameter; parameters `config`, `writer`, `runtime`, `store` and
+    `previous` are filled in by name. The stream shows each `task` that it calls and, in the end, what it returns.
+
+    Args:
+        checkpointer: `None`: runs cannot be saved yet.
+        store: An object that the function and its tasks get as `store`.
+        cache: Where results are kept: an `InMemoryCache`, or any cache of the kind of langgraph-checkpoint's.
+        context_schema: The class of the object that a run can be given as `context=`.
+        cache_policy: Keep what the function returns.
+        retry_policy: When the function is tried again after a failure.
+        timeout: How long an attempt may take: seconds, a `timedelta` or a `TimeoutPolicy`.
+
+    Raises:
+        NotSupportedError: A checkpointer was given.
+    """
+
+    @dataclass(frozen=True)
+    class final(Generic[R, S]):  # noqa: N801  (LangGraph's name)
+        """A return value that differs from what the next run of the thread finds as `previous`.
+
+        Args:
+            value: What the caller gets.
+            save: What is saved; without a checkpointer it goes nowhere.
+        """
+
+        value: R
+        save: S
+
+    @checked_keywords
+    def __init__(
+        self,
+        checkpointer: None = None,
+        store: Any = None,
+        cache: Any = None,
+        context_schema: Optional[Type[Any]] = None,
+        cache_policy: Optional[CachePolicy] = None,
+        retry_policy: Retry = None,
+        timeout: Timeout = None,
+    ) -> None:
+        if callable(checkpointer):
+            raise TypeError("entrypoint needs its parentheses: write @entrypoint() above the function.")
+        refuse(checkpointer=checkpointer)
+        self._options = {"store": store, "cache": cache, "context_schema": context_schema}
+        self._policies = Policies(retry_policies(retry_policy), cache_policy, timeout_policy(timeout))
+
+    def __call__(self, func: Callable[..., Any]) -> Workflow:
+        """Return the workflow of a function.
+
+        Args:
+            func: The function, sync or async, with at least one parameter.
+
+        Raises:
+            ValueError: It has no parameter.
+            NotImplementedError: It is a generator function.
+        """
+        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            raise NotImplementedError("Generators are not supported in the functional API; use a stream writer.")
+        if not inspect.signature(func).parameters:
+            raise ValueError("Entrypoint function must have at least one parameter, which gets the input.")
+        node = Node(
+            name_of(func) or type(func).__name__,
+            action=_returning(as_action(func)),
+            triggers=(START,),
+            policies=self._policies,
+            cache_name=identity_of(func),
+            result_key=RESULT_KEY,
+        )
+        return Workflow(func, node, **self._options)
+
+
+def _returning(action: Action) -> Action:
+    """Return an action whose result is the value of the `entrypoint.final` that a function has returned."""
+    sync, asyn = action
+
+    def call(value: Any, invocation: Any) -> Any:
+        assert sync is not None
+        return _value(sync(value, invocation))
+
+    async def acall(value: Any, invocation: Any) -> Any:
+        assert asyn is not None
+        return _value(await asyn(value, invocation))
+
+    return Action(None if sync is None else call, None if asyn is None else acall)
+
+
+def _value(returned: Any) -> Any:
+    return returned.value if isinstance(returned, entrypoint.final) else returned
+
+
+def _hints(function: Any) -> Any:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except Exception:
+        # Hints that cannot be evaluated here say nothing about the schema.
+        return {}
+
+
+def _model(hint: Any, name: str) -> Type[BaseModel]:
+    return model_of(read_schema(hint), name, required=False)

@@ -1,0 +1,108 @@
+"""Opening a run: everything that is decided when `stream` or `invoke` is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Callable, Optional, Tuple, Type
+from uuid import uuid4
+
+from streamgraph._core._events import Emitted
+from streamgraph._core._ids import child_seed
+from streamgraph._core._outlet import Outlet
+from streamgraph._core._parts import Parts
+from streamgraph._core._plan import Plan
+from streamgraph._core._shape import shape_of
+from streamgraph._core._state import Writes
+from streamgraph._core._workflow import AnyRun
+from streamgraph._langchain._cache import Cache
+from streamgraph._langchain._config import RunConfig
+from streamgraph._langchain._messages import twin_of
+from streamgraph._langchain._scope import Scope
+from streamgraph._langchain._session import GraphSession
+from streamgraph.graph.inputs import coerce_context
+from streamgraph.graph.options import StreamOptions
+from streamgraph.graph.printing import printing
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What is to be run.
+
+    Attributes:
+        plan: The graph or workflow.
+        run: Makes the state machine of a run.
+        typed: Makes a state an instance of its schema.
+        context_schema: The class of the run's context.
+        store: Its store.
+        cache: Its cache.
+    """
+
+    plan: Plan
+    run: Callable[..., AnyRun]
+    typed: Callable[[Any], Any]
+    context_schema: Optional[Type[Any]]
+    store: Any
+    cache: Any
+
+
+def open_session(
+    definition: Definition,
+    options: StreamOptions,
+    config: RunConfig,
+    *,
+    given: Any,
+    writes: Writes,
+    context: Any,
+    scope: Optional[Scope],
+    asynchronous: bool,
+) -> GraphSession:
+    """Return a run that is ready to start.
+
+    Args:
+        definition: What is to be run.
+        options: What its consumer asked for.
+        config: What it is configured with.
+        given: The input as the user gave it.
+        writes: The input as writes.
+        context: The user's object for this run.
+        scope: The task it is called in, if it is nested.
+        asynchronous: Whether an async driver runs it.
+    """
+    ns: Tuple[str, ...] = ()
+    seed = b""
+    if scope is None:
+        seed = uuid4().bytes
+    else:
+        call = scope.next_call()
+        ns = (*scope.inner_ns, str(call)) if call else scope.inner_ns
+        seed = child_seed(scope.task.id, call)
+
+    def coerce(part: Emitted) -> Any:
+        return definition.typed(part.data) if part.ns == ns else part.data
+
+    shape = shape_of(version=options.version, several=options.several, namespace=options.namespace, coerce=coerce)
+    if options.printed:
+        shape = printing(shape, shown=options.shown, printed=options.printed)
+    outlet = Outlet(
+        ns, options.modes, options.nested, up=scope.upstream() if scope else None, shape=shape, twin=twin_of
+    )
+    parts = Parts(ns, outlet.here, keys=options.keys, metadata=config.metadata, tags=config.tags, clock=_now)
+    inherits = scope is not None and not context
+    return GraphSession(
+        definition.run(parts, seed, ns, config.limit, concurrency=config.concurrency, output=options.keys),
+        outlet,
+        config,
+        parts=parts,
+        given=given,
+        writes=writes,
+        scope=scope,
+        context=scope.context if scope is not None and inherits else coerce_context(definition.context_schema, context),
+        store=scope.store if scope is not None and definition.store is None else definition.store,
+        cache=None if definition.cache is None else Cache(definition.cache),
+        asynchronous=asynchronous,
+    )
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat()

@@ -1,0 +1,25 @@
+"""What LangGraph has and this package does not have yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamgraph.errors import NotSupportedError
+
+
+def refuse(**given: Any) -> None:
+    """Refuse arguments that would have no effect.
+
+    Args:
+        **given: The arguments; `None`, `False` and nothing at all are fine.
+
+    Raises:
+        NotSupportedError: One of them has a value.
+    """
+    for name, value in given.items():
+        if value is not None and value is not False and value != () and value != []:
+            raise NotSupportedError(
+                f"{name}={value!r:.60} needs saved runs, which are not there yet",
+                name=None,
+                hint="Leave it out; a run that has to be saved or interrupted still needs LangGraph.",
+            )
