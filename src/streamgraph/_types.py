@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from typing_extensions import Literal, TypedDict, TypeVar
@@ -70,6 +70,10 @@ class Command(Generic[NodeT]):
     goto: Union[Send, Sequence[Union[Send, NodeT]], NodeT] = ()
 
     PARENT = "__parent__"
+
+    def __repr__(self) -> str:
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        return f"Command({', '.join(f'{name}={value!r}' for name, value in given.items() if value or value == 0)})"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ where a name was wrong. The hierarchy, with the builtin each one also is::
     ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
     │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that is not there
     ├── GraphRecursionError (RecursionError)
+    ├── GraphDrained                       the run was asked to end, and has, with steps left to do
     ├── NodeCancelledError                 an async node raised CancelledError by itself
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node took longer than it may
     ├── NotSupportedError (NotImplementedError)  LangGraph has it, this package does not have it yet
@@ -35,6 +36,7 @@ __all__ = [
     "EmptyInputError",
     "ErrorLocation",
     "GraphBuildError",
+    "GraphDrained",
     "GraphError",
     "GraphRecursionError",
     "InvalidUpdateError",
@@ -105,7 +107,7 @@ class GraphError(Exception):
             text
             for text in (
                 self.node is not None and f"node {self.node!r}",
-                self.key is not None and f"key {self.key!r}",
+                self.key is not None and f"key {self.key!r}" not in self.what and f"key {self.key!r}",
                 self.step is not None and f"step {self.step}",
             )
             if text
@@ -165,6 +167,18 @@ class UnknownRouteError(InvalidUpdateError, ValueError):
 
 class GraphRecursionError(GraphError, RecursionError):
     """The run needed more supersteps than its `recursion_limit` allows."""
+
+
+class GraphDrained(GraphError):  # noqa: N818  (LangGraph's name)
+    """The run was asked to end by `RunControl.request_drain`, and has, though there were steps left to do.
+
+    Args:
+        reason: Why it was asked to.
+    """
+
+    def __init__(self, reason: str = "shutdown") -> None:
+        super().__init__(f"Graph drained: {reason}", hint="The steps that were left have not been run.")
+        self.reason = reason
 
 
 class NodeCancelledError(GraphError):
@@ -240,6 +254,10 @@ class ParentCommand(GraphError):  # noqa: N818  (LangGraph's name)
             hint="Return it from a node of a nested graph, or drop graph=Command.PARENT.",
         )
         self.command = command
+
+
+PASSING = (GraphDrained, ParentCommand)
+"""What is no failure of the node that it passes through: it is neither tried again nor handled there."""
 
 
 class StreamClosed(BaseException):

@@ -333,4 +333,4 @@ def _hints(function: Any) -> Any:
 
 
 def _model(hint: Any, name: str) -> Type[BaseModel]:
-    return model_of(read_schema(hint), name, required=False)
+    return model_of(read_schema(hint), name)

@@ -237,9 +237,11 @@ def test_schemas(schema):
 def test_schemas_validate():
     """The model of the input checks types, and knows nested classes."""
     model = line(lambda state: None, schema=Old).get_input_schema()
-    assert model.model_validate({"items": [{"n": 1}], "name": None})
+    assert model.model_validate({"items": [{"n": 1}], "name": None, "x": []})
     with pytest.raises(ValidationError):
-        model.model_validate({"items": [{"n": "many"}]})
+        model.model_validate({"items": [{"n": "many"}], "name": None, "x": []})
+    with pytest.raises(ValidationError):
+        model.model_validate({"items": [{"n": 1}], "name": None})
 
 
 def test_input_and_output_schemas():

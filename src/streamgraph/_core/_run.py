@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any, Deque, Dict, List, Optional
 
 from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
+from streamgraph._core._control import RunControl
 from streamgraph._core._detach import detach
 from streamgraph._core._events import Event, TaskFailed
 from streamgraph._core._frontier import Frontier
@@ -17,7 +18,7 @@ from streamgraph._core._state import State, Writes
 from streamgraph._core._task import PUSH, Task, handling_task
 from streamgraph._policies import timeout_policy
 from streamgraph._types import Send
-from streamgraph.errors import ErrorLocation, GraphRecursionError, ParentCommand, locate
+from streamgraph.errors import PASSING, ErrorLocation, GraphRecursionError, ParentCommand, locate
 
 
 class Run:
@@ -33,6 +34,7 @@ class Run:
         ns: The namespace of the graph.
         limit: The most supersteps the run may take.
         concurrency: The most tasks that may run at once; `None` for no limit.
+        control: Through which it can be asked to end.
         output: The keys of the final state to return; the graph's output keys by default.
 
     Attributes:
@@ -51,6 +53,7 @@ class Run:
         limit: int,
         concurrency: Optional[int] = None,
         output: Keys = None,
+        control: Optional[RunControl] = None,
     ) -> None:
         self.plan = plan
         self.limit = limit
@@ -61,6 +64,7 @@ class Run:
         self.ns = ns
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
+        self._control = control
         self._fresh_input: Dict[str, Any] = {}
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
@@ -115,7 +119,7 @@ class Run:
         if not (isinstance(error, ParentCommand) and self.ns):
             locate(error, ErrorLocation(task.name, task.step, self.ns))
             commands += self._parts.failed(task, error, event.outcome)
-        if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, ParentCommand):
+        if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, PASSING):
             return commands + self._handle(task, error)
         self._error = error
         self._waiting.clear()
@@ -174,6 +178,8 @@ class Run:
         frontier.step += 1
         self._done.clear()
         try:
+            if self._control is not None:
+                self._control.check()
             self.tasks = self._plan_tasks()
         except Exception as error:
             return [Fail(error)]

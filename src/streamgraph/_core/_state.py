@@ -144,12 +144,11 @@ def _reduced(channel: Channel, current: Any, value: Any, node: str) -> Any:
 
 
 def _two_writes(key: str, first: str, second: str) -> InvalidUpdateError:
-    who = f"Node {first!r} writes" if first == second else f"Nodes {first!r} and {second!r} both write"
-    where = "" if key == ROOT_KEY else f" {key!r}"
+    who = f"node {first!r} writes it twice" if first == second else f"nodes {first!r} and {second!r} both write it"
     return InvalidUpdateError(
-        f"{who} the key{where} twice in one step" if first == second else f"{who} the key{where} in one step",
+        f"At key {key!r}: Can receive only one value per step, but {who}",
         key=key,
-        hint="The key can take one value per step. To combine several, give it a reducer: Annotated[..., reducer].",
+        hint="To combine several values, give the key a reducer: Annotated[..., reducer].",
     )
 
 

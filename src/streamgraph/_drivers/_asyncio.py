@@ -145,7 +145,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
     async def _start(self, task: Task, alone: bool) -> None:
         job, inbox = self._session.job(task), self._inbox
         if alone and not self._outlet.live:
-            in_place = InContext(drive(job.work, self._pool), job.context)
+            in_place = InContext(drive(job.work, self._pool), job.context, self._pool.leave)
             self._reader = asyncio.current_task()
             try:
                 event = await in_place
@@ -155,6 +155,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                     self._in_place_over.set_result(None)
             if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
                 raise event.error
+            self._pool.leaving = False
             if inbox.empty:
                 self._feed(event)
             else:  # tasks that it has called come first

@@ -133,16 +133,20 @@ class InContext:
     Args:
         coroutine: What to await.
         context: Where it runs.
+        on_interrupt: Is called when an exception comes from the awaiting task.
 
     Attributes:
         interrupted: An exception, such as a cancellation, came from the awaiting task.
     """
 
-    __slots__ = ("_context", "_coroutine", "interrupted")
+    __slots__ = ("_context", "_coroutine", "_on_interrupt", "interrupted")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context) -> None:
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, on_interrupt: Callable[[], None]
+    ) -> None:
         self._coroutine = coroutine
         self._context = context
+        self._on_interrupt = on_interrupt
         self.interrupted = False
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -157,6 +161,7 @@ class InContext:
                     raise
                 except BaseException as error:
                     self.interrupted = True
+                    self._on_interrupt()
                     waiting = run(throw, error)
                 else:
                     waiting = run(send, sent)

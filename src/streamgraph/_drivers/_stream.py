@@ -31,6 +31,10 @@ class Pool:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="streamgraph")
         return self._threads
 
+    def leave(self) -> None:
+        """Take note that nobody waits any more."""
+        self.leaving = True
+
     def close(self) -> None:
         """Let the threads end as soon as what they do is done."""
         if self._threads is not None:

@@ -31,7 +31,7 @@ class _DefaultLimit(int):
 DEFAULT_RECURSION_LIMIT = _DefaultLimit(10007)
 
 SHOWN_CONFIGURABLE: FrozenSet[str] = frozenset(
-    ("thread_id", "run_id", "assistant_id", "graph_id", "checkpoint_id", "task_id")
+    ("thread_id", "run_id", "assistant_id", "graph_id", "checkpoint_id", "checkpoint_ns", "task_id")
 )
 """The keys of `configurable` that metadata shows; the others may be secrets."""
 

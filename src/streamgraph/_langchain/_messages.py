@@ -165,7 +165,7 @@ class Messages:
             message: The message, with an id.
         """
         if message.id not in self._shown:
-            self._show(scope, message)
+            self._show(scope, message, pushed=True)
 
     def discard(self, scope: Scope) -> None:
         """Forget what a failed attempt has produced: if the next one produces the same, that is another message.
@@ -227,12 +227,12 @@ class Messages:
             return same_message(message, _produced(self._shown[message.id]))
         return any(same_message(message, _produced(item)) for item in produced)
 
-    def _show(self, scope: Scope, message: BaseMessage) -> None:
+    def _show(self, scope: Scope, message: BaseMessage, *, pushed: bool = False) -> None:
         shown = private_copy(message, message.id or str(uuid4()))
         assert shown.id is not None
         self._shown[shown.id] = message
-        self._remember(scope.parent, message)
-        scope.emit("messages", (shown, _node_metadata(scope)))
+        self._remember(scope if pushed else scope.parent, message)
+        scope.emit("messages", (shown, _node_metadata(scope, {} if pushed else _NODE_OUTPUT)))
 
 
 class _History:
@@ -252,9 +252,9 @@ class _History:
         return any(same_message(message, old) for old in self._by_id.get(message.id, ()))
 
 
-def _node_metadata(scope: Scope) -> Dict[str, Any]:
+def _node_metadata(scope: Scope, source: Mapping[str, Any] = _NODE_OUTPUT) -> Dict[str, Any]:
     """Return the metadata of a message that a node returns."""
-    metadata = {**scope.config.shown_metadata, **scope.task.node.metadata, **_NODE_OUTPUT, **scope.metadata()}
+    metadata = {**scope.config.shown_metadata, **scope.task.node.metadata, **source, **scope.metadata()}
     if scope.ns:
         metadata["checkpoint_ns"] = "|".join(scope.ns)
     metadata["tags"] = [*scope.config.tags, *scope.task.node.tags]

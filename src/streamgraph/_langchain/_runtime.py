@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Callable, Generic, Optional, Type
 
 from typing_extensions import TypeVar
 
+from streamgraph._core._control import RunControl
 from streamgraph._core._stop import Stop
 from streamgraph._langchain._scope import Scope, current_scope, no_writer
 from streamgraph.types import StreamWriter
@@ -19,20 +20,30 @@ class ExecutionInfo:
     """Which execution of a node this is.
 
     Attributes:
-        task_id: The id of the task, as in task events.
+        checkpoint_id: Always `None`, since runs are not saved.
         checkpoint_ns: The namespace of the task in one string, as in the metadata of its messages.
+        task_id: The id of the task, as in task events.
         thread_id: The `thread_id` that the run was configured with.
         run_id: The `run_id` that the run was configured with.
         node_attempt: The number of the attempt, from 1.
         node_first_attempt_time: When the first attempt began, in seconds since the epoch.
     """
 
-    task_id: str
-    checkpoint_ns: str
+    checkpoint_id: Optional[str] = None
+    checkpoint_ns: str = ""
+    task_id: str = ""
     thread_id: Optional[str] = None
     run_id: Optional[str] = None
     node_attempt: int = 1
     node_first_attempt_time: Optional[float] = None
+
+    def patch(self, **changes: Any) -> ExecutionInfo:
+        """Return a copy with other values.
+
+        Args:
+            **changes: Attributes and their values.
+        """
+        return replace(self, **changes)
 
 
 def _no_heartbeat() -> None:
@@ -50,14 +61,18 @@ class Runtime(Generic[ContextT]):
         heartbeat: Tells that the node is alive, for the idle timeout of the node.
         previous: What the last run of a functional workflow returned; `None` in graphs.
         execution_info: Which task and which attempt of it this is.
+        server_info: Always `None`: what LangGraph's server says of itself.
+        control: Through which the run can be asked to end, if it was given.
     """
 
-    context: ContextT
+    context: ContextT = None  # type: ignore[assignment]
     store: Any = None
     stream_writer: StreamWriter = no_writer
     heartbeat: Callable[[], None] = _no_heartbeat
     previous: Any = None
     execution_info: Optional[ExecutionInfo] = None
+    server_info: Any = None
+    control: Optional[RunControl] = None
     _stop: Stop = field(default_factory=Stop, repr=False)
 
     @property
@@ -68,6 +83,37 @@ class Runtime(Generic[ContextT]):
         be cancelled.
         """
         return self._stop.is_set
+
+    @property
+    def drain_requested(self) -> bool:
+        """Whether the run has been asked to end after this step."""
+        return self.control is not None and self.control.drain_requested
+
+    @property
+    def drain_reason(self) -> Optional[str]:
+        """Why the run has been asked to end, or `None` if it has not."""
+        return None if self.control is None else self.control.drain_reason
+
+    def override(self, **changes: Any) -> Runtime[ContextT]:
+        """Return a copy with other values.
+
+        Args:
+            **changes: Attributes and their values.
+        """
+        return replace(self, **changes)
+
+    def merge(self, other: Runtime[ContextT]) -> Runtime[ContextT]:
+        """Return a copy with what `other` says in place of what this one says.
+
+        Args:
+            other: The other runtime; what it leaves at its default does not count.
+        """
+        said = {
+            item.name: getattr(other, item.name)
+            for item in fields(other)
+            if item.init and getattr(other, item.name) is not item.default and item.name != "_stop"
+        }
+        return replace(self, **said)
 
 
 def runtime_of(scope: Scope) -> Runtime[Any]:
@@ -80,9 +126,17 @@ def runtime_of(scope: Scope) -> Runtime[Any]:
         thread_id=config.configurable.get("thread_id"),
         run_id=None if run_id is None else str(run_id),
         node_attempt=scope.attempt,
-        node_first_attempt_time=scope.began or None,
+        node_first_attempt_time=scope.began,
     )
-    return Runtime(scope.context, scope.store, scope.write, scope.heartbeat, None, info, scope.stop)
+    return Runtime(
+        scope.context,
+        scope.store,
+        scope.write,
+        scope.heartbeat,
+        execution_info=info,
+        control=scope.control,
+        _stop=scope.stop,
+    )
 
 
 def get_runtime(context_schema: Optional[Type[ContextT]] = None) -> Runtime[ContextT]:

@@ -8,9 +8,10 @@ from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Opti
 
 from langchain_core.runnables.config import var_child_runnable_config
 
+from streamgraph._core._control import RunControl
 from streamgraph._core._events import Emitted
 from streamgraph._core._outlet import Put, Upstream
-from streamgraph._core._plan import RETURN_KEY, Node
+from streamgraph._core._plan import RETURN_KEY, Node, Plan
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
 from streamgraph._core._watch import Watch
@@ -39,14 +40,16 @@ class Scope:
         config: What the run was configured with; nested graphs inherit from it.
         context: The user's object for this run.
         store: The user's store.
+        control: Through which the run can be asked to end.
         trace: The task in traces, if anybody listens.
+        plan: The graph that the task belongs to.
         state: Returns the current values of the graph's state.
         call: Starts a task inside this one.
         watch: Says how long the task may take.
         children: The tasks that were called inside this one.
         writes: State keys that were written while the task runs, before what it returns.
         attempt: The number of the attempt, from 1.
-        began: When the first attempt began, in seconds since the epoch.
+        began: When the first attempt began, in seconds since the epoch; known if there can be a second one.
     """
 
     __slots__ = (
@@ -59,11 +62,13 @@ class Scope:
         "children",
         "config",
         "context",
+        "control",
         "here",
         "inner_ns",
         "messages",
         "ns",
         "parent",
+        "plan",
         "put",
         "state",
         "stop",
@@ -88,12 +93,14 @@ class Scope:
         config: Any,
         context: Any,
         store: Any,
+        control: Optional[RunControl] = None,
         trace: Any = None,
+        plan: Optional[Plan] = None,
         state: Callable[[], Any] = dict,
         call: Optional[Callable[[Scope, Node, Any], Any]] = None,
         watch: Optional[Watch] = None,
         attempt: int = 1,
-        began: float = 0.0,
+        began: Optional[float] = None,
     ) -> None:
         self.task = task
         self.ns = ns
@@ -107,7 +114,9 @@ class Scope:
         self.config = config
         self.context = context
         self.store = store
+        self.control = control
         self.trace = trace
+        self.plan = plan
         self.state = state
         self.call = call
         self.children: List[Any] = []

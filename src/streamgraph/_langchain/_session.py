@@ -12,6 +12,7 @@ from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._core._commands import Command as RunCommand
+from streamgraph._core._control import RunControl
 from streamgraph._core._events import TaskDone, TaskFailed
 from streamgraph._core._outlet import Outlet, Put
 from streamgraph._core._parts import Parts
@@ -26,6 +27,7 @@ from streamgraph._langchain._attempts import attempts
 from streamgraph._langchain._cache import Cache
 from streamgraph._langchain._calls import Calls, settled
 from streamgraph._langchain._config import RunConfig, enter_config, open_manager, task_config
+from streamgraph._langchain._handlers import TaskHandler
 from streamgraph._langchain._inject import Invocation
 from streamgraph._langchain._messages import Messages
 from streamgraph._langchain._pulse import Pulse
@@ -64,6 +66,7 @@ class GraphSession:
         context: The user's object for `Runtime.context`.
         store: The user's store.
         cache: Keeps the results of nodes.
+        control: Through which the run can be asked to end.
         asynchronous: Whether an async driver runs it.
     """
 
@@ -80,6 +83,7 @@ class GraphSession:
         context: Any,
         store: Any,
         cache: Optional[Cache] = None,
+        control: Optional[RunControl] = None,
         asynchronous: bool,
     ) -> None:
         self.run = run
@@ -92,6 +96,7 @@ class GraphSession:
         self._context = context
         self._store = store
         self._cache = cache
+        self._control = control
         self._asynchronous = asynchronous
         self._calls = Calls(parts, run.ns, self._work, config.concurrency)
         self._put: Put = _unconnected
@@ -108,7 +113,7 @@ class GraphSession:
 
     def opening(self) -> Work[List[RunCommand]]:
         """Begin the run, and its trace if anybody listens."""
-        manager = open_manager(self._config, asynchronous=self._asynchronous, without=Tap)
+        manager = open_manager(self._config, asynchronous=self._asynchronous, without=TaskHandler)
         self._quiet = manager
         if manager.handlers:
             self._trace = Trace(manager)
@@ -150,11 +155,11 @@ class GraphSession:
                 trace = Trace(above.child(f"graph:step:{task.step}"))
                 yield Call(trace.start, (task.input, task.name, None), brief=True)
                 callbacks = trace.child()
-            once = partial(self._attempt, task, parent, callbacks, trace, progress)
             if policies.retry or task.timeout is not None:
+                once = partial(self._attempt, task, parent, callbacks, trace, progress)
                 result, outcome = yield from attempts(task, stop, once)
             else:
-                result, outcome = yield from once(stop)
+                result, outcome = yield from self._attempt(task, parent, callbacks, trace, progress, stop)
             if cache is not None and policies.cache is not None:
                 yield from cache.keep(task, policies.cache, outcome)
             if trace is not None:
@@ -177,7 +182,7 @@ class GraphSession:
         progress: _Progress,
         stop: Stop,
         number: int = 1,
-        began: float = 0.0,
+        began: Optional[float] = None,
     ) -> Work[Tuple[Any, Outcome]]:
         """Run a node once: call it, read what it returned, and ask its branches where to go."""
         scope = self._scope_of(task, stop, parent, trace, number, began)
@@ -225,7 +230,7 @@ class GraphSession:
         parent: Optional[Scope],
         trace: Optional[Trace] = None,
         number: int = 1,
-        began: float = 0.0,
+        began: Optional[float] = None,
     ) -> Scope:
         return Scope(
             task,
@@ -239,7 +244,9 @@ class GraphSession:
             config=self._config,
             context=self._context,
             store=self._store,
+            control=self._control,
             trace=trace,
+            plan=self.run.plan,
             state=self.run.state.snapshot,
             call=self._calls.start,
             watch=None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),

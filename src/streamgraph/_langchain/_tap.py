@@ -12,6 +12,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResul
 from langchain_core.tracers.context import register_configure_hook
 
 from streamgraph._langchain._config import SHOWN_CONFIGURABLE, user_tags
+from streamgraph._langchain._handlers import TaskHandler
 from streamgraph._langchain._messages import Call
 from streamgraph._langchain._scope import Scope
 
@@ -23,7 +24,7 @@ _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_ta
 register_configure_hook(_current, inheritable=True)
 
 
-class Tap(BaseCallbackHandler):
+class Tap(TaskHandler):
     """Listens to the model calls of one task.
 
     Each task has its own, so whatever way the callbacks reach a model, through the context or through a
@@ -33,11 +34,10 @@ class Tap(BaseCallbackHandler):
         scope: The task.
     """
 
-    run_inline = True
     raise_error = True  # a consumer that has left must end the model's stream, not fill a log
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+        super().__init__(scope)
         self._messages = scope.messages
         self._last: Tuple[Optional[UUID], Optional[Call]] = (None, None)
 

@@ -10,8 +10,10 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
+from streamgraph._langchain._handlers import TaskHandler
 from streamgraph._langchain._scope import Scope
 from streamgraph.constants import TAG_NOSTREAM
+from streamgraph.errors import GraphDrained
 
 _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tool_tap", default=None)
 register_configure_hook(_current, inheritable=True)
@@ -48,18 +50,17 @@ def emit_output_delta(scope: Optional[Scope], call_id: Optional[str], delta: Any
         scope.emit("tools", {"event": "tool-output-delta", "tool_call_id": call_id, "delta": delta})
 
 
-class ToolTap(BaseCallbackHandler):
+class ToolTap(TaskHandler):
     """Listens to the tool calls of one task.
 
     Args:
         scope: The task.
     """
 
-    run_inline = True
     raise_error = True  # a consumer that has left must end the work, not fill a log
 
     def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+        super().__init__(scope)
         self._calls: Dict[UUID, str] = {}
 
     def on_tool_start(
@@ -97,7 +98,7 @@ class ToolTap(BaseCallbackHandler):
     ) -> None:
         """A tool has failed."""
         call_id = self._calls.pop(run_id, None)
-        if call_id is not None and not self._scope.stop.is_set:
+        if call_id is not None and not self._scope.stop.is_set and not isinstance(error, GraphDrained):
             self._scope.emit("tools", {"event": "tool-error", "tool_call_id": call_id, "message": str(error)})
 
 

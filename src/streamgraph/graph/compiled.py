@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Iterator, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Generic, Iterator, Mapping, Optional, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
+from typing_extensions import TypeVar
 
 from streamgraph._core._parts import Parts
-from streamgraph._core._plan import Plan
+from streamgraph._core._plan import Channel, Plan
 from streamgraph._core._run import Run
 from streamgraph._core._state import Writes
 from streamgraph.graph.draw import below, drawable
@@ -22,8 +23,13 @@ from streamgraph.graph.specs import NodeSpec
 
 __all__ = ["CompiledStateGraph"]
 
+StateT = TypeVar("StateT", default=Any)
+ContextT = TypeVar("ContextT", default=None)
+InputT = TypeVar("InputT", default=StateT)
+OutputT = TypeVar("OutputT", default=StateT)
 
-class CompiledStateGraph(GraphRunnable):
+
+class CompiledStateGraph(GraphRunnable, Generic[StateT, ContextT, InputT, OutputT]):
     """A graph, ready to run; made by `StateGraph.compile`.
 
     It is a Runnable: it can be invoked, streamed and batched, composed with `|`, bound to a config, and be a
@@ -64,11 +70,16 @@ class CompiledStateGraph(GraphRunnable):
 
     def get_input_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
         """Return a pydantic model of the graph's input."""
-        return model_of(self._input, self.get_name("Input"), required=False)
+        return model_of(self._input, self.get_name("Input"))
 
     def get_output_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
         """Return a pydantic model of the graph's output."""
-        return model_of(self._output, self.get_name("Output"), required=False)
+        return model_of(self._output, self.get_name("Output"))
+
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """The keys of the state, and how each is combined."""
+        return MappingProxyType(dict(self._plan.channels))
 
     @property
     def nodes(self) -> Mapping[str, Any]:

@@ -74,8 +74,8 @@ def _edges(plan: Plan, specs: Mapping[str, NodeSpec]) -> List[Tuple[str, str, Op
             edges.pop((name, target, None, True), None)
             edges[name, target, label, True] = None
     sources = {source for source, _, _, _ in edges}
-    edges.update({(name, END, None, False): None for name in plan.nodes if name not in sources})
-    return sorted(edges, key=lambda edge: (edge[0] != START, edge[0], edge[1]))
+    last = [(name, END, None, False) for name in sorted(plan.nodes) if name not in sources]
+    return sorted(edges, key=lambda edge: edge[:2]) + last
 
 
 Depth = Union[bool, int]

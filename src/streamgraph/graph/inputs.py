@@ -7,6 +7,7 @@ from typing import Any, Mapping, Optional, Tuple, Type
 from pydantic import BaseModel
 
 from streamgraph._core._plan import ROOT_KEY, Plan
+from streamgraph._core._state import State
 from streamgraph.constants import START
 from streamgraph.errors import EmptyInputError, InvalidUpdateError
 from streamgraph.graph.schema import Schema, all_fields
@@ -33,9 +34,7 @@ def read_input(plan: Plan, schema: Schema, given: Any) -> Writes:
     if isinstance(given, Mapping):
         mapping: Optional[Mapping[str, Any]] = given
         if schema.build is not None and isinstance(schema.source, type) and issubclass(schema.source, BaseModel):
-            # Only checked: as in LangGraph the state holds what was given, and nodes get it validated.
-            model = schema.build(dict(given))
-            mapping = {**{key: getattr(model, key) for key in model.model_fields_set}, **given}
+            mapping = _validated(plan, schema, given)
     else:
         mapping = all_fields(given)
     if mapping is None:
@@ -44,6 +43,33 @@ def read_input(plan: Plan, schema: Schema, given: Any) -> Writes:
             hint=f"Give a dict with some of {', '.join(map(repr, schema.channels))}.",
         )
     return tuple((key, mapping[key]) for key in schema.channels if key in mapping)
+
+
+def _validated(plan: Plan, schema: Schema, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Check the input of a graph whose state is a pydantic model; return it under the names of the fields.
+
+    It is checked in the form in which it becomes the state, after the reducers: a list of messages may be given as
+    tuples, which the model itself would refuse. It is only checked: as in LangGraph the state holds what was given,
+    and nodes get it validated.
+    """
+    assert schema.build is not None
+    named = {_field_of(schema.source, key): value for key, value in given.items()}
+    try:
+        folded = State(plan).fold([(START, [(key, value) for key, value in named.items() if key in schema.channels])])
+    except Exception:
+        folded = {}  # the reducer refuses it as well, when the run starts, and says more about it
+    model = schema.build({**named, **folded})
+    return {**{key: getattr(model, key) for key in model.model_fields_set}, **named}
+
+
+def _field_of(source: Type[BaseModel], key: str) -> str:
+    """Return the name of the field that a key of the input is for, by its name or its alias."""
+    if key in source.model_fields:
+        return key
+    for name, item in source.model_fields.items():
+        if key in (item.alias, item.validation_alias):
+            return name
+    return key
 
 
 def coerce_context(schema: Optional[Type[Any]], context: Any) -> Any:

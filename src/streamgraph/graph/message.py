@@ -18,9 +18,10 @@ from langchain_core.messages import (
 )
 from typing_extensions import Annotated, Literal, TypedDict
 
+from streamgraph._langchain._scope import current_scope
 from streamgraph.errors import UnknownOptionError
 
-__all__ = ["REMOVE_ALL_MESSAGES", "Messages", "MessagesState", "add_messages"]
+__all__ = ["REMOVE_ALL_MESSAGES", "Messages", "MessagesState", "add_messages", "push_message"]
 
 REMOVE_ALL_MESSAGES = "__remove_all__"
 """The id of a `RemoveMessage` that drops everything before it."""
@@ -53,7 +54,9 @@ def add_messages(
         ValueError: Only one list was given, the format is unknown, or a message to remove is not there.
     """
     if format not in (None, "langchain-openai"):
-        raise UnknownOptionError(f"Unknown message format {format!r}", name=format, known=("langchain-openai",))
+        raise UnknownOptionError(
+            f"Unrecognized format={format!r} of messages", name=format, known=("langchain-openai",)
+        )
     if left is None and right is None:
         return _with_prepare(partial(add_messages, format=format))
     if left is None or right is None:
@@ -109,6 +112,40 @@ def _merge(left: List[BaseMessage], right: List[BaseMessage]) -> List[BaseMessag
 
 def _in_openai_format(messages: List[BaseMessage]) -> List[BaseMessage]:
     return convert_to_messages(cast("Any", convert_to_openai_messages(messages)))
+
+
+def push_message(
+    message: Union[MessageLikeRepresentation, BaseMessageChunk], *, state_key: Optional[str] = "messages"
+) -> BaseMessage:
+    """Show a message in the `messages` mode and write it to the state, before the node returns.
+
+    Args:
+        message: The message, with an id.
+        state_key: The key of the state that it is written to, when the node has finished; `None` to only show it.
+
+    Returns:
+        The message, whole.
+
+    Raises:
+        ValueError: It has no id.
+        UnknownOptionError: The state has no such key.
+        RuntimeError: This is called outside of a graph run.
+    """
+    scope = current_scope()
+    if scope is None or scope.plan is None:
+        raise RuntimeError("push_message() was called outside of a graph run; call it in a node or tool.")
+    (whole,) = convert_to_messages([message])
+    if isinstance(whole, BaseMessageChunk):
+        whole = message_chunk_to_message(whole)
+    if whole.id is None:
+        raise ValueError("Message ID is required: without one a message cannot be told from others.")
+    if state_key is not None and state_key not in scope.plan.channels:
+        raise UnknownOptionError(f"The state has no key {state_key!r}", name=state_key, known=scope.plan.channels)
+    if scope.messages is not None and "messages" in scope.here:
+        scope.messages.pushed(scope, whole)
+    if state_key is not None:
+        scope.writes.append((state_key, whole))
+    return whole
 
 
 class MessagesState(TypedDict):

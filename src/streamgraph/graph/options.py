@@ -7,6 +7,7 @@ from typing import FrozenSet, Optional, Sequence, Union
 
 from typing_extensions import get_args
 
+from streamgraph._core._control import RunControl
 from streamgraph._core._outlet import TOKEN_MODES
 from streamgraph._core._plan import Plan
 from streamgraph._types import StreamMode
@@ -31,6 +32,7 @@ class StreamOptions:
         namespace: Whether chunks carry the namespace.
         version: The shape of the chunks.
         keys: The state keys to show, if not all.
+        control: Through which the run can be asked to end.
     """
 
     modes: FrozenSet[str] = frozenset()
@@ -41,6 +43,7 @@ class StreamOptions:
     namespace: bool = False
     version: str = "v1"
     keys: Union[str, Sequence[str], None] = None
+    control: Optional[RunControl] = None
 
 
 def check_version(version: str) -> str:

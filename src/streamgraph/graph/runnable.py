@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from dataclasses import replace
-from typing import Any, AsyncIterator, Iterator, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any, AsyncIterator, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from typing_extensions import Literal, Self
 
+from streamgraph._core._control import RunControl
 from streamgraph._core._parts import Parts
 from streamgraph._core._plan import Node, Plan
 from streamgraph._core._state import Writes
@@ -25,7 +26,10 @@ from streamgraph._types import GraphOutput
 from streamgraph.errors import UnknownOptionError
 from streamgraph.graph.chunks import UpdatesChunk, added_up
 from streamgraph.graph.options import Modes, StreamOptions, check_keys, check_version, stream_options
+from streamgraph.graph.schema import read_schema
+from streamgraph.graph.schema_models import model_of
 from streamgraph.graph.sessions import Definition, open_session
+from streamgraph.graph.unsupported import refuse
 
 Keys = Union[None, str, Sequence[str]]
 
@@ -82,6 +86,10 @@ class GraphRunnable(Runnable[Any, Any]):
         output_keys: Keys = None,
         subgraphs: Optional[bool] = None,
         debug: Optional[bool] = None,
+        interrupt_before: None = None,
+        interrupt_after: None = None,
+        durability: Optional[Literal["sync", "async", "exit"]] = None,
+        control: Optional[RunControl] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> GraphStream[Any]:
         """Run the graph and yield what happens, as it happens.
@@ -108,6 +116,10 @@ class GraphRunnable(Runnable[Any, Any]):
             subgraphs: `True`: every mode also for nested graphs, with the namespace in front. `False`:
                 nothing of nested graphs. `None`: tokens and custom data of nested graphs, without namespace.
             debug: `True` prints `updates` and `values`; by default what `compile` was told.
+            interrupt_before: `None`: runs cannot be interrupted yet.
+            interrupt_after: `None`, likewise.
+            durability: When runs are saved; without a checkpointer they are not.
+            control: Through which the run can be asked to end after a step.
             version: `"v1"`: a payload; with a list of modes `(mode, payload)`; with `subgraphs=True` the
                 namespace in front. `"v2"`: always `{"type": mode, "ns": namespace, "data": payload}`.
 
@@ -121,7 +133,8 @@ class GraphRunnable(Runnable[Any, Any]):
             EmptyInputError: The input is `None`.
             InvalidUpdateError: The input does not fit the state.
         """
-        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version)
+        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
+        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control)
         return GraphStream(self._session(input, config, context, options, asynchronous=False))
 
     @checked_keywords
@@ -136,6 +149,10 @@ class GraphRunnable(Runnable[Any, Any]):
         output_keys: Keys = None,
         subgraphs: Optional[bool] = None,
         debug: Optional[bool] = None,
+        interrupt_before: None = None,
+        interrupt_after: None = None,
+        durability: Optional[Literal["sync", "async", "exit"]] = None,
+        control: Optional[RunControl] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> AsyncGraphStream[Any]:
         """Run the graph on the event loop and yield what happens, as it happens.
@@ -147,7 +164,8 @@ class GraphRunnable(Runnable[Any, Any]):
             An async iterator of chunks that can also be closed (`aclose`), is an async context manager, and
             has the final state as `.output` in the end.
         """
-        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version)
+        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
+        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control)
         return AsyncGraphStream(self._session(input, config, context, options, asynchronous=True))
 
     @checked_keywords
@@ -162,6 +180,10 @@ class GraphRunnable(Runnable[Any, Any]):
         output_keys: Keys = None,
         subgraphs: Optional[bool] = None,
         debug: Optional[bool] = None,
+        interrupt_before: None = None,
+        interrupt_after: None = None,
+        durability: Optional[Literal["sync", "async", "exit"]] = None,
+        control: Optional[RunControl] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> Any:
         """Run the graph to its end.
@@ -175,6 +197,10 @@ class GraphRunnable(Runnable[Any, Any]):
             output_keys: The keys to return, if not all of the output schema; with a single one its bare value.
             subgraphs: See `stream`; only for a list of chunks.
             debug: See `stream`.
+            interrupt_before: See `stream`.
+            interrupt_after: See `stream`.
+            durability: See `stream`.
+            control: See `stream`.
             version: `"v2"` for a `GraphOutput` instead of a dict.
 
         Returns:
@@ -184,11 +210,12 @@ class GraphRunnable(Runnable[Any, Any]):
             GraphRecursionError: The run took more steps than its `recursion_limit`.
             Exception: Whatever a node raised, unchanged.
         """
+        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         keys = self._shown_keys(output_keys)
         if stream_mode != "values":
-            options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version)
+            options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
             return list(GraphStream(self._session(input, config, context, options, asynchronous=False)))
-        quiet = self._quiet_options(print_mode, keys, debug, version)
+        quiet = self._quiet_options(print_mode, keys, debug, version, control)
         output = GraphStream(self._session(input, config, context, quiet, asynchronous=False)).run()
         return self._as_output(output, version)
 
@@ -204,17 +231,22 @@ class GraphRunnable(Runnable[Any, Any]):
         output_keys: Keys = None,
         subgraphs: Optional[bool] = None,
         debug: Optional[bool] = None,
+        interrupt_before: None = None,
+        interrupt_after: None = None,
+        durability: Optional[Literal["sync", "async", "exit"]] = None,
+        control: Optional[RunControl] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> Any:
         """Run the graph to its end on the event loop; see `invoke`."""
+        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         keys = self._shown_keys(output_keys)
         if stream_mode != "values":
-            options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version)
+            options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
             stream: AsyncGraphStream[Any] = AsyncGraphStream(
                 self._session(input, config, context, options, asynchronous=True)
             )
             return [chunk async for chunk in stream]
-        quiet = self._quiet_options(print_mode, keys, debug, version)
+        quiet = self._quiet_options(print_mode, keys, debug, version, control)
         output = await AsyncGraphStream(self._session(input, config, context, quiet, asynchronous=True)).run()
         return self._as_output(output, version)
 
@@ -261,6 +293,21 @@ class GraphRunnable(Runnable[Any, Any]):
         bound.config = given if self.config is None else bound_together(self.config, given)
         return bound
 
+    def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
+        """Return a copy, with other values for some attributes, such as its name.
+
+        Args:
+            update: The attributes and their values.
+        """
+        copied = copy.copy(self)
+        vars(copied).update(update or {})
+        return copied
+
+    def get_context_jsonschema(self) -> Optional[Dict[str, Any]]:
+        """Return the JSON schema of the object that a run can be given as `context=`, or `None` if it takes none."""
+        schema = self.context_schema
+        return None if schema is None else model_of(read_schema(schema), "Context").model_json_schema()
+
     def clear_cache(self, nodes: Optional[Sequence[str]] = None) -> None:
         """Forget the cached results of all nodes, or of these.
 
@@ -297,8 +344,9 @@ class GraphRunnable(Runnable[Any, Any]):
         subgraphs: Optional[bool],
         debug: Optional[bool],
         version: str,
+        control: Optional[RunControl],
     ) -> StreamOptions:
-        return stream_options(
+        options = stream_options(
             self._plan,
             stream_mode=stream_mode,
             print_mode=self._print_mode(print_mode, debug),
@@ -306,13 +354,16 @@ class GraphRunnable(Runnable[Any, Any]):
             version=version,
             output_keys=output_keys,
         )
+        return options if control is None else replace(options, control=control)
 
-    def _quiet_options(self, print_mode: Modes, keys: Keys, debug: Optional[bool], version: str) -> StreamOptions:
+    def _quiet_options(
+        self, print_mode: Modes, keys: Keys, debug: Optional[bool], version: str, control: Optional[RunControl]
+    ) -> StreamOptions:
         """Return the options of a call that only waits for the output."""
         shown = self._print_mode(print_mode, debug)
         if not shown:
-            return StreamOptions(version=check_version(version), keys=keys)
-        return replace(self._options("values", shown, keys, False, False, version), shown=frozenset())
+            return StreamOptions(version=check_version(version), keys=keys, control=control)
+        return replace(self._options("values", shown, keys, False, False, version, control), shown=frozenset())
 
     def _print_mode(self, print_mode: Modes, debug: Optional[bool]) -> Modes:
         return ("updates", "values") if (self.debug if debug is None else debug) and not print_mode else print_mode

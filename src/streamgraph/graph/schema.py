@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from typing_extensions import (
     Annotated,
     NotRequired,
@@ -90,7 +91,7 @@ def _has_keys(source: Any) -> bool:
     """Whether a schema has keys, or is the type of the one value that the state is."""
     if is_typeddict(source) or dataclasses.is_dataclass(source):
         return True
-    if not inspect.isclass(source) or source.__module__ == "builtins":
+    if source is Any or not inspect.isclass(source) or source.__module__ == "builtins":
         return False
     if issubclass(source, BaseModel):
         return True
@@ -191,11 +192,27 @@ def _builder(source: Any) -> Optional[Callable[[Dict[str, Any]], Any]]:
 def as_mapping(value: Any) -> Optional[Mapping[str, Any]]:
     """Return the keys that a state object sets, or `None` if `value` is no such object.
 
-    A pydantic object sets the fields that it was given, not those that have their defaults.
+    A pydantic object sets the fields that it was given, not those that have their defaults; unless a default was
+    changed in place, such as a list that something was appended to.
     """
     if isinstance(value, BaseModel):
-        return {key: getattr(value, key) for key in type(value).model_fields if key in value.model_fields_set}
+        given = value.model_fields_set
+        return {
+            key: getattr(value, key)
+            for key, item in type(value).model_fields.items()
+            if key in given or _differs(getattr(value, key), item)
+        }
     return all_fields(value)
+
+
+def _differs(value: Any, item: FieldInfo) -> bool:
+    """Whether the value of a field that was not set is another than its default."""
+    if item.default_factory is not None:
+        try:
+            return bool(value != item.default_factory())  # type: ignore[call-arg]
+        except TypeError:
+            return False  # made from the other fields; whether it was changed cannot be told
+    return type(value).__hash__ is None and bool(value != item.default)
 
 
 def all_fields(value: Any) -> Optional[Mapping[str, Any]]:

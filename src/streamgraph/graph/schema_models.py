@@ -5,19 +5,27 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, Set, Type
 
-from pydantic import BaseModel, RootModel, create_model
-from typing_extensions import Annotated, TypedDict, get_args, get_origin, is_typeddict
+from pydantic import BaseModel, Field, RootModel, create_model
+from typing_extensions import (
+    Annotated,
+    NotRequired,
+    Required,
+    TypedDict,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from streamgraph.graph.schema import Schema, hints_of
 
 
-def model_of(schema: Schema, name: str, *, required: bool) -> Type[BaseModel]:
+def model_of(schema: Schema, name: str) -> Type[BaseModel]:
     """Return a pydantic model with the keys of a schema, for validation forms and JSON schemas.
 
     Args:
         schema: The schema.
         name: The name of the model, for a schema that has none.
-        required: Whether every key must be there.
     """
     source = schema.source
     if schema.root:
@@ -25,13 +33,35 @@ def model_of(schema: Schema, name: str, *, required: bool) -> Type[BaseModel]:
         return create_model(name, __base__=root)
     if isinstance(source, type) and issubclass(source, BaseModel):
         return source
+    optional = _maybe_none(source) if dataclasses.is_dataclass(source) else set()
+    required = _required(source) - optional
     fields: Dict[str, Any] = {
-        key: (_portable(hint), ... if required else None)
+        key: (_portable(hint), _field(source, key, required=key in required))
         for key, hint in hints_of(source).items()
         if key in schema.channels
     }
-    title = getattr(source, "__name__", name)
-    return create_model(title, **fields)
+    return create_model(getattr(source, "__name__", name), **fields)
+
+
+def _maybe_none(source: Any) -> Set[str]:
+    """Return the keys whose values may be `None`; a form need not ask for these fields of a dataclass."""
+    return {key for key, hint in hints_of(source).items() if type(None) in get_args(_portable(hint))}
+
+
+def _field(source: Any, key: str, *, required: bool) -> Any:
+    if required:
+        return Field()
+    for item in dataclasses.fields(source) if dataclasses.is_dataclass(source) else ():
+        if item.name == key and item.default is not dataclasses.MISSING:
+            return Field(default=item.default)
+        if item.name == key and item.default_factory is not dataclasses.MISSING:
+            return Field(default_factory=item.default_factory)
+    # A key that may be missing has no default that a form could show.
+    return Field(default=None, json_schema_extra=_without_default)
+
+
+def _without_default(schema: Dict[str, Any]) -> None:
+    schema.pop("default", None)
 
 
 def _portable(hint: Any) -> Any:
@@ -60,6 +90,9 @@ def typed_state(schema: Schema, state: Any) -> Any:
 
 
 def _required(source: Type[Any]) -> Set[str]:
+    """Return the keys that a state of this schema must have."""
+    if is_typeddict(source):
+        return _required_keys(source)
     if issubclass(source, BaseModel):
         return {key for key, item in source.model_fields.items() if item.is_required()}
     if dataclasses.is_dataclass(source):
@@ -67,6 +100,21 @@ def _required(source: Type[Any]) -> Set[str]:
         return {
             item.name
             for item in dataclasses.fields(source)
-            if item.default is missing and item.default_factory is missing
+            if item.default in (missing, ...) and item.default_factory is missing
         }
-    return set()
+    return {key for key in hints_of(source) if not hasattr(source, key)}
+
+
+def _required_keys(source: Any) -> Set[str]:
+    required = set(source.__required_keys__)
+    # typing.TypedDict before Python 3.11 does not know the marks of typing_extensions.
+    for key, hint in get_type_hints(source, include_extras=True).items():
+        mark: Any = get_origin(hint)
+        while mark is Annotated:
+            hint = get_args(hint)[0]
+            mark = get_origin(hint)
+        if mark is Required:
+            required.add(key)
+        elif mark is NotRequired:
+            required.discard(key)
+    return required

@@ -88,15 +88,19 @@ def open_session(
         ns, options.modes, options.nested, up=scope.upstream() if scope else None, shape=shape, twin=twin_of
     )
     parts = Parts(ns, outlet.here, keys=options.keys, metadata=config.metadata, tags=config.tags, clock=_now)
+    control = options.control or (scope.control if scope is not None else None)
     inherits = scope is not None and not context
     return GraphSession(
-        definition.run(parts, seed, ns, config.limit, concurrency=config.concurrency, output=options.keys),
+        definition.run(
+            parts, seed, ns, config.limit, concurrency=config.concurrency, output=options.keys, control=control
+        ),
         outlet,
         config,
         parts=parts,
         given=given,
         writes=writes,
         scope=scope,
+        control=control,
         context=scope.context if scope is not None and inherits else coerce_context(definition.context_schema, context),
         store=scope.store if scope is not None and definition.store is None else definition.store,
         cache=None if definition.cache is None else Cache(definition.cache),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Dict, Hashable, List, Mapping, Optional, Sequence, Type, Union
+from types import MappingProxyType
+from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Type, Union
 
 from typing_extensions import Self
 
@@ -13,7 +14,7 @@ from streamgraph._langchain._nodes import bound_config, is_node_like, name_of, t
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, retry_policies, timeout_policy
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
-from streamgraph.graph.compiled import CompiledStateGraph
+from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
 from streamgraph.graph.hints import literal_results
 from streamgraph.graph.planning import JoinSpec, Planner, inferred_input
 from streamgraph.graph.schema import Schema, read_schema
@@ -25,7 +26,7 @@ __all__ = ["StateGraph"]
 _RESERVED_CHARACTERS = "|:"
 
 
-class StateGraph:
+class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
     """Builds a graph whose nodes read and update a common state.
 
     Every method that adds something returns the builder, so that calls can be chained; `compile` checks the
@@ -53,11 +54,11 @@ class StateGraph:
     @checked_keywords
     def __init__(
         self,
-        state_schema: Any,
-        context_schema: Optional[Type[Any]] = None,
+        state_schema: Type[StateT],
+        context_schema: Optional[Type[ContextT]] = None,
         *,
-        input_schema: Any = None,
-        output_schema: Any = None,
+        input_schema: Optional[Type[InputT]] = None,
+        output_schema: Optional[Type[OutputT]] = None,
     ) -> None:
         self.state_schema = state_schema
         self.context_schema = context_schema
@@ -71,6 +72,16 @@ class StateGraph:
         self._defaults = HowToRun()
         for schema in (self._schema, self._input, self._output):
             self._add_channels(schema)
+
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """The keys of the state, and how each is combined."""
+        return MappingProxyType(self._channels)
+
+    @property
+    def managed(self) -> Mapping[str, Any]:
+        """The keys of the state that are computed for each step."""
+        return self._schema.managed
 
     @checked_keywords
     def add_node(
@@ -282,19 +293,21 @@ class StateGraph:
             )
         for source, outgoing in self._outgoing.items():
             if source != START:
-                self._check_known(source, f"Found an edge starting at unknown node {source!r}")
+                self._check_known(source, f"Found edge starting at unknown node {source!r}")
             for target in outgoing.edges:
-                self._check_known(target, f"Found an edge from {source!r} ending at unknown node {target!r}")
+                self._check_known(target, f"Found edge ending at unknown node {target!r}, from {source!r}")
             for branch in outgoing.branches:
                 for target in (branch.targets or {}).values():
-                    self._check_known(target, f"Branch {branch.name!r} from {source!r} has unknown target {target!r}")
+                    self._check_known(
+                        target, f"At {source!r} node, {branch.name!r} branch found unknown target {target!r}"
+                    )
         for name, spec in self.nodes.items():
             for target in spec.destinations:
                 self._check_known(target, f"Destination {target!r} of node {name!r} is unknown")
         for sources, target in self._joins:
             for source in sources:
-                self._check_known(source, f"Found an edge starting at unknown node {source!r}")
-            self._check_known(target, f"Found an edge from {list(sources)} ending at unknown node {target!r}")
+                self._check_known(source, f"Found edge starting at unknown node {source!r}")
+            self._check_known(target, f"Found edge ending at unknown node {target!r}, from {list(sources)}")
         return self
 
     @checked_keywords
@@ -308,7 +321,7 @@ class StateGraph:
         interrupt_after: None = None,
         debug: bool = False,
         name: Optional[str] = None,
-    ) -> CompiledStateGraph:
+    ) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
         """Check the graph and make a Runnable of it, which later changes to the builder do not affect.
 
         Args:
