@@ -35,7 +35,8 @@ class Frontier:
         Args:
             plan: The graph.
             finished: The nodes that have finished, and on which routes they sent the run.
-            ran: The names of all nodes that ran, those that failed and were handled included.
+            ran: The names of all nodes that ran, those that failed and were handled included; looked at only while
+                a join is in progress.
         """
         due: Set[str] = set()
         sends: List[Send] = []

@@ -150,10 +150,9 @@ class Run:
             else:
                 fresh = self.state.fold([(node.name, outcome.stored or outcome.writes) for node, outcome in finished])
             self.state.store(fresh)
+            ran = {task.name for task in tasks} if self.frontier.joined else set()
             routes = [(node, outcome.routes) for node, outcome in finished]
-            self.frontier.advance(
-                self.plan, routes if tasks else [(self.plan.start, ())], {task.name for task in tasks}
-            )
+            self.frontier.advance(self.plan, routes if tasks else [(self.plan.start, ())], ran)
         except Exception as error:
             return [Fail(error)]
         self._fresh_input = {}

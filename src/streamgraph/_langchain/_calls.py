@@ -91,13 +91,14 @@ class Calls:
             if caller.stop.finished:
                 raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
             caller.stop.refuse()
-        index = len(caller.children)
-        task = called_task(
-            task_id(child_seed(caller.task.id, -1), 0, node.name, index), node, given, caller.task, index
-        )
         stop = Stop(caller.stop)
         future: TaskFuture[Any] = TaskFuture(stop)
-        caller.children.append(future)
+        with self._lock:
+            index = len(caller.children)
+            caller.children = caller.children or []
+            caller.children.append(future)
+        id_ = task_id(child_seed(caller.task.id, -1), 0, node.name, index)
+        task = called_task(id_, node, given, caller.task, index)
         for emit in self._parts.started(task):
             self._put(emit.part)
         counts = not caller.is_called

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from itertools import count
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple
+from threading import Lock
+from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Tuple
 
 from langchain_core.runnables.config import var_child_runnable_config
 
@@ -18,6 +18,8 @@ from streamgraph._core._watch import Watch
 
 SCOPE_KEY = "__streamgraph_scope"
 """Where a node's config carries its scope, for code that was handed the config but not the context."""
+
+_counting = Lock()
 
 _current: ContextVar[Optional[Scope]] = ContextVar("streamgraph_scope", default=None)
 
@@ -119,11 +121,11 @@ class Scope:
         self.plan = plan
         self.state = state
         self.call = call
-        self.children: List[Any] = []
-        self.writes: List[Tuple[str, Any]] = []
+        self.children: Any = ()
+        self.writes: Tuple[Tuple[str, Any], ...] = ()
         self.attempt = attempt
         self.began = began
-        self._calls: Iterator[int] = count()
+        self._calls = 0
         self.watch = watch
         # What happens here is a sign of life for every task around as well.
         around = parent._watched if parent is not None else ()
@@ -192,7 +194,9 @@ class Scope:
 
     def next_call(self) -> int:
         """Count the graphs that run in the task: 0 for the first."""
-        return next(self._calls)
+        with _counting:
+            self._calls += 1
+            return self._calls - 1
 
     def upstream(self) -> Upstream:
         """Return what this scope takes from graphs that run in it."""

@@ -102,7 +102,11 @@ class GraphSession:
         self._put: Put = _unconnected
         self._here: FrozenSet[str] = outlet.here
         self._below: FrozenSet[str] = outlet.below
+        # In a nested graph it has to be said that nobody listens: the context is that of a task that may have taps.
+        self._listens = scope is not None or not self._here.isdisjoint(("messages", "tools"))
         self._messages = self._message_log()
+        self._state = run.state.snapshot
+        self._start_task = self._calls.start
         self._trace: Optional[Trace] = None
         self._quiet: BaseCallbackManager
 
@@ -247,8 +251,8 @@ class GraphSession:
             control=self._control,
             trace=trace,
             plan=self.run.plan,
-            state=self.run.state.snapshot,
-            call=self._calls.start,
+            state=self._state,
+            call=self._start_task,
             watch=None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),
             attempt=number,
             began=began,
@@ -269,9 +273,13 @@ class GraphSession:
 
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set up the context of a task, which this runs in."""
-        tap = Tap(scope) if "messages" in scope.here else None
-        tools = ToolTap(scope) if "tools" in scope.here else None
-        handlers = [*filter(None, (tap, tools)), *([Pulse(scope)] if scope.watched else ())]
+        handlers: List[TaskHandler] = [Pulse(scope)] if scope.watched else []
+        if self._listens:
+            tap = Tap(scope) if "messages" in self._here else None
+            tools = ToolTap(scope) if "tools" in self._here else None
+            enter_tap(tap)
+            enter_tool_tap(tools)
+            handlers += filter(None, (tap, tools))
         metadata, tags = scope.task.node.metadata, scope.task.node.tags
         if handlers or metadata or tags:
             # A config given to a call in the node replaces the node's; what the manager carries survives that.
@@ -282,8 +290,6 @@ class GraphSession:
                 callbacks.add_handler(handler, inherit=True)
         config = task_config(self._config, scope, callbacks)
         enter_scope(scope)
-        enter_tap(tap)
-        enter_tool_tap(tools)
         enter_config(config, traced)
         return config
 

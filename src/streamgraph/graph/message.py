@@ -144,7 +144,7 @@ def push_message(
     if scope.messages is not None and "messages" in scope.here:
         scope.messages.pushed(scope, whole)
     if state_key is not None:
-        scope.writes.append((state_key, whole))
+        scope.writes = (*scope.writes, (state_key, whole))
     return whole
 
 
