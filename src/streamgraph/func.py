@@ -21,7 +21,7 @@ import functools
 import inspect
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Awaitable, Callable, Generic, Optional, Sequence, Tuple, Type, Union, overload
+from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Sequence, Tuple, Type, Union, overload
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -75,11 +75,20 @@ class TaskFunction(Generic[P, R]):
             triggers=(),
             policies=policies,
             cache_name=identity_of(func),
+            shown=self._arguments,
             result_key=RETURN_KEY,
         )
 
     def __repr__(self) -> str:
         return f"task({self.name!r})"
+
+    def _arguments(self, given: Tuple[Tuple[Any, ...], Dict[str, Any]]) -> Any:
+        """Return the arguments of a call by their names, for traces."""
+        args, kwargs = given
+        try:
+            return dict(inspect.signature(self.func).bind_partial(*args, **kwargs).arguments)
+        except (TypeError, ValueError):
+            return {"args": args, "kwargs": kwargs}  # no signature, or arguments that the call is about to refuse
 
     def __get__(self, instance: Any, owner: Optional[type] = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from langchain_core.messages.tool import ToolOutputMixin
 from langchain_core.tools import InjectedToolArg
+from pydantic import WithJsonSchema
 from typing_extensions import Annotated
 
+from streamgraph import _types
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
 from streamgraph._types import (
-    Command,
     CustomStreamPart,
     DebugPayload,
     DebugStreamPart,
@@ -50,8 +52,20 @@ __all__ = [
     "ValuesStreamPart",
 ]
 
-StreamWriter = Annotated[Callable[[Any], None], InjectedToolArg()]
+StreamWriter = Annotated[Callable[[Any], None], InjectedToolArg(), WithJsonSchema({})]
 """A function that puts its argument into the stream, as `custom` data of the running task.
 
 Marked so that a model does not see a tool's parameter of this type.
 """
+
+
+class Command(_types.Command[_types.NodeT], ToolOutputMixin):
+    """A return value of a node or tool that both updates the state and says where to go next.
+
+    As the result of a tool it is handed on as it is, where langchain-core would make text of other objects.
+
+    Args:
+        graph: `None` for the graph the node belongs to, `Command.PARENT` for the one around it.
+        update: What to write: a mapping, a state object, or `(key, value)` pairs.
+        goto: The next node or nodes, as names or `Send`s; taken in addition to the node's own edges.
+    """

@@ -63,12 +63,14 @@ class Branch:
         action: How to call it.
         reader: What it sees of the state.
         targets: Its results -> node names, if it does not return node names itself.
+        traced: Its calls are runs in traces; what traces itself is not.
     """
 
     name: str
     action: Any
     reader: Reader
     targets: Optional[Mapping[Hashable, str]] = None
+    traced: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Node:
         policies: How often and how long it is tried, and whether its result is kept.
         cache_name: Tells its results in a cache from those of other nodes of its name.
         handler: The node that runs in its place when it has failed.
+        shown: Makes what traces show of its input; by default that itself.
         result_key: The key under which its whole result is written; `None` if the result is read as an update.
     """
 
@@ -120,6 +123,7 @@ class Node:
     policies: Policies = NO_POLICIES
     cache_name: str = ""
     handler: Optional[Node] = None
+    shown: Optional[Callable[[Any], Any]] = None
     result_key: Optional[str] = None
 
 

@@ -138,14 +138,7 @@ class Scope:
 
     def metadata(self) -> Dict[str, Any]:
         """Return the metadata that says where something comes from."""
-        task = self.task
-        return {
-            "langgraph_step": task.step,
-            "langgraph_node": task.name,
-            "langgraph_triggers": task.triggers,
-            "langgraph_path": task.path,
-            "langgraph_checkpoint_ns": self.address,
-        }
+        return metadata_of(self.task, self.ns)
 
     def emit(self, mode: str, data: Any) -> None:
         """Put something into the stream, in order with everything else the task emits.
@@ -201,6 +194,22 @@ class Scope:
     def upstream(self) -> Upstream:
         """Return what this scope takes from graphs that run in it."""
         return Upstream(self.put, self.below)
+
+
+def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:
+    """Return the metadata that says that something comes from a task.
+
+    Args:
+        task: The task.
+        ns: The namespace of its graph.
+    """
+    return {
+        "langgraph_step": task.step,
+        "langgraph_node": task.name,
+        "langgraph_triggers": task.triggers,
+        "langgraph_path": task.path,
+        "langgraph_checkpoint_ns": "|".join((*ns, *task.place)),
+    }
 
 
 def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]:

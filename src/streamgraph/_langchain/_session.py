@@ -16,7 +16,7 @@ from streamgraph._core._control import RunControl
 from streamgraph._core._events import TaskDone, TaskFailed
 from streamgraph._core._outlet import Outlet, Put
 from streamgraph._core._parts import Parts
-from streamgraph._core._plan import RETURN_KEY
+from streamgraph._core._plan import RETURN_KEY, Branch
 from streamgraph._core._returns import NOTHING, Outcome, read_return, read_routes
 from streamgraph._core._state import Writes
 from streamgraph._core._stop import Stop
@@ -31,7 +31,7 @@ from streamgraph._langchain._handlers import TaskHandler
 from streamgraph._langchain._inject import Invocation
 from streamgraph._langchain._messages import Messages
 from streamgraph._langchain._pulse import Pulse
-from streamgraph._langchain._scope import Scope, enter_scope
+from streamgraph._langchain._scope import Scope, enter_scope, metadata_of
 from streamgraph._langchain._tap import Tap, enter_tap
 from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain._traces import Trace
@@ -156,9 +156,8 @@ class GraphSession:
             above = parent.trace if parent is not None and node.result_key == RETURN_KEY else self._trace
             callbacks = self._quiet
             if above is not None and node.action is not None:
-                trace = Trace(above.child(f"graph:step:{task.step}"))
-                yield Call(trace.start, (task.input, task.name, None), brief=True)
-                callbacks = trace.child()
+                trace = yield from self._traced(task, above)
+                callbacks = trace.child("seq:step:1")
             if policies.retry or task.timeout is not None:
                 once = partial(self._attempt, task, parent, callbacks, trace, progress)
                 result, outcome = yield from attempts(task, stop, once)
@@ -210,7 +209,7 @@ class GraphSession:
                 yield from settled(scope.children)
             outcome = self._read(task, result, scope)
         progress.outcome = outcome if task.node.action is not None else None
-        outcome = yield from self._branch(task, outcome, invocation)
+        outcome = yield from self._branch(task, outcome, invocation, trace)
         if scope.messages is not None and "messages" in scope.here:
             outcome = scope.messages.returned(self.run.plan, scope, outcome, self.run.state.values)
         return result, outcome
@@ -258,18 +257,49 @@ class GraphSession:
             began=began,
         )
 
-    def _branch(self, task: Task, outcome: Outcome, invocation: Invocation) -> Work[Outcome]:
+    def _traced(self, task: Task, above: Trace) -> Work[Trace]:
+        """Open the trace of a task; what it is and where it comes from is in the metadata, as in LangGraph."""
+        called = task.node.result_key == RETURN_KEY
+        manager = above.child("seq:step:1" if called else f"graph:step:{task.step}")
+        manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
+        trace = Trace(manager, chunks=True)
+        given = task.input if task.node.shown is None else task.node.shown(task.input)
+        yield Call(trace.start, (given, task.name, None), brief=True)
+        return trace
+
+    def _branch(self, task: Task, outcome: Outcome, invocation: Invocation, trace: Optional[Trace]) -> Work[Outcome]:
         """Ask the branches of the task's node where to go; they see the state with what the node has just written."""
         if not task.node.branches:
             return outcome
         run = self.run
         fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)], preview=True)
         routes = list(outcome.routes)
-        for branch in task.node.branches:
+        for number, branch in enumerate(task.node.branches, 3):
             seen = run.state.read(branch.reader, task.step, run.limit, fresh)
-            answer = yield Call(branch.action, (seen, invocation))
+            if trace is None:
+                answer = yield Call(branch.action, (seen, invocation))
+            else:
+                answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             routes += read_routes(run.plan, task.name, branch, answer)
         return outcome._replace(routes=tuple(routes))
+
+    def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
+        """Ask a branch where to go, as a run of its own within that of the node."""
+        manager = trace.child(f"seq:step:{number}")
+        own = Trace(manager) if branch.traced else None
+        if own is not None:
+            yield Call(own.start, (seen, branch.name, None), brief=True)
+            manager = own.child()
+        config = self._enter(scope, manager, traced=True)
+        try:
+            answer = yield Call(branch.action, (seen, Invocation(config, scope)))
+        except Exception as error:
+            if own is not None:
+                yield from own.closing(None, error)
+            raise
+        if own is not None:
+            yield from own.closing(answer, None)
+        return answer
 
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set up the context of a task, which this runs in."""

@@ -12,6 +12,7 @@ from langchain_core.callbacks import (
     CallbackManagerForChainRun,
 )
 
+from streamgraph._langchain._handlers import TaskHandler
 from streamgraph._seam import Action, Call, Work
 
 
@@ -20,10 +21,12 @@ class Trace:
 
     Args:
         manager: Who listens.
+        chunks: Whether the result is a chunk of its own to those who follow streams, such as `astream_events`.
     """
 
-    def __init__(self, manager: BaseCallbackManager) -> None:
+    def __init__(self, manager: BaseCallbackManager, *, chunks: bool = False) -> None:
         self._manager = manager
+        self._chunks = chunks
         self._run: Any = None
         if isinstance(manager, AsyncCallbackManager):
             self.start = Action(None, self._astart)
@@ -44,6 +47,8 @@ class Trace:
         run, self._run = self._run, None
         if run is None:
             return
+        if error is None and self._chunks:
+            _show(run, output)
         asynchronous = isinstance(run, AsyncCallbackManagerForChainRun)
         if asynchronous and error is not None and not isinstance(error, Exception):
             run, asynchronous = run.get_sync(), False
@@ -58,3 +63,12 @@ class Trace:
     async def _astart(self, given: Any, name: str, run_id: Any) -> None:
         assert isinstance(self._manager, AsyncCallbackManager)
         self._run = await self._manager.on_chain_start({}, given, name=name, run_id=run_id)
+
+
+def _show(run: Any, output: Any) -> None:
+    """Pass a result by the handlers that follow what a run streams (langchain-core asks for the method by its name)."""
+    for handler in run.handlers:
+        tap = getattr(handler, "tap_output_iter", None)
+        if tap is not None and not isinstance(handler, TaskHandler):
+            for _ in tap(run.run_id, iter((output,))):
+                pass

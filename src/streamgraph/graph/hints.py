@@ -38,7 +38,7 @@ def goto_results(target: Any) -> Sequence[str]:
     result = _hints(function).get("return") if function is not None else None
     names: List[str] = []
     for option in (result, *get_args(result)):
-        if _origin(option) is Command:
+        if isinstance(_origin(option), type) and issubclass(_origin(option), Command):
             names += [name for item in get_args(option) if _origin(item) is Literal for name in get_args(item)]
     return names
 

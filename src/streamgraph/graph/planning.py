@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from langchain_core.runnables import Runnable
+
 from streamgraph._core._plan import Branch, Channel, Join, Node, Plan
 from streamgraph._langchain._nodes import as_action, identity_of
 from streamgraph._policies import Policies
@@ -118,6 +120,7 @@ class Planner:
                     as_action(branch.path),
                     (branch.schema or self._schema).reader(self._channels),
                     branch.targets,
+                    traced=not isinstance(branch.path, Runnable),
                 )
                 for branch in given.branches
             ),

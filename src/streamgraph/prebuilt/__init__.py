@@ -1,0 +1,8 @@
+"""Ready-made nodes and graphs: a node that runs tools, and an agent."""
+
+from __future__ import annotations
+
+from streamgraph.prebuilt.chat_agent_executor import create_react_agent
+from streamgraph.prebuilt.tool_node import InjectedState, InjectedStore, ToolNode, ToolRuntime, tools_condition
+
+__all__ = ["InjectedState", "InjectedStore", "ToolNode", "ToolRuntime", "create_react_agent", "tools_condition"]

@@ -1,0 +1,246 @@
+"""The model of an agent: which one it is, what it can call, and what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence, Union
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableSequence
+from langchain_core.runnables.base import coerce_to_runnable
+from langchain_core.tools import BaseTool
+
+from streamgraph.config import get_store, get_stream_writer
+from streamgraph.errors import GraphBuildError, GraphError
+from streamgraph.prebuilt._agent_state import value_of, with_messages
+from streamgraph.runtime import get_runtime
+
+Tool = Union[BaseTool, Dict[str, Any]]
+
+
+class PromptTypeError(GraphBuildError, TypeError):
+    """Something that cannot be a prompt."""
+
+
+class ChatHistoryError(GraphError, ValueError):
+    """The messages have a tool call without an answer, which providers refuse."""
+
+
+class AgentModel:
+    """What answers an agent's questions.
+
+    Args:
+        model: A chat model, the name of one, or a function of the state and the runtime that returns one.
+        tools: What it can call.
+        prompt: What it is told besides the messages, see `create_react_agent`.
+
+    Raises:
+        ImportError: `model` is a name, and langchain is not installed.
+        ValueError: The model is bound to other tools.
+        TypeError: The prompt cannot be one.
+    """
+
+    def __init__(self, model: Any, tools: Sequence[Tool], prompt: Any) -> None:
+        self._check_prompt(prompt)
+        self._prompt = prompt
+        self._choose: Optional[Callable[..., Any]] = None
+        self._model: Any = None
+        if isinstance(model, str):
+            model = model_named(model)
+        if isinstance(model, Runnable) or not callable(model):
+            self._model = model if is_bound(model, tools) else model.bind_tools(list(tools))
+            self._plain = unbound(model)
+        else:
+            self._choose = model
+
+    @staticmethod
+    def _check_prompt(prompt: Any) -> None:
+        if not (prompt is None or isinstance(prompt, (str, SystemMessage, Runnable)) or callable(prompt)):
+            raise PromptTypeError(
+                f"Got unexpected type for `prompt`: {type(prompt)}",
+                hint="Give a text, a SystemMessage, a function of the state, or a Runnable.",
+            )
+
+    def chosen(self, state: Any, *, plain: bool = False) -> Any:
+        """Return the model for a state.
+
+        Args:
+            state: The state.
+            plain: Without the tools.
+        """
+        if self._choose is None:
+            return self._plain if plain else self._model
+        choice = self._choose(state, get_runtime())
+        if inspect.isawaitable(choice):
+            choice = awaited(choice)
+        return unbound(choice) if plain else coerce_to_runnable(choice)
+
+    async def achosen(self, state: Any, *, plain: bool = False) -> Any:
+        """Return the model for a state; see `chosen`."""
+        if self._choose is None:
+            return self.chosen(state, plain=plain)
+        choice = self._choose(state, get_runtime())
+        if inspect.isawaitable(choice):
+            choice = await choice
+        return unbound(choice) if plain else coerce_to_runnable(choice)
+
+    def question(self, state: Any, config: RunnableConfig) -> Any:
+        """Return what the model is asked: the messages with the prompt.
+
+        Raises:
+            ChatHistoryError: A tool call has no answer.
+        """
+        fixed = self._fixed_question(state)
+        if fixed is not None:
+            return fixed
+        if isinstance(self._prompt, Runnable):
+            return self._prompt.invoke(as_asked(state), config)
+        made = self._prompt(as_asked(state), **wanted(self._prompt, config))
+        if inspect.isawaitable(made):
+            made = awaited(made)
+        # A function may return a template, as `SystemMessage(...) + messages` is one.
+        return made.invoke(as_asked(state), config) if isinstance(made, Runnable) else made
+
+    async def aquestion(self, state: Any, config: RunnableConfig) -> Any:
+        """Return what the model is asked; see `question`."""
+        fixed = self._fixed_question(state)
+        if fixed is not None:
+            return fixed
+        if isinstance(self._prompt, Runnable):
+            return await self._prompt.ainvoke(as_asked(state), config)
+        made = self._prompt(as_asked(state), **wanted(self._prompt, config))
+        if inspect.isawaitable(made):
+            made = await made
+        return await made.ainvoke(as_asked(state), config) if isinstance(made, Runnable) else made
+
+    def _fixed_question(self, state: Any) -> Optional[List[Any]]:
+        messages = asked_messages(state)
+        check_history(messages)
+        if self._prompt is None:
+            return messages
+        if isinstance(self._prompt, str):
+            return [SystemMessage(self._prompt), *messages]
+        return [self._prompt, *messages] if isinstance(self._prompt, SystemMessage) else None
+
+
+def model_named(name: str) -> Any:
+    """Return the chat model of a name such as `"openai:gpt-4o"`.
+
+    Raises:
+        ImportError: langchain is not installed.
+    """
+    try:
+        from langchain.chat_models import init_chat_model
+    except ImportError as error:
+        raise ImportError(
+            f"The model is given by its name, {name!r}, which takes the package langchain: install it, or give a "
+            "chat model."
+        ) from error
+    return init_chat_model(name)
+
+
+def is_bound(model: Any, tools: Sequence[Tool]) -> bool:
+    """Whether a model needs no binding: there are no tools, or it is bound to them.
+
+    Raises:
+        GraphBuildError: It is bound to other tools.
+    """
+    binding = _part(model, RunnableBinding)
+    if binding is None or "tools" not in binding.kwargs:
+        return not tools
+    bound = binding.kwargs["tools"]
+    if len(bound) != len(tools):
+        raise GraphBuildError(
+            "Number of tools in the model.bind_tools() and tools passed to create_react_agent must match. "
+            f"Got {len(tools)} tools, expected {len(bound)}",
+        )
+    names = {tool.name for tool in tools if isinstance(tool, BaseTool)}
+    missing = names - {_name_of(tool) for tool in bound}
+    if missing:
+        raise GraphBuildError(f"Missing tools '{missing}' in the model.bind_tools()")
+    return True
+
+
+def unbound(model: Any) -> Any:
+    """Return a model without what it is bound to."""
+    part: Any = _part(model, (RunnableBinding, BaseChatModel)) or model
+    while isinstance(part, RunnableBinding):
+        part = part.bound
+    return part
+
+
+def _part(model: Any, kinds: Any) -> Any:
+    """Return the model, or the part of a chain, that is of one of these classes."""
+    parts = model.steps if isinstance(model, RunnableSequence) else [model]
+    return next((part for part in parts if isinstance(part, kinds)), None)
+
+
+def _name_of(tool: Any) -> Any:
+    """Return the name of a tool in one of the forms in which providers take it."""
+    if not isinstance(tool, dict):
+        return getattr(tool, "name", getattr(tool, "__name__", None))
+    described = tool.get("function") if tool.get("type") == "function" else tool.get("toolSpec", tool)
+    return described.get("name") if isinstance(described, dict) else None
+
+
+def asked_messages(state: Any) -> List[Any]:
+    """Return the messages that the model sees: those that a hook has chosen, or all."""
+    messages = value_of(state, "llm_input_messages") or value_of(state, "messages")
+    if messages is None:
+        raise ChatHistoryError(
+            "The state has no messages", hint='Start the agent with {"messages": [...]}, if only an empty list.'
+        )
+    return list(messages)
+
+
+def as_asked(state: Any) -> Any:
+    """Return a state whose messages are those that the model sees."""
+    return with_messages(state, asked_messages(state)) if value_of(state, "llm_input_messages") else state
+
+
+def check_history(messages: Sequence[Any]) -> None:
+    """Make sure that every tool call has an answer.
+
+    Raises:
+        ChatHistoryError: One has none.
+    """
+    answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
+    calls = [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
+    open_calls = [call for call in calls if call["id"] not in answered]
+    if open_calls:
+        raise ChatHistoryError(
+            "Found AIMessages with tool_calls that do not have a corresponding ToolMessage. Here are the first few of "
+            f"those tool calls: {open_calls[:3]}",
+            hint="Every tool call (LLM requesting to call a tool) in the message history MUST have a corresponding "
+            "ToolMessage (result of a tool invocation to return to the LLM): most providers require it.",
+        )
+
+
+def wanted(function: Callable[..., Any], config: RunnableConfig) -> Dict[str, Any]:
+    """Return the arguments, besides the state, that a function asks for by the names of its parameters."""
+    offered: Dict[str, Callable[[], Any]] = {
+        "config": lambda: config,
+        "runtime": get_runtime,
+        "store": get_store,
+        "writer": get_stream_writer,
+    }
+    try:
+        names = list(inspect.signature(function).parameters)[1:]
+    except (TypeError, ValueError):
+        # Some builtins have no signature; they take the state and nothing else.
+        return {}
+    return {name: offered[name]() for name in names if name in offered}
+
+
+def awaited(work: Awaitable[Any]) -> Any:
+    """Await something in a sync run, in a thread of its own: this one may be running an event loop."""
+
+    async def wait() -> Any:
+        return await work
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, asyncio.run, wait()).result()

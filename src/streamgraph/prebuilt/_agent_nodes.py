@@ -1,0 +1,155 @@
+"""The nodes and branches of an agent."""
+
+from __future__ import annotations
+
+from typing import Any, List, Optional, Sequence, Union
+
+from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+
+from streamgraph.graph import END
+from streamgraph.prebuilt._agent_model import AgentModel
+from streamgraph.prebuilt._agent_state import value_of
+from streamgraph.prebuilt._tool_call import TOOL_CALL_WITH_CONTEXT
+from streamgraph.types import Send
+
+AGENT, TOOLS, BEFORE, AFTER, STRUCTURED = (
+    "agent",
+    "tools",
+    "pre_model_hook",
+    "post_model_hook",
+    "generate_structured_response",
+)
+"""The names of the nodes."""
+
+OUT_OF_STEPS = "Sorry, need more steps to process this request."
+
+
+class ModelNode(Runnable[Any, Any]):
+    """Asks the model and writes its answer.
+
+    Args:
+        model: The model.
+        name: The name that its messages get, if any.
+    """
+
+    name: str
+
+    def __init__(self, model: AgentModel, name: Optional[str]) -> None:
+        self.name = AGENT
+        self._model = model
+        self._author = name
+
+    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Ask the model.
+
+        Args:
+            input: The state.
+            config: The config that it is called with.
+            **kwargs: Ignored.
+        """
+        config = ensure_config(config)
+        question = self._model.question(input, config)
+        return self._update(input, self._model.chosen(input).invoke(question, config))
+
+    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Ask the model; see `invoke`."""
+        config = ensure_config(config)
+        question = await self._model.aquestion(input, config)
+        model = await self._model.achosen(input)
+        return self._update(input, await model.ainvoke(question, config))
+
+    def _update(self, state: Any, answer: AIMessage) -> Any:
+        remaining = value_of(state, "remaining_steps")
+        if answer.tool_calls and remaining is not None and remaining < 2:
+            # There is no step left in which the model could read what the tools say.
+            answer = AIMessage(id=answer.id, content=OUT_OF_STEPS)
+        if self._author is not None:
+            # Not on a copy: that would be a second message beside the one whose tokens have been streamed.
+            answer.name = self._author
+        return {"messages": [answer]}
+
+
+class StructuredNode(Runnable[Any, Any]):
+    """Asks the model for the final answer in a given form.
+
+    Args:
+        model: The model.
+        form: The form, or a pair of a prompt and the form.
+    """
+
+    name: str
+
+    def __init__(self, model: AgentModel, form: Any) -> None:
+        self.name = STRUCTURED
+        self._model = model
+        self._prompt, self._form = form if isinstance(form, tuple) else (None, form)
+
+    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Ask the model.
+
+        Args:
+            input: The state.
+            config: The config that it is called with.
+            **kwargs: Ignored.
+        """
+        model = self._model.chosen(input, plain=True).with_structured_output(self._form)
+        return {"structured_response": model.invoke(self._question(input), config)}
+
+    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Ask the model; see `invoke`."""
+        model = (await self._model.achosen(input, plain=True)).with_structured_output(self._form)
+        return {"structured_response": await model.ainvoke(self._question(input), config)}
+
+    def _question(self, state: Any) -> List[Any]:
+        messages = list(value_of(state, "messages"))
+        return messages if self._prompt is None else [SystemMessage(content=self._prompt), *messages]
+
+
+class Routes:
+    """Where an agent goes next.
+
+    Args:
+        start: The node at which a round begins: the model's, or the hook's before it.
+        end: Where it goes when the model calls no tool: to the final answer, or to the end.
+        parallel: Whether every tool call is a task of its own (version 2 of agents).
+        final_tools: The tools whose answer ends the run.
+    """
+
+    def __init__(self, start: str, end: str, *, parallel: bool, final_tools: Sequence[str]) -> None:
+        self._start = start
+        self._end = end
+        self._parallel = parallel
+        self._final_tools = frozenset(final_tools)
+
+    def after_model(self, state: Any) -> Union[str, List[Send]]:
+        """Go to the tools that the model has called."""
+        last = value_of(state, "messages")[-1]
+        if not isinstance(last, AIMessage) or not last.tool_calls:
+            return self._end
+        return _sends(last.tool_calls, state) if self._parallel else TOOLS
+
+    def after_hook(self, state: Any) -> Union[str, List[Send]]:
+        """Go to the tools that the model has called and that the hook has not answered."""
+        messages = value_of(state, "messages")
+        answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
+        calls = [call for call in _last_calls(messages) if call["id"] not in answered]
+        if calls:
+            return _sends(calls, state)
+        return self._start if isinstance(messages[-1], ToolMessage) else self._end
+
+    def after_tools(self, state: Any) -> str:
+        """End if one of the tools called together is to have the last word; each is asked about all of them."""
+        called = {call["name"] for call in _last_calls(value_of(state, "messages"))}
+        return END if called & self._final_tools else self._start
+
+
+def _last_calls(messages: Sequence[Any]) -> List[Any]:
+    for message in reversed(messages):
+        if isinstance(message, AIMessage):
+            return list(message.tool_calls)
+    return []
+
+
+def _sends(calls: Sequence[Any], state: Any) -> List[Send]:
+    return [Send(TOOLS, {"__type": TOOL_CALL_WITH_CONTEXT, "tool_call": call, "state": state}) for call in calls]

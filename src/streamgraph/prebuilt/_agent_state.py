@@ -1,0 +1,107 @@
+"""The states of agents."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List, Optional, Sequence, Type, Union
+
+from langchain_core.messages import BaseMessage, convert_to_messages
+from pydantic import BaseModel, BeforeValidator, Field, create_model
+from typing_extensions import Annotated, NotRequired, TypedDict, get_type_hints
+
+from streamgraph.errors import StateSchemaError
+from streamgraph.graph import add_messages
+from streamgraph.managed import RemainingSteps
+
+__all__ = [
+    "AgentState",
+    "AgentStatePydantic",
+    "AgentStateWithStructuredResponse",
+    "AgentStateWithStructuredResponsePydantic",
+    "StructuredResponse",
+    "StructuredResponseSchema",
+]
+
+StructuredResponse = Union[Dict[str, Any], BaseModel]
+"""What an agent with a `response_format` answers with."""
+
+StructuredResponseSchema = Union[Dict[str, Any], Type[Any]]
+"""What the answer has to look like: a JSON schema, a pydantic model or a TypedDict."""
+
+
+class AgentState(TypedDict):
+    """The state of an agent: the conversation, and how many steps it may still take."""
+
+    messages: Annotated[Sequence[BaseMessage], add_messages]
+    remaining_steps: NotRequired[RemainingSteps]
+
+
+def _as_messages(given: Any) -> Any:
+    return convert_to_messages(given) if isinstance(given, list) else given
+
+
+class AgentStatePydantic(BaseModel):
+    """The state of an agent as a pydantic model."""
+
+    # An input is checked before the reducer makes messages of what stands for them, such as `("user", "Hi")`.
+    messages: Annotated[Sequence[BaseMessage], BeforeValidator(_as_messages), add_messages]
+    remaining_steps: RemainingSteps = 25
+
+
+class AgentStateWithStructuredResponse(AgentState):
+    """The state of an agent that ends with an answer of a given form."""
+
+    structured_response: StructuredResponse
+
+
+class AgentStateWithStructuredResponsePydantic(AgentStatePydantic):
+    """The same as a pydantic model."""
+
+    structured_response: Optional[StructuredResponse] = None
+
+
+def check_state_schema(schema: Any, *, structured: bool) -> None:
+    """Make sure that a state has the keys that an agent works with.
+
+    Args:
+        schema: The user's state.
+        structured: Whether the agent ends with an answer of a given form.
+
+    Raises:
+        StateSchemaError: Keys are missing.
+    """
+    required = {"messages", "remaining_steps"} | ({"structured_response"} if structured else set())
+    missing = required - set(get_type_hints(schema))
+    if missing:
+        raise StateSchemaError(
+            f"Missing required key(s) {missing} in state_schema",
+            hint="Derive the state from AgentState or AgentStatePydantic, or from AgentStateWithStructuredResponse.",
+        )
+
+
+def with_model_input(schema: Any) -> Any:
+    """Return a state with the key `llm_input_messages`, by which a hook tells what the model sees."""
+    name = "AgentInput"
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return create_model(name, __base__=schema, llm_input_messages=(List[BaseMessage], Field(default_factory=list)))
+    if dataclasses.is_dataclass(schema):
+        added: Any = ("llm_input_messages", List[BaseMessage], dataclasses.field(default_factory=list))
+        bases: Any = (schema,)
+        return dataclasses.make_dataclass(name, [added], bases=bases)
+    hints: Dict[str, Any] = get_type_hints(schema, include_extras=True)
+    make: Any = TypedDict
+    return make(name, {**hints, "llm_input_messages": List[BaseMessage]}, total=False)
+
+
+def value_of(state: Any, key: str) -> Any:
+    """Return what a state holds under a key, `None` if it has no such key."""
+    return state.get(key) if isinstance(state, dict) else getattr(state, key, None)
+
+
+def with_messages(state: Any, messages: Sequence[BaseMessage]) -> Any:
+    """Return a state with other messages."""
+    if isinstance(state, dict):
+        return {**state, "messages": messages}
+    if isinstance(state, BaseModel):
+        return state.model_copy(update={"messages": messages})
+    return dataclasses.replace(state, messages=messages)

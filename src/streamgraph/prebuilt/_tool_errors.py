@@ -1,0 +1,210 @@
+"""What goes wrong with a tool call, and who is told: the model, by a message, or the caller, by an exception."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union, cast
+
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import ToolException
+from pydantic import ValidationError
+from typing_extensions import get_args, get_origin, get_type_hints
+
+from streamgraph.errors import GraphError, ParentCommand
+from streamgraph.prebuilt._peers import passes_through
+
+__all__ = [
+    "INVALID_TOOL_NAME_ERROR_TEMPLATE",
+    "TOOL_CALL_ERROR_TEMPLATE",
+    "TOOL_INVOCATION_ERROR_TEMPLATE",
+    "HandleToolErrors",
+    "MissingStateKeyError",
+    "ToolInjectionError",
+    "ToolInvocationError",
+    "ToolNodeInputError",
+    "ToolResultError",
+]
+
+INVALID_TOOL_NAME_ERROR_TEMPLATE = "Error: {requested_tool} is not a valid tool, try one of [{available_tools}]."
+"""What the model is told when it calls a tool that is not there."""
+
+TOOL_CALL_ERROR_TEMPLATE = "Error: {error}\n Please fix your mistakes."
+"""What the model is told about an exception, if it is told without a text or function of the user's."""
+
+TOOL_INVOCATION_ERROR_TEMPLATE = (
+    "Error invoking tool '{tool_name}' with kwargs {tool_kwargs} with error:\n {error}\n"
+    " Please fix the error and try again."
+)
+"""What the model is told about arguments that do not fit the tool."""
+
+
+class ToolNodeInputError(GraphError, ValueError):
+    """A `ToolNode` was given an input without an AI message or tool calls."""
+
+
+class ToolInjectionError(GraphError, ValueError):
+    """A tool asks for something that is not there: a store, or keys of a state that has none."""
+
+
+class MissingStateKeyError(GraphError, KeyError):
+    """A tool asks for a key that the state does not have, and its parameter has no default."""
+
+
+class ToolResultError(GraphError, ValueError):
+    """A tool's result cannot be written: a `Command` without the answer to the call, or in the wrong form."""
+
+
+class ToolInvocationError(ToolException):
+    """A model called a tool with arguments that do not fit it.
+
+    Only what the model can know is named: its own arguments, and what is wrong with them.
+
+    Args:
+        tool_name: The tool.
+        source: The error of the validation.
+        tool_kwargs: The arguments that the model gave.
+        filtered_errors: The errors that are about the model's arguments, as pydantic's `errors()` gives them;
+            all errors of `source` if left out.
+
+    Attributes:
+        message: What the model is told.
+    """
+
+    def __init__(
+        self,
+        tool_name: str,
+        source: Any,
+        tool_kwargs: Mapping[str, Any],
+        filtered_errors: Optional[Sequence[Any]] = None,
+    ) -> None:
+        errors = source.errors() if filtered_errors is None else filtered_errors
+        text = "\n".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in errors)
+        self.message = TOOL_INVOCATION_ERROR_TEMPLATE.format(
+            tool_name=tool_name, tool_kwargs=dict(tool_kwargs), error=text
+        )
+        self.tool_name = tool_name
+        self.tool_kwargs = tool_kwargs
+        self.source = source
+        self.filtered_errors = filtered_errors
+        super().__init__(self.message)
+
+
+def invocation_error(call: Any, error: Exception, hidden: Sequence[str]) -> ToolInvocationError:
+    """Return the error of a validation as one that names the model's arguments only.
+
+    Args:
+        call: The tool call as the model made it.
+        error: The error, a `ValidationError` of pydantic, of version 1 or 2 of its interface.
+        hidden: The parameters that the model does not see.
+    """
+    errors = [item for item in cast("Any", error).errors() if not item["loc"] or item["loc"][0] not in hidden]
+    shown = {name: value for name, value in call["args"].items() if name not in hidden}
+    return ToolInvocationError(call["name"], error, shown, errors)
+
+
+def is_validation_error(error: BaseException) -> bool:
+    """Whether pydantic has raised `error`, through its present interface or that of its version 1."""
+    return isinstance(error, ValidationError) or (
+        type(error).__name__ == "ValidationError" and type(error).__module__.startswith("pydantic.")
+    )
+
+
+def _invocation_errors_only(error: ToolInvocationError) -> str:
+    """Tell the model about arguments that do not fit, and raise everything else."""
+    return error.message
+
+
+HandleToolErrors = Union[None, bool, str, Callable[..., Any], Type[BaseException], Tuple[Type[BaseException], ...]]
+
+DEFAULT_HANDLER: Callable[[ToolInvocationError], str] = _invocation_errors_only
+
+
+class ErrorHandler:
+    """Turns the exceptions that the user wants handled into messages for the model.
+
+    Args:
+        handle: The user's `handle_tool_errors`, see `ToolNode`.
+
+    Raises:
+        ValueError: `handle` is a function whose parameter is annotated with something else than exceptions.
+    """
+
+    def __init__(self, handle: HandleToolErrors) -> None:
+        self._types: Tuple[Type[BaseException], ...]
+        self._text: Callable[[BaseException], Any] = _default_text
+        if not handle:
+            self._types = ()
+        elif isinstance(handle, str):
+            fixed = handle
+            self._types, self._text = (Exception,), lambda error: fixed
+        elif isinstance(handle, tuple):
+            self._types = handle
+        elif isinstance(handle, type) and issubclass(handle, BaseException):
+            self._types = (handle,)
+        elif callable(handle):
+            function: Callable[..., Any] = handle
+            self._types, self._text = _handled_by(function), function
+        else:
+            self._types = (Exception,)
+
+    def message(self, error: Exception, call: Any) -> ToolMessage:
+        """Return the message that answers a call that has failed.
+
+        Args:
+            error: What was raised.
+            call: The tool call.
+
+        Raises:
+            Exception: `error` itself, if it is not to be handled.
+        """
+        if isinstance(error, ParentCommand) or passes_through(error) or not isinstance(error, self._types):
+            raise error
+        return error_message(call, self._text(error))
+
+
+def _default_text(error: BaseException) -> str:
+    return TOOL_CALL_ERROR_TEMPLATE.format(error=repr(error))
+
+
+def error_message(call: Any, text: Any) -> ToolMessage:
+    """Return the message that tells the model what is wrong with its call."""
+    content = text if isinstance(text, (str, list)) else str(text)
+    return ToolMessage(content=content, name=call["name"], tool_call_id=call["id"], status="error")
+
+
+def unknown_tool(call: Any, known: Sequence[str]) -> ToolMessage:
+    """Return the message that answers a call of a tool that is not there."""
+    text = INVALID_TOOL_NAME_ERROR_TEMPLATE.format(requested_tool=call["name"], available_tools=", ".join(known))
+    return error_message(call, text)
+
+
+def _handled_by(handler: Callable[..., Any]) -> Tuple[Type[BaseException], ...]:
+    """Return which exceptions a function handles, by the annotation of its first parameter."""
+    function: Any = handler
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        function = type(function).__call__.__get__(function)
+    try:
+        names = list(inspect.signature(handler).parameters)
+        hints: Dict[str, Any] = get_type_hints(function)
+    except (TypeError, ValueError, NameError):
+        # A builtin without a signature, or hints that cannot be evaluated: as without hints.
+        return (Exception,)
+    hint = hints.get(names[0], Exception) if names else Exception
+    if hint is Any:
+        return (Exception,)
+    options: List[Any] = list(get_args(hint)) if _is_union(hint) else [hint]
+    if all(isinstance(option, type) and issubclass(option, BaseException) for option in options):
+        return tuple(options)
+    raise ValueError(
+        "Arbitrary types are not supported in the error handler signature. Annotate the error with an exception "
+        "class, as in `def handle(error: ValueError)`, or with a union of such, as in "
+        f"`def handle(error: Union[ValueError, TypeError])`. Got {hint!r}."
+    )
+
+
+def _is_union(hint: Any) -> bool:
+    origin: Any = get_origin(hint)
+    return origin is Union or getattr(origin, "__name__", "") == "UnionType"

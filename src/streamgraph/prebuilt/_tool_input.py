@@ -1,0 +1,62 @@
+"""What a `ToolNode` is given: a state, a list of messages, or tool calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, List, Mapping, Optional
+
+from langchain_core.messages import AIMessage
+
+from streamgraph._langchain._scope import Scope
+from streamgraph.prebuilt._tool_call import TOOL_CALL_WITH_CONTEXT
+from streamgraph.prebuilt._tool_errors import ToolNodeInputError
+
+
+@dataclass(frozen=True)
+class ToolInput:
+    """An input, taken apart.
+
+    Attributes:
+        calls: The tool calls to answer.
+        state: What the tools see as the state.
+        as_list: Whether a list of messages was given, and one is to be returned.
+    """
+
+    calls: List[Any]
+    state: Any
+    as_list: bool
+
+
+def read_input(given: Any, messages_key: str, scope: Optional[Scope]) -> ToolInput:
+    """Take an input apart.
+
+    Args:
+        given: A state with messages, a list of messages, a list of tool calls, or one call with a state.
+        messages_key: The key of the messages in a state.
+        scope: The task that the node is, in a graph: calls without a state see the state of the graph.
+
+    Raises:
+        ToolNodeInputError: There are no messages, or none of them is an AI message.
+    """
+    if isinstance(given, list):
+        last = given[-1] if given else None
+        if isinstance(last, dict) and last.get("type") == "tool_call":
+            return ToolInput(list(given), {} if scope is None else scope.state(), as_list=False)
+        return ToolInput(_calls(given), given, as_list=True)
+    if isinstance(given, Mapping):
+        if given.get("__type") == TOOL_CALL_WITH_CONTEXT:
+            return ToolInput([given["tool_call"]], given["state"], as_list=False)
+        return ToolInput(_calls(given.get(messages_key)), given, as_list=False)
+    return ToolInput(_calls(getattr(given, messages_key, None)), given, as_list=False)
+
+
+def _calls(messages: Any) -> List[Any]:
+    if not messages:
+        raise ToolNodeInputError(
+            "No message found in input",
+            hint="Give a ToolNode a state with messages, a list of messages, or a list of tool calls.",
+        )
+    for message in reversed(messages):
+        if isinstance(message, AIMessage):
+            return list(message.tool_calls)
+    raise ToolNodeInputError("No AIMessage found in input", hint="Tool calls are in AI messages.")

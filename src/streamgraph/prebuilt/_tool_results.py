@@ -1,0 +1,170 @@
+"""What tools return -> what the node writes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, cast
+
+from langchain_core.messages import RemoveMessage, ToolMessage, convert_to_messages
+
+from streamgraph.graph.message import REMOVE_ALL_MESSAGES
+from streamgraph.prebuilt._peers import is_command, own_command
+from streamgraph.prebuilt._tool_errors import ToolResultError
+from streamgraph.types import Command, Send
+
+
+def checked_result(result: Any, call: Any, *, as_list: bool, messages_key: str) -> Any:
+    """Return what a tool returned, if it answers the call.
+
+    Args:
+        result: A message, a `Command`, or a list of these.
+        call: The tool call.
+        as_list: Whether the node was given a list of messages instead of a state.
+        messages_key: The key of the messages in the state.
+
+    Returns:
+        The same, with `Command`s of LangGraph turned into such of this package and the answer named after the tool.
+
+    Raises:
+        ToolResultError: A `Command` has the wrong form, or there is no answer to the call, or more than one.
+        TypeError: The result is none of these.
+    """
+    if isinstance(result, ToolMessage):
+        return _as_content(result)
+    if is_command(result):
+        command, answers = _read_command(own_command(result), call, as_list, messages_key)
+        if answers == 0 and command.graph != Command.PARENT:
+            raise ToolResultError(
+                f"Expected to have a matching ToolMessage in Command.update for tool {call['name']!r}, got: "
+                f"{_messages(command.update, messages_key)!r}. Every tool call (LLM requesting to call a tool) in the "
+                "message history MUST have a corresponding ToolMessage",
+                hint="Return `Command(update={"
+                f'"{messages_key}": [ToolMessage("Success", tool_call_id=tool_call_id), ...]}}, ...)`.',
+            )
+        return command
+    if isinstance(result, list) and result:
+        return _checked_list(result, call, as_list, messages_key)
+    raise TypeError(f"Tool {call['name']} returned unexpected type: {type(result)}")
+
+
+def _as_content(message: ToolMessage) -> ToolMessage:
+    """Return a message whose content is a text or content blocks; a list with plain texts becomes JSON."""
+    content = message.content
+    if isinstance(content, str) or all(isinstance(block, dict) for block in content):
+        return message
+    return message.model_copy(update={"content": json.dumps(content, ensure_ascii=False)})
+
+
+def _checked_list(results: List[Any], call: Any, as_list: bool, messages_key: str) -> List[Any]:
+    items: List[Any] = []
+    total = 0
+    for result in results:
+        if isinstance(result, ToolMessage):
+            items.append(result)
+            total += result.tool_call_id == call["id"]
+        elif is_command(result):
+            command, answers = _read_command(own_command(result), call, as_list, messages_key)
+            items.append(command)
+            total += answers or 0
+        else:
+            raise TypeError(f"Tool {call['name']} returned unexpected type in a list: {type(result)}")
+    if total != 1:
+        raise ToolResultError(
+            f"Tool {call['name']} returned a list with {total} messages bound to tool_call_id {call['id']!r}; "
+            "expected exactly one terminating ToolMessage"
+        )
+    return items
+
+
+def _read_command(
+    command: Command[Any], call: Any, as_list: bool, messages_key: str
+) -> Tuple[Command[Any], Optional[int]]:
+    """Return a command with the answer named after the tool, and how many answers to the call it has.
+
+    The number is `None` if an answer is not to be expected.
+    """
+    update = command.update
+    if isinstance(update, Mapping):
+        if as_list:
+            raise ToolResultError(
+                "Tools can provide a dict in Command.update only when using dict with "
+                f"'{messages_key}' key as ToolNode input, got: {update} for tool '{call['name']}'"
+            )
+        if messages_key not in update:
+            return command, 0
+        messages, answers = _named(update[messages_key], call)
+        return Command(command.graph, {**update, messages_key: messages}, command.goto), answers
+    if isinstance(update, list):
+        if not as_list:
+            raise ToolResultError(
+                "Tools can provide a list of messages in Command.update only when using list of messages as ToolNode "
+                f"input, got: {update} for tool '{call['name']}'"
+            )
+        messages, answers = _named(update, call)
+        return Command(command.graph, messages, command.goto), answers
+    return command, None
+
+
+def _named(given: Any, call: Any) -> Tuple[Any, Optional[int]]:
+    """Return messages with the answer to the call named after the tool, and how many answers there are."""
+    several = isinstance(given, list)
+    messages: List[Any] = list(given) if several else [given]
+    answers = 0
+    everything_removed = False
+    for place, message in enumerate(convert_to_messages(messages)):
+        everything_removed |= isinstance(message, RemoveMessage) and message.id == REMOVE_ALL_MESSAGES
+        if isinstance(message, ToolMessage) and message.tool_call_id == call["id"]:
+            answers += 1
+            # On a copy: the message is the tool's.
+            messages[place] = message.model_copy(update={"name": call["name"]})
+    # Where no message is left, none is left without an answer.
+    return (messages if several else messages[0]), (None if everything_removed and not answers else answers)
+
+
+def _messages(update: Any, messages_key: str) -> Any:
+    return update.get(messages_key, []) if isinstance(update, Mapping) else update
+
+
+def combined(results: Sequence[Any], *, as_list: bool, messages_key: str) -> Any:
+    """Put the results of all calls together into what the node returns.
+
+    Args:
+        results: The results in the order of the calls; a call may have a list of them.
+        as_list: Whether the node was given a list of messages, and so returns one.
+        messages_key: The key of the messages in the state.
+    """
+    flat: List[Any] = []
+    for result in results:
+        flat += result if isinstance(result, list) else [result]
+    if not any(isinstance(item, Command) for item in flat):
+        return flat if as_list else {messages_key: flat}
+    outputs: List[Any] = []
+    sends: List[Any] = []
+    updates: List[Tuple[str, Any]] = []
+    for item in flat:
+        if not isinstance(item, Command):
+            outputs.append([item] if as_list else {messages_key: [item]})
+        elif _sends_to_parent(item):
+            sends += cast("Sequence[Any]", item.goto)
+            updates += _pairs(item.update)
+        else:
+            outputs.append(item)
+    if sends:
+        # The graph around this one takes one command from a nested graph.
+        outputs.append(Command(graph=Command.PARENT, update=updates or None, goto=sends))
+    return outputs
+
+
+def _sends_to_parent(command: Command[Any]) -> bool:
+    sends = command.goto
+    return (
+        command.graph == Command.PARENT
+        and isinstance(sends, (list, tuple))
+        and len(sends) > 0
+        and all(isinstance(item, Send) for item in sends)
+        and (command.update is None or isinstance(command.update, Mapping))
+    )
+
+
+def _pairs(update: Optional[Mapping[str, Any]]) -> List[Tuple[str, Any]]:
+    return list(dict(update or {}).items())

@@ -1,0 +1,303 @@
+"""A node that answers the tool calls of a model, and the branch that goes to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+
+from langchain_core.messages import AnyMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import (
+    ensure_config,
+    get_config_list,
+    get_executor_for_config,
+    merge_configs,
+    run_in_executor,
+)
+from langchain_core.tools import BaseTool
+from typing_extensions import Literal
+
+from streamgraph._langchain._runtime import runtime_of
+from streamgraph._langchain._scope import Scope, current_scope, no_writer
+from streamgraph._langchain._tool_events import tool_call
+from streamgraph.prebuilt._gather import gather
+from streamgraph.prebuilt._injected import TOOL_RUNTIME, InjectedState, InjectedStore, ToolRuntime
+from streamgraph.prebuilt._tool_call import (
+    AsyncToolCallWrapper,
+    ToolCallRequest,
+    ToolCallWithContext,
+    ToolCallWrapper,
+)
+from streamgraph.prebuilt._tool_errors import (
+    DEFAULT_HANDLER,
+    INVALID_TOOL_NAME_ERROR_TEMPLATE,
+    TOOL_CALL_ERROR_TEMPLATE,
+    TOOL_INVOCATION_ERROR_TEMPLATE,
+    ErrorHandler,
+    HandleToolErrors,
+    ToolInvocationError,
+    ToolNodeInputError,
+    invocation_error,
+    is_validation_error,
+    unknown_tool,
+)
+from streamgraph.prebuilt._tool_input import ToolInput, read_input
+from streamgraph.prebuilt._tool_results import checked_result, combined
+from streamgraph.prebuilt._tools import RunnableTool, as_tool, runnable_tool
+
+__all__ = [
+    "INVALID_TOOL_NAME_ERROR_TEMPLATE",
+    "TOOL_CALL_ERROR_TEMPLATE",
+    "TOOL_INVOCATION_ERROR_TEMPLATE",
+    "AsyncToolCallWrapper",
+    "InjectedState",
+    "InjectedStore",
+    "ToolCallRequest",
+    "ToolCallWithContext",
+    "ToolCallWrapper",
+    "ToolInvocationError",
+    "ToolNode",
+    "ToolRuntime",
+    "tools_condition",
+]
+
+
+class _Call(NamedTuple):
+    """One call on its way: what to decide about, and how to run it."""
+
+    request: ToolCallRequest
+    config: RunnableConfig
+    as_list: bool
+
+
+class ToolNode(Runnable[Any, Any]):
+    """Runs the tools that the last AI message calls, all calls at the same time, and returns their answers.
+
+    ::
+
+        builder.add_node("tools", ToolNode([look_up, write_down]))
+        builder.add_conditional_edges("agent", tools_condition)
+
+    It takes a state with messages and returns an update of it, takes a list of messages and returns a list of
+    `ToolMessage`s, or takes a list of tool calls, as in `Send("tools", [call])`. The answers are in the order of
+    the calls. A tool may also return a `Command`, or a list of `Command`s and messages; then the node returns a list.
+    It works outside of a graph as well.
+
+    Tools get the state, the store and more in parameters marked with `InjectedState`, `InjectedStore`, `ToolRuntime`
+    or `StreamWriter`, which the model does not see. In a sync run, tools that can only be awaited run as well.
+
+    Args:
+        tools: Tools, or functions to make tools of.
+        name: The name of the node.
+        tags: Tags of everything that the tools run.
+        handle_tool_errors: Which exceptions the model is told about; the others are raised. Left out: that arguments
+            do not fit the tool. `True`: all. `False`: none. A text: all, by this text. An exception class, or a tuple
+            of them: these. A function: those of the annotation of its parameter, by the text that it returns.
+            That a tool does not exist, the model is always told.
+        messages_key: The key of the messages in the state.
+        wrap_tool_call: A function `wrap(request, execute)` that is called in place of each call and returns its
+            result: it runs the call by `execute(request)`, never, once or often, also with a changed request. In
+            async runs without `awrap_tool_call` it runs in a thread.
+        awrap_tool_call: The same as an async function; `execute` is awaited. In sync runs without `wrap_tool_call`
+            it runs in an event loop of its own.
+
+    Attributes:
+        name: The name of the node.
+        tags: The tags.
+        tools_by_name: The tools.
+
+    Raises:
+        ValueError: A function has no docstring, or an error handler an unusable annotation.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        tools: Sequence[Union[BaseTool, Callable[..., Any]]],
+        *,
+        name: str = "tools",
+        tags: Optional[List[str]] = None,
+        handle_tool_errors: HandleToolErrors = DEFAULT_HANDLER,
+        messages_key: str = "messages",
+        wrap_tool_call: Optional[ToolCallWrapper] = None,
+        awrap_tool_call: Optional[AsyncToolCallWrapper] = None,
+    ) -> None:
+        self.name = name
+        self.tags = tags
+        self.tools_by_name: Dict[str, BaseTool] = {tool.name: tool for tool in map(as_tool, tools)}
+        self._handler = ErrorHandler(handle_tool_errors)
+        self._messages_key = messages_key
+        self._wrap = wrap_tool_call
+        self._awrap = awrap_tool_call
+        self._known = {name: runnable_tool(tool) for name, tool in self.tools_by_name.items()}
+
+    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Answer the tool calls of an input.
+
+        Args:
+            input: A state with messages, a list of messages, or a list of tool calls.
+            config: The config that the tools are invoked with; `max_concurrency` is how many may run at once.
+            **kwargs: Ignored.
+
+        Returns:
+            `{messages_key: [ToolMessage, ...]}`, for a list of messages a list; with `Command`s, a list of
+            `Command`s and of either.
+
+        Raises:
+            ValueError: There is no AI message in the input, or a result cannot be written.
+            Exception: What a tool raised, if it is not to be handled.
+        """
+        config = self._config(config)
+        given, calls = self._prepare(input, config)
+        with get_executor_for_config(config) as executor:
+            results = list(executor.map(self._answer, calls))
+        return combined(results, as_list=given.as_list, messages_key=self._messages_key)
+
+    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Answer the tool calls of an input; see `invoke`.
+
+        When a call fails and that is not handled, the other calls are cancelled.
+        """
+        config = self._config(config)
+        given, calls = self._prepare(input, config)
+        results = await gather([self._aanswer(call) for call in calls], config.get("max_concurrency"))
+        return combined(results, as_list=given.as_list, messages_key=self._messages_key)
+
+    def _config(self, config: Optional[RunnableConfig]) -> RunnableConfig:
+        config = ensure_config(config)
+        return merge_configs(config, {"tags": self.tags}) if self.tags else config
+
+    def _prepare(self, given: Any, config: RunnableConfig) -> Tuple[ToolInput, List[_Call]]:
+        scope = current_scope(config)
+        read = read_input(given, self._messages_key, scope)
+        around = _around(scope, config)
+        tools = list(self.tools_by_name.values())
+        calls = [
+            _Call(
+                ToolCallRequest(
+                    tool_call=call,
+                    tool=self.tools_by_name.get(call["name"]),
+                    state=read.state,
+                    runtime=TOOL_RUNTIME(
+                        state=read.state, config=own, tool_call_id=call["id"], tools=list(tools), **around
+                    ),
+                ),
+                own,
+                read.as_list,
+            )
+            for call, own in zip(read.calls, get_config_list(config, len(read.calls)))
+        ]
+        return read, calls
+
+    def _answer(self, call: _Call) -> Any:
+        if self._wrap is None and self._awrap is not None:
+            # A wrapper may be what forbids a call; it must not be left out.
+            return asyncio.run(self._aanswer(call))
+        if self._wrap is None:
+            return self._run(call, call.request)
+        try:
+            return self._wrap(call.request, lambda request: self._run(call, request))
+        except Exception as error:
+            return self._handler.message(error, call.request.tool_call)
+
+    async def _aanswer(self, call: _Call) -> Any:
+        if self._awrap is None and self._wrap is not None:
+            return await run_in_executor(None, self._answer, call)
+        if self._awrap is None:
+            return await self._arun(call, call.request)
+
+        async def execute(request: ToolCallRequest) -> Any:
+            return await self._arun(call, request)
+
+        try:
+            return await self._awrap(call.request, execute)
+        except Exception as error:
+            return self._handler.message(error, call.request.tool_call)
+
+    def _run(self, call: _Call, request: ToolCallRequest) -> Any:
+        tool = self._tool(request)
+        if tool is None:
+            return unknown_tool(request.tool_call, list(self.tools_by_name))
+        if tool.async_only:
+            return asyncio.run(self._arun(call, request))
+        arguments = self._arguments(tool, request)
+        try:
+            with tool_call(arguments["id"], tool.injection.without_hidden(request.tool_call["args"])):
+                result = tool.runner.invoke(arguments, call.config)
+            return self._checked(result, arguments, call)
+        except Exception as error:
+            return self._failed(error, request, tool)
+
+    async def _arun(self, call: _Call, request: ToolCallRequest) -> Any:
+        tool = self._tool(request)
+        if tool is None:
+            return unknown_tool(request.tool_call, list(self.tools_by_name))
+        arguments = self._arguments(tool, request)
+        try:
+            with tool_call(arguments["id"], tool.injection.without_hidden(request.tool_call["args"])):
+                result = await tool.runner.ainvoke(arguments, call.config)
+            return self._checked(result, arguments, call)
+        except Exception as error:
+            return self._failed(error, request, tool)
+
+    def _tool(self, request: ToolCallRequest) -> Optional[RunnableTool]:
+        if request.tool is None:
+            return self._known.get(request.tool_call["name"])
+        known = self._known.get(request.tool.name)
+        return known if known is not None and known.tool is request.tool else runnable_tool(request.tool)
+
+    def _arguments(self, tool: RunnableTool, request: ToolCallRequest) -> Any:
+        """Return the call as the tool gets it: named after the tool, with what is injected."""
+        call = request.tool_call
+        injected = tool.injection.values(tool.tool.name, request.runtime, self._messages_key)
+        args = {**tool.injection.without_hidden(call["args"]), **injected}
+        return {**call, "name": tool.tool.name, "args": args, "type": "tool_call"}
+
+    def _checked(self, result: Any, call: Any, around: _Call) -> Any:
+        return checked_result(result, call, as_list=around.as_list, messages_key=self._messages_key)
+
+    def _failed(self, error: Exception, request: ToolCallRequest, tool: RunnableTool) -> Any:
+        call: Any = {**request.tool_call, "name": tool.tool.name}
+        if not is_validation_error(error):
+            return self._handler.message(error, call)
+        told = invocation_error(call, error, tool.injection.hidden)
+        told.__cause__ = error
+        return self._handler.message(told, call)
+
+
+def _around(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
+    """Return what a tool's runtime has of the run: from our graph, from a graph of LangGraph, or nothing."""
+    if scope is not None:
+        runtime: Any = runtime_of(scope)
+    else:
+        runtime = (config.get("configurable") or {}).get("__pregel_runtime")
+    return {
+        "context": getattr(runtime, "context", None),
+        "store": getattr(runtime, "store", None),
+        "stream_writer": getattr(runtime, "stream_writer", no_writer),
+        "execution_info": getattr(runtime, "execution_info", None),
+        "server_info": getattr(runtime, "server_info", None),
+    }
+
+
+def tools_condition(
+    state: Union[List[AnyMessage], Mapping[str, Any], Any], messages_key: str = "messages"
+) -> Literal["tools", "__end__"]:
+    """Go to the node `"tools"` if the last message calls tools, else to the end: a branch after the model's node.
+
+    Args:
+        state: A state with messages, or a list of messages.
+        messages_key: The key of the messages in the state.
+
+    Raises:
+        ValueError: There are no messages.
+    """
+    messages: Any = state
+    if isinstance(state, Mapping):
+        messages = state.get(messages_key)
+    elif not isinstance(state, list):
+        messages = getattr(state, messages_key, None)
+    if not messages:
+        raise ToolNodeInputError(f"No messages found in input state to tool_edge: {state}")
+    return "tools" if getattr(messages[-1], "tool_calls", None) else "__end__"
