@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Union
 
 from langchain_core.messages import ToolMessage
 from langchain_core.messages.tool import ToolOutputMixin
@@ -16,7 +16,6 @@ from typing_extensions import Annotated
 
 from streamgraph.prebuilt._injection import Injection, function_parameters, is_hidden, named_mark, read_injection
 from streamgraph.prebuilt._peers import is_command
-from streamgraph.types import Command
 
 
 def as_tool(given: Union[BaseTool, Callable[..., Any]]) -> BaseTool:
@@ -128,22 +127,6 @@ def _kept(tool: BaseTool, result: Any) -> Any:
     return _marked(result)
 
 
-class _CommandOutput(Command[Any], ToolOutputMixin):
-    """A `Command` that langchain-core knows to be a tool's result; to everybody who sees it, a `Command`."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Command) and _fields(self) == _fields(other)
-
-    __hash__ = Command.__hash__
-
-    def __repr__(self) -> str:
-        return repr(Command(*_fields(self)))
-
-
-def _fields(command: Command[Any]) -> Tuple[Any, Any, Any]:
-    return command.graph, command.update, command.goto
-
-
 class ToolOutputs(List[Any], ToolOutputMixin):
     """Several results of one tool call, `Command`s and messages."""
 
@@ -152,8 +135,6 @@ def _marked(result: Any) -> Any:
     """Return a result in a form that langchain-core does not turn into text."""
     if isinstance(result, ToolOutputMixin):
         return result
-    if is_command(result):
-        return _CommandOutput(result.graph, result.update, result.goto)
     if isinstance(result, list) and result and all(map(_is_output, result)):
         return ToolOutputs(result)
     return result
