@@ -15,14 +15,20 @@ class Emitted:
         ns: The namespace of the graph it was made in.
         mode: The stream mode it belongs to.
         data: The payload.
+        source: The node it comes from, if it comes from one.
+        key: The state key that a message was written to.
     """
 
-    __slots__ = ("data", "mode", "ns")
+    __slots__ = ("data", "key", "mode", "ns", "source")
 
-    def __init__(self, ns: Tuple[str, ...], mode: str, data: Any) -> None:
+    def __init__(
+        self, ns: Tuple[str, ...], mode: str, data: Any, source: Optional[str] = None, key: Optional[str] = None
+    ) -> None:
         self.ns = ns
         self.mode = mode
         self.data = data
+        self.source = source
+        self.key = key
 
 
 class TaskDone:

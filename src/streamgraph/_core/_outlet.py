@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, FrozenSet, Optional, Tuple
 
+from streamgraph._core._audience import Audience, Filter
 from streamgraph._core._detach import detach
 from streamgraph._core._events import Emitted
 
@@ -31,13 +32,15 @@ class Upstream:
     Args:
         put: Takes a part; may be called from any thread.
         modes: The modes it wants from graphs below it.
+        audience: Who wants them; by default somebody without a filter.
     """
 
-    __slots__ = ("modes", "put")
+    __slots__ = ("audience", "modes", "put")
 
-    def __init__(self, put: Put, modes: FrozenSet[str]) -> None:
+    def __init__(self, put: Put, modes: FrozenSet[str], audience: Optional[Audience] = None) -> None:
         self.put = put
         self.modes = modes
+        self.audience = audience or Audience(((modes, None),))
 
 
 class Outlet:
@@ -49,10 +52,25 @@ class Outlet:
         nested: The modes its own consumer wants from graphs below.
         up: The run around it, if there is one.
         shape: Makes a chunk of a part, or `NO_CHUNK`.
+        filter_: What its own consumer leaves out.
         twin: Copies the payload of a part, given its mode, for a second consumer; containers by default.
     """
 
-    __slots__ = ("_depth", "_twin", "_up", "_up_modes", "below", "here", "live", "modes", "nested", "shape")
+    __slots__ = (
+        "_depth",
+        "_filter",
+        "_twin",
+        "_up",
+        "_up_modes",
+        "audience",
+        "audience_below",
+        "below",
+        "here",
+        "live",
+        "modes",
+        "nested",
+        "shape",
+    )
 
     def __init__(
         self,
@@ -62,6 +80,7 @@ class Outlet:
         *,
         up: Optional[Upstream] = None,
         shape: Callable[[Emitted], Any],
+        filter_: Optional[Filter] = None,
         twin: Optional[Callable[[str, Any], Any]] = None,
     ) -> None:
         self._depth = len(ns)
@@ -71,7 +90,13 @@ class Outlet:
         self.modes = modes
         self.nested = nested
         self.shape = shape
+        self._filter = filter_
         self._twin = twin or _detached
+        above = up.audience.without(modes & {"custom"}).listeners if up else ()
+        self.audience = Audience(((modes, filter_), *above))
+        """Who watches this graph."""
+        self.audience_below = Audience(((nested, filter_), *above))
+        """Who watches the graphs below it."""
         self.here = modes | self._up_modes
         """The modes anybody wants from this graph."""
         self.below = nested | self._up_modes
@@ -81,7 +106,8 @@ class Outlet:
 
     def is_own(self, part: Emitted) -> bool:
         """Whether the run's own consumer wants this part."""
-        return part.mode in (self.modes if len(part.ns) == self._depth else self.nested)
+        wanted = part.mode in (self.modes if len(part.ns) == self._depth else self.nested)
+        return wanted and (self._filter is None or self._filter.part(part))
 
     def forward(self, part: Emitted) -> None:
         """Give a part that the run itself made to the run around it, if that wants it."""
@@ -89,7 +115,7 @@ class Outlet:
             assert self._up is not None
             if self.is_own(part):
                 # Two will read it, and what one of them does to it must not reach the other.
-                part = Emitted(part.ns, part.mode, self._twin(part.mode, part.data))
+                part = Emitted(part.ns, part.mode, self._twin(part.mode, part.data), part.source, part.key)
             self._up.put(part)
 
     def connect(self, inbox: Put) -> Put:
@@ -98,9 +124,9 @@ class Outlet:
         Args:
             inbox: Puts a part into the run's own inbox.
         """
-        if self._up is None:
+        if self._up is None and self._filter is None:
             return inbox
-        if not self.modes and not self.nested:
+        if self._up is not None and not self.modes and not self.nested:
             # Nobody reads here: parts skip this level on their way to the run that is being read.
             return self._up.put
 

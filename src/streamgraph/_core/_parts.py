@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
+from streamgraph._core._audience import Audience
 from streamgraph._core._commands import Emit
 from streamgraph._core._detach import detach
 from streamgraph._core._events import Emitted
@@ -13,6 +14,9 @@ from streamgraph._core._task import Task
 
 Namespace = Tuple[str, ...]
 Keys = Union[None, str, Sequence[str]]
+
+
+_NODE_PARTS = frozenset(("updates", "tasks", "debug"))
 
 
 class Parts:
@@ -25,6 +29,7 @@ class Parts:
         metadata: The metadata of the run that its task events carry.
         tags: The tags of the run, likewise.
         clock: Returns the time for `debug`, as ISO 8601 text.
+        audience: Who wants them, if somebody leaves nodes out.
     """
 
     def __init__(
@@ -36,7 +41,9 @@ class Parts:
         metadata: Optional[Mapping[str, Any]] = None,
         tags: Sequence[str] = (),
         clock: Callable[[], str],
+        audience: Optional[Audience] = None,
     ) -> None:
+        self._audience = audience if audience is not None and audience.filtered else None
         self._ns = ns
         self._keys = keys
         self._metadata = metadata or {}
@@ -65,7 +72,7 @@ class Parts:
 
     def started(self, task: Task) -> List[Emit]:
         """Return the event of a task that starts."""
-        if not self._task_events:
+        if not self._task_events or not self._shows(task):
             return []
         payload: Dict[str, Any] = {
             "id": task.id,
@@ -82,29 +89,32 @@ class Parts:
 
     def finished(self, task: Task, outcome: Outcome, cached: bool = False) -> List[Emit]:
         """Return the update and the result of a finished task; of one that was not run the update alone."""
-        if task.node.action is None:
+        if task.node.action is None or not self._shows(task):
             return []
         emits: List[Emit] = []
         if self._updates:
             update = {task.name: self._update(outcome)}
             if cached:
                 update["__metadata__"] = {"cached": True}
-            emits.append(self._emit("updates", update))
+            emits.append(self._emit("updates", update, task.name))
         if self._task_events and not cached:
             emits += self._task_event(task, "task_result", _result(task, as_result(outcome.writes)))
         return emits
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[Outcome]) -> List[Emit]:
         """Return the result of a failed task, and the update of its node if it was a branch that failed."""
-        if task.node.action is None:
+        if task.node.action is None or not self._shows(task):
             return []
         emits: List[Emit] = []
         if outcome is not None and self._updates:
-            emits.append(self._emit("updates", {task.name: self._update(outcome)}))
+            emits.append(self._emit("updates", {task.name: self._update(outcome)}, task.name))
         if self._task_events:
             result = as_result(outcome.writes) if outcome is not None else {}
             emits += self._task_event(task, "task_result", _result(task, result, error))
         return emits
+
+    def _shows(self, task: Task) -> bool:
+        return self._audience is None or not _NODE_PARTS.isdisjoint(self._audience.modes_of(task.name))
 
     def _update(self, outcome: Outcome) -> Any:
         keys = self._keys
@@ -116,14 +126,14 @@ class Parts:
         return detach(shown[-1]) if shown else None
 
     def _task_event(self, task: Task, kind: str, payload: Dict[str, Any]) -> List[Emit]:
-        emits = [self._emit("tasks", payload)] if self._tasks else []
+        emits = [self._emit("tasks", payload, task.name)] if self._tasks else []
         if self._debug:
             wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": detach(payload)}
-            emits.append(self._emit("debug", wrapped))
+            emits.append(self._emit("debug", wrapped, task.name))
         return emits
 
-    def _emit(self, mode: str, data: Any) -> Emit:
-        return Emit(Emitted(self._ns, mode, data))
+    def _emit(self, mode: str, data: Any, source: Optional[str] = None) -> Emit:
+        return Emit(Emitted(self._ns, mode, data, source))
 
 
 def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> Any:

@@ -73,7 +73,7 @@ class Stream:
         """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""
         part = command.part
         self._outlet.forward(part)
-        return self._outlet.shape(part) if part.mode in self._outlet.modes else NO_CHUNK
+        return self._outlet.shape(part) if self._outlet.is_own(part) else NO_CHUNK
 
     def _feed(self, event: Event) -> None:
         self._jobs.pop(event.task.id, None)

@@ -128,7 +128,7 @@ class Messages:
             "run_id": str(run_id),
             "run_name": name,
         }
-        self._open(scope, run_id, Call(scope, shown, TAG_NOSTREAM in tags))
+        self._open(scope, run_id, Call(scope, shown, TAG_NOSTREAM in tags or not scope.shows(tags)))
 
     def call(self, run_id: Any, scope: Scope) -> Optional[Call]:
         """Return the model call with this id, if it is one of this task that is still on."""
@@ -145,7 +145,8 @@ class Messages:
         """
         call = self._calls.get(key)
         if call is None:
-            call = self._open(scope, key, Call(scope, _node_metadata(scope), False))
+            metadata = _node_metadata(scope)
+            call = self._open(scope, key, Call(scope, metadata, not scope.shows(metadata["tags"])))
         call.token(chunk if chunk.id else private_copy(chunk, key))
 
     def ended(self, run_id: Any, call: Call, message: Optional[BaseMessage]) -> None:
@@ -157,15 +158,16 @@ class Messages:
         finally:
             self._shown.update(dict.fromkeys(call.ids, call))
 
-    def pushed(self, scope: Scope, message: BaseMessage) -> None:
+    def pushed(self, scope: Scope, message: BaseMessage, key: Optional[str]) -> None:
         """Show a message that a node hands over before it returns; unless it has been shown.
 
         Args:
             scope: The task.
             message: The message, with an id.
+            key: The state key it is written to.
         """
         if message.id not in self._shown:
-            self._show(scope, message, pushed=True)
+            self._show(scope, message, key, pushed=True)
 
     def discard(self, scope: Scope) -> None:
         """Forget what a failed attempt has produced: if the next one produces the same, that is another message.
@@ -202,12 +204,12 @@ class Messages:
         if not outcome.writes:
             return outcome
         stored = [(key, _prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
-        fresh = list(chain.from_iterable(_messages_in(value) for _, value in stored))
+        fresh = [(key, message) for key, value in stored for message in _messages_in(value)]
         if fresh:
             history = _History(before, scope.task.input)
-            for message in fresh:
+            for key, message in fresh:
                 if not self._known(message, produced, history):
-                    self._show(scope, message)
+                    self._show(scope, message, key)
         return outcome._replace(stored=tuple(stored))
 
     def _open(self, scope: Scope, key: Any, call: Call) -> Call:
@@ -227,12 +229,14 @@ class Messages:
             return same_message(message, _produced(self._shown[message.id]))
         return any(same_message(message, _produced(item)) for item in produced)
 
-    def _show(self, scope: Scope, message: BaseMessage, *, pushed: bool = False) -> None:
+    def _show(self, scope: Scope, message: BaseMessage, key: Optional[str], *, pushed: bool = False) -> None:
         shown = private_copy(message, message.id or str(uuid4()))
         assert shown.id is not None
         self._shown[shown.id] = message
         self._remember(scope if pushed else scope.parent, message)
-        scope.emit("messages", (shown, _node_metadata(scope, {} if pushed else _NODE_OUTPUT)))
+        metadata = _node_metadata(scope, {} if pushed else _NODE_OUTPUT)
+        if scope.shows(metadata["tags"], key):
+            scope.emit("messages", (shown, metadata), key)
 
 
 class _History:

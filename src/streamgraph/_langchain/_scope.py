@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from threading import Lock
-from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
 
 from langchain_core.runnables.config import var_child_runnable_config
 
+from streamgraph._core._audience import Audience
 from streamgraph._core._control import RunControl
 from streamgraph._core._events import Emitted
 from streamgraph._core._outlet import Put, Upstream
@@ -44,6 +45,8 @@ class Scope:
         store: The user's store.
         control: Through which the run can be asked to end.
         trace: The task in traces, if anybody listens.
+        audience: Who watches the graph, if some leave something out.
+        audience_below: Who watches graphs that run in the task, likewise.
         plan: The graph that the task belongs to.
         state: Returns the current values of the graph's state.
         call: Starts a task inside this one.
@@ -58,6 +61,8 @@ class Scope:
         "_calls",
         "_watched",
         "attempt",
+        "audience",
+        "audience_below",
         "began",
         "below",
         "call",
@@ -98,6 +103,8 @@ class Scope:
         control: Optional[RunControl] = None,
         trace: Any = None,
         plan: Optional[Plan] = None,
+        audience: Optional[Audience] = None,
+        audience_below: Optional[Audience] = None,
         state: Callable[[], Any] = dict,
         call: Optional[Callable[[Scope, Node, Any], Any]] = None,
         watch: Optional[Watch] = None,
@@ -118,6 +125,8 @@ class Scope:
         self.store = store
         self.control = control
         self.trace = trace
+        self.audience = audience
+        self.audience_below = audience_below
         self.plan = plan
         self.state = state
         self.call = call
@@ -140,8 +149,13 @@ class Scope:
         """Return the metadata that says where something comes from."""
         return metadata_of(self.task, self.ns)
 
-    def emit(self, mode: str, data: Any) -> None:
+    def emit(self, mode: str, data: Any, key: Optional[str] = None) -> None:
         """Put something into the stream, in order with everything else the task emits.
+
+        Args:
+            mode: The stream mode it belongs to.
+            data: The payload.
+            key: The state key that a message was written to.
 
         Raises:
             StreamClosed: The work is no longer wanted.
@@ -151,7 +165,7 @@ class Scope:
             return
         if self._watched:
             self.touch()
-        self.put(Emitted(self.ns, mode, data))
+        self.put(Emitted(self.ns, mode, data, self.task.name, key))
 
     def write(self, value: Any) -> None:
         """Put `value` into the stream as `custom` data, if anybody wants that."""
@@ -193,7 +207,13 @@ class Scope:
 
     def upstream(self) -> Upstream:
         """Return what this scope takes from graphs that run in it."""
-        return Upstream(self.put, self.below)
+        return Upstream(self.put, self.below, self.audience_below)
+
+    def shows(self, tags: Sequence[str], key: Optional[str] = None) -> bool:
+        """Whether anybody wants a message with these tags, which a node has written to this state key."""
+        if self.audience is None:
+            return "messages" in self.here
+        return self.audience.message(self.task.name, tags, key)
 
 
 def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:

@@ -102,6 +102,8 @@ class GraphSession:
         self._put: Put = _unconnected
         self._here: FrozenSet[str] = outlet.here
         self._below: FrozenSet[str] = outlet.below
+        self._audience = outlet.audience if outlet.audience.filtered else None
+        self._audience_below = outlet.audience_below if outlet.audience_below.filtered else None
         # In a nested graph it has to be said that nobody listens: the context is that of a task that may have taps.
         self._listens = scope is not None or not self._here.isdisjoint(("messages", "tools"))
         self._messages = self._message_log()
@@ -210,7 +212,7 @@ class GraphSession:
             outcome = self._read(task, result, scope)
         progress.outcome = outcome if task.node.action is not None else None
         outcome = yield from self._branch(task, outcome, invocation, trace)
-        if scope.messages is not None and "messages" in scope.here:
+        if scope.messages is not None and "messages" in self._here:
             outcome = scope.messages.returned(self.run.plan, scope, outcome, self.run.state.values)
         return result, outcome
 
@@ -238,7 +240,7 @@ class GraphSession:
         return Scope(
             task,
             self.run.ns,
-            here=self._here,
+            here=self._here if self._audience is None else self._audience.modes_of(task.name),
             below=self._below,
             put=self._put,
             stop=stop,
@@ -249,6 +251,8 @@ class GraphSession:
             store=self._store,
             control=self._control,
             trace=trace,
+            audience=self._audience,
+            audience_below=self._audience_below,
             plan=self.run.plan,
             state=self._state,
             call=self._start_task,
@@ -306,7 +310,7 @@ class GraphSession:
         handlers: List[TaskHandler] = [Pulse(scope)] if scope.watched else []
         if self._listens:
             tap = Tap(scope) if "messages" in self._here else None
-            tools = ToolTap(scope) if "tools" in self._here else None
+            tools = ToolTap(scope) if "tools" in scope.here else None
             enter_tap(tap)
             enter_tool_tap(tools)
             handlers += filter(None, (tap, tools))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Generic, Iterator, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Generic, Iterable, Iterator, Mapping, Optional, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -100,6 +100,10 @@ class CompiledStateGraph(GraphRunnable, Generic[StateT, ContextT, InputT, Output
             if recurse:
                 found += [(f"{name}|{below}", graph) for below, graph in target.get_subgraphs(recurse=True)]
             yield from (pair for pair in found if namespace is None or pair[0] == namespace)
+
+    def _node_names(self) -> Iterable[str]:
+        inner = [name for _, graph in self.get_subgraphs() for name in graph._node_names()]
+        return (*self._plan.nodes, *inner)
 
     def get_graph(self, config: Optional[RunnableConfig] = None, *, xray: Union[bool, int] = False) -> Graph:
         """Return the nodes and edges, to be drawn (`draw_mermaid()`, `draw_ascii()`) or inspected.

@@ -7,6 +7,7 @@ from typing import FrozenSet, Optional, Sequence, Union
 
 from typing_extensions import get_args
 
+from streamgraph._core._audience import Filter
 from streamgraph._core._control import RunControl
 from streamgraph._core._outlet import TOKEN_MODES
 from streamgraph._core._plan import Plan
@@ -33,6 +34,7 @@ class StreamOptions:
         version: The shape of the chunks.
         keys: The state keys to show, if not all.
         control: Through which the run can be asked to end.
+        filter: What is left out.
     """
 
     modes: FrozenSet[str] = frozenset()
@@ -44,6 +46,7 @@ class StreamOptions:
     version: str = "v1"
     keys: Union[str, Sequence[str], None] = None
     control: Optional[RunControl] = None
+    filter: Optional[Filter] = None
 
 
 def check_version(version: str) -> str:

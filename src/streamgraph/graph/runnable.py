@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-from abc import abstractmethod
-from dataclasses import replace
-from typing import Any, AsyncIterator, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, AsyncIterator, Iterator, Optional
 
-from langchain_core.runnables import Runnable, RunnableConfig
-from typing_extensions import Literal, Self
+from langchain_core.runnables import RunnableConfig
+from typing_extensions import Literal
 
 from streamgraph._core._control import RunControl
-from streamgraph._core._parts import Parts
-from streamgraph._core._plan import Node, Plan
-from streamgraph._core._state import Writes
-from streamgraph._core._workflow import AnyRun
 from streamgraph._drivers._asyncio import AsyncGraphStream
 from streamgraph._drivers._threads import GraphStream
 from streamgraph._keywords import checked_keywords
-from streamgraph._langchain._cache import Cache
-from streamgraph._langchain._config import bound_together, resolve_config
-from streamgraph._langchain._scope import current_scope
-from streamgraph._langchain._session import GraphSession
-from streamgraph._types import GraphOutput
-from streamgraph.errors import UnknownOptionError
+from streamgraph.graph.base import GraphBase, Keys
 from streamgraph.graph.chunks import UpdatesChunk, added_up
-from streamgraph.graph.options import Modes, StreamOptions, check_keys, check_version, stream_options
-from streamgraph.graph.schema import read_schema
-from streamgraph.graph.schema_models import model_of
-from streamgraph.graph.sessions import Definition, open_session
+from streamgraph.graph.filters import Names
+from streamgraph.graph.options import Modes
 from streamgraph.graph.unsupported import refuse
 
-Keys = Union[None, str, Sequence[str]]
 
-
-class GraphRunnable(Runnable[Any, Any]):
-    """A graph or workflow, ready to run.
-
-    It holds no state of a run, so one instance can run many times at once.
-
-    Attributes:
-        name: The name of its runs in traces.
-        config: What it was bound to with `with_config`.
-        context_schema: The class of the object that a run can be given as `context=`.
-        store: The store that its nodes get.
-        cache: Where the results of nodes with a cache policy are kept.
-        debug: Whether every run prints what happens.
-    """
-
-    _plan: Plan
-
-    def __init__(
-        self, *, name: str, context_schema: Optional[Type[Any]], store: Any, cache: Any, debug: bool = False
-    ) -> None:
-        self.name = name
-        self.config: Optional[RunnableConfig] = None
-        self.context_schema = context_schema
-        self.store = store
-        self.cache = cache
-        self.debug = debug
-
-    @abstractmethod
-    def _writes(self, given: Any) -> Writes:
-        """Check the input of a run and turn it into writes."""
-
-    @abstractmethod
-    def _typed(self, output: Any) -> Any:
-        """Return an output as an instance of its schema, for `version="v2"`."""
-
-    @abstractmethod
-    def _run(self, parts: Parts, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> AnyRun:
-        """Return the state machine of a new run."""
+class GraphRunnable(GraphBase):
+    """A graph or workflow, ready to run: the calls that run it."""
 
     # The signatures below are LangGraph's; langchain-core's take **kwargs, which would swallow what is misspelt.
 
@@ -90,6 +39,12 @@ class GraphRunnable(Runnable[Any, Any]):
         interrupt_after: None = None,
         durability: Optional[Literal["sync", "async", "exit"]] = None,
         control: Optional[RunControl] = None,
+        include_nodes: Names = None,
+        exclude_nodes: Names = None,
+        include_tags: Names = None,
+        exclude_tags: Names = None,
+        include_keys: Names = None,
+        exclude_keys: Names = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> GraphStream[Any]:
         """Run the graph and yield what happens, as it happens.
@@ -120,6 +75,13 @@ class GraphRunnable(Runnable[Any, Any]):
             interrupt_after: `None`, likewise.
             durability: When runs are saved; without a checkpointer they are not.
             control: Through which the run can be asked to end after a step.
+            include_nodes: Only what comes from these nodes, in every mode but `values`. A name or several, also as
+                shell-style patterns. What is filtered out is never made.
+            exclude_nodes: Not what comes from these nodes.
+            include_tags: Only messages of models with one of these tags.
+            exclude_tags: No messages of models with one of these tags.
+            include_keys: Of the messages that nodes write to the state, only those of these keys.
+            exclude_keys: No messages that nodes write to these keys.
             version: `"v1"`: a payload; with a list of modes `(mode, payload)`; with `subgraphs=True` the
                 namespace in front. `"v2"`: always `{"type": mode, "ns": namespace, "data": payload}`.
 
@@ -134,7 +96,15 @@ class GraphRunnable(Runnable[Any, Any]):
             InvalidUpdateError: The input does not fit the state.
         """
         refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control)
+        filter_ = self._filter(
+            include_nodes=include_nodes,
+            exclude_nodes=exclude_nodes,
+            include_tags=include_tags,
+            exclude_tags=exclude_tags,
+            include_keys=include_keys,
+            exclude_keys=exclude_keys,
+        )
+        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
         return GraphStream(self._session(input, config, context, options, asynchronous=False))
 
     @checked_keywords
@@ -153,6 +123,12 @@ class GraphRunnable(Runnable[Any, Any]):
         interrupt_after: None = None,
         durability: Optional[Literal["sync", "async", "exit"]] = None,
         control: Optional[RunControl] = None,
+        include_nodes: Names = None,
+        exclude_nodes: Names = None,
+        include_tags: Names = None,
+        exclude_tags: Names = None,
+        include_keys: Names = None,
+        exclude_keys: Names = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> AsyncGraphStream[Any]:
         """Run the graph on the event loop and yield what happens, as it happens.
@@ -165,7 +141,15 @@ class GraphRunnable(Runnable[Any, Any]):
             has the final state as `.output` in the end.
         """
         refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control)
+        filter_ = self._filter(
+            include_nodes=include_nodes,
+            exclude_nodes=exclude_nodes,
+            include_tags=include_tags,
+            exclude_tags=exclude_tags,
+            include_keys=include_keys,
+            exclude_keys=exclude_keys,
+        )
+        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
         return AsyncGraphStream(self._session(input, config, context, options, asynchronous=True))
 
     @checked_keywords
@@ -280,122 +264,3 @@ class GraphRunnable(Runnable[Any, Any]):
                 async for chunk in stream:
                     yield UpdatesChunk(chunk)
                 yield UpdatesChunk(output=stream.output)
-
-    def with_config(self, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Self:
-        """Return a copy that runs with this config, in addition to that of each call.
-
-        Args:
-            config: The config.
-            **kwargs: Keys of the config.
-        """
-        bound = copy.copy(self)
-        given = RunnableConfig(**{**(config or {}), **kwargs})  # type: ignore[typeddict-item]
-        bound.config = given if self.config is None else bound_together(self.config, given)
-        return bound
-
-    def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
-        """Return a copy, with other values for some attributes, such as its name.
-
-        Args:
-            update: The attributes and their values.
-        """
-        copied = copy.copy(self)
-        vars(copied).update(update or {})
-        return copied
-
-    def get_context_jsonschema(self) -> Optional[Dict[str, Any]]:
-        """Return the JSON schema of the object that a run can be given as `context=`, or `None` if it takes none."""
-        schema = self.context_schema
-        return None if schema is None else model_of(read_schema(schema), "Context").model_json_schema()
-
-    def clear_cache(self, nodes: Optional[Sequence[str]] = None) -> None:
-        """Forget the cached results of all nodes, or of these.
-
-        Args:
-            nodes: The names of the nodes.
-
-        Raises:
-            ValueError: There is no cache.
-            UnknownOptionError: There is no such node.
-        """
-        self._caching().clear(self._named(nodes))
-
-    async def aclear_cache(self, nodes: Optional[Sequence[str]] = None) -> None:
-        """Forget the cached results of all nodes, or of these; for a cache that is awaited."""
-        await self._caching().aclear(self._named(nodes))
-
-    def _caching(self) -> Cache:
-        if self.cache is None:
-            raise ValueError("No cache is set for this graph: give one to compile(cache=...).")
-        return Cache(self.cache)
-
-    def _named(self, names: Optional[Sequence[str]]) -> List[Node]:
-        nodes = self._plan.nodes
-        for name in names or ():
-            if name not in nodes:
-                raise UnknownOptionError(f"There is no node {name!r} to forget results of", name=name, known=nodes)
-        return [nodes[name] for name in (nodes if names is None else names)]
-
-    def _options(
-        self,
-        stream_mode: Modes,
-        print_mode: Modes,
-        output_keys: Keys,
-        subgraphs: Optional[bool],
-        debug: Optional[bool],
-        version: str,
-        control: Optional[RunControl],
-    ) -> StreamOptions:
-        options = stream_options(
-            self._plan,
-            stream_mode=stream_mode,
-            print_mode=self._print_mode(print_mode, debug),
-            subgraphs=subgraphs,
-            version=version,
-            output_keys=output_keys,
-        )
-        return options if control is None else replace(options, control=control)
-
-    def _quiet_options(
-        self, print_mode: Modes, keys: Keys, debug: Optional[bool], version: str, control: Optional[RunControl]
-    ) -> StreamOptions:
-        """Return the options of a call that only waits for the output."""
-        shown = self._print_mode(print_mode, debug)
-        if not shown:
-            return StreamOptions(version=check_version(version), keys=keys, control=control)
-        return replace(self._options("values", shown, keys, False, False, version, control), shown=frozenset())
-
-    def _print_mode(self, print_mode: Modes, debug: Optional[bool]) -> Modes:
-        return ("updates", "values") if (self.debug if debug is None else debug) and not print_mode else print_mode
-
-    def _session(
-        self,
-        given: Any,
-        config: Optional[RunnableConfig],
-        context: Any,
-        options: StreamOptions,
-        *,
-        asynchronous: bool,
-    ) -> GraphSession:
-        scope = current_scope(config)
-        if scope is not None and scope.stop.finished:
-            scope = None  # started by something that a node has left behind: a run of its own
-        return open_session(
-            Definition(self._plan, self._run, self._typed, self.context_schema, self.store, self.cache),
-            options,
-            resolve_config(self.config, config, scope),
-            given=given,
-            writes=self._writes(given),
-            context=context,
-            scope=scope,
-            asynchronous=asynchronous,
-        )
-
-    def _shown_keys(self, keys: Keys) -> Keys:
-        """Return the keys that a caller who waits for the output gets: those of the output schema by default."""
-        if keys is None and len(self._plan.output_keys) < len(self._plan.channels):
-            return self._plan.output_keys
-        return check_keys(self._plan, keys)
-
-    def _as_output(self, output: Any, version: str) -> Any:
-        return GraphOutput(self._typed(output)) if version == "v2" else output

@@ -85,9 +85,23 @@ def open_session(
     if options.printed:
         shape = printing(shape, shown=options.shown, printed=options.printed)
     outlet = Outlet(
-        ns, options.modes, options.nested, up=scope.upstream() if scope else None, shape=shape, twin=twin_of
+        ns,
+        options.modes,
+        options.nested,
+        up=scope.upstream() if scope else None,
+        shape=shape,
+        filter_=options.filter,
+        twin=twin_of,
     )
-    parts = Parts(ns, outlet.here, keys=options.keys, metadata=config.metadata, tags=config.tags, clock=_now)
+    parts = Parts(
+        ns,
+        outlet.here,
+        keys=options.keys,
+        metadata=config.metadata,
+        tags=config.tags,
+        clock=_now,
+        audience=outlet.audience,
+    )
     control = options.control or (scope.control if scope is not None else None)
     inherits = scope is not None and not context
     return GraphSession(

@@ -1,0 +1,120 @@
+"""Who watches a graph, and what of it each of them wants to see."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any, Dict, FrozenSet, Optional, Sequence, Tuple
+
+from streamgraph._core._events import Emitted
+
+FILTERED_MODES: FrozenSet[str] = frozenset(("messages", "custom", "tools", "updates", "tasks", "debug"))
+"""The modes in which a part belongs to a node, by whose name it can be left out."""
+
+Names = Optional[Tuple[str, ...]]
+
+
+class Filter:
+    """What a consumer wants to see, by node, tag and state key. Names may have shell-style wildcards.
+
+    Args:
+        include_nodes: Only these nodes; `None` for all.
+        exclude_nodes: Not these nodes.
+        include_tags: Only messages of models with one of these tags; `None` for all.
+        exclude_tags: No messages of models with one of these tags.
+        include_keys: Of the messages that nodes write to the state, only those of these keys; `None` for all.
+        exclude_keys: No messages that nodes write to these keys.
+    """
+
+    __slots__ = ("_keys", "_known", "_nodes", "_tags")
+
+    def __init__(
+        self,
+        *,
+        include_nodes: Names = None,
+        exclude_nodes: Names = None,
+        include_tags: Names = None,
+        exclude_tags: Names = None,
+        include_keys: Names = None,
+        exclude_keys: Names = None,
+    ) -> None:
+        self._nodes = (include_nodes, exclude_nodes or ())
+        self._tags = (include_tags, exclude_tags or ())
+        self._keys = (include_keys, exclude_keys or ())
+        self._known: Dict[str, bool] = {}
+
+    def node(self, name: str) -> bool:
+        """Whether parts of this node are wanted."""
+        wanted = self._known.get(name)
+        if wanted is None:
+            wanted = self._known[name] = _passes(self._nodes, (name,))
+        return wanted
+
+    def message(self, node: str, tags: Sequence[str], key: Optional[str]) -> bool:
+        """Whether a message is wanted.
+
+        Args:
+            node: The node it comes from.
+            tags: The tags of its model, its node and its run.
+            key: The state key that a node has written it to; `None` for the tokens of a model.
+        """
+        return self.node(node) and _passes(self._tags, tags) and (key is None or _passes(self._keys, (key,)))
+
+    def part(self, part: Emitted) -> bool:
+        """Whether a part is wanted."""
+        if part.source is None or part.mode not in FILTERED_MODES:
+            return True
+        if part.mode == "messages":
+            return self.message(part.source, part.data[1]["tags"], part.key)
+        return self.node(part.source)
+
+
+def _passes(rule: Tuple[Names, Tuple[str, ...]], names: Sequence[str]) -> bool:
+    include, exclude = rule
+    if any(fnmatchcase(name, pattern) for pattern in exclude for name in names):
+        return False
+    return include is None or any(fnmatchcase(name, pattern) for pattern in include for name in names)
+
+
+class Audience:
+    """All who watch the parts of one graph: its own consumer, and those of the runs around it.
+
+    Args:
+        listeners: For each the modes that it wants, and its filter if it has one.
+
+    Attributes:
+        listeners: The same.
+        modes: The modes that anybody wants.
+        filtered: Whether anybody leaves something out.
+    """
+
+    __slots__ = ("_by_node", "filtered", "listeners", "modes")
+
+    def __init__(self, listeners: Sequence[Tuple[FrozenSet[str], Optional[Filter]]]) -> None:
+        self.listeners = tuple((modes, filter_) for modes, filter_ in listeners if modes)
+        self.modes: FrozenSet[str] = frozenset().union(*(modes for modes, _ in self.listeners))
+        self.filtered = any(filter_ is not None for _, filter_ in self.listeners)
+        self._by_node: Dict[str, FrozenSet[str]] = {}
+
+    def without(self, modes: FrozenSet[str]) -> Audience:
+        """Return the audience of what is left when some modes are kept from it."""
+        return Audience([(wanted - modes, filter_) for wanted, filter_ in self.listeners]) if modes else self
+
+    def modes_of(self, node: str) -> FrozenSet[str]:
+        """Return the modes in which anybody wants to see this node."""
+        if not self.filtered:
+            return self.modes
+        found = self._by_node.get(node)
+        if found is None:
+            wanted = [
+                modes if filter_ is None or filter_.node(node) else modes - FILTERED_MODES
+                for modes, filter_ in self.listeners
+            ]
+            found = self._by_node[node] = frozenset().union(*wanted)
+        return found
+
+    def message(self, node: str, tags: Sequence[Any], key: Optional[str]) -> bool:
+        """Whether anybody wants this message; see `Filter.message`."""
+        return not self.filtered or any(
+            "messages" in modes and (filter_ is None or filter_.message(node, tags, key))
+            for modes, filter_ in self.listeners
+        )
