@@ -159,10 +159,10 @@ def _needs_loop(runnable: Any) -> bool:
         return not hasattr(runnable, "func")
     if isinstance(runnable, RunnableGenerator):
         return not hasattr(runnable, "_transform")
-    return any(map(_needs_loop, _parts_of(runnable)))
+    return any(map(_needs_loop, parts_of(runnable)))
 
 
-def _parts_of(runnable: Any) -> Iterator[Any]:
+def parts_of(runnable: Any) -> Iterator[Any]:
     """Yield what one of langchain-core's composed Runnables is made of."""
     if isinstance(runnable, dict):
         yield from runnable.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Dict, FrozenSet, List, Optional, Tuple, Union
 
 from langchain_core.callbacks import BaseCallbackManager
@@ -258,7 +258,7 @@ class GraphSession:
             call=self._start_task,
             watch=None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),
             attempt=number,
-            began=began,
+            began=time() if began is None else began,
         )
 
     def _traced(self, task: Task, above: Trace) -> Work[Trace]:

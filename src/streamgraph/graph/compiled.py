@@ -14,12 +14,14 @@ from streamgraph._core._parts import Parts
 from streamgraph._core._plan import Channel, Plan
 from streamgraph._core._run import Run
 from streamgraph._core._state import Writes
+from streamgraph.graph.base import GraphBase
 from streamgraph.graph.draw import below, drawable
 from streamgraph.graph.inputs import read_input
 from streamgraph.graph.runnable import GraphRunnable
 from streamgraph.graph.schema import Schema
 from streamgraph.graph.schema_models import model_of, typed_state
 from streamgraph.graph.specs import NodeSpec
+from streamgraph.graph.subgraphs import graph_in
 
 __all__ = ["CompiledStateGraph"]
 
@@ -87,30 +89,44 @@ class CompiledStateGraph(GraphRunnable, Generic[StateT, ContextT, InputT, Output
         return MappingProxyType(dict(self._targets))
 
     def get_subgraphs(self, *, namespace: Optional[str] = None, recurse: bool = False) -> Iterator[Tuple[str, Any]]:
-        """Yield the nodes that are graphs: their names, with `|` between levels, and the graphs.
+        """Yield the nodes that are graphs, or whose code shows that they call one, with that graph.
 
         Args:
             namespace: Yield only the graph of this name.
-            recurse: Also look into these graphs.
+            recurse: Also look into these graphs; names have `|` between levels.
         """
-        for name, target in self._targets.items():
-            if not isinstance(target, CompiledStateGraph):
-                continue
-            found = [(name, target)]
-            if recurse:
-                found += [(f"{name}|{below}", graph) for below, graph in target.get_subgraphs(recurse=True)]
-            yield from (pair for pair in found if namespace is None or pair[0] == namespace)
-
-    def _node_names(self) -> Iterable[str]:
-        inner = [name for _, graph in self.get_subgraphs() for name in graph._node_names()]
-        return (*self._plan.nodes, *inner)
+        found = self._inside((self,), recurse=recurse)
+        return (pair for pair in found if namespace is None or pair[0] == namespace)
 
     def get_graph(self, config: Optional[RunnableConfig] = None, *, xray: Union[bool, int] = False) -> Graph:
         """Return the nodes and edges, to be drawn (`draw_mermaid()`, `draw_ascii()`) or inspected.
 
         Args:
             config: Not used; a graph's structure does not depend on it.
-            xray: Show the inside of nodes that are graphs: `True` at every depth, a number down to that one.
+            xray: Show the inside of nodes that are graphs or call one: `True` at every depth, a number down to that
+                one.
         """
-        inner = dict(self.get_subgraphs()) if xray else {}
-        return drawable(self._plan, self._specs, {name: g.get_graph(xray=below(xray)) for name, g in inner.items()})
+        return self._drawn(xray, (self,))
+
+    def _inside(self, around: Tuple[GraphBase, ...], *, recurse: bool) -> Iterator[Tuple[str, GraphBase]]:
+        """Yield the graphs in nodes, but for those that this one is in: a graph may call itself."""
+        for name, target in self._targets.items():
+            inner = graph_in(target)
+            if inner is None or any(inner._plan is graph._plan for graph in around):
+                continue
+            yield name, inner
+            if recurse and isinstance(inner, CompiledStateGraph):
+                for deeper, graph in inner._inside((*around, inner), recurse=True):
+                    yield f"{name}|{deeper}", graph
+
+    def _drawn(self, xray: Union[bool, int], around: Tuple[GraphBase, ...]) -> Graph:
+        inner = {
+            name: graph._drawn(below(xray), (*around, graph))
+            for name, graph in (self._inside(around, recurse=False) if xray else ())
+            if isinstance(graph, CompiledStateGraph)
+        }
+        return drawable(self._plan, self._specs, inner)
+
+    def _node_names(self) -> Iterable[str]:
+        inner = [name for _, graph in self.get_subgraphs(recurse=True) for name in graph._plan.nodes]
+        return (*self._plan.nodes, *inner)
