@@ -17,7 +17,7 @@ def checked_keywords(function: F) -> F:
     A misspelt option that is silently ignored is the worst kind of error (langgraph #6451), and Python's own
     message suggests no name before 3.13.
     """
-    known = tuple(inspect.signature(function).parameters)[1:]
+    known = tuple(name for name in inspect.signature(function).parameters if name != "self")
     allowed = frozenset(known)
 
     def check(kwargs: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import timedelta
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
@@ -75,16 +75,27 @@ class RetryPolicy(NamedTuple):
 
 
 def default_cache_key(*args: Any, **kwargs: Any) -> bytes:
-    """Return a key for the input of a node: equal inputs have equal keys, in any order of their keys."""
-    return pickle.dumps((_frozen(args), _frozen(kwargs)), protocol=5)
+    """Return a key for the input of a node: equal inputs have equal keys, inputs of different types have not.
+
+    The order of a mapping's keys does not matter. Objects that are neither plain data nor have fields are pickled.
+    """
+    return repr((_plain(args), _plain(kwargs))).encode()
 
 
-def _frozen(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Return a value as nested tuples of a type and what is in it, whose text is a key."""
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if value is None or isinstance(value, (str, bytes, int, float, complex)):
+        return (kind, repr(value))
     if isinstance(value, Mapping):
-        return tuple(sorted(((key, _frozen(item)) for key, item in value.items()), key=lambda pair: repr(pair[0])))
+        return (kind, sorted(repr((_plain(key), _plain(item))) for key, item in value.items()))
     if isinstance(value, (list, tuple)):
-        return tuple(map(_frozen, value))
-    return frozenset(map(_frozen, value)) if isinstance(value, set) else value
+        return (kind, [_plain(item) for item in value])
+    if isinstance(value, (set, frozenset)):
+        return (kind, sorted(repr(_plain(item)) for item in value))
+    if is_dataclass(value) or hasattr(type(value), "model_fields"):
+        return (kind, _plain(vars(value)))
+    return (kind, pickle.dumps(value, protocol=5))
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,8 @@ class TimeoutPolicy:
         for name in ("run_timeout", "idle_timeout"):
             value = getattr(self, name)
             seconds = value.total_seconds() if isinstance(value, timedelta) else value
+            if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float))):
+                raise TypeError(f"{name} is {value!r:.80}; give seconds as a number, a timedelta or a TimeoutPolicy.")
             if seconds is not None and not seconds > 0:
                 raise GraphBuildError(f"{name} must be greater than 0, got {value!r}", hint="It is a time in seconds.")
             object.__setattr__(self, name, seconds)
@@ -135,15 +148,38 @@ Timeout = Union[float, timedelta, TimeoutPolicy]
 
 
 def timeout_policy(given: Optional[Timeout]) -> Optional[TimeoutPolicy]:
-    """Return the policy that a number of seconds, a `timedelta` or a policy stands for."""
+    """Return the policy that a number of seconds, a `timedelta` or a policy stands for.
+
+    Raises:
+        GraphBuildError: A time is not positive.
+        TypeError: It is none of these.
+    """
     return given if given is None or isinstance(given, TimeoutPolicy) else TimeoutPolicy(run_timeout=given)
 
 
 def retry_policies(given: Union[RetryPolicy, Sequence[RetryPolicy], None]) -> Tuple[RetryPolicy, ...]:
-    """Return one policy, several or none as a tuple."""
+    """Return one policy, several or none as a tuple.
+
+    Raises:
+        TypeError: It is something else.
+    """
     if given is None:
         return ()
-    return (given,) if isinstance(given, RetryPolicy) else tuple(given)
+    several: Any = (given,) if isinstance(given, RetryPolicy) else given
+    if not isinstance(several, (list, tuple)) or not all(isinstance(policy, RetryPolicy) for policy in several):
+        raise TypeError(f"retry_policy is {given!r:.80}; give a RetryPolicy or a list of them.")
+    return tuple(several)
+
+
+def checked_cache_policy(given: Optional[CachePolicy]) -> Optional[CachePolicy]:
+    """Return the policy, or `None` if there is none.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if given is not None and not isinstance(given, CachePolicy):
+        raise TypeError(f"cache_policy is {given!r:.80}; give a CachePolicy.")
+    return given
 
 
 @dataclass(frozen=True)

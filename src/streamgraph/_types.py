@@ -49,10 +49,14 @@ class Send:
 
     node: str
     arg: Any
-    timeout: Optional[Timeout] = field(default=None, repr=False)
+    timeout: Optional[Timeout] = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "timeout", timeout_policy(self.timeout))
+
+    def __repr__(self) -> str:
+        limit = "" if self.timeout is None else f", timeout={self.timeout!r}"
+        return f"Send(node={self.node!r}, arg={self.arg!r}{limit})"
 
 
 @dataclass(frozen=True)

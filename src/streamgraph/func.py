@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Sequence, Tuple, Type, Union, overload
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import ParamSpec, TypeVar, get_args, get_origin, get_type_hints
@@ -33,11 +33,19 @@ from streamgraph._core._plan import RESULT_KEY, RETURN_KEY, ROOT_KEY, Channel, N
 from streamgraph._core._state import Writes
 from streamgraph._core._workflow import WorkflowRun
 from streamgraph._keywords import checked_keywords
-from streamgraph._langchain._cache import Cache
+from streamgraph._langchain._cache import Cache, check_cache
 from streamgraph._langchain._calls import TaskFuture
 from streamgraph._langchain._nodes import as_action, as_call, identity_of, name_of
 from streamgraph._langchain._scope import current_scope
-from streamgraph._policies import CachePolicy, Policies, RetryPolicy, TimeoutPolicy, retry_policies, timeout_policy
+from streamgraph._policies import (
+    CachePolicy,
+    Policies,
+    RetryPolicy,
+    TimeoutPolicy,
+    checked_cache_policy,
+    retry_policies,
+    timeout_policy,
+)
 from streamgraph._seam import Action
 from streamgraph.constants import END, START
 from streamgraph.errors import EmptyInputError
@@ -68,7 +76,7 @@ class TaskFunction(Generic[P, R]):
     def __init__(self, func: Callable[P, Any], *, name: Optional[str] = None, policies: Policies = Policies()) -> None:  # noqa: B008
         self.func = func
         functools.update_wrapper(self, func, updated=())
-        self.name = name or name_of(func) or type(func).__name__
+        self.name = name or name_of(getattr(func, "func", None) or func) or type(func).__name__
         self._node = Node(
             self.name,
             action=as_call(func),
@@ -93,12 +101,12 @@ class TaskFunction(Generic[P, R]):
     def __get__(self, instance: Any, owner: Optional[type] = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]:
         """Start the function as a task of the run that this is called in.
 
         Returns:
-            A future: `result()` waits for what the function returns, and raises what it raises; in async code
-            it is awaited.
+            A future of what the function returns or raises: in sync code `result()` waits for it; in async code
+            it is one of the event loop's own, to be awaited, gathered, waited for or cancelled.
 
         Raises:
             RuntimeError: This is called outside of a run, or after it.
@@ -173,10 +181,10 @@ def task(
     Raises:
         TypeError: It is not a function.
     """
-    policies = Policies(retry_policies(retry_policy), cache_policy, timeout_policy(timeout))
+    policies = _policies(retry_policy, cache_policy, timeout)
 
     def decorate(function: Any) -> Any:
-        if not callable(function):
+        if not callable(function) and not isinstance(function, Runnable):
             raise TypeError(f"A task is made of a function, got {function!r}; a name is given as @task(name=...).")
         return TaskFunction(function, name=name, policies=policies)
 
@@ -286,8 +294,11 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         if callable(checkpointer):
             raise TypeError("entrypoint needs its parentheses: write @entrypoint() above the function.")
         refuse(checkpointer=checkpointer)
+        check_cache(cache)
         self._options = {"store": store, "cache": cache, "context_schema": context_schema}
-        self._policies = Policies(retry_policies(retry_policy), cache_policy, timeout_policy(timeout))
+        self._policies = Policies(
+            retry_policies(retry_policy), checked_cache_policy(cache_policy), timeout_policy(timeout)
+        )
 
     def __call__(self, func: Callable[..., Any]) -> Workflow:
         """Return the workflow of a function.
@@ -312,6 +323,10 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
             result_key=RESULT_KEY,
         )
         return Workflow(func, node, **self._options)
+
+
+def _policies(retry: Retry, cache: Optional[CachePolicy], timeout: Timeout) -> Policies:
+    return Policies(retry_policies(retry), checked_cache_policy(cache), timeout_policy(timeout))
 
 
 def _returning(action: Action) -> Action:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any, Callable, Optional
 
 from differential.harness import Outcome, Program, Setup
+from func.tasks_differ import custom_of_tasks, messages_of_tasks, waited_for
 
 OLD = int(version("langgraph").split(".")[0]) < 1
 """LangGraph before 1.0, the last one for Python 3.9. We behave the same on every Python, as 1.x does."""
@@ -177,6 +178,7 @@ PROMISED: dict[tuple[str, Any], Any] = {
     ("nested_graph_by_default", "messages"): _tokens("tell", " ", "now"),
     ("nested_graph_by_default", "custom"): ["in note"],
     ("default_mode_inside_a_node", None): [{"call": {"x": [{"i1": {"x": ["i1"]}}]}}],
+    ("entrypoint_in_a_streamed_chain", "updates"): [["inin!"]],
     ("tuple_of_modes", None): [("values", {"x": []}), ("updates", {"a": {"x": ["a"]}}), ("values", {"x": ["a"]})],
     ("generator_node", "updates"): [{"make": {"x": ["made"]}}],
     ("generator_node", "custom"): [1],
@@ -193,6 +195,9 @@ PROMISED: dict[tuple[str, Any], Any] = {
     ],
     ("overwrite_bypasses_the_reducer", "values"): [{"x": ["old"]}, {"x": ["new"]}, {"x": ["new", "b"]}],
     ("two_overwrites_in_one_step", "values"): [{"x": ["old"]}],
+    ("retry_after_changing_the_input", "values"): [{"x": ["in"]}, {"x": ["in", 2]}],
+    ("retry_after_changing_the_input", "updates"): [{"a": {"x": [2]}}],
+    ("cached_message", "messages"): [("AIMessage", "kept")],
 }
 
 
@@ -255,6 +260,19 @@ def _whole_id(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
 
 def _last_of_chain(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     return (theirs, {}), (dataclasses.replace(ours, chunks=ours.chunks[:-1]), ours.chunks[-1])
+
+
+def _custom_of_handlers(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    def walk(chunk: Any) -> Any:
+        if where.setup.version == "v2":
+            told = chunk["type"] == "custom" and chunk["data"].startswith("bad: ")
+            return {**chunk, "ns": chunk["ns"][:-1]} if told else chunk
+        told = where.setup.subgraphs and isinstance(chunk[-1], str) and chunk[-1].startswith("bad: ")
+        return (chunk[0][:-1], *chunk[1:]) if told else chunk
+
+    if not where.program.name.startswith(("handled", "defaults")):
+        return theirs, ours
+    return dataclasses.replace(theirs, chunks=tuple(map(walk, theirs.chunks))), ours
 
 
 DIFFERENCES = [
@@ -367,5 +385,36 @@ DIFFERENCES = [
     Difference(
         "generator-nodes", "other yields to `custom`, the returned (or last mapping) value is the update", _promised
     ),
+    Difference(
+        "custom-of-handlers",
+        "the namespace format: `()` for the root; in LangGraph the custom data of an error handler alone has another",
+        _custom_of_handlers,
+        everywhere=True,
+    ),
+    Difference(
+        "attempts-share-nothing",
+        "changing it changes no state (Q14, R34): each attempt of a retried node gets the input as it was",
+        _promised,
+    ),
+    Difference(
+        "cached-messages-are-shown",
+        "Every message that enters state through a node is emitted once, also by one whose result is kept (R16)",
+        _promised,
+    ),
     Difference("nothing-is-lost-on-errors", "every chunk made before it is delivered (Q4)", _promised),
+    Difference(
+        "messages-of-tasks-before-1.0",
+        "where the contract is silent, behave like LangGraph 1.x; in 0.6 their messages have another namespace",
+        messages_of_tasks,
+    ),
+    Difference(
+        "custom-of-tasks",
+        "the namespace format: `()` for the root; in LangGraph only the custom data of a `@task` has another (Q36)",
+        custom_of_tasks,
+    ),
+    Difference(
+        "tasks-are-waited-for",
+        "Per task: …, then its `updates`, then its task result: those of an entrypoint follow those of its tasks",
+        waited_for,
+    ),
 ]

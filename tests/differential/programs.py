@@ -3,21 +3,31 @@
 from differential import (
     programs_differ,
     programs_flow,
+    programs_func,
     programs_jumps,
     programs_message_state,
     programs_messages,
     programs_nested,
     programs_nodes,
+    programs_policies,
+    programs_push,
     programs_returns,
     programs_state,
 )
 from differential.harness import PROGRAMS
+from func import programs_around
+from policies import programs_handling
 
 TOPICS = (
     programs_flow,
+    programs_func,
+    programs_around,
     programs_jumps,
     programs_state,
     programs_nodes,
+    programs_policies,
+    programs_handling,
+    programs_push,
     programs_returns,
     programs_nested,
     programs_message_state,

@@ -69,6 +69,8 @@ class Run:
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
         self._done: Dict[str, Outcome] = {}
+        # What a node has written whose branch has failed, and for which an error handler runs.
+        self._shown: Dict[str, Outcome] = {}
         self.tasks: List[Task] = []
         self._error: Optional[BaseException] = None
 
@@ -119,6 +121,8 @@ class Run:
         if not (isinstance(error, ParentCommand) and self.ns):
             locate(error, ErrorLocation(task.name, task.step, self.ns))
             commands += self._parts.failed(task, error, event.outcome)
+            if event.outcome is not None:
+                self._shown[task.id] = event.outcome
         if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, PASSING):
             return commands + self._handle(task, error)
         self._error = error
@@ -144,11 +148,12 @@ class Run:
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
         # One that has failed and was handled did nothing; its handler is a task of the step as well.
         finished = [(task.node, self._done[task.id]) for task in tasks if task.id in self._done]
+        written = [(task.name, self._done.get(task.id) or self._shown.get(task.id)) for task in tasks]
         try:
             if self.frontier.step == 0:
                 fresh = self._fresh_input
             else:
-                fresh = self.state.fold([(node.name, outcome.stored or outcome.writes) for node, outcome in finished])
+                fresh = self.state.fold([(name, did.stored or did.writes) for name, did in written if did is not None])
             self.state.store(fresh)
             ran = {task.name for task in tasks} if self.frontier.joined else set()
             routes = [(node, outcome.routes) for node, outcome in finished]
@@ -176,6 +181,7 @@ class Run:
             ]
         frontier.step += 1
         self._done.clear()
+        self._shown.clear()
         try:
             if self._control is not None:
                 self._control.check()

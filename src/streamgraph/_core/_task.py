@@ -36,9 +36,23 @@ class Task:
         place: Its part of the namespace of graphs that run in it: `name:id`, after that of the task it is inside of.
         timeout: How long an attempt may take.
         error: The failure that it handles.
+        calls: How many graphs have been called in it, in all of its attempts.
     """
 
-    __slots__ = ("error", "id", "input", "name", "node", "order", "path", "place", "step", "timeout", "triggers")
+    __slots__ = (
+        "calls",
+        "error",
+        "id",
+        "input",
+        "name",
+        "node",
+        "order",
+        "path",
+        "place",
+        "step",
+        "timeout",
+        "triggers",
+    )
 
     def __init__(
         self,
@@ -61,6 +75,7 @@ class Task:
         self.place: Tuple[str, ...] = (f"{node.name}:{id}",)
         self.timeout: Optional[TimeoutPolicy] = node.policies.timeout
         self.error: Optional[NodeError] = None
+        self.calls = 0
         if inside is not None:
             self.place = (*inside.place, *self.place)
 

@@ -43,7 +43,7 @@ def attempts(task: Task, stop: Stop, once: Once[T]) -> Work[T]:
     while True:
         number += 1
         attempt = Stop(stop)
-        if retry:
+        if retry or task.node.handler is not None:
             task.input = detach(given)
         try:
             return (yield from once(attempt, number, began))
@@ -53,6 +53,7 @@ def attempts(task: Task, stop: Stop, once: Once[T]) -> Work[T]:
             attempt.set()
             policy = next((policy for policy in retry if policy.applies_to(error)), None)
             if policy is None or number >= policy.max_attempts or stop.is_set:
+                task.input = given  # for the error handler
                 raise
             pause = _pause(policy, number)
             _log.info(

@@ -9,9 +9,9 @@ from streamgraph._core._detach import detach
 from streamgraph._core._plan import RETURN_KEY, Node
 from streamgraph._core._returns import Outcome, Route
 from streamgraph._core._task import Task
-from streamgraph._policies import CachePolicy
+from streamgraph._policies import CachePolicy, TimeoutPolicy, timeout_policy
 from streamgraph._seam import Action, Call, Work
-from streamgraph._types import Send
+from streamgraph._types import Overwrite, Send
 
 Namespace = Tuple[str, ...]
 
@@ -47,6 +47,14 @@ class Cache:
         await self._backend.aclear([namespace_of(node) for node in nodes])
 
 
+def check_cache(backend: Any) -> None:
+    """Raise TypeError if `backend` cannot be a cache."""
+    if backend is not None and not all(hasattr(backend, name) for name in ("get", "set", "aget", "aset", "aclear")):
+        raise TypeError(
+            f"cache is {backend!r:.80}; give an InMemoryCache, or another with get, set, clear and their async twins."
+        )
+
+
 def namespace_of(node: Node) -> Namespace:
     """Return the namespace of a node's results: its function and its name."""
     return ("streamgraph", node.cache_name, node.name)
@@ -68,14 +76,37 @@ def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
 
 
 def _encoded(outcome: Outcome) -> Dict[str, Any]:
-    routes: List[Any] = [
-        {"node": route.node, "arg": detach(route.arg)} if isinstance(route, Send) else route for route in outcome.routes
+    writes: List[Any] = [
+        [key, detach(value.value), "overwrites"] if isinstance(value, Overwrite) else [key, detach(value), ""]
+        for key, value in outcome.writes
     ]
-    return {"writes": [[key, detach(value)] for key, value in outcome.writes], "routes": routes}
+    return {
+        "writes": writes,
+        "routes": [_sent(route) if isinstance(route, Send) else route for route in outcome.routes],
+    }
+
+
+def _sent(send: Send) -> Dict[str, Any]:
+    limit = timeout_policy(send.timeout)
+    return {
+        "node": send.node,
+        "arg": detach(send.arg),
+        "timeout": None if limit is None else [limit.run_timeout, limit.idle_timeout, limit.refresh_on],
+    }
 
 
 def _decoded(kept: Dict[str, Any]) -> Outcome:
     routes: List[Route] = [
-        Send(route["node"], detach(route["arg"])) if isinstance(route, dict) else route for route in kept["routes"]
+        Send(
+            route["node"],
+            detach(route["arg"]),
+            None if route["timeout"] is None else TimeoutPolicy(*route["timeout"]),
+        )
+        if isinstance(route, dict)
+        else route
+        for route in kept["routes"]
     ]
-    return Outcome(tuple((key, detach(value)) for key, value in kept["writes"]), tuple(routes))
+    writes = [
+        (key, Overwrite(detach(value)) if overwrites else detach(value)) for key, value, overwrites in kept["writes"]
+    ]
+    return Outcome(tuple(writes), tuple(routes))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from asyncio import CancelledError
 from collections import deque
 from concurrent.futures import Future, wait
 from contextvars import copy_context
-from typing import Any, Callable, Deque, Generator, List, Optional, Sequence, Tuple, TypeVar, Union
+from functools import partial
+from typing import Any, Callable, Deque, Generator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 from streamgraph._core._events import TaskDone, TaskFailed
 from streamgraph._core._ids import child_seed, task_id
@@ -27,7 +29,7 @@ TaskWork = Callable[[Task, Stop, Scope], Work[Union[TaskDone, TaskFailed]]]
 
 
 class TaskFuture(Future[T]):
-    """The result of a `@task` that was called: `result()` waits for it in sync code, `await` in async code.
+    """The result of a `@task` that was called: `result()` waits for it, and it can be awaited.
 
     Args:
         stop: Tells the task to stop.
@@ -48,6 +50,13 @@ class TaskFuture(Future[T]):
         return super().cancel()
 
 
+class _Waiting(NamedTuple):
+    """A task that waits for its turn."""
+
+    job: Job
+    future: TaskFuture[Any]
+
+
 class Calls:
     """The tasks that are called inside the tasks of one run.
 
@@ -57,6 +66,9 @@ class Calls:
         work: Makes the work of a task.
         concurrency: The most of them that may run at once; those that they call in turn do not count, since they
             are waited for.
+
+    Attributes:
+        over: The run has ended, be it with an error; it was not left.
     """
 
     def __init__(self, parts: Parts, ns: Tuple[str, ...], work: TaskWork, concurrency: Optional[int]) -> None:
@@ -64,9 +76,10 @@ class Calls:
         self._ns = ns
         self._work = work
         self._concurrency = concurrency
+        self.over = False
         self._lock = threading.Lock()
         self._running = 0
-        self._waiting: Deque[Job] = deque()
+        self._waiting: Deque[_Waiting] = deque()
         self._put: Put
         self._launch: Launch
 
@@ -75,7 +88,7 @@ class Calls:
         self._put = put
         self._launch = launch
 
-    def start(self, caller: Scope, node: Node, given: Any) -> TaskFuture[Any]:
+    def start(self, caller: Scope, node: Node, given: Any) -> Any:
         """Start a task inside another.
 
         Args:
@@ -83,13 +96,16 @@ class Calls:
             node: The function.
             given: Its arguments, positional and by name.
 
+        Returns:
+            A future of its result: one of the event loop that this is called on, else one to wait for.
+
         Raises:
             StreamClosed: The calling task is no longer wanted.
             RuntimeError: Its run is over.
         """
+        if self.over:
+            raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
         if caller.stop.is_set:
-            if caller.stop.finished:
-                raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
             caller.stop.refuse()
         stop = Stop(caller.stop)
         future: TaskFuture[Any] = TaskFuture(stop)
@@ -97,18 +113,21 @@ class Calls:
             index = len(caller.children)
             caller.children = caller.children or []
             caller.children.append(future)
-        id_ = task_id(child_seed(caller.task.id, -1), 0, node.name, index)
+        id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
         task = called_task(id_, node, given, caller.task, index)
         for emit in self._parts.started(task):
             self._put(emit.part)
-        counts = not caller.is_called
-        self._admit(Job(copy_context(), self._called(task, caller, stop, future, counts), stop), counts)
-        return future
+        counts = self._concurrency is not None and not caller.is_called
+        job = Job(copy_context(), self._called(task, caller, stop, future, counts), stop)
+        self._admit(_Waiting(job, future), counts)
+        return _on_loop(future)
 
     def _called(
         self, task: Task, caller: Scope, stop: Stop, future: TaskFuture[Any], counts: bool
     ) -> Work[Union[TaskDone, TaskFailed]]:
-        event = yield from self._work(task, stop, caller)
+        event: Union[TaskDone, TaskFailed] = TaskFailed(task, CancelledError())
+        if not stop.is_set:
+            event = yield from self._work(task, stop, caller)
         if isinstance(event, TaskFailed):
             event.error = raisable(task, event.error)
             locate(event.error, ErrorLocation(task.name, task.step, self._ns))
@@ -118,33 +137,54 @@ class Calls:
         if not stop.is_set:
             for emit in emits:
                 self._put(emit.part)
-        if counts:
-            self._admit_next()
         if future.set_running_or_notify_cancel():
             if isinstance(event, TaskFailed):
                 future.set_exception(event.error)
             else:
                 future.set_result(value_of(event.outcome.writes))
+        if counts:
+            self._admit_next()
         return event
 
-    def _admit(self, job: Job, counts: bool) -> None:
+    def _admit(self, waiting: _Waiting, counts: bool) -> None:
         if counts and self._concurrency is not None:
             with self._lock:
                 if self._running >= self._concurrency:
-                    self._waiting.append(job)
+                    self._waiting.append(waiting)
+                    waiting.job.stop.on_set(partial(self._abandon, waiting))
                     return
                 self._running += 1
-        self._launch(job)
+        self._launch(waiting.job)
 
     def _admit_next(self) -> None:
-        if self._concurrency is None:
-            return
         with self._lock:
             if not self._waiting:
                 self._running -= 1
                 return
-            job = self._waiting.popleft()
-        self._launch(job)
+            waiting = self._waiting.popleft()
+        self._launch(waiting.job)
+
+    def _abandon(self, waiting: _Waiting) -> None:
+        """End a task that was told to stop before its turn came."""
+        with self._lock:
+            if waiting not in self._waiting:
+                return
+            self._waiting.remove(waiting)
+        waiting.job.work.close()
+        Future.cancel(waiting.future)
+        waiting.future.set_running_or_notify_cancel()
+
+
+def _on_loop(future: TaskFuture[T]) -> Any:
+    """Return a future in the form that suits the caller: on an event loop, one of the loop's own."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return future
+    own = asyncio.wrap_future(future, loop=loop)
+    # An error that nobody asks for is no mistake: the task's result is in the stream.
+    own.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return own
 
 
 def settled(futures: Sequence[TaskFuture[Any]], *, cancel: bool = False) -> Work[None]:

@@ -31,6 +31,8 @@ class _Yields:
         if isinstance(item, BaseMessageChunk):
             if self._scope.messages is not None:
                 self._scope.messages.token(self._scope, self._id, item)
+            else:
+                self._scope.go_on()
         else:
             self._scope.write(item)
             if isinstance(item, Mapping):

@@ -18,11 +18,13 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 from typing_extensions import Literal, get_args, get_origin
 
 from streamgraph._core._detach import CONTAINERS, detach
-from streamgraph._core._plan import Channel, Plan
+from streamgraph._core._plan import RESULT_KEY, RETURN_KEY, Channel, Plan
 from streamgraph._core._returns import Outcome
 from streamgraph._langchain._scope import Scope
 from streamgraph._types import Overwrite
 from streamgraph.constants import TAG_NOSTREAM
+
+_WHOLE = (RESULT_KEY, RETURN_KEY)
 
 _NODE_OUTPUT = {"ls_integration": "langgraph"}
 
@@ -65,7 +67,9 @@ class Call:
         if own is not None and own not in self.ids:
             self.ids[own] = None
         self._pieces.append(chunk)
-        if not self.hidden:
+        if self.hidden:
+            self.scope.go_on()
+        else:
             self._show(chunk)
 
     def end(self, message: BaseMessage) -> None:
@@ -166,7 +170,8 @@ class Messages:
             message: The message, with an id.
             key: The state key it is written to.
         """
-        if message.id not in self._shown:
+        before = self._shown.get(str(message.id))
+        if before is None or not same_message(message, _produced(before)):
             self._show(scope, message, key, pushed=True)
 
     def discard(self, scope: Scope) -> None:
@@ -204,7 +209,12 @@ class Messages:
         if not outcome.writes:
             return outcome
         stored = [(key, _prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
-        fresh = [(key, message) for key, value in stored for message in _messages_in(value)]
+        fresh = [
+            (key, message)
+            for written, returned in stored
+            for key, value in (_fields_of(plan, returned) if written in _WHOLE else ((written, returned),))
+            for message in _messages_in(value)
+        ]
         if fresh:
             history = _History(before, scope.task.input)
             for key, message in fresh:
@@ -226,7 +236,9 @@ class Messages:
         if history.has(message) or (isinstance(message, RemoveMessage) and history.mentions(message.id)):
             return True
         if message.id is not None and message.id in self._shown:
-            return same_message(message, _produced(self._shown[message.id]))
+            # It may have been changed and shown more than once.
+            several = [item for item in produced if _goes_by(item, message.id)]
+            return any(same_message(message, _produced(item)) for item in (self._shown[message.id], *several))
         return any(same_message(message, _produced(item)) for item in produced)
 
     def _show(self, scope: Scope, message: BaseMessage, key: Optional[str], *, pushed: bool = False) -> None:
@@ -272,6 +284,14 @@ def _prepared(channel: Optional[Channel], value: Any) -> Any:
     return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)
 
 
+def _fields_of(plan: Plan, value: Any) -> Iterable[Tuple[str, Any]]:
+    """Return the parts of a whole result in which messages are looked for: of an object with fields, these."""
+    if isinstance(value, BaseMessage):
+        return (("", value),)
+    fields = value if isinstance(value, Mapping) else plan.as_mapping(value)
+    return (("", value),) if fields is None else fields.items()
+
+
 def _messages_in(value: Any) -> Iterator[BaseMessage]:
     if isinstance(value, Overwrite):
         value = value.value
@@ -281,6 +301,10 @@ def _messages_in(value: Any) -> Iterator[BaseMessage]:
         for item in value:
             if isinstance(item, BaseMessage):
                 yield item
+
+
+def _goes_by(item: Union[Call, BaseMessage], id: str) -> bool:  # noqa: A002  (the field's name)
+    return id in item.ids if isinstance(item, Call) else item.id == id
 
 
 def _produced(item: Union[Call, BaseMessage]) -> Optional[BaseMessage]:

@@ -68,7 +68,7 @@ def bound_config(target: Any) -> Tuple[Tuple[str, ...], Dict[str, Any]]:
 def identity_of(target: Any) -> str:
     """Return what tells a node's function from others, in any process; for what is not a function, nothing much."""
     name = getattr(target, "__qualname__", None)
-    return f"{target.__module__}.{name}" if isinstance(name, str) else "__dynamic__"
+    return f"{getattr(target, '__module__', None)}.{name}" if isinstance(name, str) else "__dynamic__"
 
 
 def as_action(target: Any, *, error: bool = False) -> Action:

@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import Any, TypeVar
 from uuid import UUID
 
-from streamgraph._langchain._handlers import TaskHandler
+from langchain_core.callbacks import BaseCallbackHandler
+
 from streamgraph._langchain._scope import Scope
 
 T = TypeVar("T")
 
 
-class Pulse(TaskHandler):
-    """Notes everything that models, tools and chains report while a task runs.
+class Pulse(BaseCallbackHandler):
+    """Notes everything that models, tools, chains and nested graphs report while a task runs.
 
     Args:
         scope: The task.
     """
 
+    run_inline = True
+
     def __init__(self, scope: Scope) -> None:
-        super().__init__(scope)
         self._touch = scope.touch
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:

@@ -58,7 +58,6 @@ class Scope:
     """
 
     __slots__ = (
-        "_calls",
         "_watched",
         "attempt",
         "audience",
@@ -134,7 +133,6 @@ class Scope:
         self.writes: Tuple[Tuple[str, Any], ...] = ()
         self.attempt = attempt
         self.began = began
-        self._calls = 0
         self.watch = watch
         # What happens here is a sign of life for every task around as well.
         around = parent._watched if parent is not None else ()
@@ -171,10 +169,24 @@ class Scope:
         """Put `value` into the stream as `custom` data, if anybody wants that."""
         if "custom" in self.here:
             self.emit("custom", value)
-        elif self.stop.is_set and not self.stop.finished:
+        else:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Do what goes with emitting where nobody wants what is emitted: give a sign of life, and end if told to.
+
+        Raises:
+            StreamClosed: The work is no longer wanted.
+        """
+        if self.stop.is_set and not self.stop.finished:
             self.stop.refuse()
         elif self._watched:
             self.touch()
+
+    @property
+    def hears_messages(self) -> bool:
+        """Whether anybody wants messages of the graph, be it of this node or not."""
+        return "messages" in (self.here if self.audience is None else self.audience.modes)
 
     @property
     def watched(self) -> bool:
@@ -202,8 +214,8 @@ class Scope:
     def next_call(self) -> int:
         """Count the graphs that run in the task: 0 for the first."""
         with _counting:
-            self._calls += 1
-            return self._calls - 1
+            self.task.calls += 1
+            return self.task.calls - 1
 
     def upstream(self) -> Upstream:
         """Return what this scope takes from graphs that run in it."""

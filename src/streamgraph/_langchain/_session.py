@@ -8,7 +8,7 @@ from functools import partial
 from time import monotonic, time
 from typing import Any, Dict, FrozenSet, List, Optional, Tuple, Union
 
-from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._core._commands import Command as RunCommand
@@ -129,6 +129,7 @@ class GraphSession:
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
         """End the trace of the run, if there is one."""
+        self._calls.over = error is None or isinstance(error, Exception)
         return None if self._trace is None else self._trace.closing(output, error)
 
     def job(self, task: Task) -> Job:
@@ -160,7 +161,7 @@ class GraphSession:
             if above is not None and node.action is not None:
                 trace = yield from self._traced(task, above)
                 callbacks = trace.child("seq:step:1")
-            if policies.retry or task.timeout is not None:
+            if policies.retry or task.timeout is not None or node.handler is not None:
                 once = partial(self._attempt, task, parent, callbacks, trace, progress)
                 result, outcome = yield from attempts(task, stop, once)
             else:
@@ -192,25 +193,31 @@ class GraphSession:
         """Run a node once: call it, read what it returned, and ask its branches where to go."""
         scope = self._scope_of(task, stop, parent, trace, number, began)
         config = self._enter(scope, callbacks, traced=trace is not None)
-        invocation = Invocation(config, scope)
+        progress.outcome = None
+        try:
+            return (yield from self._steps(scope, Invocation(config, scope), trace, progress))
+        except Exception:
+            yield from settled(scope.children, cancel=True)
+            if scope.messages is not None:
+                scope.messages.discard(scope)
+            raise
+
+    def _steps(
+        self, scope: Scope, invocation: Invocation, trace: Optional[Trace], progress: _Progress
+    ) -> Work[Tuple[Any, Outcome]]:
+        task, node = scope.task, scope.task.node
         result, outcome = None, NOTHING
-        if task.node.action is not None:
+        if node.action is not None:
             try:
-                result = yield Call(task.node.action, (task.input, invocation), watch=scope.watch)
+                result = yield Call(node.action, (task.input, invocation), watch=scope.watch)
             except ParentCommand as below:
-                if task.node.result_key is not None:
+                if node.result_key is not None:
                     raise
                 # A graph that ran in this node returned a command for this one.
                 result = replace(below.command, graph=None)
-            except Exception:
-                yield from settled(scope.children, cancel=True)
-                if scope.messages is not None:
-                    scope.messages.discard(scope)
-                raise
             if scope.children:
                 yield from settled(scope.children)
-            outcome = self._read(task, result, scope)
-        progress.outcome = outcome if task.node.action is not None else None
+            progress.outcome = outcome = self._read(task, result, scope)
         outcome = yield from self._branch(task, outcome, invocation, trace)
         if scope.messages is not None and "messages" in self._here:
             outcome = scope.messages.returned(self.run.plan, scope, outcome, self.run.state.values)
@@ -307,7 +314,7 @@ class GraphSession:
 
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set up the context of a task, which this runs in."""
-        handlers: List[TaskHandler] = [Pulse(scope)] if scope.watched else []
+        handlers: List[BaseCallbackHandler] = [Pulse(scope)] if scope.watched else []
         if self._listens:
             tap = Tap(scope) if "messages" in self._here else None
             tools = ToolTap(scope) if "tools" in scope.here else None

@@ -94,7 +94,7 @@ class GraphBase(Runnable[Any, Any]):
     def get_context_jsonschema(self) -> Optional[Dict[str, Any]]:
         """Return the JSON schema of the object that a run can be given as `context=`, or `None` if it takes none."""
         schema = self.context_schema
-        return None if schema is None else model_of(read_schema(schema), "Context").model_json_schema()
+        return None if schema is None else model_of(read_schema(schema), "Context", lenient=False).model_json_schema()
 
     def clear_cache(self, nodes: Optional[Sequence[str]] = None) -> None:
         """Forget the cached results of all nodes, or of these.
@@ -177,7 +177,9 @@ class GraphBase(Runnable[Any, Any]):
         if scope is not None and scope.stop.finished:
             scope = None  # started by something that a node has left behind: a run of its own
         return open_session(
-            Definition(self._plan, self._run, self._typed, self.context_schema, self.store, self.cache),
+            Definition(
+                self.get_name(), self._plan, self._run, self._typed, self.context_schema, self.store, self.cache
+            ),
             options,
             resolve_config(self.config, config, scope),
             given=given,

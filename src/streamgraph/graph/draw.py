@@ -33,7 +33,8 @@ def drawable(plan: Plan, specs: Mapping[str, NodeSpec], subgraphs: Mapping[str, 
         if inner is not None and len(inner.nodes) > 1:
             places[name] = graph.extend(_trimmed(inner), prefix=name)
         else:
-            places[name] = _added(graph, name, specs[name].action, dict(node.metadata) or None)
+            metadata = {**node.metadata, "defer": True} if node.defer else dict(node.metadata)
+            places[name] = _added(graph, name, specs[name].action, metadata or None)
     edges = _edges(plan, specs)
     if any(target == END for _, target, _, _ in edges):
         places[END] = _added(graph, END, None, None)

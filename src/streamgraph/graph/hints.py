@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import typing
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
@@ -10,6 +11,9 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from typing_extensions import Literal, get_args, get_origin, get_type_hints
 
 from streamgraph._types import Command
+
+# Another object in typing_extensions than in typing on Python 3.9.
+_LITERALS = (Literal, typing.Literal)
 
 
 def first_hint(target: Any) -> Any:
@@ -29,7 +33,7 @@ def literal_results(target: Any) -> Optional[Sequence[str]]:
     """Return the names in a function's return annotation `Literal[...]`, or `None` if it has another."""
     function = _function_of(target)
     result = _hints(function).get("return") if function is not None else None
-    return get_args(result) if _origin(result) is Literal else None
+    return get_args(result) if _origin(result) in _LITERALS else None
 
 
 def goto_results(target: Any) -> Sequence[str]:
@@ -39,7 +43,7 @@ def goto_results(target: Any) -> Sequence[str]:
     names: List[str] = []
     for option in (result, *get_args(result)):
         if isinstance(_origin(option), type) and issubclass(_origin(option), Command):
-            names += [name for item in get_args(option) if _origin(item) is Literal for name in get_args(item)]
+            names += [name for item in get_args(option) if _origin(item) in _LITERALS for name in get_args(item)]
     return names
 
 

@@ -141,7 +141,7 @@ def push_message(
         raise ValueError("Message ID is required: without one a message cannot be told from others.")
     if state_key is not None and state_key not in scope.plan.channels:
         raise UnknownOptionError(f"The state has no key {state_key!r}", name=state_key, known=scope.plan.channels)
-    if scope.messages is not None:
+    if scope.messages is not None and scope.hears_messages:
         scope.messages.pushed(scope, whole, state_key)
     if state_key is not None:
         scope.writes = (*scope.writes, (state_key, whole))

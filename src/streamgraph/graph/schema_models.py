@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Set, Type
+from typing import Any, Dict, Set, Tuple, Type
 
 from pydantic import BaseModel, Field, RootModel, create_model
 from typing_extensions import (
@@ -20,12 +20,13 @@ from typing_extensions import (
 from streamgraph.graph.schema import Schema, hints_of
 
 
-def model_of(schema: Schema, name: str) -> Type[BaseModel]:
+def model_of(schema: Schema, name: str, *, lenient: bool = True) -> Type[BaseModel]:
     """Return a pydantic model with the keys of a schema, for validation forms and JSON schemas.
 
     Args:
         schema: The schema.
         name: The name of the model, for a schema that has none.
+        lenient: Whether fields of a dataclass that may be `None` can be left out, as in the input of a graph.
     """
     source = schema.source
     if schema.root:
@@ -33,14 +34,16 @@ def model_of(schema: Schema, name: str) -> Type[BaseModel]:
         return create_model(name, __base__=root)
     if isinstance(source, type) and issubclass(source, BaseModel):
         return source
-    optional = _maybe_none(source) if dataclasses.is_dataclass(source) else set()
+    optional = _maybe_none(source) if lenient and dataclasses.is_dataclass(source) else set()
     required = _required(source) - optional
     fields: Dict[str, Any] = {
         key: (_portable(hint), _field(source, key, required=key in required))
         for key, hint in hints_of(source).items()
         if key in schema.channels
     }
-    return create_model(getattr(source, "__name__", name), **fields)
+    # A dataclass without a text of its own has its signature for one.
+    about = None if dataclasses.is_dataclass(source) else source.__doc__
+    return create_model(getattr(source, "__name__", name), __doc__=about, **fields)
 
 
 def _maybe_none(source: Any) -> Set[str]:
@@ -65,16 +68,34 @@ def _without_default(schema: Dict[str, Any]) -> None:
 
 
 def _portable(hint: Any) -> Any:
-    """Return `hint` without `typing.TypedDict`, which pydantic refuses before Python 3.12."""
+    """Return `hint` without what pydantic refuses: marks in `Annotated`, and `typing.TypedDict` before Python 3.12."""
     if is_typeddict(hint):
-        fields = {key: _portable(value) for key, value in hints_of(hint).items()}
-        return TypedDict(hint.__name__, fields, total=hint.__total__)  # type: ignore[operator]
+        required = _required_keys(hint)
+        fields: Dict[str, Any] = {
+            key: Required[_portable(value)] if key in required else NotRequired[_portable(value)]
+            for key, value in hints_of(hint).items()
+        }
+        make: Any = TypedDict
+        made = make(hint.__name__, fields)
+        made.__doc__ = hint.__doc__
+        return made
     arguments = get_args(hint)
     if get_origin(hint) is Annotated:
-        return _portable(arguments[0])
+        return _annotated(_portable(_unmarked(arguments[0])), arguments[1:])
     if not arguments or not hasattr(hint, "copy_with"):
         return hint
     return hint.copy_with(tuple(map(_portable, arguments)))
+
+
+def _unmarked(hint: Any) -> Any:
+    mark: Any = get_origin(hint)
+    return _unmarked(get_args(hint)[0]) if mark is Required or mark is NotRequired else hint
+
+
+def _annotated(hint: Any, marks: Tuple[Any, ...]) -> Any:
+    """Return an annotated hint with those marks that say something about the values: not reducers and channels."""
+    told = tuple(mark for mark in marks if not callable(mark))
+    return Annotated.__class_getitem__((hint, *told)) if told else hint  # type: ignore[attr-defined]
 
 
 def typed_state(schema: Schema, state: Any) -> Any:

@@ -30,6 +30,7 @@ class Definition:
     """What is to be run.
 
     Attributes:
+        name: The name of its runs.
         plan: The graph or workflow.
         run: Makes the state machine of a run.
         typed: Makes a state an instance of its schema.
@@ -38,6 +39,7 @@ class Definition:
         cache: Its cache.
     """
 
+    name: str
     plan: Plan
     run: Callable[..., AnyRun]
     typed: Callable[[Any], Any]
@@ -69,6 +71,7 @@ def open_session(
         scope: The task it is called in, if it is nested.
         asynchronous: Whether an async driver runs it.
     """
+    config.name = config.name or definition.name
     ns: Tuple[str, ...] = ()
     seed = b""
     if scope is None:

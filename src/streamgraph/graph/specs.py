@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Hashable, List, Mapping, Optional, Sequence, Tuple
 
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
+from streamgraph._langchain._nodes import is_node_like, takes_no_input
+from streamgraph._policies import (
+    CachePolicy,
+    RetryPolicy,
+    TimeoutPolicy,
+    checked_cache_policy,
+    retry_policies,
+    timeout_policy,
+)
 from streamgraph.graph.schema import Schema
 
 DEFAULT_HANDLER = "__default_error_handler__"
@@ -37,6 +45,21 @@ class HowToRun:
         """Return this, with what it does not say taken from `other`."""
         said = {name: value for name, value in vars(self).items() if value is not None}
         return replace(other, **said)
+
+
+def how_to_run(retry: Any, cache: Optional[CachePolicy], handler: Any, timeout: Any) -> HowToRun:
+    """Check the arguments of a node that say how it is run.
+
+    Raises:
+        TypeError: One of them is something else than it should be.
+        GraphBuildError: A time is not positive.
+    """
+    if handler is not None and not is_node_like(handler):
+        raise TypeError(f"An error handler is not callable: {handler!r}.")
+    if handler is not None and takes_no_input(handler):
+        raise TypeError(f"An error handler takes no argument, but is called with the state: {handler!r}.")
+    retries = None if retry is None else retry_policies(retry)
+    return HowToRun(retries, checked_cache_policy(cache), timeout_policy(timeout), handler)
 
 
 @dataclass(frozen=True)

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Type, Union
+from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Set, Type, Union
 
 from typing_extensions import Self
 
 from streamgraph._core._plan import Channel
 from streamgraph._keywords import checked_keywords
+from streamgraph._langchain._cache import check_cache
 from streamgraph._langchain._nodes import bound_config, is_node_like, name_of, takes_no_input
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, retry_policies, timeout_policy
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
 from streamgraph.graph.hints import literal_results
+from streamgraph.graph.names import checked_name
 from streamgraph.graph.planning import JoinSpec, Planner, inferred_input
 from streamgraph.graph.schema import Schema, read_schema
-from streamgraph.graph.specs import BranchSpec, HowToRun, NodeSpec, Outgoing, handler_name, read_destinations
+from streamgraph.graph.specs import (
+    DEFAULT_HANDLER,
+    BranchSpec,
+    HowToRun,
+    NodeSpec,
+    Outgoing,
+    handler_name,
+    how_to_run,
+    read_destinations,
+)
 from streamgraph.graph.unsupported import refuse
 
 __all__ = ["StateGraph"]
-
-_RESERVED_CHARACTERS = "|:"
 
 
 class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
@@ -137,10 +146,10 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             )
         if takes_no_input(target):
             raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
-        name = self._checked_name(name, target)
-        how = self._how_to_run(retry_policy, cache_policy, error_handler, timeout)
-        if error_handler is not None and handler_name(name) in self.nodes:
-            raise NodeNameError(f"Node {handler_name(name)!r} is there already", hint="Give that node another name.")
+        name = checked_name(name, target, {*self.nodes, *self._handler_names()})
+        how = how_to_run(retry_policy, cache_policy, error_handler, timeout)
+        if error_handler is not None:
+            self._check_free(handler_name(name))
         schema = read_schema(input_schema) if input_schema is not None else inferred_input(target, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
@@ -167,7 +176,9 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             error_handler: See `add_node`; it appears in streams as `__default_error_handler__`.
             timeout: See `add_node`.
         """
-        given = self._how_to_run(retry_policy, cache_policy, error_handler, timeout)
+        given = how_to_run(retry_policy, cache_policy, error_handler, timeout)
+        if error_handler is not None:
+            self._check_free(DEFAULT_HANDLER)
         self._defaults = given.over(self._defaults)
         return self
 
@@ -339,6 +350,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             NotSupportedError: A checkpointer or an interrupt was asked for.
         """
         refuse(checkpointer=checkpointer, interrupt_before=interrupt_before, interrupt_after=interrupt_after)
+        check_cache(cache)
         self.validate()
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
@@ -355,11 +367,6 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             debug=debug,
         )
 
-    def _how_to_run(self, retry: Any, cache: Optional[CachePolicy], handler: Any, timeout: Any) -> HowToRun:
-        if handler is not None and not is_node_like(handler):
-            raise TypeError(f"An error handler is not callable: {handler!r}.")
-        return HowToRun(None if retry is None else retry_policies(retry), cache, timeout_policy(timeout), handler)
-
     def _leaving(self, source: str) -> Outgoing:
         return self._outgoing.setdefault(source, Outgoing())
 
@@ -374,20 +381,14 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
                 channels[key] = channel
         self._channels = channels
 
-    def _checked_name(self, name: Optional[str], target: Any) -> str:
-        if not name:
-            raise NodeNameError(f"No name can be taken from {target!r}", hint="Give one: add_node(name, node).")
-        if name in (START, END):
-            raise NodeNameError(f"Node name {name!r} is reserved", hint="Choose another name.")
+    def _handler_names(self) -> Set[str]:
+        """Return the names under which the error handlers of nodes appear in streams."""
+        names = {handler_name(name) for name, spec in self.nodes.items() if spec.how.handler is not None}
+        return names if self._defaults.handler is None else {*names, DEFAULT_HANDLER}
+
+    def _check_free(self, name: str) -> None:
         if name in self.nodes:
-            raise NodeNameError(f"Node {name!r} is there already", hint="Give the second node another name.")
-        for character in _RESERVED_CHARACTERS:
-            if character in name:
-                raise NodeNameError(
-                    f"{character!r} is reserved and cannot be in the node name {name!r}",
-                    hint="Namespaces use it to separate names and ids.",
-                )
-        return name
+            raise NodeNameError(f"Node {name!r} is there already", hint="It has the name of an error handler.")
 
     def _check_source(self, source: str) -> None:
         if source == END:

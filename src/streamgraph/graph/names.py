@@ -1,0 +1,36 @@
+"""Names of nodes."""
+
+from __future__ import annotations
+
+from typing import Any, Container, Optional
+
+from streamgraph.constants import END, START
+from streamgraph.errors import NodeNameError
+
+_RESERVED_CHARACTERS = "|:"
+
+
+def checked_name(name: Optional[str], target: Any, taken: Container[str]) -> str:
+    """Return the name of a node if it can be one.
+
+    Args:
+        name: The name.
+        target: The node, for the error.
+        taken: The names of other nodes.
+
+    Raises:
+        NodeNameError: It is missing, reserved, taken or malformed.
+    """
+    if not name:
+        raise NodeNameError(f"No name can be taken from {target!r}", hint="Give one: add_node(name, node).")
+    if name in (START, END):
+        raise NodeNameError(f"Node name {name!r} is reserved", hint="Choose another name.")
+    if name in taken:
+        raise NodeNameError(f"Node {name!r} is there already", hint="Give the second node another name.")
+    for character in _RESERVED_CHARACTERS:
+        if character in name:
+            raise NodeNameError(
+                f"{character!r} is reserved and cannot be in the node name {name!r}",
+                hint="Namespaces use it to separate names and ids.",
+            )
+    return name
