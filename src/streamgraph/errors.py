@@ -57,10 +57,16 @@ __all__ = [
 ]
 
 
-def closest(name: object, known: Iterable[object]) -> Optional[str]:
-    """Return the known name most like `name`, or `None` if none is near enough to suggest."""
+def closest(name: object, known: Iterable[object], *, cutoff: float = 0.6) -> Optional[str]:
+    """Return the known name most like `name`, or `None` if none is near enough to suggest.
+
+    Args:
+        name: The wrong name.
+        known: The right ones.
+        cutoff: How near is near enough, from 0 to 1.
+    """
     lower = {str(candidate).lower(): str(candidate) for candidate in known}
-    found = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=cutoff)
     return lower[found[0]] if found else None
 
 

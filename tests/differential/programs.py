@@ -4,6 +4,8 @@ from differential import (
     programs_differ,
     programs_flow,
     programs_func,
+    programs_func_around,
+    programs_handling,
     programs_jumps,
     programs_message_state,
     programs_messages,
@@ -15,13 +17,11 @@ from differential import (
     programs_state,
 )
 from differential.harness import PROGRAMS
-from func import programs_around
-from policies import programs_handling
 
 TOPICS = (
     programs_flow,
     programs_func,
-    programs_around,
+    programs_func_around,
     programs_jumps,
     programs_state,
     programs_nodes,

@@ -248,8 +248,8 @@ def failure_among_gathered_tasks(lib: Lib) -> Case:
     def maybe(number: int) -> int:
         assert started.wait(10)
         lib.after(number)
-        if number == 1:
-            raise ValueError("one")
+        if number == 2:
+            raise ValueError("two")
         return number
 
     async def amaybe(number: int) -> int:

@@ -70,9 +70,14 @@ class Filter:
 
 def _passes(rule: Tuple[Names, Tuple[str, ...]], names: Sequence[str]) -> bool:
     include, exclude = rule
-    if any(fnmatchcase(name, pattern) for pattern in exclude for name in names):
+    if any(_fits(name, pattern) for pattern in exclude for name in names):
         return False
-    return include is None or any(fnmatchcase(name, pattern) for pattern in include for name in names)
+    return include is None or any(_fits(name, pattern) for pattern in include for name in names)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    # A name may itself look like a pattern.
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 class Audience:
@@ -111,6 +116,12 @@ class Audience:
             ]
             found = self._by_node[node] = frozenset().union(*wanted)
         return found
+
+    def part(self, part: Emitted) -> bool:
+        """Whether anybody wants this part."""
+        return not self.filtered or any(
+            part.mode in modes and (filter_ is None or filter_.part(part)) for modes, filter_ in self.listeners
+        )
 
     def message(self, node: str, tags: Sequence[Any], key: Optional[str]) -> bool:
         """Whether anybody wants this message; see `Filter.message`."""

@@ -57,6 +57,7 @@ class Outlet:
     """
 
     __slots__ = (
+        "_above",
         "_depth",
         "_filter",
         "_twin",
@@ -92,7 +93,8 @@ class Outlet:
         self.shape = shape
         self._filter = filter_
         self._twin = twin or _detached
-        above = up.audience.without(modes & {"custom"}).listeners if up else ()
+        self._above = up.audience.without(modes & {"custom"}) if up else Audience(())
+        above = self._above.listeners
         self.audience = Audience(((modes, filter_), *above))
         """Who watches this graph."""
         self.audience_below = Audience(((nested, filter_), *above))
@@ -111,7 +113,7 @@ class Outlet:
 
     def forward(self, part: Emitted) -> None:
         """Give a part that the run itself made to the run around it, if that wants it."""
-        if part.mode in self._up_modes:
+        if part.mode in self._up_modes and self._above.part(part):
             assert self._up is not None
             if self.is_own(part):
                 # Two will read it, and what one of them does to it must not reach the other.

@@ -16,6 +16,7 @@ Namespace = Tuple[str, ...]
 Keys = Union[None, str, Sequence[str]]
 
 
+_TASK_EVENTS = frozenset(("tasks", "debug"))
 _NODE_PARTS = frozenset(("updates", "tasks", "debug"))
 
 
@@ -50,10 +51,7 @@ class Parts:
         self._tags = tags
         self._clock = clock
         self._values = "values" in modes
-        self._updates = "updates" in modes
-        self._tasks = "tasks" in modes
-        self._debug = "debug" in modes
-        self._task_events = self._tasks or self._debug
+        self._modes = modes
 
     def values(self, state: State, fresh: Mapping[str, Any]) -> List[Emit]:
         """Return the state after a step that wrote `fresh`."""
@@ -72,7 +70,8 @@ class Parts:
 
     def started(self, task: Task) -> List[Emit]:
         """Return the event of a task that starts."""
-        if not self._task_events or not self._shows(task):
+        modes = self._modes_of(task)
+        if modes.isdisjoint(_TASK_EVENTS):
             return []
         payload: Dict[str, Any] = {
             "id": task.id,
@@ -85,36 +84,38 @@ class Parts:
             metadata["tags"] = list(self._tags)
         if metadata:
             payload["metadata"] = detach(metadata)
-        return self._task_event(task, "task", payload)
+        return self._task_event(task, modes, "task", payload)
 
     def finished(self, task: Task, outcome: Outcome, cached: bool = False) -> List[Emit]:
         """Return the update and the result of a finished task; of one that was not run the update alone."""
-        if task.node.action is None or not self._shows(task):
+        modes = self._modes_of(task)
+        if task.node.action is None or modes.isdisjoint(_NODE_PARTS):
             return []
         emits: List[Emit] = []
-        if self._updates:
+        if "updates" in modes:
             update = {task.name: self._update(outcome)}
             if cached:
                 update["__metadata__"] = {"cached": True}
             emits.append(self._emit("updates", update, task.name))
-        if self._task_events and not cached:
-            emits += self._task_event(task, "task_result", _result(task, as_result(outcome.writes)))
+        if not cached and not modes.isdisjoint(_TASK_EVENTS):
+            emits += self._task_event(task, modes, "task_result", _result(task, as_result(outcome.writes)))
         return emits
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[Outcome]) -> List[Emit]:
         """Return the result of a failed task, and the update of its node if it was a branch that failed."""
-        if task.node.action is None or not self._shows(task):
+        modes = self._modes_of(task)
+        if task.node.action is None or modes.isdisjoint(_NODE_PARTS):
             return []
         emits: List[Emit] = []
-        if outcome is not None and self._updates:
+        if outcome is not None and "updates" in modes:
             emits.append(self._emit("updates", {task.name: self._update(outcome)}, task.name))
-        if self._task_events:
+        if not modes.isdisjoint(_TASK_EVENTS):
             result = as_result(outcome.writes) if outcome is not None else {}
-            emits += self._task_event(task, "task_result", _result(task, result, error))
+            emits += self._task_event(task, modes, "task_result", _result(task, result, error))
         return emits
 
-    def _shows(self, task: Task) -> bool:
-        return self._audience is None or not _NODE_PARTS.isdisjoint(self._audience.modes_of(task.name))
+    def _modes_of(self, task: Task) -> FrozenSet[str]:
+        return self._modes if self._audience is None else self._audience.modes_of(task.name)
 
     def _update(self, outcome: Outcome) -> Any:
         keys = self._keys
@@ -125,9 +126,9 @@ class Parts:
         shown = [value for key, value in outcome.writes if key == keys]
         return detach(shown[-1]) if shown else None
 
-    def _task_event(self, task: Task, kind: str, payload: Dict[str, Any]) -> List[Emit]:
-        emits = [self._emit("tasks", payload, task.name)] if self._tasks else []
-        if self._debug:
+    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, Any]) -> List[Emit]:
+        emits = [self._emit("tasks", payload, task.name)] if "tasks" in modes else []
+        if "debug" in modes:
             wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": detach(payload)}
             emits.append(self._emit("debug", wrapped, task.name))
         return emits

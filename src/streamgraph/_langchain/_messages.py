@@ -56,14 +56,19 @@ class Call:
         """Whether there has been a token."""
         return self.id is not None
 
-    def token(self, chunk: BaseMessage) -> None:
+    def token(self, chunk: BaseMessage, id: Optional[str] = None) -> None:  # noqa: A002  (the field's name)
         """Show a token.
 
         All tokens of a call go by the id of the first, whatever ids the provider puts on them.
+
+        Args:
+            chunk: The token.
+            id: The id to go by if it has none.
         """
         own = chunk.id
         if self.id is None:
-            self.id = own or str(uuid4())
+            self.id = own or id or str(uuid4())
+            self.ids[self.id] = None
         if own is not None and own not in self.ids:
             self.ids[own] = None
         self._pieces.append(chunk)
@@ -151,7 +156,7 @@ class Messages:
         if call is None:
             metadata = _node_metadata(scope)
             call = self._open(scope, key, Call(scope, metadata, not scope.shows(metadata["tags"])))
-        call.token(chunk if chunk.id else private_copy(chunk, key))
+        call.token(chunk, key)
 
     def ended(self, run_id: Any, call: Call, message: Optional[BaseMessage]) -> None:
         """A model call is over, with its message or, after an error, without one."""
@@ -212,7 +217,7 @@ class Messages:
         fresh = [
             (key, message)
             for written, returned in stored
-            for key, value in (_fields_of(plan, returned) if written in _WHOLE else ((written, returned),))
+            for key, value in (_parts_of(plan, returned) if written in _WHOLE else ((written, returned),))
             for message in _messages_in(value)
         ]
         if fresh:
@@ -242,13 +247,12 @@ class Messages:
         return any(same_message(message, _produced(item)) for item in produced)
 
     def _show(self, scope: Scope, message: BaseMessage, key: Optional[str], *, pushed: bool = False) -> None:
-        shown = private_copy(message, message.id or str(uuid4()))
-        assert shown.id is not None
-        self._shown[shown.id] = message
+        id_ = message.id or str(uuid4())
+        self._shown[id_] = message
         self._remember(scope if pushed else scope.parent, message)
         metadata = _node_metadata(scope, {} if pushed else _NODE_OUTPUT)
         if scope.shows(metadata["tags"], key):
-            scope.emit("messages", (shown, metadata), key)
+            scope.emit("messages", (private_copy(message, id_), metadata), key)
 
 
 class _History:
@@ -284,12 +288,12 @@ def _prepared(channel: Optional[Channel], value: Any) -> Any:
     return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)
 
 
-def _fields_of(plan: Plan, value: Any) -> Iterable[Tuple[str, Any]]:
-    """Return the parts of a whole result in which messages are looked for: of an object with fields, these."""
-    if isinstance(value, BaseMessage):
-        return (("", value),)
-    fields = value if isinstance(value, Mapping) else plan.as_mapping(value)
-    return (("", value),) if fields is None else fields.items()
+def _parts_of(plan: Plan, value: Any) -> Iterable[Tuple[Optional[str], Any]]:
+    """Return what messages are looked for in of a task's whole result, which is under no state key."""
+    fields = None
+    if not isinstance(value, BaseMessage):
+        fields = value if isinstance(value, Mapping) else plan.as_mapping(value)
+    return ((None, part) for part in ((value,) if fields is None else fields.values()))
 
 
 def _messages_in(value: Any) -> Iterator[BaseMessage]:

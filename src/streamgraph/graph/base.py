@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from dataclasses import replace
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from typing_extensions import Self
@@ -146,11 +146,15 @@ class GraphBase(Runnable[Any, Any]):
         return replace(options, control=control, filter=filter_) if control or filter_ else options
 
     def _filter(self, **given: Names) -> Optional[Filter]:
-        return make_filter(self._node_names(), self._plan.channels, **given)
+        if not any(names is not None for names in given.values()):
+            return None
+        plans = self._plans()
+        nodes = [name for plan in plans for name in plan.nodes]
+        return make_filter(nodes, [key for plan in plans for key in plan.channels], **given)
 
-    def _node_names(self) -> Iterable[str]:
-        """Return the names of all nodes that are known, those of nested graphs included."""
-        return self._plan.nodes
+    def _plans(self) -> List[Plan]:
+        """Return the plans of this graph and, as far as they are known, of those inside it."""
+        return [self._plan]
 
     def _quiet_options(
         self, print_mode: Modes, keys: Keys, debug: Optional[bool], version: str, control: Optional[RunControl]

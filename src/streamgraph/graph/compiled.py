@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Generic, Iterable, Iterator, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Generic, Iterator, List, Mapping, Optional, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -127,6 +127,5 @@ class CompiledStateGraph(GraphRunnable, Generic[StateT, ContextT, InputT, Output
         }
         return drawable(self._plan, self._specs, inner)
 
-    def _node_names(self) -> Iterable[str]:
-        inner = [name for _, graph in self.get_subgraphs(recurse=True) for name in graph._plan.nodes]
-        return (*self._plan.nodes, *inner)
+    def _plans(self) -> List[Plan]:
+        return [self._plan, *(graph._plan for _, graph in self.get_subgraphs(recurse=True))]

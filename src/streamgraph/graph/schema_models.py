@@ -95,7 +95,8 @@ def _unmarked(hint: Any) -> Any:
 def _annotated(hint: Any, marks: Tuple[Any, ...]) -> Any:
     """Return an annotated hint with those marks that say something about the values: not reducers and channels."""
     told = tuple(mark for mark in marks if not callable(mark))
-    return Annotated.__class_getitem__((hint, *told)) if told else hint  # type: ignore[attr-defined]
+    make: Any = Annotated
+    return make[(hint, *told)] if told else hint
 
 
 def typed_state(schema: Schema, state: Any) -> Any:
