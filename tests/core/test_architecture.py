@@ -15,7 +15,18 @@ MODULES = sorted(CORE.glob("*.py"))
 ALLOWED = {"streamgraph._types", "streamgraph._policies", "streamgraph.errors", "streamgraph.constants"}
 FORBIDDEN = {"asyncio", "threading", "queue", "time", "uuid", "random", "concurrent", "multiprocessing", "socket", "os"}
 STANDARD = getattr(sys, "stdlib_module_names", frozenset()) or frozenset(
-    ("__future__", "collections", "difflib", "contextlib", "dataclasses", "functools", "hashlib", "itertools", "typing")
+    (
+        "__future__",
+        "collections",
+        "difflib",
+        "contextlib",
+        "dataclasses",
+        "fnmatch",
+        "functools",
+        "hashlib",
+        "itertools",
+        "typing",
+    )
     + ("datetime", "pickle", "operator", "re", "warnings", "weakref")
 )
 

@@ -274,7 +274,7 @@ def test_compile_with_nothing(options):
         ("interrupt_after", ["a"]),
         ("interrupt_after", "*"),
     ],
-    ids=str,
+    ids=["object", "true", "before-a", "before-all", "after-a", "after-all"],
 )
 def test_compile_with_what_is_not_there(name, value):
     """Arguments that would need saved runs are refused by name, not ignored."""

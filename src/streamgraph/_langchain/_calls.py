@@ -7,6 +7,7 @@ import threading
 from asyncio import CancelledError
 from collections import deque
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Callable, Deque, Generator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
@@ -40,7 +41,7 @@ class TaskFuture(Future[T]):
         self._stop = stop
 
     def __await__(self) -> Generator[Any, None, T]:
-        return asyncio.wrap_future(self).__await__()
+        return _own(self).__await__()
 
     def cancel(self) -> bool:
         """Ask the task to stop; what runs in a thread ends at its next token or writer call."""
@@ -128,6 +129,7 @@ class Calls:
         event: Union[TaskDone, TaskFailed] = TaskFailed(task, CancelledError())
         if not stop.is_set:
             event = yield from self._work(task, stop, caller)
+        cancelled = stop.is_set and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError)
         if isinstance(event, TaskFailed):
             event.error = raisable(task, event.error)
             locate(event.error, ErrorLocation(task.name, task.step, self._ns))
@@ -137,6 +139,8 @@ class Calls:
         if not stop.is_set:
             for emit in emits:
                 self._put(emit.part)
+        if cancelled:
+            Future.cancel(future)
         if future.set_running_or_notify_cancel():
             if isinstance(event, TaskFailed):
                 future.set_exception(event.error)
@@ -178,12 +182,44 @@ class Calls:
 def _on_loop(future: TaskFuture[T]) -> Any:
     """Return a future in the form that suits the caller: on an event loop, one of the loop's own."""
     try:
-        loop = asyncio.get_running_loop()
+        asyncio.get_running_loop()
     except RuntimeError:
         return future
-    own = asyncio.wrap_future(future, loop=loop)
-    # An error that nobody asks for is no mistake: the task's result is in the stream.
-    own.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return _own(future)
+
+
+def _own(future: TaskFuture[T]) -> asyncio.Future[T]:
+    """Return a future of the running event loop that follows a task's, and cancels it when it is cancelled.
+
+    `asyncio.wrap_future` does the same, but complains where a task outlives the loop, and where nobody asks for an
+    error; that is no mistake here, since the task's result is in the stream.
+    """
+    loop = asyncio.get_running_loop()
+    own: asyncio.Future[T] = loop.create_future()
+
+    def follow() -> None:
+        if own.done():
+            return
+        if future.cancelled():
+            own.cancel()
+            return
+        error = future.exception()
+        if error is None:
+            own.set_result(future.result())
+        else:
+            own.set_exception(error)
+            own.exception()
+
+    def tell(_: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: there is nobody to tell
+            loop.call_soon_threadsafe(follow)
+
+    def cancel(_: Any) -> None:
+        if own.cancelled():
+            future.cancel()
+
+    own.add_done_callback(cancel)
+    future.add_done_callback(tell)
     return own
 
 
@@ -207,7 +243,7 @@ def _wait(futures: Sequence[TaskFuture[Any]]) -> None:
 
 
 async def _await(futures: Sequence[TaskFuture[Any]]) -> None:
-    await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+    await asyncio.wait(set(map(_own, futures)))
 
 
 _WAIT = Action(_wait, _await)
