@@ -7,6 +7,7 @@ The modules have LangGraph's names, so moving over means changing imports.
 
 from __future__ import annotations
 
+from streamgraph.accumulate import MessageAccumulator
 from streamgraph.config import get_config, get_store, get_stream_writer
 from streamgraph.constants import END, START
 from streamgraph.graph import CompiledStateGraph, MessagesState, StateGraph, add_messages
@@ -18,6 +19,7 @@ __all__ = [
     "START",
     "Command",
     "CompiledStateGraph",
+    "MessageAccumulator",
     "MessagesState",
     "Runtime",
     "Send",

@@ -300,7 +300,8 @@ def test_failed_attempt(asynchronous):
     assert ids(failing_once(asynchronous).invoke(HELLO)) == ["h1", "m2"]
     assert ids(asyncio.run(failing_once(asynchronous).ainvoke(HELLO))) == ["h1", "m2"]
     parts = list(failing_once(asynchronous).stream(HELLO, stream_mode="messages"))
-    assert [message.content for message, _ in parts] == ["attempt 1", "attempt 2"]
+    shown = [(message.type, message.content) for message, _ in parts]
+    assert shown == [("ai", "attempt 1"), ("remove", ""), ("ai", "attempt 2")]
 
 
 def test_handled_failure():

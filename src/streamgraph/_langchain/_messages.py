@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import types
 import typing
-from itertools import chain
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 from typing_extensions import Literal, get_args, get_origin
 
 from streamgraph._core._detach import CONTAINERS, detach
-from streamgraph._core._plan import RESULT_KEY, RETURN_KEY, Channel, Plan
+from streamgraph._core._events import Emitted
+from streamgraph._core._plan import RESULT_KEY, RETURN_KEY, Plan
 from streamgraph._core._returns import Outcome
+from streamgraph._langchain._recognition import History, messages_in, parts_of, prepared, same_message
 from streamgraph._langchain._scope import Scope
-from streamgraph._types import Overwrite
+from streamgraph._langchain._tool_events import answered
 from streamgraph.constants import TAG_NOSTREAM
 
 _WHOLE = (RESULT_KEY, RETURN_KEY)
@@ -113,6 +114,8 @@ class Messages:
         self._shown: Dict[str, Union[Call, BaseMessage]] = {}
         # What was produced inside each running task, the tasks of nested graphs included.
         self._by_task: Dict[str, List[Union[Call, BaseMessage]]] = {}
+        # What has been shown of attempts that failed, by their task: to be taken back when there is another one.
+        self._failed: Dict[str, List[Union[Call, BaseMessage]]] = {}
 
     def started(
         self, scope: Scope, run_id: Any, *, name: Optional[str], tags: List[str], metadata: Mapping[str, Any]
@@ -129,6 +132,8 @@ class Messages:
         if run_id in self._calls:
             # The same call, heard of through both the context and an explicit config.
             return
+        if self._failed:
+            self.retract(scope)
         shown = {
             **metadata,
             **scope.metadata(),
@@ -136,6 +141,7 @@ class Messages:
             "tags": tags,
             "run_id": str(run_id),
             "run_name": name,
+            **_tool_call(),
         }
         self._open(scope, run_id, Call(scope, shown, TAG_NOSTREAM in tags or not scope.shows(tags)))
 
@@ -189,11 +195,38 @@ class Messages:
             if call.scope is scope:
                 self.ended(key, call, None)
         dropped = self._by_task.pop(scope.address, [])
-        around = scope.parent
-        while around is not None and around.messages is self:
-            produced = self._by_task.get(around.address, [])
+        self._forget(scope.parent, dropped)
+        self._failed[scope.address] = dropped
+
+    def broken_off(self, call: Call) -> None:
+        """A model call has failed; if the task makes another one, that takes its place."""
+        if call.streamed:
+            self._failed.setdefault(call.scope.address, []).append(call)
+
+    def retract(self, scope: Scope) -> None:
+        """Take back what a failed attempt has shown, be it of a node or of a model, before the next one shows more.
+
+        A `RemoveMessage` with the id of each message says so. (LangGraph leaves the tokens there.)
+
+        Args:
+            scope: The next attempt.
+        """
+        dropped = self._failed.pop(scope.address, [])
+        self._forget(scope, dropped)
+        for item in dropped:
+            origin, metadata = (item.scope, item.metadata) if isinstance(item, Call) else (scope, _node_metadata(scope))
+            if isinstance(item, Call) and (item.hidden or not item.streamed):
+                continue
+            scope.go_on()
+            taken_back = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
+            scope.put(Emitted(origin.ns, "messages", taken_back, origin.task.name))
+
+    def _forget(self, scope: Optional[Scope], dropped: List[Union[Call, BaseMessage]]) -> None:
+        """Take messages out of what tasks have produced, from this one upwards."""
+        while scope is not None and scope.messages is self:
+            produced = self._by_task.get(scope.address, [])
             produced[:] = [item for item in produced if not any(item is gone for gone in dropped)]
-            around = around.parent
+            scope = scope.parent
 
     def returned(self, plan: Plan, scope: Scope, outcome: Outcome, before: Mapping[str, Any]) -> Outcome:
         """Show the messages that a node writes to the state and that have not been shown yet.
@@ -213,15 +246,15 @@ class Messages:
         produced = self._by_task.pop(scope.address, [])
         if not outcome.writes:
             return outcome
-        stored = [(key, _prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
+        stored = [(key, prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
         fresh = [
             (key, message)
             for written, returned in stored
-            for key, value in (_parts_of(plan, returned) if written in _WHOLE else ((written, returned),))
-            for message in _messages_in(value)
+            for key, value in (parts_of(plan, returned) if written in _WHOLE else ((written, returned),))
+            for message in messages_in(value)
         ]
         if fresh:
-            history = _History(before, scope.task.input)
+            history = History(before, scope.task.input)
             for key, message in fresh:
                 if not self._known(message, produced, history):
                     self._show(scope, message, key)
@@ -237,7 +270,7 @@ class Messages:
             self._by_task.setdefault(scope.address, []).append(produced)
             scope = scope.parent
 
-    def _known(self, message: BaseMessage, produced: Iterable[Union[Call, BaseMessage]], history: _History) -> bool:
+    def _known(self, message: BaseMessage, produced: Iterable[Union[Call, BaseMessage]], history: History) -> bool:
         if history.has(message) or (isinstance(message, RemoveMessage) and history.mentions(message.id)):
             return True
         if message.id is not None and message.id in self._shown:
@@ -255,56 +288,20 @@ class Messages:
             scope.emit("messages", (private_copy(message, id_), metadata), key)
 
 
-class _History:
-    """The messages that were there before a task ran."""
-
-    def __init__(self, state: Mapping[str, Any], given: Any) -> None:
-        values: List[Any] = [*state.values()]
-        values += given.values() if isinstance(given, dict) else [given]
-        self._by_id: Dict[Optional[str], List[BaseMessage]] = {}
-        for message in chain.from_iterable(map(_messages_in, values)):
-            self._by_id.setdefault(message.id, []).append(message)
-
-    def mentions(self, id: Optional[str]) -> bool:  # noqa: A002  (the field's name)
-        return id in self._by_id
-
-    def has(self, message: BaseMessage) -> bool:
-        return any(same_message(message, old) for old in self._by_id.get(message.id, ()))
-
-
 def _node_metadata(scope: Scope, source: Mapping[str, Any] = _NODE_OUTPUT) -> Dict[str, Any]:
     """Return the metadata of a message that a node returns."""
     metadata = {**scope.config.shown_metadata, **scope.task.node.metadata, **source, **scope.metadata()}
     if scope.ns:
         metadata["checkpoint_ns"] = "|".join(scope.ns)
     metadata["tags"] = [*scope.config.tags, *scope.task.node.tags]
+    metadata.update(_tool_call())
     return metadata
 
 
-def _prepared(channel: Optional[Channel], value: Any) -> Any:
-    prepare = channel.prepare if channel is not None else None
-    if prepare is None:
-        return value
-    return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)
-
-
-def _parts_of(plan: Plan, value: Any) -> Iterable[Tuple[Optional[str], Any]]:
-    """Return what messages are looked for in of a task's whole result, which is under no state key."""
-    fields = None
-    if not isinstance(value, BaseMessage):
-        fields = value if isinstance(value, Mapping) else plan.as_mapping(value)
-    return ((None, part) for part in ((value,) if fields is None else fields.values()))
-
-
-def _messages_in(value: Any) -> Iterator[BaseMessage]:
-    if isinstance(value, Overwrite):
-        value = value.value
-    if isinstance(value, BaseMessage):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            if isinstance(item, BaseMessage):
-                yield item
+def _tool_call() -> Dict[str, str]:
+    """Return what ties a message to the tool call inside of which it is made."""
+    call_id = answered.get()
+    return {} if call_id is None else {"tool_call_id": call_id}
 
 
 def _goes_by(item: Union[Call, BaseMessage], id: str) -> bool:  # noqa: A002  (the field's name)
@@ -313,18 +310,6 @@ def _goes_by(item: Union[Call, BaseMessage], id: str) -> bool:  # noqa: A002  (t
 
 def _produced(item: Union[Call, BaseMessage]) -> Optional[BaseMessage]:
     return item.message() if isinstance(item, Call) else item
-
-
-def same_message(one: BaseMessage, other: Optional[BaseMessage]) -> bool:
-    """Whether two messages say the same, be they whole or summed up from chunks, whatever their ids."""
-    return one is other or (
-        other is not None
-        and one.type.replace("MessageChunk", "").lower() == other.type.replace("MessageChunk", "").lower()
-        and one.content == other.content
-        and one.name == other.name
-        and getattr(one, "tool_calls", None) == getattr(other, "tool_calls", None)
-        and getattr(one, "tool_call_id", None) == getattr(other, "tool_call_id", None)
-    )
 
 
 def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noqa: A002  (the field's name)

@@ -195,6 +195,8 @@ class GraphSession:
         config = self._enter(scope, callbacks, traced=trace is not None)
         progress.outcome = None
         try:
+            if number > 1 and scope.messages is not None:
+                scope.messages.retract(scope)
             return (yield from self._steps(scope, Invocation(config, scope), trace, progress))
         except Exception:
             yield from settled(scope.children, cancel=True)

@@ -15,6 +15,7 @@ from streamgraph._langchain._config import SHOWN_CONFIGURABLE, user_tags
 from streamgraph._langchain._handlers import TaskHandler
 from streamgraph._langchain._messages import Call
 from streamgraph._langchain._scope import Scope
+from streamgraph._langchain._tool_events import answered
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Tap(TaskHandler):
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
         self._messages = scope.messages
+        self._outer: Dict[UUID, Optional[str]] = {}
         self._last: Tuple[Optional[UUID], Optional[Call]] = (None, None)
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
@@ -76,6 +78,32 @@ class Tap(TaskHandler):
             metadata=shown,
         )
 
+    def on_tool_start(
+        self,
+        serialized: Optional[Dict[str, Any]],
+        input_str: str,
+        *,
+        run_id: UUID,
+        parent_run_id: Optional[UUID] = None,
+        tool_call_id: Optional[str] = None,
+        **kwargs: Any,
+    ) -> None:
+        """A tool starts: what models in it say belongs to the call that it answers."""
+        if tool_call_id is not None:
+            self._outer[run_id] = answered.get()
+            answered.set(tool_call_id)
+
+    def on_tool_end(self, output: Any, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any) -> None:
+        """A tool has returned."""
+        if run_id in self._outer:
+            answered.set(self._outer.pop(run_id))
+
+    def on_tool_error(
+        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+    ) -> None:
+        """A tool has failed."""
+        self.on_tool_end(None, run_id=run_id)
+
     def on_llm_new_token(
         self, token: Any, *, chunk: Any = None, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
     ) -> None:
@@ -104,6 +132,7 @@ class Tap(TaskHandler):
         call = self._messages.call(run_id, self._scope)
         if call is not None:
             self._messages.ended(run_id, call, None)
+            self._messages.broken_off(call)
 
 
 def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:

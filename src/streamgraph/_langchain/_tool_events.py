@@ -23,6 +23,10 @@ _coming: ContextVar[Optional[Tuple[str, Mapping[str, Any]]]] = ContextVar("strea
 # version 1.0 langchain-core tells its handlers neither the call's id nor which arguments the model gave.
 
 
+answered: ContextVar[Optional[str]] = ContextVar("streamgraph_answered_call", default=None)
+"""The id of the tool call that is being answered; graphs and models that a tool calls inherit it."""
+
+
 @contextmanager
 def tool_call(call_id: str, args: Mapping[str, Any]) -> Iterator[None]:
     """Say which call of a model the tool that is invoked inside answers.
@@ -31,11 +35,12 @@ def tool_call(call_id: str, args: Mapping[str, Any]) -> Iterator[None]:
         call_id: The call's id.
         args: The arguments that the model gave.
     """
-    token = _coming.set((call_id, args))
+    token, outer = _coming.set((call_id, args)), answered.set(call_id)
     try:
         yield
     finally:
         _coming.reset(token)
+        answered.reset(outer)
 
 
 def emit_output_delta(scope: Optional[Scope], call_id: Optional[str], delta: Any) -> None:

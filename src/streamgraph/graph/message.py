@@ -19,12 +19,10 @@ from langchain_core.messages import (
 from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph._langchain._scope import current_scope
+from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
 
 __all__ = ["REMOVE_ALL_MESSAGES", "Messages", "MessagesState", "add_messages", "push_message"]
-
-REMOVE_ALL_MESSAGES = "__remove_all__"
-"""The id of a `RemoveMessage` that drops everything before it."""
 
 Messages = Union[Sequence[MessageLikeRepresentation], MessageLikeRepresentation]
 
