@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from contextvars import Context
-from typing import Any, Awaitable, Callable, Generator, List, NamedTuple, Optional, Tuple, TypeVar, Union
+from typing import Any, Awaitable, Callable, Dict, Generator, List, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from typing_extensions import Protocol
 
@@ -117,6 +117,19 @@ Launch = Callable[[Job], None]
 """Starts a job beside the one that asks for it; from any thread. Its work sees to its own end."""
 
 
+class Partial(NamedTuple):
+    """What a run has come to so far.
+
+    Attributes:
+        messages: The texts of the messages that were shown, as far as they came, by their ids; known if `messages`
+            is one of the modes.
+        state: The state after the last step that was finished, as `invoke` would return it; `None` before that.
+    """
+
+    messages: Dict[str, str]
+    state: Any
+
+
 class Session(Protocol):
     """One run of one graph, as a driver sees it."""
 
@@ -132,6 +145,9 @@ class Session(Protocol):
 
     def job(self, task: Task) -> Job:
         """Prepare a task."""
+
+    def partial(self) -> Partial:
+        """Return what the run has come to so far."""
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
         """End the run: with its output, or with the error if there is one.

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk, RemoveMessage
 
+from streamgraph._langchain._recognition import text_of
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 
 __all__ = ["MessageAccumulator"]
@@ -76,7 +77,7 @@ class MessageAccumulator:
 
     def texts(self) -> Dict[str, str]:
         """Return the texts of the messages so far by their ids."""
-        return {id_: _text(message) for id_, message in self.messages.items()}
+        return {id_: text_of(message) for id_, message in self.messages.items()}
 
     def __len__(self) -> int:
         return len(self._pieces)
@@ -97,10 +98,3 @@ class MessageAccumulator:
             together = isinstance(first, AIMessageChunk) and all(isinstance(piece, AIMessageChunk) for piece in rest)
             pieces[:] = [whole + rest if together else reduce(add, rest, whole)]
         return pieces[0]
-
-
-def _text(message: BaseMessage) -> str:
-    content = message.content
-    if isinstance(content, str):
-        return content
-    return "".join(block if isinstance(block, str) else str(block.get("text", "")) for block in content)

@@ -45,6 +45,9 @@ class WorkflowRun:
         # Never in place: what the tasks that it calls do is to be seen while it waits for them.
         return [*self._parts.started(task), StartTask(task, alone=False)]
 
+    def output(self) -> Any:
+        """Return nothing: a workflow has no state before it returns."""
+
     def feed(self, event: Event) -> List[Command]:
         """Take in the end of the task."""
         task = event.task

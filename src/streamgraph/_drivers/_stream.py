@@ -9,7 +9,7 @@ from typing import Any, Deque, Dict, Optional
 from streamgraph._core._commands import Command, Emit
 from streamgraph._core._events import Event, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
-from streamgraph._seam import Job, Session, raisable
+from streamgraph._seam import Job, Partial, Session, raisable
 
 _THREADS = 1024  # a bound for steps of any width; a thread is only started when all others are busy
 
@@ -68,6 +68,14 @@ class Stream:
         if not self._session.stop.finished:
             raise RuntimeError("The output is known when the stream is exhausted; this run is not over or ended early.")
         return self._output
+
+    @property
+    def partial(self) -> Partial:
+        """What there is so far: message texts, and the state after the last finished step.
+
+        For a run that was left, was cancelled or has failed: what the user has seen need not be thrown away.
+        """
+        return self._session.partial()
 
     def _chunk(self, command: Emit) -> Any:
         """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""

@@ -20,7 +20,7 @@ from streamgraph._core._detach import CONTAINERS, detach
 from streamgraph._core._events import Emitted
 from streamgraph._core._plan import RESULT_KEY, RETURN_KEY, Plan
 from streamgraph._core._returns import Outcome
-from streamgraph._langchain._recognition import History, messages_in, parts_of, prepared, same_message
+from streamgraph._langchain._recognition import History, messages_in, parts_of, prepared, same_message, text_of
 from streamgraph._langchain._scope import Scope
 from streamgraph._langchain._tool_events import answered
 from streamgraph.constants import TAG_NOSTREAM
@@ -97,7 +97,7 @@ class Call:
         """Return what was produced: the finished message, or the tokens so far as one."""
         if self.final is None and self._pieces:
             first, *rest = self._pieces
-            return first.__class__(content="".join(_text(piece) for piece in (first, *rest)), id=self.id)
+            return first.__class__(content="".join(text_of(piece) for piece in (first, *rest)), id=self.id)
         return self.final
 
     def _show(self, message: BaseMessage) -> None:
@@ -185,6 +185,15 @@ class Messages:
         if before is None or not same_message(message, _produced(before)):
             self._show(scope, message, key, pushed=True)
 
+    def texts(self) -> Dict[str, str]:
+        """Return the texts of the messages that have been shown, as far as they came, by their ids."""
+        texts: Dict[str, str] = {}
+        for item in (*self._shown.values(), *self._calls.values()):
+            message = _produced(item)
+            if message is not None and item.id is not None and not (isinstance(item, Call) and item.hidden):
+                texts[item.id] = text_of(message)
+        return texts
+
     def discard(self, scope: Scope) -> None:
         """Forget what a failed attempt has produced: if the next one produces the same, that is another message.
 
@@ -218,6 +227,7 @@ class Messages:
             if isinstance(item, Call) and (item.hidden or not item.streamed):
                 continue
             scope.go_on()
+            self._shown.pop(str(item.id), None)
             taken_back = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
             scope.put(Emitted(origin.ns, "messages", taken_back, origin.task.name))
 
@@ -359,10 +369,3 @@ def twin_of(mode: str, data: Any) -> Any:
         message, metadata = data
         return private_copy(message, message.id), detach(metadata)
     return detach(data)
-
-
-def _text(message: BaseMessage) -> str:
-    content = message.content
-    if isinstance(content, str):
-        return content
-    return "".join(block if isinstance(block, str) else block.get("text", "") for block in content)

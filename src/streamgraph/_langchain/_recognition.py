@@ -73,3 +73,11 @@ def same_message(one: BaseMessage, other: Optional[BaseMessage]) -> bool:
         and getattr(one, "tool_calls", None) == getattr(other, "tool_calls", None)
         and getattr(one, "tool_call_id", None) == getattr(other, "tool_call_id", None)
     )
+
+
+def text_of(message: BaseMessage) -> str:
+    """Return the text of a message, of its content blocks if it has such."""
+    content = message.content
+    if isinstance(content, str):
+        return content
+    return "".join(block if isinstance(block, str) else str(block.get("text", "")) for block in content)

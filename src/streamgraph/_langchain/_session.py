@@ -35,7 +35,7 @@ from streamgraph._langchain._scope import Scope, enter_scope, metadata_of
 from streamgraph._langchain._tap import Tap, enter_tap
 from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain._traces import Trace
-from streamgraph._seam import Call, CarriedExit, Job, Launch, Work
+from streamgraph._seam import Call, CarriedExit, Job, Launch, Partial, Work
 from streamgraph.errors import ParentCommand
 
 
@@ -131,6 +131,10 @@ class GraphSession:
         """End the trace of the run, if there is one."""
         self._calls.over = error is None or isinstance(error, Exception)
         return None if self._trace is None else self._trace.closing(output, error)
+
+    def partial(self) -> Partial:
+        """Return what the run has come to so far."""
+        return Partial({} if self._messages is None else self._messages.texts(), self.run.output())
 
     def job(self, task: Task) -> Job:
         """Prepare a task: its context, what it calls, and how to stop it."""
