@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from streamgraph import START, MessageAccumulator, MessagesState, StateGraph
 from streamgraph.func import entrypoint, task
 from streamgraph.graph.message import push_message
-from streamgraph.types import RetryPolicy
+from streamgraph.types import Command, RetryPolicy
 
 AGAIN = RetryPolicy(initial_interval=0.001, jitter=False, max_attempts=3)
 DRIVERS = ("stream", "astream")
@@ -207,3 +207,22 @@ def test_text_of_what_was_taken_back(driver: str) -> None:
     items = shown(one(node), driver)
     assert told(items) == ["half an", " answer", "-", "second", "half an answer"]
     assert sorted(MessageAccumulator(items).texts().values()) == ["half an answer", "second"]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_command_for_the_parent(driver: str) -> None:
+    """A node that hands over to the graph around has not failed: what it streamed stays, and is shown once."""
+
+    def hand_over(state: Any) -> Any:
+        message = model("inner words").invoke("?")
+        copy = AIMessage(message.content)
+        return Command(graph=Command.PARENT, update={"messages": [copy]}, goto="after")
+
+    graph = (
+        StateGraph(MessagesState)
+        .add_node("inner", one(hand_over))
+        .add_node("after", lambda state: {"messages": model("after").invoke("?")})
+        .add_edge(START, "inner")
+        .compile()
+    )
+    assert told(shown(graph, driver)) == ["inner", "words", "after"]

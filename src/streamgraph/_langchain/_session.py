@@ -36,7 +36,7 @@ from streamgraph._langchain._tap import Tap, enter_tap
 from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain._traces import Trace
 from streamgraph._seam import Call, CarriedExit, Job, Launch, Partial, Work
-from streamgraph.errors import ParentCommand
+from streamgraph.errors import PASSING, ParentCommand
 
 
 class _Progress:
@@ -202,9 +202,9 @@ class GraphSession:
             if number > 1 and scope.messages is not None:
                 scope.messages.retract(scope)
             return (yield from self._steps(scope, Invocation(config, scope), trace, progress))
-        except Exception:
+        except Exception as error:
             yield from settled(scope.children, cancel=True)
-            if scope.messages is not None:
+            if scope.messages is not None and not isinstance(error, PASSING):
                 scope.messages.discard(scope)
             raise
 
