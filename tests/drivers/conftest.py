@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any, Iterator
 
 import pytest
 from langchain_openai import ChatOpenAI
 
-from drivers.helpers import ENDLESS, eventually, threads
+from drivers.helpers import ENDLESS
+from leaks import light_collections, no_complaint, no_thread_left
 from streamgraph.testing import OpenAIServer
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _light_collections() -> Iterator[None]:
-    """Take what has been imported out of the collector's way, for these tests collect often."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """After each test no thread of a run is left, and nobody has complained in the log."""
-    before = threads()
-    yield
-    gc.collect()
-    eventually(lambda: threads() <= before)
-    assert [record.getMessage() for record in caplog.get_records("call") if record.levelname != "DEBUG"] == []
+__all__ = ["endless", "light_collections", "model", "no_complaint", "no_thread_left"]
 
 
 @pytest.fixture

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Iterator
 
 import pytest
 
-from drivers.helpers import eventually, threads
+from leaks import light_collections, no_thread_left
 from policies.helpers import Stuck
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _light_collections() -> Iterator[None]:
-    """Take what has been imported out of the collector's way, for these tests collect often."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """After each test no thread of a run is left."""
-    before = threads()
-    yield
-    gc.collect()
-    eventually(lambda: threads() <= before)
+__all__ = ["light_collections", "no_thread_left", "stuck"]
 
 
 @pytest.fixture
