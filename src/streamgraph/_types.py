@@ -10,10 +10,12 @@ from typing_extensions import Literal, TypedDict, TypeVar
 from streamgraph._policies import Timeout, timeout_policy
 
 __all__ = [
+    "All",
     "Command",
     "CustomStreamPart",
     "DebugPayload",
     "DebugStreamPart",
+    "Durability",
     "GraphOutput",
     "MessagesStreamPart",
     "Overwrite",
@@ -33,6 +35,12 @@ StreamMode = Literal["values", "updates", "custom", "messages", "tools", "tasks"
 
 `checkpoints` yields nothing yet: as in LangGraph it takes a checkpointer, and there is none to give.
 """
+
+Durability = Literal["sync", "async", "exit"]
+"""When a run is saved: with each step, beside the next one, or at its end. Nothing is saved without a checkpointer."""
+
+All = Literal["*"]
+"""Stands for all nodes."""
 
 NodeT = TypeVar("NodeT", bound=Hashable, default=str)
 

@@ -14,11 +14,12 @@ where a name was wrong. The hierarchy, with the builtin each one also is::
     ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
     │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that is not there
     ├── GraphRecursionError (RecursionError)
-    ├── GraphDrained                       the run was asked to end, and has, with steps left to do
     ├── NodeCancelledError                 an async node raised CancelledError by itself
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node took longer than it may
     ├── NotSupportedError (NotImplementedError)  LangGraph has it, this package does not have it yet
-    └── ParentCommand                      a `Command` for the parent graph, on its way up
+    └── GraphBubbleUp                      no failure of the node that it passes through
+        ├── GraphDrained                   the run was asked to end, and has, with steps left to do
+        └── ParentCommand                  a `Command` for the parent graph, on its way up
 
 `StreamClosed` stands apart: it is a `BaseException` raised inside work whose consumer has left.
 An exception that a user's node raises keeps its type; `location_of` tells where it happened.
@@ -35,6 +36,7 @@ from typing_extensions import Literal
 __all__ = [
     "EmptyInputError",
     "ErrorLocation",
+    "GraphBubbleUp",
     "GraphBuildError",
     "GraphDrained",
     "GraphError",
@@ -175,7 +177,14 @@ class GraphRecursionError(GraphError, RecursionError):
     """The run needed more supersteps than its `recursion_limit` allows."""
 
 
-class GraphDrained(GraphError):  # noqa: N818  (LangGraph's name)
+class GraphBubbleUp(GraphError):  # noqa: N818  (LangGraph's name)
+    """Passes through nodes on its way up, and is no failure of theirs: it is neither tried again nor handled there.
+
+    Code that catches every exception of a tool or graph should let it pass.
+    """
+
+
+class GraphDrained(GraphBubbleUp):
     """The run was asked to end by `RunControl.request_drain`, and has, though there were steps left to do.
 
     Args:
@@ -245,7 +254,7 @@ class NodeError:
     error: BaseException
 
 
-class ParentCommand(GraphError):  # noqa: N818  (LangGraph's name)
+class ParentCommand(GraphBubbleUp):
     """Carries a `Command(graph=Command.PARENT)` from a nested graph to the node that runs it.
 
     Seen by a user only where there is no parent: the command was returned in a root graph.
@@ -260,10 +269,6 @@ class ParentCommand(GraphError):  # noqa: N818  (LangGraph's name)
             hint="Return it from a node of a nested graph, or drop graph=Command.PARENT.",
         )
         self.command = command
-
-
-PASSING = (GraphDrained, ParentCommand)
-"""What is no failure of the node that it passes through: it is neither tried again nor handled there."""
 
 
 class StreamClosed(BaseException):

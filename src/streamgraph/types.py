@@ -12,9 +12,11 @@ from typing_extensions import Annotated
 from streamgraph import _types
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
 from streamgraph._types import (
+    All,
     CustomStreamPart,
     DebugPayload,
     DebugStreamPart,
+    Durability,
     GraphOutput,
     MessagesStreamPart,
     Overwrite,
@@ -30,11 +32,13 @@ from streamgraph._types import (
 )
 
 __all__ = [
+    "All",
     "CachePolicy",
     "Command",
     "CustomStreamPart",
     "DebugPayload",
     "DebugStreamPart",
+    "Durability",
     "GraphOutput",
     "MessagesStreamPart",
     "Overwrite",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from typing import Any, List, Optional, Union
 
@@ -12,9 +13,11 @@ from pydantic import ValidationError
 from typing_extensions import Annotated, TypedDict
 
 from prebuilt.fakes import answers, asking, call, run
+from streamgraph.errors import GraphDrained
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.prebuilt import InjectedState, ToolNode
 from streamgraph.prebuilt.tool_node import TOOL_CALL_ERROR_TEMPLATE, ToolInvocationError
+from streamgraph.runtime import RunControl
 from streamgraph.types import Command
 
 DRIVERS = pytest.mark.parametrize("driver", ["invoke", "ainvoke"])
@@ -254,3 +257,30 @@ def test_a_command_for_the_parent_is_no_failure(driver: str) -> None:
     assert (
         run(builder.compile(), {"messages": [AIMessage("", tool_calls=[call(name)])]}, driver=driver)["seen"] == "left!"
     )
+
+
+@pytest.mark.parametrize("driver", ["stream", "astream"])
+def test_what_passes_through_is_not_handled(driver: str) -> None:
+    """A graph in a tool that was asked to end is no error to tell the model of."""
+    control = RunControl()
+
+    def ask_to_end(state: MessagesState) -> None:
+        control.request_drain("shutdown")
+
+    inner = StateGraph(MessagesState).add_sequence([ask_to_end, ("next", lambda state: None)])
+    graph = inner.add_edge(START, "ask_to_end").compile()
+
+    @tool
+    def work() -> str:
+        """Work."""
+        return str(graph.invoke({"messages": []}))
+
+    node = StateGraph(MessagesState).add_node(ToolNode([work], handle_tool_errors=True)).add_edge(START, "tools")
+    given = {"messages": [AIMessage("", tool_calls=[call("work")])]}
+
+    async def read() -> None:
+        async for _ in node.compile().astream(given, control=control):
+            pass
+
+    with pytest.raises(GraphDrained, match="shutdown"):
+        list(node.compile().stream(given, control=control)) if driver == "stream" else asyncio.run(read())

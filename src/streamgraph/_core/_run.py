@@ -18,7 +18,7 @@ from streamgraph._core._state import State, Writes
 from streamgraph._core._task import PUSH, Task, handling_task
 from streamgraph._policies import timeout_policy
 from streamgraph._types import Send
-from streamgraph.errors import PASSING, ErrorLocation, GraphRecursionError, ParentCommand, locate
+from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphRecursionError, ParentCommand, locate
 
 
 class Run:
@@ -123,7 +123,7 @@ class Run:
             commands += self._parts.failed(task, error, event.outcome)
             if event.outcome is not None:
                 self._shown[task.id] = event.outcome
-        if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, PASSING):
+        if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, GraphBubbleUp):
             return commands + self._handle(task, error)
         self._error = error
         self._waiting.clear()

@@ -14,7 +14,7 @@ from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
 from streamgraph._policies import RetryPolicy
 from streamgraph._seam import Action, Call, Work
-from streamgraph.errors import PASSING
+from streamgraph.errors import GraphBubbleUp
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def attempts(task: Task, stop: Stop, once: Once[T]) -> Work[T]:
             task.input = detach(given)
         try:
             return (yield from once(attempt, number, began))
-        except PASSING:
+        except GraphBubbleUp:
             raise
         except Exception as error:
             attempt.set()

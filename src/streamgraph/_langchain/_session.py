@@ -36,7 +36,7 @@ from streamgraph._langchain._tap import Tap, enter_tap
 from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain._traces import Trace
 from streamgraph._seam import Call, CarriedExit, Job, Launch, Partial, Work
-from streamgraph.errors import PASSING, ParentCommand
+from streamgraph.errors import GraphBubbleUp, ParentCommand
 
 
 class _Progress:
@@ -204,7 +204,7 @@ class GraphSession:
             return (yield from self._steps(scope, Invocation(config, scope), trace, progress))
         except Exception as error:
             yield from settled(scope.children, cancel=True)
-            if scope.messages is not None and not isinstance(error, PASSING):
+            if scope.messages is not None and not isinstance(error, GraphBubbleUp):
                 scope.messages.discard(scope)
             raise
 

@@ -11,6 +11,7 @@ from streamgraph._core._control import RunControl
 from streamgraph._drivers._asyncio import AsyncGraphStream
 from streamgraph._drivers._threads import GraphStream
 from streamgraph._keywords import checked_keywords
+from streamgraph._types import Durability
 from streamgraph.graph.base import GraphBase, Keys
 from streamgraph.graph.chunks import UpdatesChunk, added_up
 from streamgraph.graph.filters import Names
@@ -37,7 +38,7 @@ class GraphRunnable(GraphBase):
         debug: Optional[bool] = None,
         interrupt_before: None = None,
         interrupt_after: None = None,
-        durability: Optional[Literal["sync", "async", "exit"]] = None,
+        durability: Optional[Durability] = None,
         control: Optional[RunControl] = None,
         include_nodes: Names = None,
         exclude_nodes: Names = None,
@@ -121,7 +122,7 @@ class GraphRunnable(GraphBase):
         debug: Optional[bool] = None,
         interrupt_before: None = None,
         interrupt_after: None = None,
-        durability: Optional[Literal["sync", "async", "exit"]] = None,
+        durability: Optional[Durability] = None,
         control: Optional[RunControl] = None,
         include_nodes: Names = None,
         exclude_nodes: Names = None,
@@ -166,7 +167,7 @@ class GraphRunnable(GraphBase):
         debug: Optional[bool] = None,
         interrupt_before: None = None,
         interrupt_after: None = None,
-        durability: Optional[Literal["sync", "async", "exit"]] = None,
+        durability: Optional[Durability] = None,
         control: Optional[RunControl] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> Any:
@@ -217,7 +218,7 @@ class GraphRunnable(GraphBase):
         debug: Optional[bool] = None,
         interrupt_before: None = None,
         interrupt_after: None = None,
-        durability: Optional[Literal["sync", "async", "exit"]] = None,
+        durability: Optional[Durability] = None,
         control: Optional[RunControl] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> Any:

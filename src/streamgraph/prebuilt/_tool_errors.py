@@ -11,7 +11,7 @@ from langchain_core.tools import ToolException
 from pydantic import ValidationError
 from typing_extensions import get_args, get_origin, get_type_hints
 
-from streamgraph.errors import GraphError, ParentCommand
+from streamgraph.errors import GraphBubbleUp, GraphError
 from streamgraph.prebuilt._peers import passes_through
 
 __all__ = [
@@ -158,7 +158,7 @@ class ErrorHandler:
         Raises:
             Exception: `error` itself, if it is not to be handled.
         """
-        if isinstance(error, ParentCommand) or passes_through(error) or not isinstance(error, self._types):
+        if isinstance(error, GraphBubbleUp) or passes_through(error) or not isinstance(error, self._types):
             raise error
         return error_message(call, self._text(error))
 
