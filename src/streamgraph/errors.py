@@ -238,7 +238,10 @@ class NodeTimeoutError(GraphError, TimeoutError):
 
 
 class NotSupportedError(GraphError, NotImplementedError):
-    """Something that LangGraph has and this package does not have yet; refused rather than ignored."""
+    """Something that LangGraph has and this package does not have yet; refused rather than ignored.
+
+    Raised for checkpointers and interrupts, which need saved runs: ignored, a run would silently not be resumable.
+    """
 
 
 @dataclass(frozen=True)

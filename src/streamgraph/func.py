@@ -311,6 +311,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
             NotImplementedError: It is a generator function.
         """
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            # LangGraph's error, and its rule: what a workflow yields would be neither its result nor a task's.
             raise NotImplementedError("Generators are not supported in the functional API; use a stream writer.")
         if not inspect.signature(func).parameters:
             raise ValueError("Entrypoint function must have at least one parameter, which gets the input.")

@@ -146,7 +146,8 @@ class Run:
 
     def _close_step(self) -> List[Command]:
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
-        # One that has failed and was handled did nothing; its handler is a task of the step as well.
+        # One that has failed and was handled leads nowhere, and has written something only if it was its branch that
+        # failed; its handler is a task of the step as well.
         finished = [(task.node, self._done[task.id]) for task in tasks if task.id in self._done]
         written = [(task.name, self._done.get(task.id) or self._shown.get(task.id)) for task in tasks]
         try:

@@ -15,12 +15,7 @@ PUSH = "__pregel_push"
 class Task:
     """One execution of a node in one step.
 
-    Args:
-        id: See below.
-        node: See below.
-        step: See below.
-        input: See below.
-        triggers: See below.
+    Args (besides attributes):
         index: The position among the step's `Send`s, or -1 for a node reached by edges.
         inside: The task that it is a part of: the one that called it, or whose failure it handles.
 

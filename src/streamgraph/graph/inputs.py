@@ -57,7 +57,8 @@ def _validated(plan: Plan, schema: Schema, given: Mapping[str, Any]) -> Mapping[
     try:
         folded = State(plan).fold([(START, [(key, value) for key, value in named.items() if key in schema.channels])])
     except Exception:
-        folded = {}  # the reducer refuses it as well, when the run starts, and says more about it
+        schema.build(named)  # what the model says about it, if it refuses it as well, tells more
+        raise
     model = schema.build({**named, **folded})
     return {**{key: getattr(model, key) for key in model.model_fields_set}, **named}
 
