@@ -177,3 +177,53 @@ def test_loop_that_is_closed() -> None:
     inbox.put("late")
     inbox.wake()
     assert inbox.take() == "late"
+
+
+class _SlowLoop:
+    """An event loop that a thread which wakes the reader is held up at, once."""
+
+    def __init__(self, loop):
+        self._loop = loop
+        self.entered, self.go_on = threading.Event(), threading.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._loop, name)
+
+    def is_closed(self):
+        self.entered.set()
+        assert self.go_on.wait(10)
+        return self._loop.is_closed()
+
+
+def test_a_late_waker_does_not_silence_the_next():
+    """A thread that is held up while it wakes the reader leaves the reader's next wait alone."""
+
+    async def main():
+        slow = _SlowLoop(asyncio.get_running_loop())
+        inbox = AsyncInbox()
+        inbox.open(slow)
+        taken = []
+
+        async def read():
+            while len(taken) < 2:
+                item = inbox.take()
+                if item is None:
+                    await inbox.wait()
+                else:
+                    taken.append(item)
+
+        reader = asyncio.ensure_future(read())
+        await asyncio.sleep(0)
+        late = threading.Thread(target=inbox.put, args=(1,))
+        late.start()
+        await asyncio.get_running_loop().run_in_executor(None, slow.entered.wait, 10)
+        inbox._waiter.set_result(None)
+        while taken != [1] or inbox._waiter is None:
+            await asyncio.sleep(0)
+        slow.go_on.set()
+        await asyncio.get_running_loop().run_in_executor(None, late.join)
+        await asyncio.get_running_loop().run_in_executor(None, inbox.put, 2)
+        await asyncio.wait_for(reader, 5)
+        assert taken == [1, 2]
+
+    asyncio.run(main())

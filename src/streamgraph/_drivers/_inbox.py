@@ -38,7 +38,7 @@ class AsyncInbox:
         if self.on_loop():
             _release(waiter)
         elif not loop.is_closed():
-            self._waiter = None
+            # Left in its place: by now the reader may wait with another one, and whoever comes next has to find that.
             loop.call_soon_threadsafe(_release, waiter)
 
     def on_loop(self) -> bool:
