@@ -106,7 +106,7 @@ def test_models_on_the_wire() -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/v1/responses"), ("GET", "/v1/chat/completions"), ("GET", "/"), ("DELETE", "/v1/models")],
+    [("POST", "/v1/embeddings"), ("GET", "/v1/responses"), ("GET", "/"), ("DELETE", "/v1/models")],
 )
 def test_other_paths_are_not_found(method: str, path: str) -> None:
     """Anything the server does not have is a 404 in OpenAI's error shape that says what it has."""

@@ -6,6 +6,7 @@ import re
 from typing import Any, Dict
 
 from ._reply import Reply
+from ._schema_answer import object_answer
 
 _JOKE = (
     "Here is a joke about {topic}: two engineers argue all day over who understands {topic} best, "
@@ -38,7 +39,8 @@ def compose(body: Dict[str, Any]) -> Reply:
 
     Returns:
         A joke when the message mentions one, a poem when it mentions one, else a plain answer. The same message
-        always gets the same answer, and it names the topic of the message ("... about X") where there is one.
+        always gets the same answer, and it names the topic of the message ("... about X") where there is one. A
+        request for structured output gets an object that fits its schema.
     """
     message = last_user_text(body)
     if re.search(r"\bjokes?\b", message, re.IGNORECASE):
@@ -50,7 +52,8 @@ def compose(body: Dict[str, Any]) -> Reply:
     topic = _topic(message)
     if not topic and template is _PLAIN:
         topic = _shorten(message.rstrip(" .?!"))
-    return Reply(text=template.format(topic=topic or _UNTITLED[template]))
+    topic = topic or _UNTITLED[template]
+    return object_answer(body, topic) or Reply(text=template.format(topic=topic))
 
 
 def last_user_text(body: Dict[str, Any]) -> str:

@@ -9,16 +9,22 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Protocol
 
 from . import _wire
+from ._completions import Completions
+from ._ids import Ids, IdScheme
 from ._reply import Reply, WrongReplyError
+from ._responses import Responses
 
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "api-key"})
 
 # Tells OpenAI's clients not to try again: the mistake is in the reply function and would only repeat.
 _NO_RETRY = {"x-should-retry": "false"}
+
+_APIS: Mapping[str, _wire.Api] = {"/v1/chat/completions": Completions(), "/v1/responses": Responses()}
 
 
 @dataclass
@@ -33,7 +39,7 @@ class Request:
         streamed: Whether the client asked for a stream.
         status: HTTP status of the answer; 0 until there is one.
         chunks_sent: How many chunks were written so far, the finish and usage chunks of a stream included and its
-            `[DONE]` line not. An answer without streaming counts as one chunk.
+            `[DONE]` line not. In the Responses API each event is a chunk. An answer without streaming counts as one.
         disconnected: Whether the client went away before the end of the answer.
     """
 
@@ -63,6 +69,8 @@ class Service(Protocol):
     """What a handler needs of the server it answers for."""
 
     delay: float
+    ids: IdScheme
+    message_ids: bool
     closing: threading.Event
 
     def record(self, request: Request) -> None:
@@ -95,8 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         self._answer({"/v1/models": self._models})
 
     def do_POST(self) -> None:
-        """Answer `POST /v1/chat/completions`."""
-        self._answer({"/v1/chat/completions": self._chat})
+        """Answer `POST /v1/chat/completions` and `POST /v1/responses`."""
+        self._answer({path: partial(self._chat, api) for path, api in _APIS.items()})
 
     def do_PUT(self) -> None:
         """Answer a method that no endpoint has."""
@@ -131,17 +139,17 @@ class Handler(BaseHTTPRequestHandler):
         self._send(request, 200, _wire.models(int(time.time())))
 
     def _unknown(self, request: Request, content: bytes) -> None:
-        served = "this server has POST /v1/chat/completions and GET /v1/models only"
+        served = f"this server has {', '.join(f'POST {path}' for path in _APIS)} and GET /v1/models only"
         message = f"Invalid URL ({request.method} {request.path}): {served}"
         self._send(request, 404, _wire.error(404, message))
 
-    def _chat(self, request: Request, content: bytes) -> None:
+    def _chat(self, api: _wire.Api, request: Request, content: bytes) -> None:
         try:
             body = json.loads(content)
         except ValueError as error:
             self._send(request, 400, _wire.error(400, f"The request body is not valid JSON: {error}"))
             return
-        problem = _problem(body)
+        problem = _problem(api, body)
         if isinstance(body, dict):
             request.body = body
             request.streamed = bool(body.get("stream"))
@@ -149,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(request, 400, _wire.error(400, problem))
             return
         try:
+            # The same reply function serves both APIs, so it finds the conversation in the same place.
+            body = {**body, "messages": api.messages(body)}
             reply = self.service.reply_to(body)
         except WrongReplyError as error:
             self._send(request, 500, _wire.error(500, str(error)), _NO_RETRY)
@@ -160,12 +170,12 @@ class Handler(BaseHTTPRequestHandler):
             status, message = reply.error
             self._send(request, status, _wire.error(status, message))
         elif request.streamed:
-            self._stream(request, reply)
+            self._stream(request, reply, api, body)
         elif reply.fail_after is None:
-            self._complete(request, reply)
+            self._complete(request, reply, api, body)
 
-    def _complete(self, request: Request, reply: Reply) -> None:
-        made = _wire.completion(reply, request.body, id=_completion_id(), created=int(time.time()))
+    def _complete(self, request: Request, reply: Reply, api: _wire.Api, body: Dict[str, Any]) -> None:
+        made = api.whole(reply, body, self._ids(reply), int(time.time()))
         try:
             self.service.before_chunk(request, 0)
         except Exception as error:
@@ -174,11 +184,11 @@ class Handler(BaseHTTPRequestHandler):
         with self._counted(request):
             self._send(request, 200, made)
 
-    def _stream(self, request: Request, reply: Reply) -> None:
+    def _stream(self, request: Request, reply: Reply, api: _wire.Api, body: Dict[str, Any]) -> None:
         request.status = 200
         self._head(200, "text/event-stream; charset=utf-8", {"Transfer-Encoding": "chunked"})
         delay = self.service.delay if reply.delay is None else reply.delay
-        made = _wire.chunks(reply, request.body, id=_completion_id(), created=int(time.time()))
+        made = api.chunks(reply, body, self._ids(reply), int(time.time()))
         for index, chunk in enumerate(made):
             if index == reply.fail_after:
                 return
@@ -187,22 +197,24 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 self.service.before_chunk(request, index)
             except Exception as error:
-                self._write_event(json.dumps(_raised("on_chunk", error)), last=True)
+                self._write_event(api.framed(api.failed(_raised("on_chunk", error), index)), last=True)
                 return
             if self.service.closing.is_set():
                 return
+            # Leaving the end away is what makes the client see a dropped connection.
+            last = index == len(made) - 1 and reply.fail_after is None
             with self._counted(request):
-                self._write_event(json.dumps(chunk))
-        # Returning without the terminator is what makes the client see a dropped connection.
-        if reply.fail_after is None:
-            self._write_event("[DONE]", last=True)
+                self._write_event(api.framed(chunk) + (api.end if last else b""), last=last)
 
-    def _write_event(self, data: str, *, last: bool = False) -> None:
-        event = f"data: {data}\n\n".encode()
+    def _write_event(self, event: bytes, *, last: bool = False) -> None:
         framed = b"%x\r\n%s\r\n" % (len(event), event)
-        # The end goes out in the same write: after `[DONE]` a client may leave at any time, and has not left early.
+        # The end goes out in the same write: after the last chunk a client may leave, and has not left early.
         self._check_client()
         self.wfile.write(framed + b"0\r\n\r\n" if last else framed)
+
+    def _ids(self, reply: Reply) -> Ids:
+        in_messages = self.service.message_ids if reply.message_ids is None else reply.message_ids
+        return Ids(uuid.uuid4().hex, reply.ids or self.service.ids, in_messages)
 
     @contextlib.contextmanager
     def _counted(self, request: Request) -> Iterator[None]:
@@ -247,20 +259,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def _problem(body: object) -> Optional[str]:
+def _problem(api: _wire.Api, body: object) -> Optional[str]:
     """What OpenAI would refuse the body for, if anything."""
     if not isinstance(body, dict):
         return f"The request body must be a JSON object, not {type(body).__name__}."
     if not isinstance(body.get("model"), str):
         return "you must provide a model parameter"
-    if not isinstance(body.get("messages"), list):
-        return "Missing required parameter: 'messages'."
-    return None
+    return api.problem(body)
 
 
 def _raised(function: str, error: Exception) -> Dict[str, Any]:
     return _wire.error(500, f"The {function} function raised {type(error).__name__}: {error}")
-
-
-def _completion_id() -> str:
-    return f"chatcmpl-{uuid.uuid4().hex}"

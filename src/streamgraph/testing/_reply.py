@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
+from ._ids import IdScheme, check_scheme
+
 
 @dataclass(frozen=True)
 class ToolCall:
@@ -40,7 +42,9 @@ class Reply:
     Args:
         text: The answer. Taken from `chunks` when only those are given.
         tool_calls: Calls of tools, sent after the text.
-        reasoning: Reasoning text, sent before the answer as `reasoning_content`.
+        reasoning: Reasoning text, sent before the answer. In chat completions it is the field `reasoning_content`
+            that many providers have. In the Responses API it is a reasoning item, which has a summary only if the
+            request asks for one, as in `ChatOpenAI(reasoning={"summary": "auto"})`; each paragraph is a part of it.
         usage: Whether token counts are reported: True counts words, a pair gives
             (prompt tokens, completion tokens), False reports none.
         delay: Seconds between two chunks of a stream; the server's `delay` when not given.
@@ -48,9 +52,13 @@ class Reply:
         error: HTTP status and message; the request is answered with this error and nothing else.
         fail_after: The connection is dropped after this many chunks of a stream, always before the end of the
             stream. A request without streaming gets no answer at all.
+        interleaved: Whether several tool calls are streamed by turns, a piece of each, instead of one after the
+            other. Only in chat completions: the Responses API finishes one item before it begins the next.
+        ids: Which chunks carry an id, as in `OpenAIServer`; the server's `ids` when not given.
+        message_ids: Whether the message has the id too, as in `OpenAIServer`; the server's when not given.
 
     Raises:
-        ValueError: If `chunks` do not join to `text`, or a number is out of range.
+        ValueError: If `chunks` do not join to `text`, a number is out of range, or `ids` is unknown.
     """
 
     text: str = ""
@@ -61,6 +69,9 @@ class Reply:
     chunks: Optional[Sequence[str]] = None
     error: Optional[Tuple[int, str]] = None
     fail_after: Optional[int] = None
+    interleaved: bool = False
+    ids: Optional[IdScheme] = None
+    message_ids: Optional[bool] = None
 
     def __post_init__(self) -> None:
         if self.chunks is not None:
@@ -75,6 +86,7 @@ class Reply:
             raise ValueError(f"fail_after must be 0 or more chunks, not {self.fail_after!r}")
         if self.error is not None and not 400 <= self.error[0] <= 599:
             raise ValueError(f"error needs an HTTP status from 400 to 599, not {self.error[0]!r}")
+        check_scheme(self.ids)
 
     @property
     def finish_reason(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Type
 
 from ._composer import compose
 from ._handler import Handler, Request
+from ._ids import IdScheme, check_scheme
 from ._reply import Reply, ReplySource, reply_chooser
 
 _HOST = "127.0.0.1"
@@ -24,7 +25,9 @@ _CLOSE_SECONDS = 5.0
 
 
 class OpenAIServer:
-    """A server on loopback that answers like OpenAI's chat completions, with replies you choose.
+    """A server on loopback that answers like OpenAI, with replies you choose.
+
+    It has the chat completions and the Responses API, streamed and not, and the same reply serves both.
 
     It listens on a free port of 127.0.0.1 between `start` and `close`, or inside a `with` block. It never writes to
     stderr: what happened is in `requests`, what went wrong is in the answers.
@@ -39,14 +42,20 @@ class OpenAIServer:
     Args:
         reply: What to answer: a text, a `Reply`, a function from the request body to a text or a `Reply`, or a list
             of texts and replies, given out in turn with the last one repeated. When not given, a short joke, poem or
-            answer about the topic of the last user message.
+            answer about the topic of the last user message. The body of a request to the Responses API has, besides
+            its `input`, the conversation as `messages`, in the form of chat completions.
         delay: Seconds between two chunks of a stream, for replies that do not say otherwise.
         on_chunk: Called as `on_chunk(request, index)` on the server's thread right before chunk `index` of an answer
             is written. The chunk waits until it returns, so a test can decide when the model makes its next token.
+        ids: Which chunks of a stream carry the answer's id, for replies that do not say otherwise: `every` one, as
+            OpenAI does it; only the `first`; only the `last`; `changing`, another one on each; `null` on all; or
+            `missing` from all. In the Responses API this is the id of the response, and of the items `changing` only.
+        message_ids: Whether the messages of chat completions and their deltas have the id too, where ChatOpenAI
+            takes it from to be the id of its message; for replies that do not say otherwise. OpenAI's have none.
 
     Raises:
         TypeError: If `reply` is of another type.
-        ValueError: If `reply` is an empty list or `delay` is negative.
+        ValueError: If `reply` is an empty list, `delay` is negative or `ids` is unknown.
     """
 
     def __init__(
@@ -54,10 +63,16 @@ class OpenAIServer:
         reply: Optional[ReplySource] = None,
         delay: float = 0.02,
         on_chunk: Optional[Callable[[Request, int], object]] = None,
+        *,
+        ids: IdScheme = "every",
+        message_ids: bool = False,
     ) -> None:
         if delay < 0:
             raise ValueError(f"delay must be 0 or more seconds, not {delay!r}")
+        check_scheme(ids)
         self._delay = delay
+        self._ids: IdScheme = ids
+        self._message_ids = message_ids
         self._choose = reply_chooser(compose if reply is None else reply)
         self._on_chunk = on_chunk
         self._lock = threading.Lock()
@@ -122,6 +137,8 @@ class _Service:
 
     def __init__(self, server: OpenAIServer) -> None:
         self.delay = server._delay
+        self.ids: IdScheme = server._ids
+        self.message_ids = server._message_ids
         self.closing = threading.Event()
         self._server = server
 

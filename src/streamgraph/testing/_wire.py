@@ -1,16 +1,16 @@
-"""From a `Reply` to the JSON of OpenAI's chat completions; nothing here reads or writes a socket."""
+"""What both APIs put on the wire in the same way: errors, the list of models, tokens and how they are counted."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from ._composer import content_text
+from ._ids import Ids
 from ._reply import Reply, ToolCall
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini")
-FINGERPRINT = "fp_streamgraph"
 
 # Longest piece of a tool call's JSON arguments in one delta: short enough that even small arguments come in pieces.
 _FRAGMENT = 8
@@ -18,81 +18,36 @@ _FRAGMENT = 8
 _ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 404: "invalid_request_error"}
 
 
-def completion(reply: Reply, body: Dict[str, Any], *, id: str, created: int) -> Dict[str, Any]:  # noqa: A002
-    """The `chat.completion` object of a request without streaming.
+class Api(Protocol):
+    """One of OpenAI's APIs: what a request has to be, and how a reply to it is written."""
 
-    Args:
-        reply: What to answer.
-        body: The request body, for the model's name and the prompt's word count.
-        id: Id of the completion.
-        created: Unix time in seconds.
+    end: bytes
+    """What a stream has after its last chunk."""
 
-    Returns:
-        The response as a dict, ready for JSON.
-    """
-    message: Dict[str, Any] = {"role": "assistant", "content": reply.text or None, "refusal": None}
-    if not reply.text and not reply.tool_calls:
-        message["content"] = ""
-    if reply.reasoning:
-        message["reasoning_content"] = reply.reasoning
-    if reply.tool_calls:
-        message["tool_calls"] = [
-            {
-                "id": _call_id(call, id, index),
-                "type": "function",
-                "function": {"name": call.name, "arguments": _arguments(call)},
-            }
-            for index, call in enumerate(reply.tool_calls)
-        ]
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}
-    response = _envelope("chat.completion", body, id, created, [choice])
-    counts = usage(reply, body)
-    if counts is not None:
-        response["usage"] = counts
-    return response
+    def problem(self, body: Dict[str, Any]) -> Optional[str]:
+        """What OpenAI would refuse the body for, if anything."""
 
+    def messages(self, body: Dict[str, Any]) -> List[Any]:
+        """The conversation, in the form that chat completions have for it."""
 
-def chunks(reply: Reply, body: Dict[str, Any], *, id: str, created: int) -> Iterator[Dict[str, Any]]:  # noqa: A002
-    """The `chat.completion.chunk` objects of a stream, in order.
+    def whole(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> Dict[str, Any]:
+        """The answer to a request without streaming.
 
-    One chunk for each token of the reasoning and of the text, the deltas of the tool calls, one chunk with the finish
-    reason, and one with the usage when the request asks for it. The first one carries the role.
+        Args:
+            reply: What to answer.
+            body: The request body; its `messages` are those that are counted.
+            ids: The ids of the answer.
+            created: Unix time in seconds.
+        """
 
-    Args:
-        reply: What to answer.
-        body: The request body.
-        id: Id of the completion, the same on all chunks.
-        created: Unix time in seconds.
+    def chunks(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> Sequence[Dict[str, Any]]:
+        """The chunks of a stream, in order; with the arguments of `whole`."""
 
-    Yields:
-        Each chunk as a dict, ready for JSON.
-    """
-    options = body.get("stream_options")
-    counts = usage(reply, body) if isinstance(options, dict) and options.get("include_usage") else None
+    def framed(self, chunk: Dict[str, Any]) -> bytes:
+        """A chunk as a server-sent event."""
 
-    def chunk(choices: List[Dict[str, Any]], used: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
-        made = _envelope("chat.completion.chunk", body, id, created, choices)
-        if counts is not None:
-            made["usage"] = used  # null on all chunks but the last, as OpenAI sends it
-        return made
-
-    for index, delta in enumerate(_deltas(reply, id)):
-        role = {"role": "assistant"} if index == 0 else {}
-        yield chunk([{"index": 0, "delta": {**role, **delta}, "logprobs": None, "finish_reason": None}])
-    yield chunk([{"index": 0, "delta": {}, "logprobs": None, "finish_reason": reply.finish_reason}])
-    if counts is not None:
-        yield chunk([], counts)
-
-
-def usage(reply: Reply, body: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-    """Token counts of a reply: those it gives, else its words and those of the request's messages."""
-    if reply.usage is False:
-        return None
-    prompt, done = _count(reply, body) if reply.usage is True else reply.usage
-    counts: Dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": done, "total_tokens": prompt + done}
-    if reply.reasoning:
-        counts["completion_tokens_details"] = {"reasoning_tokens": len(reply.reasoning.split())}
-    return counts
+    def failed(self, problem: Dict[str, Any], index: int) -> Dict[str, Any]:
+        """The chunk which says, in place of chunk `index`, that the answer ends with an error."""
 
 
 def models(created: int) -> Dict[str, Any]:
@@ -124,51 +79,37 @@ def split_words(text: str) -> List[str]:
     return re.findall(r"\s*\S+|\s+", text)
 
 
-def _envelope(
-    kind: str, body: Dict[str, Any], completion_id: str, created: int, choices: List[Dict[str, Any]]
-) -> Dict[str, Any]:
-    return {
-        "id": completion_id,
-        "object": kind,
-        "created": created,
-        "model": body.get("model"),
-        "system_fingerprint": FINGERPRINT,
-        "choices": choices,
-    }
+def tokens_of(reply: Reply) -> Sequence[str]:
+    """The tokens in which a reply's text is streamed."""
+    return split_words(reply.text) if reply.chunks is None else reply.chunks
 
 
-def _deltas(reply: Reply, completion_id: str) -> Iterator[Dict[str, Any]]:
-    for token in split_words(reply.reasoning):
-        yield {"reasoning_content": token}
-    tokens = split_words(reply.text) if reply.chunks is None else reply.chunks
-    for token in tokens:
-        yield {"content": token}
-    if not reply.reasoning and not tokens and not reply.tool_calls:
-        yield {"content": ""}  # an empty answer still says who gave it
-    for index, call in enumerate(reply.tool_calls):
-        head = {"name": call.name, "arguments": ""}
-        start = {"index": index, "id": _call_id(call, completion_id, index), "type": "function", "function": head}
-        yield {"tool_calls": [start]} if index or tokens else {"content": None, "tool_calls": [start]}
-        arguments = _arguments(call)
-        for offset in range(0, len(arguments), _FRAGMENT):
-            fragment = {"arguments": arguments[offset : offset + _FRAGMENT]}
-            yield {"tool_calls": [{"index": index, "function": fragment}]}
-
-
-def _arguments(call: ToolCall) -> str:
+def arguments_of(call: ToolCall) -> str:
+    """The arguments of a tool call as they are sent."""
     return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
 
 
-def _call_id(call: ToolCall, completion_id: str, index: int) -> str:
-    return call.id if call.id is not None else f"call_{completion_id.split('-')[-1]}_{index}"
+def fragments_of(arguments: str) -> List[str]:
+    """The pieces in which the arguments of a tool call are streamed."""
+    return [arguments[offset : offset + _FRAGMENT] for offset in range(0, len(arguments), _FRAGMENT)]
 
 
-def _count(reply: Reply, body: Dict[str, Any]) -> Tuple[int, int]:
+def call_id(call: ToolCall, ids: Ids, index: int) -> str:
+    """The id of a tool call, made up where the reply gives none."""
+    return call.id if call.id is not None else f"call_{ids.own}_{index}"
+
+
+def token_counts(reply: Reply, body: Dict[str, Any]) -> Optional[Tuple[int, int]]:
+    """Tokens of the prompt and of the answer: those the reply gives, else the words of both."""
+    if isinstance(reply.usage, tuple):
+        return reply.usage
+    if not reply.usage:
+        return None
     messages = body.get("messages")
     prompt = " ".join(
         content_text(message.get("content"))
         for message in (messages if isinstance(messages, list) else [])
         if isinstance(message, dict)
     )
-    answer = " ".join([reply.reasoning, reply.text, *(f"{call.name} {_arguments(call)}" for call in reply.tool_calls)])
-    return len(prompt.split()), len(answer.split())
+    calls = (f"{call.name} {arguments_of(call)}" for call in reply.tool_calls)
+    return len(prompt.split()), len(" ".join([reply.reasoning, reply.text, *calls]).split())
