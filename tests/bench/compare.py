@@ -146,6 +146,21 @@ def areading(graph: Any, start: Any, **options: Any) -> Callable[[], None]:
     return lambda: asyncio.run(read())
 
 
+def calling(graph: Any, start: Any) -> Callable[[], None]:
+    return lambda: graph.invoke(start, {"recursion_limit": 10_000})
+
+
+def at_once(graph: Any, streams: int) -> Callable[[], None]:
+    async def read() -> None:
+        async for _ in graph.astream({"n": 0}, stream_mode="messages"):
+            pass
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(read() for _ in range(streams)))
+
+    return lambda: asyncio.run(all_of_them())
+
+
 def first(graph: Any) -> Callable[[], None]:
     def read() -> None:
         chunks = iter(graph.stream({"n": 0}, stream_mode="messages"))
@@ -169,11 +184,13 @@ Workload = Tuple[str, str, int, Callable[[Any], Callable[[], Any]], Optional[Cal
 WORKLOADS: List[Workload] = [
     ("chain of 100 nodes, updates, sync", "step", 100, lambda lib: reading(chain(lib, 100), N), None),
     ("chain of 100 nodes, updates, async", "step", 100, lambda lib: areading(chain(lib, 100, True), N), None),
+    ("chain of 100 nodes, invoke", "step", 100, lambda lib: calling(chain(lib, 100), N), None),
     ("chain of 100 nodes, values", "step", 100, lambda lib: reading(chain(lib, 100), N, stream_mode="values"), None),
     ("chain of 100 nodes, debug", "step", 100, lambda lib: reading(chain(lib, 100), N, stream_mode="debug"), None),
     ("fan-out to 100 nodes and join, sync", "node", 100, lambda lib: reading(fan(lib, 100), X), None),
     ("fan-out to 100 nodes and join, async", "node", 100, lambda lib: areading(fan(lib, 100, True), X), None),
-    ("a run of one node", "run", 1, lambda lib: reading(chain(lib, 1), N), None),
+    ("a run of one node, sync", "run", 1, lambda lib: reading(chain(lib, 1), N), None),
+    ("a run of one node, async", "run", 1, lambda lib: areading(chain(lib, 1, True), N), None),
     ("compile 200 nodes", "node", 200, lambda lib: lambda: chain(lib, 200), None),
     ("stream() to the last of 1 token", "run", 1, lambda lib: first(speaking(lib, 1)), alone(1)),
     ("2,000 tokens, sync", "token", 2000, lambda lib: reading(speaking(lib, 2000), N, **TOKENS), alone(2000)),
@@ -190,6 +207,13 @@ WORKLOADS: List[Workload] = [
         2000,
         lambda lib: reading(speaking(lib, 2000, 2), N, subgraphs=True, **TOKENS),
         alone(2000),
+    ),
+    (
+        "200 async streams of 50 tokens at once",
+        "token",
+        10_000,
+        lambda lib: at_once(speaking(lib, 50, asynchronous=True), 200),
+        None,
     ),
     ("5,000 writer calls", "item", 5000, lambda lib: reading(writing(lib, 5000), N, stream_mode="custom"), None),
 ]

@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 
 from streamgraph._langchain._runtime import runtime_of
 from streamgraph._langchain._scope import Scope
+from streamgraph._langchain._signatures import parameters_of
 
 _NAMES = ("config", "writer", "runtime", "store", "previous")
 
@@ -37,11 +38,7 @@ def injected_names(function: Callable[..., Any], *, skip: int = 1, error: bool =
     Only the name counts, not the annotation: an annotation may be a string, an alias or missing, and a
     parameter that is silently left out is hard to find.
     """
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        # Some builtins have no signature; they take the state and nothing else.
-        return ()
+    parameters = parameters_of(function) or ()
     # What a partial has bound already is the user's.
     bound = function.keywords if isinstance(function, partial) else {}
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

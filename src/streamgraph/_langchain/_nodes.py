@@ -16,6 +16,7 @@ from langchain_core.runnables import (
 
 from streamgraph._langchain._generators import async_generator_action, generator_action
 from streamgraph._langchain._inject import Invocation, injected, injected_names
+from streamgraph._langchain._signatures import parameters_of
 from streamgraph._seam import Action
 
 _PARTS = ("steps", "steps__", "bound", "runnable", "fallbacks", "mapper", "branches", "default", "runnables")
@@ -33,11 +34,9 @@ def takes_no_input(target: Any) -> bool:
     """Whether `target` is a function that could not even be given the state."""
     if isinstance(target, (Runnable, dict)):
         return False
-    try:
-        parameters = inspect.signature(target).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return all(parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD) for parameter in parameters)
+    parameters = parameters_of(target)
+    named_only = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    return parameters is not None and all(parameter.kind in named_only for parameter in parameters)
 
 
 def name_of(target: Any) -> Optional[str]:

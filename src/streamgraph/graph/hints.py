@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from langchain_core.runnables import Runnable, RunnableLambda
 from typing_extensions import Literal, get_args, get_origin, get_type_hints
 
+from streamgraph._langchain._signatures import parameters_of
 from streamgraph._types import Command
 
 # Another object in typing_extensions than in typing on Python 3.9.
@@ -21,12 +22,8 @@ def first_hint(target: Any) -> Any:
     function = _function_of(target)
     if function is None:
         return None
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        # Some builtins have no signature.
-        return None
-    return _hints(function).get(names[0]) if names else None
+    parameters = parameters_of(function)
+    return _hints(function).get(parameters[0].name) if parameters else None
 
 
 def literal_results(target: Any) -> Optional[Sequence[str]]:

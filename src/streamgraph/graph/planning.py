@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from langchain_core.runnables import Runnable
 
-from streamgraph._core._plan import Branch, Channel, Join, Node, Plan
+from streamgraph._core._plan import Branch, Channel, Join, Node, Plan, Reader
 from streamgraph._langchain._nodes import as_action, identity_of
 from streamgraph._policies import Policies
 from streamgraph.constants import END, START
@@ -25,6 +25,20 @@ class _Leaving(NamedTuple):
     branches: Tuple[Branch, ...]
 
 
+class _Joins:
+    """The edges with several sources, by what they are looked up by."""
+
+    def __init__(self, joins: Iterable[Join]) -> None:
+        self.by_trigger: Dict[str, Join] = {}
+        self.by_source: Dict[str, List[Join]] = {}
+        self.by_target: Dict[str, List[Join]] = {}
+        for join in joins:
+            self.by_trigger[join.trigger] = join
+            self.by_target.setdefault(join.target, []).append(join)
+            for source in join.sources:
+                self.by_source.setdefault(source, []).append(join)
+
+
 class Planner:
     """Makes a plan.
 
@@ -38,6 +52,7 @@ class Planner:
         self._schema = schema
         self._channels = channels
         self._defaults = defaults
+        self._readers: Dict[int, Reader] = {}
 
     def plan(
         self,
@@ -56,37 +71,38 @@ class Planner:
             joins: The edges with several sources.
             output_keys: The keys that `invoke` returns.
         """
-        made = [
+        joining = _Joins(
             Join(frozenset(sources), target, f"join:{'+'.join(sources)}:{target}")
             for sources, target in joins
             if target != END
-        ]
-        start = self._leaving(START, outgoing, made)
+        )
+        start = self._leaving(START, outgoing, joining)
         return Plan(
             name=name,
             start=Node(
                 START,
-                reader=self._schema.reader(self._channels),
+                reader=self._reader(self._schema),
                 triggers=(START,),
                 edges=start.edges,
                 branches=start.branches,
             ),
             nodes={
-                node: self._node(node, spec, made, self._leaving(node, outgoing, made)) for node, spec in nodes.items()
+                node: self._node(node, spec, joining, self._leaving(node, outgoing, joining))
+                for node, spec in nodes.items()
             },
-            joins={join.trigger: join for join in made},
+            joins=joining.by_trigger,
             channels=dict(self._channels),
             output_keys=tuple(output_keys),
             as_mapping=as_mapping,
         )
 
-    def _node(self, name: str, spec: NodeSpec, joins: Sequence[Join], leaving: _Leaving) -> Node:
+    def _node(self, name: str, spec: NodeSpec, joining: _Joins, leaving: _Leaving) -> Node:
         how = spec.how.over(self._defaults)
         return Node(
             name,
             action=as_action(spec.action),
-            reader=(spec.schema or self._schema).reader(self._channels),
-            triggers=tuple(sorted([f"branch:to:{name}", *(join.trigger for join in joins if join.target == name)])),
+            reader=self._reader(spec.schema or self._schema),
+            triggers=tuple(sorted([f"branch:to:{name}", *(join.trigger for join in joining.by_target.get(name, ()))])),
             defer=spec.defer,
             metadata=spec.metadata,
             tags=spec.tags,
@@ -109,16 +125,23 @@ class Planner:
             policies=Policies(self._defaults.retry or ()),
         )
 
-    def _leaving(self, source: str, outgoing: Mapping[str, Outgoing], joins: Sequence[Join]) -> _Leaving:
+    def _reader(self, schema: Schema) -> Reader:
+        """Return the reader of a schema, the same one for all that have the same."""
+        known = self._readers.get(id(schema))
+        if known is None:
+            known = self._readers[id(schema)] = schema.reader(self._channels)
+        return known
+
+    def _leaving(self, source: str, outgoing: Mapping[str, Outgoing], joining: _Joins) -> _Leaving:
         given = outgoing.get(source) or Outgoing()
         return _Leaving(
             edges=tuple(target for target in given.edges if target != END),
-            joins=tuple(join for join in joins if source in join.sources),
+            joins=tuple(joining.by_source.get(source, ())),
             branches=tuple(
                 Branch(
                     branch.name,
                     as_action(branch.path),
-                    (branch.schema or self._schema).reader(self._channels),
+                    self._reader(branch.schema or self._schema),
                     branch.targets,
                     traced=not isinstance(branch.path, Runnable),
                 )

@@ -79,6 +79,8 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         self._outgoing: Dict[str, Outgoing] = {}
         self._joins: List[JoinSpec] = []
         self._defaults = HowToRun()
+        # The names under which error handlers appear in streams.
+        self._handlers: Set[str] = set()
         for schema in (self._schema, self._input, self._output):
             self._add_channels(schema)
 
@@ -146,13 +148,15 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             )
         if takes_no_input(target):
             raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
-        name = checked_name(name, target, {*self.nodes, *self._handler_names()})
+        name = checked_name(name, target, self._handlers if name in self._handlers else self.nodes)
         how = how_to_run(retry_policy, cache_policy, error_handler, timeout)
         if error_handler is not None:
             self._check_free(handler_name(name))
         schema = read_schema(input_schema) if input_schema is not None else inferred_input(target, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
+        if error_handler is not None:
+            self._handlers.add(handler_name(name))
         tags, bound = bound_config(target)
         self.nodes[name] = NodeSpec(
             target, schema, defer, {**bound, **(metadata or {})}, tags, how, read_destinations(destinations)
@@ -179,6 +183,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         given = how_to_run(retry_policy, cache_policy, error_handler, timeout)
         if error_handler is not None:
             self._check_free(DEFAULT_HANDLER)
+            self._handlers.add(DEFAULT_HANDLER)
         self._defaults = given.over(self._defaults)
         return self
 
@@ -380,11 +385,6 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
                     raise StateSchemaError(f"Schemas disagree: only one of them gives {key!r} a reducer", key=key)
                 channels[key] = channel
         self._channels = channels
-
-    def _handler_names(self) -> Set[str]:
-        """Return the names under which the error handlers of nodes appear in streams."""
-        names = {handler_name(name) for name, spec in self.nodes.items() if spec.how.handler is not None}
-        return names if self._defaults.handler is None else {*names, DEFAULT_HANDLER}
 
     def _check_free(self, name: str) -> None:
         if name in self.nodes:
