@@ -11,6 +11,7 @@ from streamgraph.accumulate import MessageAccumulator
 from streamgraph.config import get_config, get_store, get_stream_writer
 from streamgraph.constants import END, START
 from streamgraph.graph import CompiledStateGraph, MessagesState, StateGraph, add_messages
+from streamgraph.raw import message_writer
 from streamgraph.runtime import Runtime
 from streamgraph.types import Command, Send, StreamMode, StreamWriter
 
@@ -30,4 +31,5 @@ __all__ = [
     "get_config",
     "get_store",
     "get_stream_writer",
+    "message_writer",
 ]

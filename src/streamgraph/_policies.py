@@ -123,14 +123,17 @@ class TimeoutPolicy:
         idle_timeout: The longest time without a sign of life: seconds or a `timedelta`.
         refresh_on: What counts as one: `"auto"` for tokens, callbacks, writer calls and what runs below as well
             as `Runtime.heartbeat()`; `"heartbeat"` for the latter alone.
+        first_token_timeout: The longest time from its start until a model in it has given a token, or its message if
+            it does not stream: seconds or a `timedelta`. A node may well work on for longer after that.
     """
 
     run_timeout: Optional[Seconds] = None
     idle_timeout: Optional[Seconds] = None
     refresh_on: Literal["auto", "heartbeat"] = "auto"
+    first_token_timeout: Optional[Seconds] = None
 
     def __post_init__(self) -> None:
-        for name in ("run_timeout", "idle_timeout"):
+        for name in ("run_timeout", "idle_timeout", "first_token_timeout"):
             value = getattr(self, name)
             seconds = value.total_seconds() if isinstance(value, timedelta) else value
             if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float))):

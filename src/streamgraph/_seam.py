@@ -8,19 +8,33 @@ it, is written once for both.
 
 from __future__ import annotations
 
-from asyncio import CancelledError
-from contextvars import Context
-from typing import Any, Awaitable, Callable, Dict, Generator, List, NamedTuple, Optional, Tuple, TypeVar, Union
+from asyncio import CancelledError, get_running_loop
+from contextvars import Context, ContextVar
+from typing import (
+    Any,
+    Awaitable,
+    Callable,
+    Dict,
+    Generator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 from typing_extensions import Protocol
 
 from streamgraph._core._commands import Command
-from streamgraph._core._events import TaskDone, TaskFailed
-from streamgraph._core._outlet import Outlet, Put
+from streamgraph._core._events import Emitted, TaskDone, TaskFailed
+from streamgraph._core._outlet import Outlet
+from streamgraph._core._room import Put, Room
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
 from streamgraph._core._watch import Watch
 from streamgraph._core._workflow import AnyRun
+from streamgraph._signals import Unstreamed
 from streamgraph.errors import NodeCancelledError
 
 T = TypeVar("T")
@@ -99,6 +113,42 @@ def raisable(task: Task, error: BaseException) -> BaseException:
     return wrapped
 
 
+def on_loop() -> bool:
+    """Whether this is called on an event loop, which must not wait."""
+    try:
+        get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+not_held_up: ContextVar[bool] = ContextVar("streamgraph_not_held_up", default=False)
+"""Whether code must not be kept waiting for a consumer, since the consumer's thread or event loop waits for it."""
+
+
+class Pile(Protocol):
+    """Payloads of parts that follow each other, to be one part."""
+
+    def add(self, data: Any) -> bool:
+        """Take one more, if it belongs to these."""
+
+    def sum(self) -> Any:
+        """Return the payload that says the same as all of them."""
+
+
+class Merging(Protocol):
+    """What can be merged of what waits for a slow consumer."""
+
+    def place(self, part: Emitted) -> str:
+        """Return the task that a part comes from, as far as it is known: the beginning of its namespace in one string.
+
+        What one task and those inside it make has to stay in its order.
+        """
+
+    def pile(self, part: Emitted) -> Optional[Pile]:
+        """Begin a pile with this part, or return `None` if nothing can be added to such a part."""
+
+
 class Job(NamedTuple):
     """A task, ready to run.
 
@@ -136,9 +186,16 @@ class Session(Protocol):
     run: AnyRun
     outlet: Outlet
     stop: Stop
+    merging: Merging
 
-    def connect(self, put: Put, launch: Launch) -> None:
-        """Take the functions through which tasks emit, and through which they start other tasks."""
+    def connect(self, put: Put, launch: Launch, room: Optional[Room] = None) -> None:
+        """Take the functions through which tasks emit, and through which they start other tasks.
+
+        Args:
+            put: Takes what tasks emit.
+            launch: Starts a task beside another.
+            room: The room that there is for what they emit, if it is limited; each of them has its own way in then.
+        """
 
     def opening(self) -> Work[List[Command]]:
         """Begin the run; returns its first commands."""
@@ -148,6 +205,9 @@ class Session(Protocol):
 
     def partial(self) -> Partial:
         """Return what the run has come to so far."""
+
+    def explain(self) -> List[Unstreamed]:
+        """Return which model calls were not streamed so far, and why."""
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
         """End the run: with its output, or with the error if there is one.

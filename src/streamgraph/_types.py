@@ -8,6 +8,7 @@ from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequen
 from typing_extensions import Literal, TypedDict, TypeVar
 
 from streamgraph._policies import Timeout, timeout_policy
+from streamgraph._signals import Gap, Heartbeat, RunFailure
 
 __all__ = [
     "All",
@@ -16,8 +17,12 @@ __all__ = [
     "DebugPayload",
     "DebugStreamPart",
     "Durability",
+    "ErrorStreamPart",
+    "GapStreamPart",
     "GraphOutput",
+    "HeartbeatStreamPart",
     "MessagesStreamPart",
+    "ObjectsStreamPart",
     "Overwrite",
     "Send",
     "StreamMode",
@@ -30,8 +35,9 @@ __all__ = [
     "ValuesStreamPart",
 ]
 
-StreamMode = Literal["values", "updates", "custom", "messages", "tools", "tasks", "debug", "checkpoints"]
-"""What a stream yields: the state after each step, each node's update, the user's data, tokens, tool calls or tasks.
+StreamMode = Literal["values", "updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"]
+"""What a stream yields: the state after each step, each node's update, the user's data, tokens, structured output as it
+grows, tool calls or tasks.
 
 `checkpoints` yields nothing yet: as in LangGraph it takes a checkpointer, and there is none to give.
 """
@@ -145,6 +151,13 @@ class MessagesStreamPart(_Part):
     data: Tuple[Any, Dict[str, Any]]
 
 
+class ObjectsStreamPart(_Part):
+    """As much of a model's structured output as there is, with its metadata (`version="v2"`)."""
+
+    type: Literal["objects"]
+    data: Tuple[Any, Dict[str, Any]]
+
+
 class TaskPayload(TypedDict, total=False):
     """A task that starts (`input`, `triggers`) or has ended (`result`, `error`, `interrupts`)."""
 
@@ -200,13 +213,38 @@ class DebugStreamPart(_Part):
     data: DebugPayload
 
 
+class HeartbeatStreamPart(_Part):
+    """Nothing has happened for a while (`version="v2"`, with `heartbeat=`)."""
+
+    type: Literal["heartbeat"]
+    data: Heartbeat
+
+
+class GapStreamPart(_Part):
+    """Chunks were dropped here (`version="v2"`, with `overflow="drop_oldest"`)."""
+
+    type: Literal["gap"]
+    data: Gap
+
+
+class ErrorStreamPart(_Part):
+    """The run has failed, and the exception is raised next (`version="v2"`)."""
+
+    type: Literal["error"]
+    data: RunFailure
+
+
 StreamPart = Union[
     ValuesStreamPart,
     UpdatesStreamPart,
     CustomStreamPart,
     MessagesStreamPart,
+    ObjectsStreamPart,
     ToolsStreamPart,
     TasksStreamPart,
     DebugStreamPart,
+    HeartbeatStreamPart,
+    GapStreamPart,
+    ErrorStreamPart,
 ]
 """One chunk of `stream(version="v2")`; tell them apart by `type`."""

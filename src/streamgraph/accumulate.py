@@ -4,14 +4,67 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
 
-from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk, RemoveMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    BaseMessageChunk,
+    RemoveMessage,
+    ToolCallChunk,
+)
+from typing_extensions import TypedDict
 
+from streamgraph._langchain._partial_json import PartialJson
 from streamgraph._langchain._recognition import text_of
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 
-__all__ = ["MessageAccumulator"]
+__all__ = ["GrowingToolCall", "MessageAccumulator"]
+
+
+class GrowingToolCall(TypedDict):
+    """A tool call as far as it has come.
+
+    Attributes:
+        name: The tool; `None` as long as it is not known.
+        args: The arguments so far: texts grow, numbers are there when they are finished.
+        id: The id of the call, if it has one.
+        index: Its place among the calls of the message, as the provider counts them.
+        complete: The arguments are complete.
+    """
+
+    name: Optional[str]
+    args: Dict[str, Any]
+    id: Optional[str]
+    index: Union[int, str, None]
+    complete: bool
+
+
+class _Arguments:
+    """The argument deltas of one tool call."""
+
+    def __init__(self, index: Union[int, str, None]) -> None:
+        self._index = index
+        self._json = PartialJson()
+        self._name = ""
+        self._id: Optional[str] = None
+
+    def add(self, chunk: ToolCallChunk) -> None:
+        self._name += chunk.get("name") or ""
+        self._id = self._id or chunk.get("id")
+        self._json.add(chunk.get("args") or "")
+
+    def continues(self, chunk: ToolCallChunk) -> bool:
+        """Whether a chunk goes on with this call: chunks of another one have another index or id."""
+        other = chunk.get("id")
+        return chunk.get("index") == self._index and (not other or self._id is None or other == self._id)
+
+    def read(self) -> GrowingToolCall:
+        value = self._json.value
+        args = value if isinstance(value, dict) else {}
+        name = self._name or None
+        return {"name": name, "args": args, "id": self._id, "index": self._index, "complete": self._json.complete}
 
 
 class MessageAccumulator:
@@ -34,6 +87,7 @@ class MessageAccumulator:
     def __init__(self, items: Iterable[Any] = ()) -> None:
         self._pieces: Dict[str, List[BaseMessage]] = {}
         self._metadata: Dict[str, Dict[str, Any]] = {}
+        self._arguments: Dict[str, List[_Arguments]] = {}
         for item in items:
             self.add(item)
 
@@ -57,7 +111,10 @@ class MessageAccumulator:
         pieces = self._pieces.setdefault(message.id, [])
         if not isinstance(message, BaseMessageChunk):
             pieces.clear()
+            self._arguments.pop(message.id, None)
         pieces.append(message)
+        if isinstance(message, AIMessageChunk) and message.tool_call_chunks:
+            self._add_arguments(self._arguments.setdefault(message.id, []), message.tool_call_chunks)
         if isinstance(metadata, Mapping) and metadata:
             self._metadata[message.id] = dict(metadata)
         return message.id
@@ -79,16 +136,44 @@ class MessageAccumulator:
         """Return the texts of the messages so far by their ids."""
         return {id_: text_of(message) for id_, message in self.messages.items()}
 
+    def tool_calls(self, id: str) -> List[GrowingToolCall]:  # noqa: A002  (the field's name)
+        """Return the tool calls of a message with as much of their arguments as there is.
+
+        Asking after every chunk takes a time in proportion to the length of the arguments: long ones (from some
+        thousand characters on) are read again when they have grown by a fraction, and when they are complete.
+
+        Args:
+            id: The message's id.
+        """
+        growing = self._arguments.get(id)
+        if growing is not None:
+            return [arguments.read() for arguments in growing]
+        whole = self._pieces.get(id, ())
+        calls = [call for piece in whole if isinstance(piece, AIMessage) for call in piece.tool_calls]
+        return [
+            {"name": call["name"], "args": call["args"], "id": call["id"], "index": index, "complete": True}
+            for index, call in enumerate(calls)
+        ]
+
     def __len__(self) -> int:
         return len(self._pieces)
 
     def _remove(self, id_: str) -> Optional[str]:
         if id_ == REMOVE_ALL_MESSAGES:
-            self._pieces.clear()
-            self._metadata.clear()
+            for kept in (self._pieces, self._metadata, self._arguments):
+                kept.clear()
             return id_
         self._metadata.pop(id_, None)
+        self._arguments.pop(id_, None)
         return id_ if self._pieces.pop(id_, None) is not None else None
+
+    def _add_arguments(self, growing: List[_Arguments], chunks: Iterable[ToolCallChunk]) -> None:
+        for chunk in chunks:
+            arguments = next((known for known in reversed(growing) if known.continues(chunk)), None)
+            if arguments is None:
+                arguments = _Arguments(chunk.get("index"))
+                growing.append(arguments)
+            arguments.add(chunk)
 
     def _sum(self, pieces: List[BaseMessage]) -> BaseMessage:
         if len(pieces) > 1:

@@ -16,6 +16,8 @@ where a name was wrong. The hierarchy, with the builtin each one also is::
     ├── GraphRecursionError (RecursionError)
     ├── NodeCancelledError                 an async node raised CancelledError by itself
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node took longer than it may
+    ├── RunTimeoutError (TimeoutError)     a run took longer than its caller wanted to wait
+    ├── StreamOverflowError (RuntimeError) a node made more chunks than may wait for a slow consumer
     ├── NotSupportedError (NotImplementedError)  LangGraph has it, this package does not have it yet
     └── GraphBubbleUp                      no failure of the node that it passes through
         ├── GraphDrained                   the run was asked to end, and has, with steps left to do
@@ -29,9 +31,11 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Any, Iterable, Optional, Tuple
+from typing import Any, ClassVar, Iterable, Mapping, Optional, Sequence, Tuple
 
 from typing_extensions import Literal
+
+from streamgraph._signals import RunningTask
 
 __all__ = [
     "EmptyInputError",
@@ -48,8 +52,10 @@ __all__ = [
     "NodeTimeoutError",
     "NotSupportedError",
     "ParentCommand",
+    "RunTimeoutError",
     "StateSchemaError",
     "StreamClosed",
+    "StreamOverflowError",
     "UnknownKeywordError",
     "UnknownNodeError",
     "UnknownOptionError",
@@ -206,26 +212,35 @@ class NodeTimeoutError(GraphError, TimeoutError):
     Args:
         node: The node.
         elapsed: The seconds since the attempt began.
-        kind: The limit that was reached: `"run"` for the whole attempt, `"idle"` for a time without a sign of life.
+        kind: The limit that was reached: `"run"` for the whole attempt, `"idle"` for a time without a sign of life,
+            `"first_token"` for the time until a model in it says something.
         run_timeout: The limit of the whole attempt in seconds, if there is one.
         idle_timeout: The limit without a sign of life in seconds, if there is one.
+        first_token_timeout: The limit until the first token in seconds, if there is one.
         step: The superstep.
     """
+
+    _LIMITS: ClassVar[Mapping[str, Tuple[str, str]]] = {
+        "run": ("run timeout", "a single attempt may take"),
+        "idle": ("idle timeout", "it may be silent"),
+        "first_token": ("first-token timeout", "its model may take to begin"),
+    }
 
     def __init__(
         self,
         node: str,
         elapsed: float,
         *,
-        kind: Literal["run", "idle"],
+        kind: Literal["run", "idle", "first_token"],
         run_timeout: Optional[float] = None,
         idle_timeout: Optional[float] = None,
+        first_token_timeout: Optional[float] = None,
         step: Optional[int] = None,
     ) -> None:
-        limit = run_timeout if kind == "run" else idle_timeout
-        what = "a single attempt may take" if kind == "run" else "it may be silent"
+        limit = {"run": run_timeout, "idle": idle_timeout, "first_token": first_token_timeout}[kind]
+        name, what = self._LIMITS[kind]
         super().__init__(
-            f"Node {node!r} exceeded its {kind} timeout of {limit:.3f}s (elapsed: {elapsed:.3f}s)",
+            f"Node {node!r} exceeded its {name} of {limit:.3f}s (elapsed: {elapsed:.3f}s)",
             node=node,
             step=step,
             hint=f"Raise the time that {what} with add_node(timeout=...), or give the node a retry_policy.",
@@ -235,6 +250,46 @@ class NodeTimeoutError(GraphError, TimeoutError):
         self.timeout = limit
         self.run_timeout = run_timeout
         self.idle_timeout = idle_timeout
+        self.first_token_timeout = first_token_timeout
+
+
+class RunTimeoutError(GraphError, TimeoutError):
+    """A run took longer than the `timeout` it was called with.
+
+    Args:
+        elapsed: The seconds since its first chunk was asked for.
+        timeout: The limit in seconds.
+        running: What was running when the time was up.
+    """
+
+    def __init__(self, elapsed: float, timeout: float, running: Sequence[RunningTask] = ()) -> None:
+        tasks = ", ".join(f"node {task.node!r} in step {task.step} for {task.elapsed:.3f}s" for task in running[:5])
+        more = f" and {len(running) - 5} more" if len(running) > 5 else ""
+        super().__init__(
+            f"The run exceeded its timeout of {timeout:.3f}s (elapsed: {elapsed:.3f}s); "
+            + (f"running: {tasks}{more}" if running else "no node was running"),
+            hint="Raise the timeout of the call, or give slow nodes one with add_node(timeout=...).",
+        )
+        self.elapsed = elapsed
+        self.timeout = timeout
+        self.running = tuple(running)
+
+
+class StreamOverflowError(GraphError, RuntimeError):
+    """More chunks were made than may wait for a slow consumer, with `overflow="raise"`.
+
+    Args:
+        max_buffer: How many may wait.
+        node: The node that made one too many.
+    """
+
+    def __init__(self, max_buffer: int, node: Optional[str] = None) -> None:
+        super().__init__(
+            f"The consumer is too slow: {max_buffer} chunks wait for it, as many as max_buffer allows",
+            node=node,
+            hint='Raise max_buffer, read faster, or choose another overflow: "block", "drop_oldest" or "coalesce".',
+        )
+        self.max_buffer = max_buffer
 
 
 class NotSupportedError(GraphError, NotImplementedError):

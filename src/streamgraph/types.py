@@ -11,14 +11,19 @@ from typing_extensions import Annotated
 
 from streamgraph import _types
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
+from streamgraph._signals import Gap, Heartbeat, RunFailure, RunningTask, Unstreamed
 from streamgraph._types import (
     All,
     CustomStreamPart,
     DebugPayload,
     DebugStreamPart,
     Durability,
+    ErrorStreamPart,
+    GapStreamPart,
     GraphOutput,
+    HeartbeatStreamPart,
     MessagesStreamPart,
+    ObjectsStreamPart,
     Overwrite,
     Send,
     StreamMode,
@@ -39,10 +44,18 @@ __all__ = [
     "DebugPayload",
     "DebugStreamPart",
     "Durability",
+    "ErrorStreamPart",
+    "Gap",
+    "GapStreamPart",
     "GraphOutput",
+    "Heartbeat",
+    "HeartbeatStreamPart",
     "MessagesStreamPart",
+    "ObjectsStreamPart",
     "Overwrite",
     "RetryPolicy",
+    "RunFailure",
+    "RunningTask",
     "Send",
     "StreamMode",
     "StreamPart",
@@ -52,6 +65,7 @@ __all__ = [
     "TimeoutPolicy",
     "ToolPayload",
     "ToolsStreamPart",
+    "Unstreamed",
     "UpdatesStreamPart",
     "ValuesStreamPart",
 ]

@@ -12,7 +12,7 @@ import streamgraph._core
 
 CORE = Path(streamgraph._core.__file__).parent
 MODULES = sorted(CORE.glob("*.py"))
-ALLOWED = {"streamgraph._types", "streamgraph._policies", "streamgraph.errors", "streamgraph.constants"}
+ALLOWED = {f"streamgraph.{name}" for name in ("_types", "_policies", "_signals", "errors", "constants")}
 FORBIDDEN = {"asyncio", "threading", "queue", "time", "uuid", "random", "concurrent", "multiprocessing", "socket", "os"}
 STANDARD = getattr(sys, "stdlib_module_names", frozenset()) or frozenset(
     (

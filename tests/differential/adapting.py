@@ -98,6 +98,16 @@ def no_error(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     return dataclasses.replace(theirs, error=None), ours
 
 
+def failure_part(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    failed = where.setup.version == "v2" and where.program.call == "stream" and ours.error is not None
+    if not failed or not ours.chunks:
+        return theirs, ours
+    told = ours.chunks[-1]
+    assert told["type"] == "error"
+    assert told["data"][1]["error"] == ours.error
+    return theirs, dataclasses.replace(ours, chunks=ours.chunks[:-1])
+
+
 def error_type(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     own = ours.error is not None and ours.error[1] == ""
     if theirs.error and own and theirs.error[0] in ours.kinds:

@@ -16,6 +16,7 @@ from differential.adapting import (
     configurable,
     custom_of_handlers,
     error_type,
+    failure_part,
     integration,
     last_chunk,
     last_of_chain,
@@ -65,6 +66,12 @@ def comparable(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
 
 
 DIFFERENCES = [
+    Difference(
+        "failure-is-told",
+        "in the typed form (`v2`) an `error` part precedes the exception (R20)",
+        failure_part,
+        everywhere=True,
+    ),
     Difference(
         "tags-are-a-list",
         "`tags` is always a list, user tags only, `[]` if there are none …; LangChain's internal tags are never in it",

@@ -15,7 +15,7 @@ def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """The blocks run one after the other in one namespace, their assertions included."""
     namespace: dict[str, object] = {}
     for number, block in enumerate(BLOCKS, 1):
-        exec(compile(block, f"README block {number}", "exec"), namespace)
+        exec(compile(block, f"README block {number}", "exec", dont_inherit=True), namespace)
 
     assert len(BLOCKS) >= 8
     assert "Here is a joke about ice cream and cats" in capsys.readouterr().out

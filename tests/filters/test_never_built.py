@@ -14,7 +14,7 @@ from streamgraph import MessagesState
 from streamgraph._core import _parts
 from streamgraph._core._events import Emitted
 from streamgraph._core._outlet import Outlet
-from streamgraph._langchain import _messages, _tool_events
+from streamgraph._langchain import _messages, _model_call, _tool_events
 from streamgraph.config import get_stream_writer
 
 GRAPH = scenario()
@@ -58,6 +58,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         monkeypatch.setattr(owner, name, counted)
 
     counting(Emitted, "__init__", done.built)
+    counting(_model_call, "private_copy", done.copied)
     counting(_messages, "private_copy", done.copied)
     counting(_parts, "detach", done.detached)
     counting(_parts, "as_view", done.detached)

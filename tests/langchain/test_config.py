@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel
 
@@ -231,3 +232,19 @@ def test_async_without_config():
 
     out = asyncio.run(line(node).ainvoke({}, {"configurable": {"k": 3}}))
     assert out == {"x": [3, 3]}, sys.version
+
+
+def test_a_handler_that_is_bound_and_handed():
+    """A handler given both to with_config and to the call hears each thing once."""
+    heard = []
+
+    class Handler(BaseCallbackHandler):
+        def on_chain_start(self, serialized, inputs, *, run_id, **kwargs):
+            heard.append(("start", run_id))
+
+        def on_chain_end(self, outputs, *, run_id, **kwargs):
+            heard.append(("end", run_id))
+
+    handler = Handler()
+    line(lambda state: None).with_config(callbacks=[handler]).invoke({}, {"callbacks": [handler]})
+    assert len(heard) == len(set(heard)) == 4

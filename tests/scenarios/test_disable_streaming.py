@@ -168,6 +168,18 @@ def test_nostream(server: Any, hide: Any, call: str, form: str, driver: str) -> 
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("update", [{"name": "router"}, {"content": "secret, edited"}], ids=["named", "edited"])
+def test_nostream_hides_what_a_node_makes_of_it(server: Any, update: Dict[str, Any], driver: str) -> None:
+    """A hidden message that the node names or edits stays hidden: under its id it is the same message."""
+    model = server.model(tags=["nostream"])
+
+    def name(state: Any) -> Any:
+        return {"messages": [model.invoke("hi").model_copy(update=update)]}
+
+    assert collect(graph_of(MessagesState, name=name), {"messages": []}, driver, stream_mode="messages") == []
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("call", ["invoke", "ainvoke"])
 def test_nostream_hides_only_what_is_tagged(server: Any, call: str, driver: str) -> None:
     """A tagged and an untagged model in one graph: the untagged one streams as ever."""

@@ -7,8 +7,11 @@ from typing import Any, Dict, FrozenSet, Optional, Sequence, Tuple
 
 from streamgraph._core._events import Emitted
 
-FILTERED_MODES: FrozenSet[str] = frozenset(("messages", "custom", "tools", "updates", "tasks", "debug"))
+FILTERED_MODES: FrozenSet[str] = frozenset(("messages", "objects", "custom", "tools", "updates", "tasks", "debug"))
 """The modes in which a part belongs to a node, by whose name it can be left out."""
+
+STRUCTURED_KEY = "structured_output"
+"""The metadata key with the name of the schema that a model answers in; it says that its tokens are raw JSON."""
 
 Names = Optional[Tuple[str, ...]]
 
@@ -23,9 +26,10 @@ class Filter:
         exclude_tags: No messages of models with one of these tags.
         include_keys: Of the messages that nodes write to the state, only those of these keys; `None` for all.
         exclude_keys: No messages that nodes write to these keys.
+        include_raw: Also the messages of models that answer with structured output.
     """
 
-    __slots__ = ("_keys", "_known", "_nodes", "_tags")
+    __slots__ = ("_keys", "_known", "_nodes", "_raw", "_tags")
 
     def __init__(
         self,
@@ -36,10 +40,12 @@ class Filter:
         exclude_tags: Names = None,
         include_keys: Names = None,
         exclude_keys: Names = None,
+        include_raw: bool = True,
     ) -> None:
         self._nodes = (include_nodes, exclude_nodes or ())
         self._tags = (include_tags, exclude_tags or ())
         self._keys = (include_keys, exclude_keys or ())
+        self._raw = include_raw
         self._known: Dict[str, bool] = {}
 
     def node(self, name: str) -> bool:
@@ -49,22 +55,40 @@ class Filter:
             wanted = self._known[name] = _passes(self._nodes, (name,))
         return wanted
 
-    def message(self, node: str, tags: Sequence[str], key: Optional[str]) -> bool:
+    def message(self, node: str, tags: Sequence[str], key: Optional[str], raw: bool = False) -> bool:
         """Whether a message is wanted.
 
         Args:
             node: The node it comes from.
             tags: The tags of its model, its node and its run.
             key: The state key that a node has written it to; `None` for the tokens of a model.
+            raw: It is the raw JSON of structured output.
         """
-        return self.node(node) and _passes(self._tags, tags) and (key is None or _passes(self._keys, (key,)))
+        return (
+            self.node(node)
+            and (self._raw or not raw)
+            and _passes(self._tags, tags)
+            and (key is None or _passes(self._keys, (key,)))
+        )
+
+    def structured(self, node: str, tags: Sequence[str]) -> bool:
+        """Whether the structured output of a model is wanted.
+
+        Args:
+            node: The node that calls the model.
+            tags: The tags of the model, its node and its run.
+        """
+        return self.node(node) and _passes(self._tags, tags)
 
     def part(self, part: Emitted) -> bool:
         """Whether a part is wanted."""
         if part.source is None or part.mode not in FILTERED_MODES:
             return True
         if part.mode == "messages":
-            return self.message(part.source, part.data[1]["tags"], part.key)
+            metadata = part.data[1]
+            return self.message(part.source, metadata["tags"], part.key, STRUCTURED_KEY in metadata)
+        if part.mode == "objects":
+            return self.structured(part.source, part.data[1]["tags"])
         return self.node(part.source)
 
 
@@ -123,9 +147,16 @@ class Audience:
             part.mode in modes and (filter_ is None or filter_.part(part)) for modes, filter_ in self.listeners
         )
 
-    def message(self, node: str, tags: Sequence[Any], key: Optional[str]) -> bool:
+    def message(self, node: str, tags: Sequence[Any], key: Optional[str], raw: bool = False) -> bool:
         """Whether anybody wants this message; see `Filter.message`."""
-        return not self.filtered or any(
-            "messages" in modes and (filter_ is None or filter_.message(node, tags, key))
+        return any(
+            "messages" in modes and (filter_ is None or filter_.message(node, tags, key, raw))
+            for modes, filter_ in self.listeners
+        )
+
+    def structured(self, node: str, tags: Sequence[Any]) -> bool:
+        """Whether anybody wants this structured output; see `Filter.structured`."""
+        return any(
+            "objects" in modes and (filter_ is None or filter_.structured(node, tags))
             for modes, filter_ in self.listeners
         )

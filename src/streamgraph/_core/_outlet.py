@@ -7,14 +7,17 @@ from typing import Any, Callable, FrozenSet, Optional, Tuple
 from streamgraph._core._audience import Audience, Filter
 from streamgraph._core._detach import detach
 from streamgraph._core._events import Emitted
+from streamgraph._core._room import Put, Room, Way
+from streamgraph._core._stop import Stop
 
-LIVE_MODES: FrozenSet[str] = frozenset(("messages", "custom", "tools"))
+LIVE_MODES: FrozenSet[str] = frozenset(("messages", "objects", "custom", "tools"))
 """The modes whose parts are made while a task runs."""
 
-TOKEN_MODES: FrozenSet[str] = frozenset(("messages", "custom"))
+TOKEN_MODES: FrozenSet[str] = frozenset(("messages", "objects", "custom"))
 """The modes that show nested graphs without having been asked for namespaces."""
 
-Put = Callable[[Emitted], None]
+SIGNAL_MODES: FrozenSet[str] = frozenset(("heartbeat", "gap", "error"))
+"""The modes of what a stream says of itself."""
 
 NO_CHUNK: Any = object()
 """What a shape makes of a part that the consumer does not get."""
@@ -33,14 +36,18 @@ class Upstream:
         put: Takes a part; may be called from any thread.
         modes: The modes it wants from graphs below it.
         audience: Who wants them; by default somebody without a filter.
+        room: The room it has for them, if that is limited.
     """
 
-    __slots__ = ("audience", "modes", "put")
+    __slots__ = ("audience", "modes", "put", "room")
 
-    def __init__(self, put: Put, modes: FrozenSet[str], audience: Optional[Audience] = None) -> None:
+    def __init__(
+        self, put: Put, modes: FrozenSet[str], audience: Optional[Audience] = None, room: Optional[Room] = None
+    ) -> None:
         self.put = put
         self.modes = modes
         self.audience = audience or Audience(((modes, None),))
+        self.room = room
 
 
 class Outlet:
@@ -54,6 +61,7 @@ class Outlet:
         shape: Makes a chunk of a part, or `NO_CHUNK`.
         filter_: What its own consumer leaves out.
         twin: Copies the payload of a part, given its mode, for a second consumer; containers by default.
+        tells_of_failure: Whether a part tells the own consumer of the failure of the run.
     """
 
     __slots__ = (
@@ -71,6 +79,7 @@ class Outlet:
         "modes",
         "nested",
         "shape",
+        "tells_of_failure",
     )
 
     def __init__(
@@ -83,6 +92,7 @@ class Outlet:
         shape: Callable[[Emitted], Any],
         filter_: Optional[Filter] = None,
         twin: Optional[Callable[[str, Any], Any]] = None,
+        tells_of_failure: bool = False,
     ) -> None:
         self._depth = len(ns)
         self._up = up
@@ -91,6 +101,7 @@ class Outlet:
         self.modes = modes
         self.nested = nested
         self.shape = shape
+        self.tells_of_failure = tells_of_failure
         self._filter = filter_
         self._twin = twin or _detached
         self._above = up.audience.without(modes & {"custom"}) if up else Audience(())
@@ -111,30 +122,58 @@ class Outlet:
         wanted = part.mode in (self.modes if len(part.ns) == self._depth else self.nested)
         return wanted and (self._filter is None or self._filter.part(part))
 
-    def forward(self, part: Emitted) -> None:
-        """Give a part that the run itself made to the run around it, if that wants it."""
+    def forward(self, part: Emitted, up: Optional[Put] = None) -> None:
+        """Give a part that the run itself made to the run around it, if that wants it.
+
+        Args:
+            part: The part.
+            up: The way into the run around, if not the usual one.
+        """
         if part.mode in self._up_modes and self._above.part(part):
             assert self._up is not None
             if self.is_own(part):
                 # Two will read it, and what one of them does to it must not reach the other.
                 part = Emitted(part.ns, part.mode, self._twin(part.mode, part.data), part.source, part.key)
-            self._up.put(part)
+            (up or self._up.put)(part)
 
-    def connect(self, inbox: Put) -> Put:
+    @property
+    def room_above(self) -> Optional[Room]:
+        """The room in the run around, if that is limited."""
+        return None if self._up is None else self._up.room
+
+    def connect(self, inbox: Put, up: Optional[Put] = None) -> Put:
         """Return the function through which tasks and nested graphs emit.
 
         Args:
             inbox: Puts a part into the run's own inbox.
+            up: The way into the run around, if not the usual one.
         """
         if self._up is None and self._filter is None:
             return inbox
         if self._up is not None and not self.modes and not self.nested:
             # Nobody reads here: parts skip this level on their way to the run that is being read.
-            return self._up.put
+            return up or self._up.put
 
         def both(part: Emitted) -> None:
-            self.forward(part)
+            self.forward(part, up)
             if self.is_own(part):
                 inbox(part)
 
         return both
+
+    def room(self, inbox: Put, own: Optional[Room]) -> Optional[Room]:
+        """Return the room that there is for what tasks and nested graphs emit, or `None` if nothing limits it.
+
+        Args:
+            inbox: Puts a part into the run's own inbox.
+            own: The room in there, if that is limited.
+        """
+        above = self.room_above
+        rooms = [room for room in (above, own) if room is not None]
+
+        def connect(stop: Stop) -> Put:
+            return self.connect(
+                inbox if own is None else own.entrance(stop), None if above is None else above.entrance(stop)
+            )
+
+        return Way(rooms, connect) if rooms else None

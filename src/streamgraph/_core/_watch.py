@@ -22,7 +22,7 @@ class Watch:
         stop: Tells the attempt, and nothing beside it, to stop.
     """
 
-    __slots__ = ("_active", "_began", "_clock", "_idle", "_limit", "_node", "_step", "heartbeat_only", "stop")
+    __slots__ = ("_active", "_began", "_clock", "_first", "_idle", "_limit", "_node", "_policy", "_step", "stop")
 
     def __init__(self, node: str, step: int, policy: TimeoutPolicy, clock: Callable[[], float], stop: Stop) -> None:
         self.stop = stop
@@ -31,25 +31,38 @@ class Watch:
         self._clock = clock
         self._limit: Optional[float] = policy.run_timeout  # type: ignore[assignment]
         self._idle: Optional[float] = policy.idle_timeout  # type: ignore[assignment]
+        # The limit for the first token, until there is one.
+        self._first: Optional[float] = policy.first_token_timeout  # type: ignore[assignment]
+        self._policy = policy
         self._began = self._active = clock()
-        self.heartbeat_only = policy.refresh_on == "heartbeat"
 
     @property
     def listens(self) -> bool:
         """Whether signs of life matter that the node does not give on purpose."""
-        return self._idle is not None and not self.heartbeat_only
+        policy = self._policy
+        return policy.first_token_timeout is not None or (self._idle is not None and policy.refresh_on == "auto")
 
     def touch(self) -> None:
-        """Take note of a sign of life; from any thread."""
+        """Take note of a sign of life that the node gives on purpose; from any thread."""
         self._active = self._clock()
 
-    def remaining(self) -> float:
-        """Return the seconds until a limit is reached if nothing happens; not positive once it is."""
-        now = self._clock()
-        left = [self._began + self._limit - now] if self._limit is not None else []
+    def note(self, spoken: bool) -> None:
+        """Take note of any other sign of life; from any thread.
+
+        Args:
+            spoken: It is a token or message.
+        """
+        if spoken:
+            self._first = None
+        if self._policy.refresh_on == "auto":
+            self._active = self._clock()
+
+    def remaining(self) -> Optional[float]:
+        """Return the seconds until a limit is reached if nothing happens, or `None` if there is no limit any more."""
+        due = [self._began + limit for limit in (self._limit, self._first) if limit is not None]
         if self._idle is not None:
-            left.append(self._active + self._idle - now)
-        return min(left)
+            due.append(self._active + self._idle)
+        return max(min(due) - self._clock(), 0) if due else None
 
     def error(self) -> Optional[NodeTimeoutError]:
         """Return the error of the limit that was reached, or `None` if there is time left."""
@@ -57,11 +70,20 @@ class Watch:
         elapsed = now - self._began
         if self._limit is not None and elapsed >= self._limit:
             return self._error("run", elapsed)
+        first = self._first  # which a token in another thread may lift
+        if first is not None and elapsed >= first:
+            return self._error("first_token", elapsed)
         if self._idle is not None and now - self._active >= self._idle:
             return self._error("idle", elapsed)
         return None
 
-    def _error(self, kind: Literal["run", "idle"], elapsed: float) -> NodeTimeoutError:
+    def _error(self, kind: Literal["run", "idle", "first_token"], elapsed: float) -> NodeTimeoutError:
         return NodeTimeoutError(
-            self._node, elapsed, kind=kind, run_timeout=self._limit, idle_timeout=self._idle, step=self._step
+            self._node,
+            elapsed,
+            kind=kind,
+            run_timeout=self._limit,
+            idle_timeout=self._idle,
+            first_token_timeout=self._policy.first_token_timeout,  # type: ignore[arg-type]
+            step=self._step,
         )

@@ -6,16 +6,20 @@ import asyncio
 from asyncio import CancelledError
 from functools import partial
 from types import TracebackType
-from typing import Any, AsyncIterator, Dict, Optional, Type, TypeVar
+from typing import Any, AsyncIterator, Dict, List, Optional, Type, TypeVar
 
-from streamgraph._core._commands import CancelTasks, Emit, Fail, Finish, StartTask
+from streamgraph._core._commands import CancelTasks, Command, Emit, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
+from streamgraph._core._pace import NO_PACE, Pace
 from streamgraph._core._task import Task
 from streamgraph._drivers._awaiting import InContext, all_over, drive
-from streamgraph._drivers._inbox import AsyncInbox
-from streamgraph._drivers._stream import Pool, Stream
+from streamgraph._drivers._inbox import AsyncInbox, BoundedAsyncInbox
+from streamgraph._drivers._store import store_of
+from streamgraph._drivers._stream import Note, Pool, Stream
 from streamgraph._seam import Job, Session, Work
+
+_OPENING = "opening"
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
@@ -29,28 +33,33 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
     task of one loop, one at a time.
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._inbox = AsyncInbox()
+    def __init__(self, session: Session, pace: Pace = NO_PACE) -> None:
+        super().__init__(session, pace)
+        bounded = None if pace.max_buffer is None else BoundedAsyncInbox(store_of(pace, session.merging))
+        self._inbox = bounded or AsyncInbox()
+        self._room = None if bounded is None else bounded.room
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._tasks: Dict[str, asyncio.Task[Any]] = {}
         # The task that reads, while it runs a node in place, and what aclose() waits for in another task then.
         self._reader: Optional[asyncio.Task[Any]] = None
         self._in_place_over: Optional[asyncio.Future[None]] = None
-        session.connect(session.outlet.connect(self._inbox.put), partial(_launch, self._inbox, self._tasks, self._pool))
+        outlet, put = session.outlet, self._inbox.put
+        launch = partial(_launch, self._inbox, self._tasks, self._pool)
+        session.connect(outlet.connect(put), launch, outlet.room(put, self._room))
 
     def __aiter__(self) -> AsyncGraphStream[ChunkT]:
         return self
 
     async def __anext__(self) -> ChunkT:
         if self._ended:
+            self._raise_failure()
             raise StopAsyncIteration
         try:
+            if self._vigil is not None and self._vigil.pull() and self._late is None:
+                self._hurry(self._inbox.put)
+                _cancel_all(self._tasks)
             if not self._begun:
-                self._begun = True
-                self._loop = asyncio.get_running_loop()
-                self._inbox.open(self._loop)
-                self._commands.extend(await drive(self._session.opening(), self._pool))
+                await self._begin()
             chunk = await self._advance()
         except BaseException as error:
             if isinstance(error, CancelledError) and self._closed_meanwhile():
@@ -58,9 +67,12 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 _uncancel()
                 raise StopAsyncIteration from None
             await self._end(error)
-            raise
+            chunk = self._last_part(error)
+            if chunk is NO_CHUNK:
+                raise
         if chunk is NO_CHUNK:
             raise StopAsyncIteration
+        self._seq += 1
         return chunk  # type: ignore[no-any-return]
 
     async def __aenter__(self) -> AsyncGraphStream[ChunkT]:
@@ -74,6 +86,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
     def __del__(self) -> None:
         if self._begun and not self._ended:
             self._ended = True
+            self._status = "closed"
             self._session.stop.set()
             self._pool.leaving = True
             self._release()
@@ -104,6 +117,24 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             pass
         return self._output
 
+    @property
+    def buffered(self) -> int:
+        """How many chunks wait to be handed out."""
+        return self._inbox.parts
+
+    async def _begin(self) -> None:
+        self._begun = True
+        self._status = "running"
+        self._loop = asyncio.get_running_loop()
+        self._inbox.open(self._loop)
+        work = self._session.opening()
+        if self._vigil is None:
+            self._commands.extend(await drive(work, self._pool))
+        else:
+            opening = self._loop.create_task(_open(self._inbox, self._pool, work))
+            self._tasks[_OPENING] = opening
+            opening.add_done_callback(partial(_forget, self._tasks))
+
     def _closed_meanwhile(self) -> bool:
         return self._ended
 
@@ -116,6 +147,8 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 if isinstance(command, StartTask):
                     await self._start(command.task, command.alone)
                 elif isinstance(command, Emit):
+                    if self._above is not None and self._above.full:
+                        await self._above.wait()
                     chunk = self._chunk(command)
                     if chunk is not NO_CHUNK:
                         return chunk
@@ -132,19 +165,33 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                     raise command.error
             event = inbox.take()
             if event is None:
-                await inbox.wait()
+                event = await (inbox.wait() if self._vigil is None else self._keep_vigil())
                 if self._ended:
                     return NO_CHUNK
-            elif type(event) is Emitted:
+            if event is None:
+                continue
+            if type(event) is Emitted:
                 chunk = self._outlet.shape(event)
                 if chunk is not NO_CHUNK:
                     return chunk
             else:
                 self._feed(event)
 
+    async def _keep_vigil(self) -> Optional[Emitted]:
+        """Wait until there may be an event; returns a heartbeat if it is time for one.
+
+        Raises:
+            RunTimeoutError: The run has taken longer than it may.
+        """
+        assert self._vigil is not None
+        word = self._vigil.word()
+        if word is None:
+            await self._inbox.wait(self._vigil.patience())
+        return word
+
     async def _start(self, task: Task, alone: bool) -> None:
         job, inbox = self._session.job(task), self._inbox
-        if alone and not self._outlet.live:
+        if alone and self._in_place:
             in_place = InContext(drive(job.work, self._pool), job.context, self._pool.leave)
             self._reader = asyncio.current_task()
             try:
@@ -162,6 +209,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 inbox.put(event)
             return
         assert self._loop is not None
+        self._take_time(task)
         self._jobs[task.id] = job
         # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
         running = job.context.run(self._loop.create_task, _report(inbox, self._pool, job))
@@ -173,6 +221,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         if closing is not None:
             await drive(closing, self._pool)
         self._output = output
+        self._status = "done"
         self._session.stop.finish()
         self._release()
 
@@ -181,6 +230,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         if self._ended:
             return
         self._ended = True
+        self._status = "failed" if isinstance(error, Exception) else "closed"
         self._session.stop.set()
         self._pool.leaving = True
         self._commands.clear()
@@ -197,12 +247,25 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
 
     def _release(self) -> None:
         self._ended = True
+        if self._room is not None:
+            self._room.close()
         self._pool.close()
         self._inbox.wake()
 
 
 # The functions below know the inbox but not the stream: a stream that only its own tasks still know of is to be
 # collected, and its run stopped.
+
+
+async def _open(inbox: AsyncInbox, pool: Pool, work: Work[List[Command]]) -> None:
+    try:
+        inbox.put(Note(await drive(work, pool)))
+    except BaseException as error:
+        inbox.put(Note([], error))
+
+
+def _forget(tasks: Dict[str, asyncio.Task[Any]], opening: asyncio.Task[Any]) -> None:
+    tasks.pop(_OPENING, None)
 
 
 async def _report(inbox: AsyncInbox, pool: Pool, job: Job) -> None:

@@ -105,7 +105,7 @@ async def _within(call: Call, pool: Pool) -> Any:
         assert sync is not None
         running = asyncio.wrap_future(_submit(pool, sync, call.args))
     try:
-        while not (await asyncio.wait({running}, timeout=max(watch.remaining(), 0)))[0]:
+        while not (await asyncio.wait({running}, timeout=watch.remaining()))[0]:
             error = watch.error()
             if error is not None:
                 watch.stop.set()

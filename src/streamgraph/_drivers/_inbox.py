@@ -6,6 +6,10 @@ import asyncio
 from collections import deque
 from typing import Any, Deque, Optional
 
+from streamgraph._core._events import Emitted
+from streamgraph._drivers._buffer import Buffer
+from streamgraph._drivers._store import Store
+
 
 class AsyncInbox:
     """A first-in first-out queue with one reader on an event loop and writers anywhere.
@@ -53,20 +57,61 @@ class AsyncInbox:
         """Whether there is nothing to take."""
         return not self._items
 
+    @property
+    def parts(self) -> int:
+        """How many parts wait."""
+        return sum(type(item) is Emitted for item in tuple(self._items))
+
     def take(self) -> Any:
         """Return the next item, or `None` if there is none."""
         return self._items.popleft() if self._items else None
 
-    async def wait(self) -> None:
-        """Wait until there may be an item."""
+    async def wait(self, timeout: Optional[float] = None) -> None:
+        """Wait until there may be an item, or until so many seconds have passed."""
         assert self.loop is not None
         self._waiter = waiter = self.loop.create_future()
+        timer = None if timeout is None else self.loop.call_later(timeout, _release, waiter)
         try:
             # A thread may have put something before the waiter was there to be woken.
-            if not self._items:
+            if self.empty:
                 await waiter
         finally:
             self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+
+class BoundedAsyncInbox(AsyncInbox):
+    """The same with limited room for parts.
+
+    Args:
+        store: What is kept, and how.
+    """
+
+    __slots__ = ("room",)
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.room = Buffer(store, self.wake, self.on_loop)
+        """The room there is for parts."""
+
+    def put(self, item: Any) -> None:
+        """Add an item; from any thread."""
+        self.room.put(item)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return self.room.empty
+
+    @property
+    def parts(self) -> int:
+        """How many parts wait."""
+        return self.room.parts
+
+    def take(self) -> Any:
+        """Return the next item, or `None` if there is none."""
+        return self.room.take()
 
 
 def _release(waiter: asyncio.Future[None]) -> None:

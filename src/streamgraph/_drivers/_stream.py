@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Deque, Dict, Optional
+from typing import Any, Callable, Deque, Dict, List, Optional, Union
+
+from typing_extensions import Literal
 
 from streamgraph._core._commands import Command, Emit
-from streamgraph._core._events import Event, TaskFailed
+from streamgraph._core._events import Emitted, Event, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
+from streamgraph._core._pace import NO_PACE, Pace
+from streamgraph._core._task import Task
+from streamgraph._drivers._vigil import Vigil
 from streamgraph._seam import Job, Partial, Session, raisable
+from streamgraph._signals import RunFailure, Unstreamed
+from streamgraph.errors import RunTimeoutError, location_of
 
 _THREADS = 1024  # a bound for steps of any width; a thread is only started when all others are busy
 
@@ -41,22 +48,63 @@ class Pool:
             self._threads.shutdown(wait=False)
 
 
+Status = Literal["pending", "running", "done", "failed", "closed"]
+
+
+class Note:
+    """What a reader finds among the ends of tasks: how the run goes on, or that it does not.
+
+    Args:
+        commands: What is to be done next.
+        error: What the run fails with instead.
+    """
+
+    def __init__(self, commands: List[Command], error: Optional[BaseException] = None) -> None:
+        self.commands = commands
+        self.error = error
+
+
 class Stream:
     """The state of a run that is being read.
 
     Args:
         session: The run.
+        pace: How it gets along with its consumer.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, pace: Pace) -> None:
         self._session = session
         self._outlet = session.outlet
+        # A node may run where its stream is read, unless there is something to be read meanwhile.
+        self._in_place = pace is NO_PACE and not session.outlet.live
+        self._above = session.outlet.room_above
+        self._vigil = Vigil(pace) if pace.watches else None
+        self._late: Optional[RunTimeoutError] = None
+        self._failure: Optional[Exception] = None
+        self._status: Status = "pending"
+        self._seq = 0
         self._commands: Deque[Command] = deque()
         self._jobs: Dict[str, Job] = {}
         self._pool = Pool()
         self._begun = False
         self._ended = False
         self._output: Any = None
+
+    @property
+    def status(self) -> Status:
+        """How the run is: `"pending"` before the first pull, `"running"`, `"done"`, `"failed"` or `"closed"`.
+
+        A run was closed if it was left before its end, or cancelled.
+        """
+        return self._status
+
+    @property
+    def seq(self) -> int:
+        """The number of the last chunk that was handed out, counted from 1; 0 before the first.
+
+        Everything counts that the stream yields, heartbeats too, so a server can number its events with it.
+        """
+        return self._seq
 
     @property
     def output(self) -> Any:
@@ -77,14 +125,75 @@ class Stream:
         """
         return self._session.partial()
 
+    def explain(self) -> List[Unstreamed]:
+        """Return which model calls were not in the stream so far, and why: an `Unstreamed` for each, which prints well.
+
+        Known are the calls of the streamed graph and of those nested graphs that it shows. A model that is called
+        where no run's context is known, such as in a thread of one's own, is told of in every stream that is on.
+        """
+        return self._session.explain()
+
     def _chunk(self, command: Emit) -> Any:
         """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""
         part = command.part
         self._outlet.forward(part)
         return self._outlet.shape(part) if self._outlet.is_own(part) else NO_CHUNK
 
-    def _feed(self, event: Event) -> None:
+    def _feed(self, event: Union[Event, Note]) -> None:
+        if isinstance(event, Note):
+            if event.error is not None:
+                raise event.error
+            self._commands.extend(event.commands)
+            return
         self._jobs.pop(event.task.id, None)
+        if self._vigil is not None:
+            self._vigil.ended(event.task)
         if isinstance(event, TaskFailed):
             event.error = raisable(event.task, event.error)
         self._commands.extend(self._session.run.feed(event))
+
+    def _take_time(self, task: Task) -> None:
+        """Take note that a task is started, if anybody keeps an eye on the time.
+
+        Raises:
+            RunTimeoutError: It is too late for that.
+        """
+        if self._late is not None:
+            raise self._late
+        if self._vigil is not None:
+            self._vigil.started(task)
+
+    def _hurry(self, put: Callable[[Note], None]) -> None:
+        """Tell what runs to stop, since the run has taken too long, and fail after what it has made by now.
+
+        Args:
+            put: Adds a note to what has yet to be read.
+        """
+        assert self._vigil is not None
+        self._late = self._vigil.error()
+        put(Note([], self._late))
+        for job in tuple(self._jobs.values()):
+            job.stop.set()
+
+    def _last_part(self, error: BaseException) -> Any:
+        """Return the chunk that tells of a failure, or `NO_CHUNK` if the consumer wants none.
+
+        The error itself is raised at the next pull then.
+        """
+        if not isinstance(error, Exception) or not self._outlet.tells_of_failure:
+            return NO_CHUNK
+        where = location_of(error)
+        failure = RunFailure(error) if where is None else RunFailure(error, where.node, where.step)
+        chunk = self._outlet.shape(Emitted(() if where is None else where.namespace, "error", failure))
+        if chunk is not NO_CHUNK:
+            self._failure = error
+        return chunk
+
+    def _raise_failure(self) -> None:
+        """Raise what the last chunk has told of, if it has."""
+        error, self._failure = self._failure, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from concurrent.futures import wait
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty
 from types import TracebackType
-from typing import Any, Iterator, Optional, Type, TypeVar, Union
+from typing import Any, Iterator, List, Optional, Type, TypeVar
 
-from streamgraph._core._commands import CancelTasks, Emit, Fail, Finish, StartTask
-from streamgraph._core._events import Emitted, Event
+from streamgraph._core._commands import CancelTasks, Command, Emit, Fail, Finish, StartTask
+from streamgraph._core._events import Emitted
 from streamgraph._core._outlet import NO_CHUNK
+from streamgraph._core._pace import NO_PACE, Pace
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
 from streamgraph._drivers._portal import Portal
-from streamgraph._drivers._stream import Pool, Stream
-from streamgraph._seam import Call, Job, Session, Work, carried
+from streamgraph._drivers._queues import AnyInbox, BoundedInbox, Inbox
+from streamgraph._drivers._store import store_of
+from streamgraph._drivers._stream import Note, Pool, Stream
+from streamgraph._seam import Call, Job, Session, Work, carried, not_held_up, on_loop
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
@@ -29,28 +33,37 @@ class GraphStream(Stream, Iterator[ChunkT]):
     the run. It may be pulled from different threads, one at a time.
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._inbox: SimpleQueue[Union[Emitted, Event]] = SimpleQueue()
+    def __init__(self, session: Session, pace: Pace = NO_PACE) -> None:
+        super().__init__(session, pace)
+        self._inbox: AnyInbox = Inbox()
+        if pace.max_buffer is not None:
+            self._inbox = BoundedInbox(store_of(pace, session.merging))
         self._portal = Portal()
-        session.connect(session.outlet.connect(self._inbox.put), partial(_launch, self._pool, self._portal))
+        outlet, put = session.outlet, self._inbox.put
+        launch = partial(_launch, self._pool, self._portal)
+        session.connect(outlet.connect(put), launch, outlet.room(put, self._inbox.room))
 
     def __iter__(self) -> GraphStream[ChunkT]:
         return self
 
     def __next__(self) -> ChunkT:
         if self._ended:
+            self._raise_failure()
             raise StopIteration
         try:
+            if self._vigil is not None and self._vigil.pull() and self._late is None:
+                self._hurry(self._inbox.end)
             if not self._begun:
-                self._begun = True
-                self._commands.extend(_drive(self._session.opening(), self._pool, self._portal, self._session.stop))
+                self._begin()
             chunk = self._advance()
         except BaseException as error:
             self._end(error)
-            raise
+            chunk = self._last_part(error)
+            if chunk is NO_CHUNK:
+                raise
         if chunk is NO_CHUNK:
             raise StopIteration
+        self._seq += 1
         return chunk  # type: ignore[no-any-return]
 
     def __enter__(self) -> GraphStream[ChunkT]:
@@ -76,9 +89,23 @@ class GraphStream(Stream, Iterator[ChunkT]):
             pass
         return self._output
 
+    @property
+    def buffered(self) -> int:
+        """How many chunks wait to be handed out."""
+        return self._inbox.parts
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._status = "running"
+        work, pool, portal, stop = self._session.opening(), self._pool, self._portal, self._session.stop
+        if self._vigil is None:
+            self._commands.extend(_drive(work, pool, portal, stop))
+        else:
+            pool.open().submit(copy_context().run, _open, self._inbox, work, pool, portal, stop)
+
     def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
-        commands = self._commands
+        commands, inbox, vigil = self._commands, self._inbox, self._vigil
         while True:
             while commands:
                 command = commands.popleft()
@@ -97,23 +124,44 @@ class GraphStream(Stream, Iterator[ChunkT]):
                 else:
                     assert isinstance(command, Fail)
                     raise command.error
-            event = self._inbox.get()
+            event = inbox.get() if vigil is None else self._keep_vigil()
             if type(event) is Emitted:
                 chunk = self._outlet.shape(event)
                 if chunk is not NO_CHUNK:
                     return chunk
             else:
-                self._feed(event)  # type: ignore[arg-type]
+                inbox.ended()
+                self._feed(event)
+
+    def _keep_vigil(self) -> Any:
+        """Return the next event, or a heartbeat if it takes its time.
+
+        Raises:
+            RunTimeoutError: The run has taken longer than it may.
+        """
+        assert self._vigil is not None
+        patience = 0.0
+        while True:
+            with suppress(Empty):
+                return self._inbox.get(timeout=patience)
+            word = self._vigil.word()
+            if word is not None:
+                return word
+            patience = self._vigil.patience()
 
     def _start(self, task: Task, alone: bool) -> None:
         job = self._session.job(task)
-        if alone and not self._outlet.live:
+        if alone and self._in_place:
             done = job.context.run(_drive, job.work, self._pool, self._portal, job.stop)
-            if self._inbox.empty():
+            if self._inbox.empty:
                 self._feed(done)
             else:  # tasks that it has called come first
-                self._inbox.put(done)
+                self._inbox.end(done)
         else:
+            self._take_time(task)
+            if self._above is not None and on_loop():
+                # A loop waits here, and the consumer of the run around may be on it.
+                job.context.run(not_held_up.set, True)
             self._jobs[task.id] = job
             self._pool.open().submit(job.context.run, _report, self._inbox, self._pool, self._portal, job)
 
@@ -122,6 +170,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
         if closing is not None:
             _drive(closing, self._pool, self._portal, self._session.stop)
         self._output = output
+        self._status = "done"
         self._session.stop.finish()
         self._release()
 
@@ -130,6 +179,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
         if self._ended:
             return
         self._ended = True
+        self._status = "failed" if isinstance(error, Exception) else "closed"
         self._session.stop.set()
         self._commands.clear()
         self._release()
@@ -139,6 +189,8 @@ class GraphStream(Stream, Iterator[ChunkT]):
 
     def _release(self) -> None:
         self._ended = True
+        if self._inbox.room is not None:
+            self._inbox.room.close()
         self._pool.close()
         self._portal.close()
 
@@ -147,8 +199,15 @@ class GraphStream(Stream, Iterator[ChunkT]):
 # collected, and its run stopped.
 
 
-def _report(inbox: SimpleQueue[Union[Emitted, Event]], pool: Pool, portal: Portal, job: Job) -> None:
-    inbox.put(_drive(job.work, pool, portal, job.stop))
+def _open(inbox: AnyInbox, work: Work[List[Command]], pool: Pool, portal: Portal, stop: Stop) -> None:
+    try:
+        inbox.end(Note(_drive(work, pool, portal, stop)))
+    except BaseException as error:
+        inbox.end(Note([], error))
+
+
+def _report(inbox: AnyInbox, pool: Pool, portal: Portal, job: Job) -> None:
+    inbox.end(_drive(job.work, pool, portal, job.stop))
 
 
 def _launch(pool: Pool, portal: Portal, job: Job) -> None:
@@ -192,7 +251,7 @@ def _within(call: Call, pool: Pool, portal: Portal) -> Any:
     else:
         assert asyn is not None
         running = pool.open().submit(copy_context().run, partial(portal.call, asyn, call.args, watch.stop))
-    while not wait([running], max(watch.remaining(), 0)).done:
+    while not wait([running], watch.remaining()).done:
         error = watch.error()
         if error is not None:
             watch.stop.set()

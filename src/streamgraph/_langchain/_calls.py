@@ -14,9 +14,9 @@ from typing import Any, Callable, Deque, Generator, List, NamedTuple, Optional, 
 
 from streamgraph._core._events import TaskDone, TaskFailed
 from streamgraph._core._ids import child_seed, task_id
-from streamgraph._core._outlet import Put
 from streamgraph._core._parts import Parts
 from streamgraph._core._plan import Node
+from streamgraph._core._room import Put
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task, called_task
 from streamgraph._core._workflow import value_of

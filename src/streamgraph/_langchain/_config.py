@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Union, cast
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Union, cast
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -154,6 +154,9 @@ def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], give
     bound = (own or {}).get("callbacks")
     if handed is None or bound is None:
         return handed if bound is None else bound
+    if isinstance(bound, list) and isinstance(handed, list):
+        # A handler that is given in both places would hear everything twice.
+        return [*bound, *(handler for handler in handed if not any(handler is known for known in bound))]
     return merge_configs({"callbacks": bound}, {"callbacks": handed}).get("callbacks")
 
 
@@ -162,13 +165,13 @@ def user_tags(tags: Iterable[str]) -> List[str]:
     return [tag for tag in tags if not tag.startswith(_INTERNAL_TAGS)]
 
 
-def open_manager(config: RunConfig, *, asynchronous: bool, without: type) -> BaseCallbackManager:
+def open_manager(config: RunConfig, *, asynchronous: bool, without: Tuple[type, ...]) -> BaseCallbackManager:
     """Return a callback manager with everybody who listens to the run: handlers, tracers, global hooks.
 
     Args:
         config: The config of the run.
         asynchronous: Whether it is for an async run.
-        without: The class of handlers to leave out: they belong to the task around the run.
+        without: The classes of handlers to leave out: they belong to the task around the run, or to nobody.
     """
     kind = AsyncCallbackManager if asynchronous else CallbackManager
     manager: BaseCallbackManager = kind.configure(

@@ -32,7 +32,7 @@ class _Yields:
             if self._scope.messages is not None:
                 self._scope.messages.token(self._scope, self._id, item)
             else:
-                self._scope.go_on()
+                self._scope.go_on(spoken=True)
         else:
             self._scope.write(item)
             if isinstance(item, Mapping):
@@ -60,10 +60,12 @@ def async_generator_action(function: Callable[..., Any], names: Tuple[str, ...])
     """Return how to call a node that is an async generator function."""
 
     async def call(value: Any, invocation: Invocation) -> Any:
-        yields = _Yields(invocation.scope)
+        yields, room = _Yields(invocation.scope), invocation.scope.room
         generator = function(value, **injected(names, invocation))
         try:
             async for item in generator:
+                if room is not None:
+                    await room.wait()
                 yields.take(item)
         finally:
             await generator.aclose()

@@ -8,102 +8,28 @@ which says nothing once memory is used again.
 
 from __future__ import annotations
 
-import types
-import typing
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage, RemoveMessage
-from typing_extensions import Literal, get_args, get_origin
 
-from streamgraph._core._detach import CONTAINERS, detach
+from streamgraph._core._audience import STRUCTURED_KEY
 from streamgraph._core._events import Emitted
 from streamgraph._core._plan import RESULT_KEY, RETURN_KEY, Plan
 from streamgraph._core._returns import Outcome
+from streamgraph._langchain._copying import private_copy
+from streamgraph._langchain._explain import Asked, why_not
+from streamgraph._langchain._model_call import Call
 from streamgraph._langchain._recognition import History, messages_in, parts_of, prepared, same_message, text_of
 from streamgraph._langchain._scope import Scope
+from streamgraph._langchain._structured import Format, Growing
 from streamgraph._langchain._tool_events import answered
+from streamgraph._signals import Reason, Unstreamed
 from streamgraph.constants import TAG_NOSTREAM
 
 _WHOLE = (RESULT_KEY, RETURN_KEY)
 
 _NODE_OUTPUT = {"ls_integration": "langgraph"}
-
-_set = object.__setattr__
-
-
-class Call:
-    """One model call: the tokens it streams, which are one message.
-
-    Args:
-        scope: The task it is made in.
-        metadata: The metadata of its chunks.
-        hidden: Nobody is to see it.
-    """
-
-    __slots__ = ("_pieces", "final", "hidden", "id", "ids", "metadata", "scope")
-
-    def __init__(self, scope: Scope, metadata: Dict[str, Any], hidden: bool) -> None:
-        self.scope = scope
-        self._pieces: List[BaseMessage] = []
-        self.metadata = metadata
-        self.hidden = hidden
-        self.id: Optional[str] = None
-        self.ids: Dict[str, None] = {}
-        self.final: Optional[BaseMessage] = None
-
-    @property
-    def streamed(self) -> bool:
-        """Whether there has been a token."""
-        return self.id is not None
-
-    def token(self, chunk: BaseMessage, id: Optional[str] = None) -> None:  # noqa: A002  (the field's name)
-        """Show a token.
-
-        All tokens of a call go by the id of the first, whatever ids the provider puts on them.
-
-        Args:
-            chunk: The token.
-            id: The id to go by if it has none.
-        """
-        own = chunk.id
-        if self.id is None:
-            self.id = own or id or str(uuid4())
-            self.ids[self.id] = None
-        if own is not None and own not in self.ids:
-            self.ids[own] = None
-        self._pieces.append(chunk)
-        if self.hidden:
-            self.scope.go_on()
-        else:
-            self._show(chunk)
-
-    def end(self, message: BaseMessage) -> None:
-        """Take the finished message; show it if no token was.
-
-        Raises:
-            StreamClosed: The work is no longer wanted.
-        """
-        self.final = message
-        self._pieces.clear()
-        if message.id is not None:
-            self.ids[message.id] = None
-        if not self.streamed:
-            self.id = message.id or str(uuid4())
-            if not self.hidden:
-                self._show(message)
-
-    def message(self) -> Optional[BaseMessage]:
-        """Return what was produced: the finished message, or the tokens so far as one."""
-        if self.final is None and self._pieces:
-            first, *rest = self._pieces
-            return first.__class__(content="".join(text_of(piece) for piece in (first, *rest)), id=self.id)
-        return self.final
-
-    def _show(self, message: BaseMessage) -> None:
-        metadata = self.metadata.copy()
-        metadata["tags"] = metadata["tags"][:]
-        self.scope.emit("messages", (private_copy(message, self.id), metadata))
 
 
 class Messages:
@@ -114,12 +40,24 @@ class Messages:
         self._shown: Dict[str, Union[Call, BaseMessage]] = {}
         # What was produced inside each running task, the tasks of nested graphs included.
         self._by_task: Dict[str, List[Union[Call, BaseMessage]]] = {}
+        # Calls that answer with an object, by the ids of their messages, until these are parsed.
+        self._unparsed: Dict[str, Call] = {}
+        self.unstreamed: List[Unstreamed] = []
+        """What was not streamed."""
         # What has been shown of attempts that failed, by their task: to be taken back when there is another one.
         self._failed: Dict[str, List[Union[Call, BaseMessage]]] = {}
 
     def started(
-        self, scope: Scope, run_id: Any, *, name: Optional[str], tags: List[str], metadata: Mapping[str, Any]
-    ) -> None:
+        self,
+        scope: Scope,
+        run_id: Any,
+        *,
+        name: Optional[str],
+        tags: List[str],
+        metadata: Mapping[str, Any],
+        asked: Optional[Asked] = None,
+        format_: Optional[Format] = None,
+    ) -> Call:
         """A model call starts.
 
         Args:
@@ -128,10 +66,12 @@ class Messages:
             name: Its name in traces.
             tags: The user's tags on it.
             metadata: Its metadata, without what must not be shown.
+            asked: How it was made, if it is one of LangChain's models.
+            format_: How it was told to answer, if not in prose.
         """
         if run_id in self._calls:
             # The same call, heard of through both the context and an explicit config.
-            return
+            return self._calls[run_id]
         if self._failed:
             self.retract(scope)
         shown = {
@@ -143,7 +83,20 @@ class Messages:
             "run_name": name,
             **_tool_call(),
         }
-        self._open(scope, run_id, Call(scope, shown, TAG_NOSTREAM in tags or not scope.shows(tags)))
+        growing = None
+        if format_ is not None:
+            shown[STRUCTURED_KEY] = format_.name
+            if TAG_NOSTREAM not in tags and scope.shows_objects(tags):
+                growing = Growing(format_)
+        hidden = TAG_NOSTREAM in tags or not scope.shows(tags, raw=format_ is not None)
+        call = self._open(scope, run_id, Call(scope, shown, hidden, asked, growing))
+        if hidden and scope.hears_messages:
+            self._note(call, *_hidden(tags))
+        return call
+
+    def hears(self, run_id: Any) -> bool:
+        """Whether a model call is known that is still on."""
+        return run_id in self._calls
 
     def call(self, run_id: Any, scope: Scope) -> Optional[Call]:
         """Return the model call with this id, if it is one of this task that is still on."""
@@ -153,11 +106,16 @@ class Messages:
     def token(self, scope: Scope, key: str, chunk: BaseMessage) -> None:
         """Show a token that does not come from a model call of LangChain.
 
+        A node that yields what it gets from a model passes on what has been shown: that is not shown again.
+
         Args:
             scope: The task it comes from.
             key: Stands for the message that it is a part of.
             chunk: The token.
         """
+        if self._echoes(scope, chunk):
+            scope.go_on()
+            return
         call = self._calls.get(key)
         if call is None:
             metadata = _node_metadata(scope)
@@ -167,11 +125,30 @@ class Messages:
     def ended(self, run_id: Any, call: Call, message: Optional[BaseMessage]) -> None:
         """A model call is over, with its message or, after an error, without one."""
         self._calls.pop(run_id, None)
+        if message is not None and call.asked is not None and not call.streamed and not call.hidden:
+            self._note(call, *why_not(call.asked))
+        call.asked = None
         try:
             if message is not None:
                 call.end(message)
         finally:
             self._shown.update(dict.fromkeys(call.ids, call))
+            if call.structured and message is not None:
+                self._unparsed.update(dict.fromkeys(call.ids, call))
+
+    def unparsed(self, message: Any, scope: Scope) -> Optional[Call]:
+        """Return the call of this task whose finished message is given to a parser now; each is returned once.
+
+        Args:
+            message: What a Runnable gets.
+            scope: The task.
+        """
+        call = self._unparsed.get(str(message.id)) if self._unparsed and isinstance(message, BaseMessage) else None
+        if call is None or call.scope is not scope:
+            return None
+        for id_ in call.ids:
+            self._unparsed.pop(id_, None)
+        return call
 
     def pushed(self, scope: Scope, message: BaseMessage, key: Optional[str]) -> None:
         """Show a message that a node hands over before it returns; unless it has been shown.
@@ -270,6 +247,11 @@ class Messages:
                     self._show(scope, message, key)
         return outcome._replace(stored=tuple(stored))
 
+    def _note(self, call: Call, reason: Reason, why: str, hint: str) -> None:
+        task, metadata = call.scope.task, call.metadata
+        name, run_id = str(metadata["run_name"]), str(metadata["run_id"])
+        self.unstreamed.append(Unstreamed(reason, why, hint, name, task.name, task.step, call.scope.ns, run_id))
+
     def _open(self, scope: Scope, key: Any, call: Call) -> Call:
         self._calls[key] = call
         self._remember(scope, call)
@@ -280,10 +262,19 @@ class Messages:
             self._by_task.setdefault(scope.address, []).append(produced)
             scope = scope.parent
 
+    def _echoes(self, scope: Scope, chunk: BaseMessage) -> bool:
+        """Whether a chunk is a token of a model call of this task."""
+        finished = self._shown.get(chunk.id) if chunk.id is not None else None
+        calls = [call for call in self._calls.values() if call.asked is not None and call.scope is scope]
+        calls += [finished] if isinstance(finished, Call) and finished.scope is scope else []
+        return any(call.has_shown(chunk) for call in calls)
+
     def _known(self, message: BaseMessage, produced: Iterable[Union[Call, BaseMessage]], history: History) -> bool:
         if history.has(message) or (isinstance(message, RemoveMessage) and history.mentions(message.id)):
             return True
         if message.id is not None and message.id in self._shown:
+            if _is_secret(self._shown[message.id]):
+                return True
             # It may have been changed and shown more than once.
             several = [item for item in produced if _goes_by(item, message.id)]
             return any(same_message(message, _produced(item)) for item in (self._shown[message.id], *several))
@@ -296,6 +287,24 @@ class Messages:
         metadata = _node_metadata(scope, {} if pushed else _NODE_OUTPUT)
         if scope.shows(metadata["tags"], key):
             scope.emit("messages", (private_copy(message, id_), metadata), key)
+
+
+def _hidden(tags: List[str]) -> Tuple[Reason, str, str]:
+    """Return why the messages of a model with these tags are not shown: the kind of reason, the reason, what to do."""
+    if TAG_NOSTREAM in tags:
+        return "nostream", f"it has the tag {TAG_NOSTREAM!r}", "Take the tag from the model, chain or node."
+    return "filtered", "the filters of the stream leave it out", "See include_ and exclude_ of the call."
+
+
+def foreign_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the metadata of a model call that LangChain knows nothing of.
+
+    Args:
+        scope: The task it is made in.
+        metadata: What the user says of it.
+    """
+    own = {key: value for key, value in metadata.items() if not key.startswith("langgraph_")}
+    return {**scope.config.shown_metadata, **scope.task.node.metadata, **own}
 
 
 def _node_metadata(scope: Scope, source: Mapping[str, Any] = _NODE_OUTPUT) -> Dict[str, Any]:
@@ -314,58 +323,14 @@ def _tool_call() -> Dict[str, str]:
     return {} if call_id is None else {"tool_call_id": call_id}
 
 
+def _is_secret(item: Union[Call, BaseMessage]) -> bool:
+    """Whether a message must not be seen in any form: edited, such as by naming who speaks, it says what it said."""
+    return isinstance(item, Call) and TAG_NOSTREAM in item.metadata["tags"]
+
+
 def _goes_by(item: Union[Call, BaseMessage], id: str) -> bool:  # noqa: A002  (the field's name)
     return id in item.ids if isinstance(item, Call) else item.id == id
 
 
 def _produced(item: Union[Call, BaseMessage]) -> Optional[BaseMessage]:
     return item.message() if isinstance(item, Call) else item
-
-
-def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noqa: A002  (the field's name)
-    """Return a copy under `id` that shares no container with `message`, so that a reader can change it.
-
-    langchain-core goes on to sum up the chunks it has announced; a changed one would change the result.
-    """
-    kind = type(message)
-    fields = message.__dict__.copy()
-    for key in _CONTAINER_FIELDS.get(kind) or _container_fields(kind):
-        value = fields.get(key)
-        if type(value) in CONTAINERS:
-            fields[key] = detach(value) if value else value.copy()  # type: ignore[union-attr]
-    fields["id"] = id
-    # BaseModel.__copy__ does the same with more detours, and this is done for every token.
-    copied = kind.__new__(kind)
-    extra = message.__pydantic_extra__
-    _set(copied, "__dict__", fields)
-    _set(copied, "__pydantic_fields_set__", message.__pydantic_fields_set__.copy())
-    _set(copied, "__pydantic_extra__", detach(extra) if extra else extra)
-    _set(copied, "__pydantic_private__", message.__pydantic_private__)
-    return copied
-
-
-_CONTAINER_FIELDS: Dict[Type[BaseMessage], Tuple[str, ...]] = {}
-
-
-def _container_fields(kind: Type[BaseMessage]) -> Tuple[str, ...]:
-    """Return the fields of a message class that can hold a container; computed once for each class."""
-    found = tuple(key for key, field in kind.model_fields.items() if not _is_scalar(field.annotation))
-    return _CONTAINER_FIELDS.setdefault(kind, found)
-
-
-def _is_scalar(hint: Any) -> bool:
-    """Whether a type hint names only strings, numbers and the like: `Optional[str]`, `Literal["last"]`."""
-    # Literal is another object in typing_extensions on Python 3.9, and X | Y another than Union from 3.10 to 3.13.
-    if get_origin(hint) in (Union, getattr(types, "UnionType", Union), Literal, typing.Literal):
-        return all(isinstance(item, str) or _is_scalar(item) for item in get_args(hint))
-    return hint in (str, bool, int, float, type(None))
-
-
-def twin_of(mode: str, data: Any) -> Any:
-    """Copy the payload of a part for a second consumer; custom data is the user's and stays as it is."""
-    if mode == "custom":
-        return data
-    if mode == "messages":
-        message, metadata = data
-        return private_copy(message, message.id), detach(metadata)
-    return detach(data)

@@ -1,4 +1,4 @@
-"""Signs of life: what keeps a node with an idle timeout from being cut short."""
+"""Signs of life: what keeps a node with a limit for silence from being cut short."""
 
 from __future__ import annotations
 
@@ -35,10 +35,13 @@ class Pulse(BaseCallbackHandler):
     def _report(self, *args: Any, **kwargs: Any) -> None:
         self._touch()
 
+    def _speak(self, *args: Any, **kwargs: Any) -> None:
+        self._touch(spoken=True)
+
     on_chat_model_start = _report
     on_llm_start = _report
-    on_llm_new_token = _report
-    on_llm_end = _report
+    on_llm_new_token = _speak
+    on_llm_end = _speak
     on_llm_error = _report
     on_chain_start = _report
     on_chain_end = _report

@@ -68,11 +68,18 @@ def same_message(one: BaseMessage, other: Optional[BaseMessage]) -> bool:
     return one is other or (
         other is not None
         and one.type.replace("MessageChunk", "").lower() == other.type.replace("MessageChunk", "").lower()
-        and one.content == other.content
+        and _says(one, other)
         and one.name == other.name
         and getattr(one, "tool_calls", None) == getattr(other, "tool_calls", None)
         and getattr(one, "tool_call_id", None) == getattr(other, "tool_call_id", None)
     )
+
+
+def _says(one: BaseMessage, other: BaseMessage) -> bool:
+    """Whether two contents are the same, or the text of one is all there is in the blocks of the other to read."""
+    if type(one.content) is type(other.content):
+        return one.content == other.content
+    return text_of(one) == text_of(other)
 
 
 def text_of(message: BaseMessage) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Callable, Generic, Optional, Type
 from typing_extensions import TypeVar
 
 from streamgraph._core._control import RunControl
+from streamgraph._core._room import Room
 from streamgraph._core._stop import Stop
 from streamgraph._langchain._scope import Scope, current_scope, no_writer
 from streamgraph.types import StreamWriter
@@ -74,6 +75,7 @@ class Runtime(Generic[ContextT]):
     server_info: Any = None
     control: Optional[RunControl] = None
     _stop: Stop = field(default_factory=Stop, repr=False)
+    _room: Optional[Room] = field(default=None, repr=False)
 
     @property
     def stopped(self) -> bool:
@@ -83,6 +85,15 @@ class Runtime(Generic[ContextT]):
         be cancelled.
         """
         return self._stop.is_set
+
+    async def caught_up(self) -> None:
+        """Wait until the consumer has caught up, if it set a limit to what may wait for it (`max_buffer`).
+
+        The writer of an async node cannot wait for a slow consumer, so await this after writing. Models and
+        async generator nodes are held back without it, and so are sync nodes.
+        """
+        if self._room is not None:
+            await self._room.wait()
 
     @property
     def drain_requested(self) -> bool:
@@ -136,6 +147,7 @@ def runtime_of(scope: Scope) -> Runtime[Any]:
         execution_info=info,
         control=scope.control,
         _stop=scope.stop,
+        _room=scope.room,
     )
 
 

@@ -11,8 +11,9 @@ from langchain_core.runnables.config import var_child_runnable_config
 from streamgraph._core._audience import Audience
 from streamgraph._core._control import RunControl
 from streamgraph._core._events import Emitted
-from streamgraph._core._outlet import Put, Upstream
+from streamgraph._core._outlet import Upstream
 from streamgraph._core._plan import RETURN_KEY, Node, Plan
+from streamgraph._core._room import Put, Room
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
 from streamgraph._core._watch import Watch
@@ -55,6 +56,7 @@ class Scope:
         writes: State keys that were written while the task runs, before what it returns.
         attempt: The number of the attempt, from 1.
         began: When the first attempt began, in seconds since the epoch; known if there can be a second one.
+        room: The room there is for what the task emits, if it is limited.
     """
 
     __slots__ = (
@@ -76,6 +78,7 @@ class Scope:
         "parent",
         "plan",
         "put",
+        "room",
         "state",
         "stop",
         "store",
@@ -109,6 +112,7 @@ class Scope:
         watch: Optional[Watch] = None,
         attempt: int = 1,
         began: Optional[float] = None,
+        room: Optional[Room] = None,
     ) -> None:
         self.task = task
         self.ns = ns
@@ -116,6 +120,7 @@ class Scope:
         self.here = here
         self.below = below
         self.put = put
+        self.room = room
         self.stop = stop
         self.parent = parent
         self.messages = messages
@@ -162,7 +167,7 @@ class Scope:
             self.stop.refuse()
             return
         if self._watched:
-            self.touch()
+            self.touch(spoken=mode == "messages")
         self.put(Emitted(self.ns, mode, data, self.task.name, key))
 
     def write(self, value: Any) -> None:
@@ -172,8 +177,11 @@ class Scope:
         else:
             self.go_on()
 
-    def go_on(self) -> None:
+    def go_on(self, *, spoken: bool = False) -> None:
         """Do what goes with emitting where nobody wants what is emitted: give a sign of life, and end if told to.
+
+        Args:
+            spoken: It is a token or message.
 
         Raises:
             StreamClosed: The work is no longer wanted.
@@ -181,7 +189,7 @@ class Scope:
         if self.stop.is_set and not self.stop.finished:
             self.stop.refuse()
         elif self._watched:
-            self.touch()
+            self.touch(spoken=spoken)
 
     @property
     def hears_messages(self) -> bool:
@@ -198,10 +206,14 @@ class Scope:
         """Whether the task was called inside another."""
         return self.task.node.result_key == RETURN_KEY
 
-    def touch(self) -> None:
-        """Give a sign of life, for the idle timeouts of this task and those around it."""
+    def touch(self, *, spoken: bool = False) -> None:
+        """Give a sign of life, for the timeouts of this task and those around it.
+
+        Args:
+            spoken: It is a token or message.
+        """
         for watch in self._watched:
-            watch.touch()
+            watch.note(spoken)
 
     def heartbeat(self) -> None:
         """Give a sign of life on purpose; the only kind that counts under `refresh_on="heartbeat"`."""
@@ -219,13 +231,25 @@ class Scope:
 
     def upstream(self) -> Upstream:
         """Return what this scope takes from graphs that run in it."""
-        return Upstream(self.put, self.below, self.audience_below)
+        return Upstream(self.put, self.below, self.audience_below, self.room)
 
-    def shows(self, tags: Sequence[str], key: Optional[str] = None) -> bool:
-        """Whether anybody wants a message with these tags, which a node has written to this state key."""
+    def shows(self, tags: Sequence[str], key: Optional[str] = None, *, raw: bool = False) -> bool:
+        """Whether anybody wants a message.
+
+        Args:
+            tags: Its tags.
+            key: The state key that a node has written it to.
+            raw: It is the raw JSON of structured output.
+        """
         if self.audience is None:
             return "messages" in self.here
-        return self.audience.message(self.task.name, tags, key)
+        return self.audience.message(self.task.name, tags, key, raw)
+
+    def shows_objects(self, tags: Sequence[str]) -> bool:
+        """Whether anybody wants the structured output of a model with these tags."""
+        if self.audience is None:
+            return "objects" in self.here
+        return self.audience.structured(self.task.name, tags)
 
 
 def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:

@@ -14,10 +14,11 @@ from langchain_core.runnables import RunnableConfig
 from streamgraph._core._commands import Command as RunCommand
 from streamgraph._core._control import RunControl
 from streamgraph._core._events import TaskDone, TaskFailed
-from streamgraph._core._outlet import Outlet, Put
+from streamgraph._core._outlet import Outlet
 from streamgraph._core._parts import Parts
 from streamgraph._core._plan import RETURN_KEY, Branch
 from streamgraph._core._returns import NOTHING, Outcome, read_return, read_routes
+from streamgraph._core._room import Put, Room
 from streamgraph._core._state import Writes
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
@@ -28,15 +29,22 @@ from streamgraph._langchain._cache import Cache
 from streamgraph._langchain._calls import Calls, settled
 from streamgraph._langchain._config import RunConfig, enter_config, open_manager, task_config
 from streamgraph._langchain._handlers import TaskHandler
+from streamgraph._langchain._held import tap_of
 from streamgraph._langchain._inject import Invocation
+from streamgraph._langchain._merging import MERGING
 from streamgraph._langchain._messages import Messages
 from streamgraph._langchain._pulse import Pulse
 from streamgraph._langchain._scope import Scope, enter_scope, metadata_of
-from streamgraph._langchain._tap import Tap, enter_tap
+from streamgraph._langchain._strays import StrayHandler, forget, listen
+from streamgraph._langchain._tap import enter_tap
 from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain._traces import Trace
-from streamgraph._seam import Call, CarriedExit, Job, Launch, Partial, Work
+from streamgraph._seam import Call, CarriedExit, Job, Launch, Merging, Partial, Work
+from streamgraph._signals import Unstreamed
 from streamgraph.errors import GraphBubbleUp, ParentCommand
+
+_HEARD_MODES = ("messages", "objects")
+"""The modes for which models are listened to."""
 
 
 class _Progress:
@@ -70,6 +78,8 @@ class GraphSession:
         asynchronous: Whether an async driver runs it.
     """
 
+    merging: Merging = MERGING
+
     def __init__(
         self,
         run: AnyRun,
@@ -100,26 +110,30 @@ class GraphSession:
         self._asynchronous = asynchronous
         self._calls = Calls(parts, run.ns, self._work, config.concurrency)
         self._put: Put = _unconnected
+        self._room: Optional[Room] = None
         self._here: FrozenSet[str] = outlet.here
         self._below: FrozenSet[str] = outlet.below
         self._audience = outlet.audience if outlet.audience.filtered else None
         self._audience_below = outlet.audience_below if outlet.audience_below.filtered else None
         # In a nested graph it has to be said that nobody listens: the context is that of a task that may have taps.
-        self._listens = scope is not None or not self._here.isdisjoint(("messages", "tools"))
-        self._messages = self._message_log()
+        self._listens = scope is not None or not self._here.isdisjoint((*_HEARD_MODES, "tools"))
+        self._around: Optional[Messages] = scope.messages if scope is not None else None
+        self._messages = self._around if self._around is not None else self._message_log()
         self._state = run.state.snapshot
         self._start_task = self._calls.start
         self._trace: Optional[Trace] = None
         self._quiet: BaseCallbackManager
 
-    def connect(self, put: Put, launch: Launch) -> None:
+    def connect(self, put: Put, launch: Launch, room: Optional[Room] = None) -> None:
         """Take the functions through which tasks emit, and through which they start other tasks."""
-        self._put = put
-        self._calls.connect(put, launch)
+        self._put, self._room = put, room
+        self._calls.connect(put if room is None else room.entrance(self.stop), launch)
 
     def opening(self) -> Work[List[RunCommand]]:
         """Begin the run, and its trace if anybody listens."""
-        manager = open_manager(self._config, asynchronous=self._asynchronous, without=TaskHandler)
+        if self._messages is not None and self._around is None:
+            listen(self._messages)
+        manager = open_manager(self._config, asynchronous=self._asynchronous, without=(TaskHandler, StrayHandler))
         self._quiet = manager
         if manager.handlers:
             self._trace = Trace(manager)
@@ -130,11 +144,21 @@ class GraphSession:
     def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
         """End the trace of the run, if there is one."""
         self._calls.over = error is None or isinstance(error, Exception)
+        if self._messages is not None and self._around is None:
+            forget(self._messages)
         return None if self._trace is None else self._trace.closing(output, error)
 
     def partial(self) -> Partial:
         """Return what the run has come to so far."""
         return Partial({} if self._messages is None else self._messages.texts(), self.run.output())
+
+    def explain(self) -> List[Unstreamed]:
+        """Return which model calls were not streamed so far, and why."""
+        if "messages" not in self._here:
+            hint = 'Ask for it: stream_mode="messages", or a list of modes with it.'
+            return [Unstreamed("mode", "the stream was not asked for `messages`", hint)]
+        assert self._messages is not None
+        return [*self._messages.unstreamed]
 
     def job(self, task: Task) -> Job:
         """Prepare a task: its context, what it calls, and how to stop it."""
@@ -255,7 +279,8 @@ class GraphSession:
             self.run.ns,
             here=self._here if self._audience is None else self._audience.modes_of(task.name),
             below=self._below,
-            put=self._put,
+            put=self._put if self._room is None else self._room.entrance(stop),
+            room=self._room,
             stop=stop,
             parent=parent,
             messages=self._messages,
@@ -322,7 +347,7 @@ class GraphSession:
         """Set up the context of a task, which this runs in."""
         handlers: List[BaseCallbackHandler] = [Pulse(scope)] if scope.watched else []
         if self._listens:
-            tap = Tap(scope) if "messages" in self._here else None
+            tap = None if self._here.isdisjoint(_HEARD_MODES) else tap_of(scope)
             tools = ToolTap(scope) if "tools" in scope.here else None
             enter_tap(tap)
             enter_tool_tap(tools)
@@ -341,10 +366,7 @@ class GraphSession:
         return config
 
     def _message_log(self) -> Optional[Messages]:
-        around = self._scope.messages if self._scope is not None else None
-        if around is not None:
-            return around  # type: ignore[no-any-return]
-        return Messages() if "messages" in self._here or "messages" in self._below else None
+        return None if (self._here | self._below).isdisjoint(_HEARD_MODES) else Messages()
 
 
 def _unconnected(part: Any) -> None:

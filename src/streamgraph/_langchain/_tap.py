@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Dict, List, Optional, Tuple, TypeVar
+from typing import Any, Dict, List, Optional, Tuple, TypeVar, cast
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -12,17 +12,30 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResul
 from langchain_core.tracers.context import register_configure_hook
 
 from streamgraph._langchain._config import SHOWN_CONFIGURABLE, user_tags
+from streamgraph._langchain._explain import asked
 from streamgraph._langchain._handlers import TaskHandler
-from streamgraph._langchain._messages import Call
-from streamgraph._langchain._scope import Scope
+from streamgraph._langchain._model_call import Call
+from streamgraph._langchain._scope import Scope, current_scope
+from streamgraph._langchain._strays import stray_handler
+from streamgraph._langchain._structured import format_of
 from streamgraph._langchain._tool_events import answered
 
 T = TypeVar("T")
 
 _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tap", default=None)
+
+
+class _Listener:
+    """Whom langchain-core is to tell of a call: the tap of the task, or outside of any run whoever notes strays."""
+
+    def get(self) -> Optional[BaseCallbackHandler]:
+        tap = _current.get()
+        return stray_handler() if tap is None and current_scope() is None else tap
+
+
 # A call with callbacks of its own replaces the inherited ones; through this hook langchain-core adds the tap
-# to those as well, and only where it is not there already.
-register_configure_hook(_current, inheritable=True)
+# to those as well, and only where it is not there already. It only asks for `get`.
+register_configure_hook(cast("ContextVar[Optional[BaseCallbackHandler]]", _Listener()), inheritable=True)
 
 
 class Tap(TaskHandler):
@@ -41,6 +54,7 @@ class Tap(TaskHandler):
         super().__init__(scope)
         self._messages = scope.messages
         self._outer: Dict[UUID, Optional[str]] = {}
+        self._parsers: Dict[UUID, Call] = {}
         self._last: Tuple[Optional[UUID], Optional[Call]] = (None, None)
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
@@ -76,7 +90,37 @@ class Tap(TaskHandler):
             name=kwargs.get("name") or _class_name(serialized),
             tags=user_tags(tags or ()),
             metadata=shown,
+            asked=asked(),
+            format_=format_of(kwargs.get("options")),
         )
+
+    def on_chain_start(
+        self,
+        serialized: Optional[Dict[str, Any]],
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: Optional[UUID] = None,
+        **kwargs: Any,
+    ) -> None:
+        """A Runnable starts: the first that gets the message of a structured answer makes the object of it."""
+        call = self._messages.unparsed(inputs, self._scope)
+        if call is not None:
+            self._parsers[run_id] = call
+
+    def on_chain_end(
+        self, outputs: Any, *, run_id: UUID, parent_run_id: Optional[UUID] = None, inputs: Any = None, **kwargs: Any
+    ) -> None:
+        """A Runnable is over; one that was streamed is only now told what it got as a whole."""
+        call = self._parsers.pop(run_id, None) or self._messages.unparsed(inputs, self._scope)
+        if call is not None and outputs is not None:
+            call.parsed(outputs)
+
+    def on_chain_error(
+        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+    ) -> None:
+        """A Runnable has failed."""
+        self._parsers.pop(run_id, None)
 
     def on_tool_start(
         self,

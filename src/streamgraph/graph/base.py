@@ -145,12 +145,15 @@ class GraphBase(Runnable[Any, Any]):
         )
         return replace(options, control=control, filter=filter_) if control or filter_ else options
 
-    def _filter(self, **given: Names) -> Optional[Filter]:
-        if not any(names is not None for names in given.values()):
+    def _filter(self, *, include_raw: bool, **given: Names) -> Optional[Filter]:
+        if not isinstance(include_raw, bool):
+            raise UnknownOptionError(f"include_raw must be True or False, got {include_raw!r:.80}")
+        if include_raw and not any(names is not None for names in given.values()):
             return None
         plans = self._plans()
         nodes = [name for plan in plans for name in plan.nodes]
-        return make_filter(nodes, [key for plan in plans for key in plan.channels], **given)
+        keys = [key for plan in plans for key in plan.channels]
+        return make_filter(nodes, keys, include_raw=include_raw, **given)
 
     def _plans(self) -> List[Plan]:
         """Return the plans of this graph and, as far as they are known, of those inside it."""

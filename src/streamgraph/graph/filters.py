@@ -13,12 +13,13 @@ Names = Union[None, str, Sequence[str]]
 _WILDCARDS = frozenset("*?[")
 
 
-def make_filter(nodes: Sequence[str], keys: Sequence[str], **given: Names) -> Filter:
+def make_filter(nodes: Sequence[str], keys: Sequence[str], *, include_raw: bool = True, **given: Names) -> Filter:
     """Return the filter that the arguments of a stream ask for.
 
     Args:
         nodes: The names of the nodes that are known, those of nested graphs included.
         keys: The keys of their states.
+        include_raw: The argument of `Filter` of that name.
         **given: The arguments of `Filter`: a name, names, or `None`.
 
     Raises:
@@ -29,7 +30,7 @@ def make_filter(nodes: Sequence[str], keys: Sequence[str], **given: Names) -> Fi
         known = nodes if option.endswith("nodes") else keys if option.endswith("keys") else ()
         for name in names or ():
             _check_known(option, name, tuple(known))
-    return Filter(**rules)
+    return Filter(**rules, include_raw=include_raw)
 
 
 def _checked(option: str, names: Names) -> Optional[Tuple[str, ...]]:

@@ -6,7 +6,7 @@ import sys
 from typing import Any, Callable, FrozenSet
 
 from streamgraph._core._events import Emitted
-from streamgraph._core._outlet import NO_CHUNK
+from streamgraph._core._outlet import NO_CHUNK, SIGNAL_MODES
 
 Shape = Callable[[Emitted], Any]
 
@@ -19,12 +19,13 @@ def printing(shape: Shape, *, shown: FrozenSet[str], printed: FrozenSet[str]) ->
         shown: The modes whose chunks the consumer gets.
         printed: The modes whose parts are printed: the mode, the namespace of a nested graph, and the payload.
     """
+    yielded = shown | SIGNAL_MODES
 
     def shape_and_print(part: Emitted) -> Any:
         if part.mode in printed:
             mode = f"[{part.mode}]"
             graph = f"[graph={'|'.join(part.ns)}] " if part.ns else ""
             print(f"\033[1m{mode}\033[0m" if sys.stdout.isatty() else mode, f"{graph}{part.data!r}")
-        return shape(part) if part.mode in shown else NO_CHUNK
+        return shape(part) if part.mode in yielded else NO_CHUNK
 
     return shape_and_print

@@ -8,14 +8,17 @@ from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal
 
 from streamgraph._core._control import RunControl
+from streamgraph._core._pace import Overflow
 from streamgraph._drivers._asyncio import AsyncGraphStream
 from streamgraph._drivers._threads import GraphStream
 from streamgraph._keywords import checked_keywords
+from streamgraph._policies import Seconds
 from streamgraph._types import Durability
 from streamgraph.graph.base import GraphBase, Keys
 from streamgraph.graph.chunks import UpdatesChunk, added_up
 from streamgraph.graph.filters import Names
 from streamgraph.graph.options import Modes
+from streamgraph.graph.pacing import check_pace
 from streamgraph.graph.unsupported import refuse
 
 
@@ -46,6 +49,11 @@ class GraphRunnable(GraphBase):
         exclude_tags: Names = None,
         include_keys: Names = None,
         exclude_keys: Names = None,
+        include_raw: bool = True,
+        max_buffer: Optional[int] = None,
+        overflow: Overflow = "block",
+        heartbeat: Optional[Seconds] = None,
+        timeout: Optional[Seconds] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> GraphStream[Any]:
         """Run the graph and yield what happens, as it happens.
@@ -64,6 +72,8 @@ class GraphRunnable(GraphBase):
                 - `"custom"`: what nodes and tools hand to their stream writer.
                 - `"messages"`: `(chunk, metadata)` for each token of a chat model, and for each other
                   message that a node writes.
+                - `"objects"`: `(object, metadata)` while a model answers with structured output: ever more of the
+                  object, and in the end the object that the node gets.
                 - `"tools"`: tool calls that start, report and end.
                 - `"tasks"`: tasks that start and end.
                 - `"debug"`: the same, with step and time.
@@ -83,6 +93,18 @@ class GraphRunnable(GraphBase):
             exclude_tags: No messages of models with one of these tags.
             include_keys: Of the messages that nodes write to the state, only those of these keys.
             exclude_keys: No messages that nodes write to these keys.
+            include_raw: `False` leaves the JSON of models that answer with structured output out of `messages`;
+                `objects` shows what it says.
+            max_buffer: How many chunks may wait for a slow consumer; `None` for any number.
+            overflow: What happens when there are more:
+
+                - `"block"`: who makes them waits. (The writer of an async node cannot wait; see `Runtime.caught_up`.)
+                - `"drop_oldest"`: the oldest go, and a `Gap` in their place says how many.
+                - `"coalesce"`: tokens of one message that follow each other become one; what cannot, waits.
+                - `"raise"`: the run fails with `StreamOverflowError`.
+            heartbeat: Seconds without a chunk, or a `timedelta`, after which a `Heartbeat` says what is running; `None`
+                for never.
+            timeout: Seconds, or a `timedelta`, that the whole run may take before it fails with `RunTimeoutError`.
             version: `"v1"`: a payload; with a list of modes `(mode, payload)`; with `subgraphs=True` the
                 namespace in front. `"v2"`: always `{"type": mode, "ns": namespace, "data": payload}`.
 
@@ -104,9 +126,11 @@ class GraphRunnable(GraphBase):
             exclude_tags=exclude_tags,
             include_keys=include_keys,
             exclude_keys=exclude_keys,
+            include_raw=include_raw,
         )
+        pace = check_pace(max_buffer, overflow, heartbeat, timeout)
         options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
-        return GraphStream(self._session(input, config, context, options, asynchronous=False))
+        return GraphStream(self._session(input, config, context, options, asynchronous=False), pace)
 
     @checked_keywords
     def astream(  # type: ignore[override]
@@ -130,6 +154,11 @@ class GraphRunnable(GraphBase):
         exclude_tags: Names = None,
         include_keys: Names = None,
         exclude_keys: Names = None,
+        include_raw: bool = True,
+        max_buffer: Optional[int] = None,
+        overflow: Overflow = "block",
+        heartbeat: Optional[Seconds] = None,
+        timeout: Optional[Seconds] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> AsyncGraphStream[Any]:
         """Run the graph on the event loop and yield what happens, as it happens.
@@ -149,9 +178,11 @@ class GraphRunnable(GraphBase):
             exclude_tags=exclude_tags,
             include_keys=include_keys,
             exclude_keys=exclude_keys,
+            include_raw=include_raw,
         )
+        pace = check_pace(max_buffer, overflow, heartbeat, timeout)
         options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
-        return AsyncGraphStream(self._session(input, config, context, options, asynchronous=True))
+        return AsyncGraphStream(self._session(input, config, context, options, asynchronous=True), pace)
 
     @checked_keywords
     def invoke(  # type: ignore[override]
@@ -169,6 +200,7 @@ class GraphRunnable(GraphBase):
         interrupt_after: None = None,
         durability: Optional[Durability] = None,
         control: Optional[RunControl] = None,
+        timeout: Optional[Seconds] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> Any:
         """Run the graph to its end.
@@ -186,6 +218,7 @@ class GraphRunnable(GraphBase):
             interrupt_after: See `stream`.
             durability: See `stream`.
             control: See `stream`.
+            timeout: See `stream`.
             version: `"v2"` for a `GraphOutput` instead of a dict.
 
         Returns:
@@ -196,12 +229,12 @@ class GraphRunnable(GraphBase):
             Exception: Whatever a node raised, unchanged.
         """
         refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        keys = self._shown_keys(output_keys)
+        keys, pace = self._shown_keys(output_keys), check_pace(timeout=timeout)
         if stream_mode != "values":
             options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
-            return list(GraphStream(self._session(input, config, context, options, asynchronous=False)))
+            return list(GraphStream(self._session(input, config, context, options, asynchronous=False), pace))
         quiet = self._quiet_options(print_mode, keys, debug, version, control)
-        output = GraphStream(self._session(input, config, context, quiet, asynchronous=False)).run()
+        output = GraphStream(self._session(input, config, context, quiet, asynchronous=False), pace).run()
         return self._as_output(output, version)
 
     @checked_keywords
@@ -220,19 +253,20 @@ class GraphRunnable(GraphBase):
         interrupt_after: None = None,
         durability: Optional[Durability] = None,
         control: Optional[RunControl] = None,
+        timeout: Optional[Seconds] = None,
         version: Literal["v1", "v2"] = "v1",
     ) -> Any:
         """Run the graph to its end on the event loop; see `invoke`."""
         refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        keys = self._shown_keys(output_keys)
+        keys, pace = self._shown_keys(output_keys), check_pace(timeout=timeout)
         if stream_mode != "values":
             options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
             stream: AsyncGraphStream[Any] = AsyncGraphStream(
-                self._session(input, config, context, options, asynchronous=True)
+                self._session(input, config, context, options, asynchronous=True), pace
             )
             return [chunk async for chunk in stream]
         quiet = self._quiet_options(print_mode, keys, debug, version, control)
-        output = await AsyncGraphStream(self._session(input, config, context, quiet, asynchronous=True)).run()
+        output = await AsyncGraphStream(self._session(input, config, context, quiet, asynchronous=True), pace).run()
         return self._as_output(output, version)
 
     def transform(self, input: Iterator[Any], config: Optional[RunnableConfig] = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002

@@ -17,7 +17,7 @@ from streamgraph._core._state import Writes
 from streamgraph._core._workflow import AnyRun
 from streamgraph._langchain._cache import Cache
 from streamgraph._langchain._config import RunConfig
-from streamgraph._langchain._messages import twin_of
+from streamgraph._langchain._copying import twin_of
 from streamgraph._langchain._scope import Scope
 from streamgraph._langchain._session import GraphSession
 from streamgraph.graph.inputs import coerce_context
@@ -95,6 +95,7 @@ def open_session(
         shape=shape,
         filter_=options.filter,
         twin=twin_of,
+        tells_of_failure=options.version == "v2",
     )
     parts = Parts(
         ns,

@@ -1,0 +1,103 @@
+"""What a stream says of itself: that it waits, that chunks were lost, that it fails, why something was not streamed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping, Optional, Tuple
+
+from typing_extensions import Literal
+
+__all__ = ["Gap", "Heartbeat", "RunFailure", "RunningTask", "Unstreamed"]
+
+Reason = Literal["disabled", "no_stream", "cache", "nostream", "filtered", "outside", "mode", "unknown"]
+
+
+@dataclass(frozen=True)
+class RunningTask:
+    """A task that is running.
+
+    Attributes:
+        node: Its node.
+        step: The superstep, counted from 1.
+        task_id: Its id, as in task events.
+        elapsed: The seconds since it was started.
+    """
+
+    node: str
+    step: int
+    task_id: str
+    elapsed: float
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """Nothing has happened for a while, and the run is alive: what `heartbeat=` asks for.
+
+    Attributes:
+        idle: The seconds that the consumer has waited, heartbeats apart, for the next chunk.
+        running: The tasks of the streamed graph that are running.
+    """
+
+    idle: float
+    running: Tuple[RunningTask, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Chunks were dropped here, since the consumer was too slow for `max_buffer` and wanted the oldest to go.
+
+    Attributes:
+        dropped: How many.
+        modes: How many of each mode.
+    """
+
+    dropped: int
+    modes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RunFailure:
+    """The run has failed; the exception itself is raised next. Only `version="v2"` shows it.
+
+    Attributes:
+        error: The exception.
+        node: The node it was raised in, if it was raised in one.
+        step: The superstep, likewise.
+    """
+
+    error: BaseException
+    node: Optional[str] = None
+    step: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Unstreamed:
+    """A model call whose tokens were not in the stream; as text a sentence that says why and what to do.
+
+    Attributes:
+        reason: The kind of reason: `"disabled"`, `"no_stream"` (the model cannot), `"cache"`, `"nostream"`,
+            `"filtered"`, `"outside"` (it was called where the run's context is not known), `"mode"` (`messages` was not
+            asked for) or `"unknown"`.
+        why: The reason in words.
+        hint: What to do if it should be streamed.
+        model: The name of the call in traces; `None` if the run itself is meant.
+        node: The node that called it, if it is known.
+        step: The superstep, likewise.
+        namespace: The namespace of the node's graph.
+        run_id: The call's id in traces.
+    """
+
+    reason: Reason
+    why: str
+    hint: str = ""
+    model: Optional[str] = None
+    node: Optional[str] = None
+    step: Optional[int] = None
+    namespace: Tuple[str, ...] = ()
+    run_id: Optional[str] = None
+
+    def __str__(self) -> str:
+        who = "No model call" if self.model is None else self.model
+        below = f" of {'|'.join(self.namespace)}" if self.namespace else ""
+        where = "" if self.node is None else f" in node {self.node!r} (step {self.step}{below})"
+        return f"{who}{where} was not streamed: {self.why}. {self.hint}".rstrip()
