@@ -16,7 +16,8 @@ from streamgraph._core._task import Task
 from streamgraph._drivers._awaiting import InContext, all_over, drive
 from streamgraph._drivers._inbox import AsyncInbox, BoundedAsyncInbox
 from streamgraph._drivers._store import store_of
-from streamgraph._drivers._stream import Note, Pool, Stream
+from streamgraph._drivers._stream import Note, Stream
+from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Job, Session, Work
 
 _OPENING = "opening"
@@ -249,7 +250,6 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._ended = True
         if self._room is not None:
             self._room.close()
-        self._pool.close()
         self._inbox.wake()
 
 

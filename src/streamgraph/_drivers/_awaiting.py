@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar
 
-from streamgraph._drivers._stream import Pool
+from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Call, Work, carried
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ def _submit(
             # As a value: a Future of asyncio refuses to carry StopIteration.
             return None, error
 
-    return pool.open().submit(contextvars.copy_context().run, call)
+    return pool.submit(contextvars.copy_context().run, call)
 
 
 async def _in_thread(

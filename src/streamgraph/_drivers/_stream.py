@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Deque, Dict, List, Optional, Union
 
 from typing_extensions import Literal
@@ -14,39 +13,10 @@ from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
 from streamgraph._core._task import Task
 from streamgraph._drivers._vigil import Vigil
+from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Job, Partial, Session, raisable
 from streamgraph._signals import RunFailure, Unstreamed
 from streamgraph.errors import RunTimeoutError, location_of
-
-_THREADS = 1024  # a bound for steps of any width; a thread is only started when all others are busy
-
-
-class Pool:
-    """The threads of one run, started when the first is needed.
-
-    Attributes:
-        leaving: The run is ending before its time; nobody waits for what its threads still do.
-    """
-
-    def __init__(self) -> None:
-        self.leaving = False
-        self._threads: Optional[ThreadPoolExecutor] = None
-
-    def open(self) -> ThreadPoolExecutor:
-        """Return the pool, ready for work."""
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="streamgraph")
-        return self._threads
-
-    def leave(self) -> None:
-        """Take note that nobody waits any more."""
-        self.leaving = True
-
-    def close(self) -> None:
-        """Let the threads end as soon as what they do is done."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False)
-
 
 Status = Literal["pending", "running", "done", "failed", "closed"]
 

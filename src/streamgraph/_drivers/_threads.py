@@ -19,8 +19,10 @@ from streamgraph._core._task import Task
 from streamgraph._drivers._portal import Portal
 from streamgraph._drivers._queues import AnyInbox, BoundedInbox, Inbox
 from streamgraph._drivers._store import store_of
-from streamgraph._drivers._stream import Note, Pool, Stream
+from streamgraph._drivers._stream import Note, Stream
+from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Call, Job, Session, Work, carried, not_held_up, on_loop
+from streamgraph.errors import StreamClosed
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
@@ -57,6 +59,9 @@ class GraphStream(Stream, Iterator[ChunkT]):
                 self._begin()
             chunk = self._advance()
         except BaseException as error:
+            if self._closed_meanwhile() and isinstance(error, (Exception, StreamClosed)):
+                # It was closed in another thread, and this is what came of that.
+                raise StopIteration from None
             self._end(error)
             chunk = self._last_part(error)
             if chunk is NO_CHUNK:
@@ -101,7 +106,10 @@ class GraphStream(Stream, Iterator[ChunkT]):
         if self._vigil is None:
             self._commands.extend(_drive(work, pool, portal, stop))
         else:
-            pool.open().submit(copy_context().run, _open, self._inbox, work, pool, portal, stop)
+            pool.start(copy_context().run, _open, self._inbox, work, pool, portal, stop)
+
+    def _closed_meanwhile(self) -> bool:
+        return self._ended
 
     def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
@@ -111,6 +119,8 @@ class GraphStream(Stream, Iterator[ChunkT]):
                 command = commands.popleft()
                 if isinstance(command, StartTask):
                     self._start(command.task, command.alone)
+                    if self._closed_meanwhile():
+                        return NO_CHUNK
                 elif isinstance(command, Emit):
                     chunk = self._chunk(command)
                     if chunk is not NO_CHUNK:
@@ -131,6 +141,8 @@ class GraphStream(Stream, Iterator[ChunkT]):
                     return chunk
             else:
                 inbox.ended()
+                if self._closed_meanwhile():
+                    return NO_CHUNK
                 self._feed(event)
 
     def _keep_vigil(self) -> Any:
@@ -163,7 +175,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
                 # A loop waits here, and the consumer of the run around may be on it.
                 job.context.run(not_held_up.set, True)
             self._jobs[task.id] = job
-            self._pool.open().submit(job.context.run, _report, self._inbox, self._pool, self._portal, job)
+            self._pool.start(job.context.run, _report, self._inbox, self._pool, self._portal, job)
 
     def _finish(self, output: Any) -> None:
         closing = self._session.closing(output, None)
@@ -182,6 +194,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
         self._status = "failed" if isinstance(error, Exception) else "closed"
         self._session.stop.set()
         self._commands.clear()
+        self._inbox.end(Note([]))  # who pulls in another thread is not to wait for what runs
         self._release()
         closing = self._session.closing(None, error) if self._begun else None
         if closing is not None:
@@ -191,7 +204,6 @@ class GraphStream(Stream, Iterator[ChunkT]):
         self._ended = True
         if self._inbox.room is not None:
             self._inbox.room.close()
-        self._pool.close()
         self._portal.close()
 
 
@@ -211,7 +223,7 @@ def _report(inbox: AnyInbox, pool: Pool, portal: Portal, job: Job) -> None:
 
 
 def _launch(pool: Pool, portal: Portal, job: Job) -> None:
-    pool.open().submit(job.context.run, _drive, job.work, pool, portal, job.stop)
+    pool.start(job.context.run, _drive, job.work, pool, portal, job.stop)
 
 
 def _drive(work: Work[T], pool: Pool, portal: Portal, stop: Stop) -> T:
@@ -247,10 +259,10 @@ def _within(call: Call, pool: Pool, portal: Portal) -> Any:
     watch = call.watch
     assert watch is not None
     if sync is not None:
-        running = pool.open().submit(copy_context().run, sync, *call.args)
+        running = pool.submit(copy_context().run, sync, *call.args)
     else:
         assert asyn is not None
-        running = pool.open().submit(copy_context().run, partial(portal.call, asyn, call.args, watch.stop))
+        running = pool.submit(copy_context().run, partial(portal.call, asyn, call.args, watch.stop))
     while not wait([running], watch.remaining()).done:
         error = watch.error()
         if error is not None:
