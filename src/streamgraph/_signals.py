@@ -97,7 +97,8 @@ class Unstreamed:
     run_id: Optional[str] = None
 
     def __str__(self) -> str:
-        who = "No model call" if self.model is None else self.model
+        who = self.model or "Model calls"
         below = f" of {'|'.join(self.namespace)}" if self.namespace else ""
         where = "" if self.node is None else f" in node {self.node!r} (step {self.step}{below})"
-        return f"{who}{where} was not streamed: {self.why}. {self.hint}".rstrip()
+        was = "were" if self.model is None else "was"
+        return f"{who}{where} {was} not streamed: {self.why}. {self.hint}".rstrip()

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 
 from streamgraph._langchain._messages import foreign_metadata
 from streamgraph._langchain._model_call import Call
-from streamgraph._langchain._scope import current_scope
+from streamgraph._langchain._scope import Scope, current_scope
 
 __all__ = ["MessageWriter", "message_writer"]
 
@@ -22,9 +22,10 @@ class MessageWriter:
         id: The id of the message.
     """
 
-    def __init__(self, call: Optional[Call], id: str) -> None:  # noqa: A002  (the field's name)
+    def __init__(self, call: Optional[Call], scope: Optional[Scope], id: str) -> None:  # noqa: A002  (the field's name)
         self.id = id
         self._call = call
+        self._scope = scope
         self._pieces: List[AIMessageChunk] = []
 
     def write(self, token: Union[str, AIMessageChunk, None]) -> None:
@@ -39,10 +40,14 @@ class MessageWriter:
         """
         if not token:
             return
-        chunk = AIMessageChunk(content=token) if isinstance(token, str) else token
+        # Whatever id a client puts on a chunk, the message goes by its own from the first token on.
+        said = AIMessageChunk(content=token) if isinstance(token, str) else token
+        chunk = said.model_copy(update={"id": self.id})
         self._pieces.append(chunk)
         if self._call is not None:
-            self._call.token(chunk, self.id)
+            self._call.token(chunk)
+        elif self._scope is not None:
+            self._scope.go_on(spoken=True)
 
     __call__ = write
 
@@ -63,6 +68,9 @@ class message_writer:  # noqa: N801  (used like a function)
             for event in client.chat.completions.create(model="gpt-4o-mini", messages=asked, stream=True):
                 message.write(event.choices[0].delta.content)
         return {"messages": [message.message]}
+
+    If the consumer leaves, `write` raises and the block ends; where the client's response is a context manager, put it
+    into a `with` as well, so that it is closed at once and not when it is collected.
 
     Outside of a run, and where nobody asked for `messages`, it only puts the message together. What an attempt that
     fails has written is taken back as that of a model is. (LangGraph's way is `custom` data, langgraph #972.)
@@ -98,13 +106,15 @@ class message_writer:  # noqa: N801  (used like a function)
 
     def __enter__(self) -> MessageWriter:
         scope, run_id = current_scope(), uuid4()
-        if scope is not None and scope.messages is not None and not scope.stop.finished:
+        if scope is not None and scope.stop.finished:
+            scope = None
+        if scope is not None and scope.messages is not None:
             tags = list(dict.fromkeys([*scope.config.tags, *scope.task.node.tags, *self._tags]))
             self._call = scope.messages.started(
                 scope, run_id, name=self._name, tags=tags, metadata=foreign_metadata(scope, self._metadata)
             )
         self._run_id = run_id
-        self._writer = MessageWriter(self._call, self._id or f"run-{run_id}")
+        self._writer = MessageWriter(self._call, scope, self._id or f"run-{run_id}")
         return self._writer
 
     def __exit__(

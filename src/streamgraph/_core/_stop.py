@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Callable, List, Optional
-from weakref import WeakSet
+from typing import Callable, Dict, List, Optional
+from weakref import ReferenceType, ref
 
 from streamgraph.errors import StreamClosed
 
@@ -26,12 +26,12 @@ class Stop:
         self.finished = False
         self._warned = False
         self._callbacks: List[Callable[[], None]] = []
-        # Weak, since work leaves nothing behind when it ends, however long the run goes on.
-        self._below: Optional[WeakSet[Stop]] = None
+        # Weak, since work leaves nothing behind when it ends, however long the run goes on. A dict and not a WeakSet:
+        # what is below may begin and end in any thread while this is gone through, and a dict is copied at one go.
+        self._below: Dict[ReferenceType[Stop], None] = {}
         if parent is not None:
-            if parent._below is None:
-                parent._below = WeakSet()
-            parent._below.add(self)
+            below = parent._below
+            below[ref(self, below.pop)] = None
             if parent.finished:
                 self.finish()
             elif parent.is_set:
@@ -54,15 +54,18 @@ class Stop:
             self.is_set = True
             for callback in tuple(self._callbacks):
                 callback()
-            for below in tuple(self._below or ()):
+            for below in self._alive_below():
                 below.set()
 
     def finish(self) -> None:
         """Mark the work as done: what is emitted from now on comes too late."""
         self.is_set = self.finished = True
         self._callbacks.clear()
-        for below in tuple(self._below or ()):
+        for below in self._alive_below():
             below.finish()
+
+    def _alive_below(self) -> List[Stop]:
+        return [stop for stop in (link() for link in self._below.copy()) if stop is not None]
 
     def refuse(self) -> None:
         """Answer an attempt to emit after the signal was set: with a warning if the work was done, else with an end.

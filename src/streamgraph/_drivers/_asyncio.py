@@ -191,6 +191,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         return word
 
     async def _start(self, task: Task, alone: bool) -> None:
+        self._check_wanted()
         job, inbox = self._session.job(task), self._inbox
         if alone and self._in_place:
             in_place = InContext(drive(job.work, self._pool), job.context, self._pool.leave)
@@ -199,7 +200,8 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 event = await in_place
             finally:
                 self._reader = None
-                if self._in_place_over is not None:
+                # Whoever closes the stream may have been cancelled while it waited.
+                if self._in_place_over is not None and not self._in_place_over.done():
                     self._in_place_over.set_result(None)
             if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
                 raise event.error
@@ -269,7 +271,11 @@ def _forget(tasks: Dict[str, asyncio.Task[Any]], opening: asyncio.Task[Any]) -> 
 
 
 async def _report(inbox: AsyncInbox, pool: Pool, job: Job) -> None:
-    inbox.put(await drive(job.work, pool))
+    try:
+        inbox.put(await drive(job.work, pool))
+    except Exception as error:
+        # Work that does not end as it should must not leave the reader waiting.
+        inbox.put(Note([], error))
 
 
 def _launch(inbox: AsyncInbox, tasks: Dict[str, asyncio.Task[Any]], pool: Pool, job: Job) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar
 
 from streamgraph._drivers._workers import Pool
-from streamgraph._seam import Call, Work, carried
+from streamgraph._seam import Call, CarriedExit, Work, carried
 
 T = TypeVar("T")
 
@@ -39,6 +39,9 @@ async def drive(work: Work[T], pool: Pool) -> T:
             call = work.send(value) if error is None else work.throw(error)
     except StopIteration as result:
         return result.value  # type: ignore[no-any-return]
+    except CarriedExit as left:
+        # The work has let it out again: this coroutine is being closed, as when it is collected in the middle.
+        raise left.error from None
 
 
 async def all_over(tasks: Set[Any]) -> None:

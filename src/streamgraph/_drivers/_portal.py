@@ -25,6 +25,7 @@ class Portal:
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._thread: Optional[threading.Thread] = None
         self._tasks: Set[asyncio.Task[None]] = set()
+        self._cancelled: Set[asyncio.Task[None]] = set()
 
     def call(self, function: Callable[..., Awaitable[Any]], args: Tuple[Any, ...], stop: Stop) -> Any:
         """Await `function(*args)` on the loop, in a copy of the caller's context, and return the result.
@@ -53,12 +54,17 @@ class Portal:
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
+            self._cancelled.discard(task)
             if not done.done():
                 # Cancelled before its first step, so that it could not report it.
                 done.set_exception(asyncio.CancelledError())
 
         def cancel() -> None:
-            loop.call_soon_threadsafe(lambda: task and task.cancel())
+            loop.call_soon_threadsafe(cancel_here)
+
+        def cancel_here() -> None:
+            if task is not None:
+                self._cancel(task)
 
         with self._lock:
             # Before close() or not at all: what is scheduled behind the end of the loop would never run.
@@ -92,12 +98,18 @@ class Portal:
             self._thread.start()
         return self._loop
 
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        """Cancel a task, but not again while it cleans up."""
+        if task not in self._cancelled and not task.done():
+            self._cancelled.add(task)
+            task.cancel()
+
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
             loop.run_forever()
             for task in tuple(self._tasks):
-                task.cancel()
+                self._cancel(task)
             if self._tasks:
                 loop.run_until_complete(asyncio.wait(tuple(self._tasks)))
             loop.run_until_complete(loop.shutdown_asyncgens())

@@ -122,6 +122,16 @@ class Stream:
             event.error = raisable(event.task, event.error)
         self._commands.extend(self._session.run.feed(event))
 
+    def _check_wanted(self) -> None:
+        """Start nothing more for a run around this one that has ended before its time, or is failing.
+
+        Raises:
+            StreamClosed: That is so.
+        """
+        stop = self._session.stop
+        if stop.is_set and not stop.finished:
+            stop.refuse()
+
     def _take_time(self, task: Task) -> None:
         """Take note that a task is started, if anybody keeps an eye on the time.
 

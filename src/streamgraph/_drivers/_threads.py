@@ -162,6 +162,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
             patience = self._vigil.patience()
 
     def _start(self, task: Task, alone: bool) -> None:
+        self._check_wanted()
         job = self._session.job(task)
         if alone and self._in_place:
             done = job.context.run(_drive, job.work, self._pool, self._portal, job.stop)
@@ -219,7 +220,11 @@ def _open(inbox: AnyInbox, work: Work[List[Command]], pool: Pool, portal: Portal
 
 
 def _report(inbox: AnyInbox, pool: Pool, portal: Portal, job: Job) -> None:
-    inbox.end(_drive(job.work, pool, portal, job.stop))
+    try:
+        inbox.end(_drive(job.work, pool, portal, job.stop))
+    except BaseException as error:
+        # Work that does not end as it should must not leave the reader waiting.
+        inbox.end(Note([], error))
 
 
 def _launch(pool: Pool, portal: Portal, job: Job) -> None:

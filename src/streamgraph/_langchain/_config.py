@@ -67,8 +67,13 @@ class RunConfig:
     @property
     def shown_metadata(self) -> Dict[str, Any]:
         """The metadata with the well-known ids of `configurable`."""
-        ids = {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}
+        ids = self.shown_ids
         return {**self.metadata, **ids} if ids else self.metadata
+
+    @property
+    def shown_ids(self) -> Dict[str, Any]:
+        """The well-known ids of `configurable`."""
+        return {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}
 
 
 def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig], scope: Optional[Scope]) -> RunConfig:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple
+import re
+from operator import ge, gt, le, lt
+from typing import Any, Callable, Dict, Mapping, Tuple
 
 from streamgraph._langchain._partial_json import MISSING
 
@@ -14,6 +16,16 @@ _TYPES: Dict[str, Tuple[type, ...]] = {
     "null": (type(None),),
     "array": (list,),
     "object": (dict,),
+}
+
+_LINKS = 10
+"""How many references may lead from one to the next."""
+
+_BOUNDS: Dict[str, Callable[[Any, Any], bool]] = {
+    "minimum": ge,
+    "maximum": le,
+    "exclusiveMinimum": gt,
+    "exclusiveMaximum": lt,
 }
 
 _WHOLE_ONLY = ("const", "enum", "format", "pattern", "minLength")
@@ -53,9 +65,16 @@ class Fitting:
             value = MISSING if value is MISSING else self._fit(value, part, unfinished)
         if value is MISSING or not _is_of(value, schema.get("type")):
             return MISSING
-        if isinstance(value, str) and unfinished and any(key in schema for key in _WHOLE_ONLY):
+        if isinstance(value, str) and not _text_fits(value, schema, unfinished):
             return MISSING
         if ("enum" in schema and value not in schema["enum"]) or ("const" in schema and value != schema["const"]):
+            return MISSING
+        if isinstance(value, (int, float)) and not all(
+            within(value, schema[bound])
+            for bound, within in _BOUNDS.items()
+            if type(schema.get(bound))
+            in (int, float)  # in old schemas it may say whether the other bound belongs to it
+        ):
             return MISSING
         if isinstance(value, dict):
             return self._object(value, schema, unfinished)
@@ -76,22 +95,28 @@ class Fitting:
         for number, item in enumerate(value):
             kind = first[number] if number < len(first) else others
             fitted.append(self._fit(item, kind, unfinished and number == len(value) - 1))
-        return [item for item in fitted if item is not MISSING]
+        found = [item for item in fitted if item is not MISSING]
+        return found if schema.get("minItems", 0) <= len(found) <= schema.get("maxItems", len(found)) else MISSING
 
     def _best(self, value: Any, options: Any, unfinished: bool) -> Any:
         """Return what the alternative that takes most of the value makes of it."""
+        if unfinished and isinstance(value, str):
+            # Shown as a short text it would have to be taken back when it turns out to be something longer.
+            options = [option for option in map(self._resolved, options) if "maxLength" not in option]
         fitted = [self._fit(value, option, unfinished) for option in options]
         whole = next((item for item in fitted if item is not MISSING and item == value), MISSING)
-        return whole if whole is not MISSING else max(fitted, key=_size)
+        return whole if whole is not MISSING else max(fitted, key=_size, default=MISSING)
 
     def _resolved(self, schema: Any) -> Any:
-        reference: Optional[str] = schema.get("$ref") if isinstance(schema, Mapping) else None
-        if reference is None:
-            return schema
-        target: Any = self._root
-        for name in reference.lstrip("#/").split("/"):
-            target = target.get(name, {}) if isinstance(target, Mapping) else {}
-        return {**target, **{key: item for key, item in schema.items() if key != "$ref"}}
+        for _ in range(_LINKS):
+            if not isinstance(schema, Mapping) or "$ref" not in schema:
+                break
+            target: Any = self._root
+            for name in filter(None, schema["$ref"].lstrip("#").split("/")):
+                target = target.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
+            said = {key: item for key, item in schema.items() if key != "$ref"}
+            schema = {**target, **said} if isinstance(target, Mapping) else said
+        return schema
 
 
 def _is_of(value: Any, kind: Any) -> bool:
@@ -103,6 +128,20 @@ def _is_of(value: Any, kind: Any) -> bool:
     if isinstance(value, float) and value.is_integer() and "integer" in kinds:
         return True
     return any(isinstance(value, _TYPES.get(name, (object,))) for name in kinds)
+
+
+def _text_fits(text: str, schema: Mapping[str, Any], unfinished: bool) -> bool:
+    if len(text) > schema.get("maxLength", len(text)):
+        return False
+    if unfinished:
+        return not any(key in schema for key in _WHOLE_ONLY)
+    if len(text) < schema.get("minLength", 0):
+        return False
+    try:
+        return re.search(schema.get("pattern", ""), text) is not None
+    except re.error:
+        # Patterns of other dialects, such as that of pydantic, are left to whoever checks the whole object.
+        return True
 
 
 def _size(value: Any) -> int:

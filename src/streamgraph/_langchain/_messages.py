@@ -200,13 +200,15 @@ class Messages:
         dropped = self._failed.pop(scope.address, [])
         self._forget(scope, dropped)
         for item in dropped:
-            origin, metadata = (item.scope, item.metadata) if isinstance(item, Call) else (scope, _node_metadata(scope))
+            ns, node, metadata = scope.ns, scope.task.name, _node_metadata(scope)
+            if isinstance(item, Call):
+                ns, node, metadata = item.ns, item.node, item.metadata
             if isinstance(item, Call) and (item.hidden or not item.streamed):
                 continue
             scope.go_on()
             self._shown.pop(str(item.id), None)
             taken_back = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
-            scope.put(Emitted(origin.ns, "messages", taken_back, origin.task.name))
+            scope.put(Emitted(ns, "messages", taken_back, node))
 
     def _forget(self, scope: Optional[Scope], dropped: List[Union[Call, BaseMessage]]) -> None:
         """Take messages out of what tasks have produced, from this one upwards."""
@@ -231,8 +233,20 @@ class Messages:
             if call.scope is scope:  # a stream that the node did not read to its end
                 self.ended(key, call, None)
         produced = self._by_task.pop(scope.address, [])
-        if not outcome.writes:
-            return outcome
+        outcome = self._shown_in(plan, scope, outcome, before, produced) if outcome.writes else outcome
+        for item in produced:
+            if isinstance(item, Call) and item.scope is scope:
+                item.scope = None
+        return outcome
+
+    def _shown_in(
+        self,
+        plan: Plan,
+        scope: Scope,
+        outcome: Outcome,
+        before: Mapping[str, Any],
+        produced: List[Union[Call, BaseMessage]],
+    ) -> Outcome:
         stored = [(key, prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
         fresh = [
             (key, message)

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
 
+from streamgraph._core._detach import detach
 from streamgraph._langchain._copying import private_copy
 from streamgraph._langchain._explain import Asked
 from streamgraph._langchain._partial_json import MISSING
@@ -26,7 +27,7 @@ class Call:
         growing: The object it answers with, if that is to be shown.
     """
 
-    __slots__ = ("_growing", "_pieces", "asked", "final", "hidden", "id", "ids", "metadata", "scope")
+    __slots__ = ("_growing", "_pieces", "asked", "final", "hidden", "id", "ids", "metadata", "node", "ns", "scope")
 
     def __init__(
         self,
@@ -36,7 +37,10 @@ class Call:
         asked: Optional[Asked] = None,
         growing: Optional[Growing] = None,
     ) -> None:
-        self.scope = scope
+        # None when the task is over: what the task got is not to live on as long as what is known of its messages.
+        self.scope: Any = scope
+        self.ns = scope.ns
+        self.node = scope.task.name
         self._pieces: List[BaseMessage] = []
         self._growing = growing
         self.metadata = metadata
@@ -124,4 +128,4 @@ class Call:
 
     def _show_object(self, value: Any, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}
-        self.scope.emit("objects", (value, metadata))
+        self.scope.emit("objects", (detach(value), metadata))

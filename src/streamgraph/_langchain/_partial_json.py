@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from json import JSONDecodeError
 from typing import Any, List
@@ -14,44 +15,54 @@ MISSING: Any = object()
 
 # Up to this length every piece is read at once. Beyond it the text has to grow by a fraction first, so that reading it
 # again and again takes a time in proportion to its length and not to the square of it.
-_SMALL = 4096
+_SMALL = 2048
 _GROWTH = 16
 
-_MARKS = re.compile(r'["\\{}\[\]]')
+_MARKS = re.compile(r'["{}\[\],:]')
+_MARKS_IN_TEXT = re.compile(r'["\\\x00-\x1f]')
 _UNFINISHED_NUMBER = re.compile(r"[-+.0-9eE]+$")
 
 
 class PartialJson:
     """The text of one JSON object or array, piece by piece, and what it says so far.
 
-    What comes before the first bracket, such as the opening of a Markdown code block, is left out.
+    What comes before the first bracket, such as the opening of a Markdown code block, is left out. Line breaks inside
+    strings, which models write and JSON forbids, are taken as they are meant.
 
     Attributes:
         complete: The bracket that was opened first has been closed.
-        in_text: The text so far ends inside a string.
+        open_text: What was read last ends inside a string that is a value.
     """
 
-    __slots__ = ("_depth", "_escaped", "_length", "_pieces", "_read", "_value", "complete", "in_text")
+    __slots__ = (
+        "_escaped",
+        "_in_key",
+        "_in_text",
+        "_length",
+        "_open",
+        "_pieces",
+        "_read",
+        "_to_key",
+        "_value",
+        "complete",
+        "open_text",
+    )
 
     def __init__(self) -> None:
         self._pieces: List[str] = []
-        self._length = self._read = self._depth = 0
-        self._escaped = False
+        self._length = self._read = 0
+        self._open: List[str] = []
+        self._in_text = self._in_key = self._escaped = self._to_key = False
         self._value = MISSING
-        self.complete = self.in_text = False
+        self.complete = self.open_text = False
 
     def add(self, text: str) -> None:
         """Take in the next piece."""
+        position = 0
         if not self._pieces:
-            opening = next((mark.start() for mark in _MARKS.finditer(text) if mark.group() in "{["), None)
-            if opening is None:
-                return
-            text = text[opening:]
-        if self.complete or not text:
-            return
-        end = self._scan(text)
-        self._pieces.append(text[:end])
-        self._length += end
+            position = min((place for place in (text.find("{"), text.find("[")) if place >= 0), default=len(text))
+        while position < len(text) and not self.complete:
+            position = self._in_string(text, position) if self._in_text else self._between(text, position)
 
     @property
     def value(self) -> Any:
@@ -59,33 +70,51 @@ class PartialJson:
         grown = self._length - self._read
         if grown and (self.complete or grown * _GROWTH >= self._length - _SMALL):
             self._read = self._length
+            self.open_text = self._in_text and not self._in_key
             text = "".join(self._pieces)
             self._pieces = [text]
-            self._value = _parsed(text if self.in_text else _UNFINISHED_NUMBER.sub("", text))
+            self._value = _parsed(text if self._in_text else _UNFINISHED_NUMBER.sub("", text))
         return self._value
 
-    def _scan(self, text: str) -> int:
-        """Follow strings and brackets; return where the document ends in `text`, or its length."""
-        position = 1 if self._escaped else 0
-        self._escaped = False
+    def _keep(self, text: str) -> None:
+        self._pieces.append(text)
+        self._length += len(text)
+
+    def _in_string(self, text: str, position: int) -> int:
+        """Take in what belongs to a string, up to its end or something special; return where it goes on."""
+        if self._escaped:
+            self._escaped = False
+            self._keep(text[position])
+            return position + 1
+        mark = _MARKS_IN_TEXT.search(text, position)
+        if mark is None:
+            self._keep(text[position:])
+            return len(text)
+        self._keep(text[position : mark.start()])
+        character = mark.group()
+        self._keep(character if character in '"\\' else json.dumps(character)[1:-1])
+        self._in_text = character != '"'
+        self._escaped = character == "\\"
+        return mark.end()
+
+    def _between(self, text: str, position: int) -> int:
+        """Take in what is outside of strings, up to the next mark; return where it goes on."""
         mark = _MARKS.search(text, position)
-        while mark is not None:
-            position, character = mark.end(), mark.group()
-            if character == '"':
-                self.in_text = not self.in_text
-            elif self.in_text:
-                if character == "\\":
-                    self._escaped = position == len(text)
-                    position += 1
-            elif character in "{[":
-                self._depth += 1
-            elif character in "}]":
-                self._depth -= 1
-                if self._depth <= 0:
-                    self.complete = True
-                    return position
-            mark = _MARKS.search(text, position)
-        return len(text)
+        end = len(text) if mark is None else mark.end()
+        self._keep(text[position:end])
+        character = "" if mark is None else mark.group()
+        if character == '"':
+            self._in_text, self._in_key = True, self._to_key
+        elif character in ("{", "["):
+            self._open.append(character)
+            self._to_key = character == "{"
+        elif character in ("}", "]"):
+            self._open.pop()
+            self._to_key = False
+            self.complete = not self._open
+        elif character in (",", ":"):
+            self._to_key = character == "," and self._open[-1] == "{"
+        return end
 
 
 def _parsed(text: str) -> Any:

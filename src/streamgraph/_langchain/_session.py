@@ -158,7 +158,8 @@ class GraphSession:
             hint = 'Ask for it: stream_mode="messages", or a list of modes with it.'
             return [Unstreamed("mode", "the stream was not asked for `messages`", hint)]
         assert self._messages is not None
-        return [*self._messages.unstreamed]
+        ns = self.run.ns
+        return [item for item in self._messages.unstreamed if item.namespace[: len(ns)] == ns]
 
     def job(self, task: Task) -> Job:
         """Prepare a task: its context, what it calls, and how to stop it."""
@@ -203,7 +204,11 @@ class GraphSession:
         except BaseException as raised:
             error = raised.error if isinstance(raised, CarriedExit) else raised
             if trace is not None:
-                yield from trace.closing(None, error)
+                try:
+                    yield from trace.closing(None, error)
+                except Exception as insisting:
+                    # A handler of the user's that insists on its own errors (raise_error).
+                    error = insisting
             return TaskFailed(task, error, progress.outcome)
         return TaskDone(task, outcome)
 

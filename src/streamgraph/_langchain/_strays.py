@@ -26,6 +26,8 @@ class Log(Protocol):
         """Whether a model call is known to the run."""
 
 
+_MOST = 1000
+
 _lock = threading.Lock()
 _logs: WeakSet[Any] = WeakSet()
 
@@ -62,6 +64,8 @@ class StrayHandler(BaseCallbackHandler):
         name = kwargs.get("name") or (serialized or {}).get("name") or "A model call"
         why = f"it was made in thread {threading.current_thread().name!r}, where no run's context is known"
         for log in logs:
+            if len(log.unstreamed) >= _MOST:
+                continue  # a server's other requests are not to fill the memory
             log.unstreamed.append(Unstreamed("outside", why, _HINT, model=str(name), run_id=str(run_id)))
 
 

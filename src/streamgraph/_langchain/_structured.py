@@ -47,13 +47,14 @@ class Growing:
         format_: How it was told to answer.
     """
 
-    __slots__ = ("_by_tool", "_fitting", "_index", "_json", "_last")
+    __slots__ = ("_by_tool", "_fitting", "_index", "_json", "_last", "_read")
 
     def __init__(self, format_: Format) -> None:
         self._by_tool = format_.by_tool
         self._fitting = Fitting(format_.schema)
         self._json = PartialJson()
         self._index: Any = MISSING
+        self._read: Any = MISSING
         self._last: Any = MISSING
 
     def add(self, chunk: BaseMessage) -> Any:
@@ -63,7 +64,10 @@ class Growing:
             return MISSING
         self._json.add(text)
         value = self._json.value
-        fitted = MISSING if value is MISSING else self._fitting.of(value, self._json.in_text)
+        if value is self._read:
+            return MISSING  # long answers are not read after each token
+        self._read = value
+        fitted = MISSING if value is MISSING else self._fitting.of(value, self._json.open_text)
         if fitted is MISSING or fitted == self._last or not isinstance(fitted, (dict, list)):
             return MISSING
         self._last = fitted

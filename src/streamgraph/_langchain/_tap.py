@@ -89,7 +89,8 @@ class Tap(TaskHandler):
             run_id,
             name=kwargs.get("name") or _class_name(serialized),
             tags=user_tags(tags or ()),
-            metadata=shown,
+            # A call with metadata of its own has lost the ids (langchain-core 1.x).
+            metadata={**self._scope.config.shown_ids, **shown},
             asked=asked(),
             format_=format_of(kwargs.get("options")),
         )

@@ -1,0 +1,253 @@
+"""What was not yet begun when the stream was left, or when a neighbour failed, never begins, at whatever depth."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import threading
+from typing import Any, Callable, Iterator, List
+
+import pytest
+
+from drivers.helpers import PATIENCE, eventually, graph_of, line_of, run, soon
+from ending import ways
+from ending.helpers import Births, as_node, awaited, called, gathered, in_tool, pulled, ran, streamed, threaded
+from streamgraph._core._stop import Stop
+from streamgraph.config import get_stream_writer
+from streamgraph.runtime import get_runtime
+
+LEVELS = [as_node, awaited, streamed, gathered, in_tool, called, pulled, ran]
+
+
+class NeighbourError(Exception):
+    """What a neighbour raises."""
+
+
+class Steps:
+    """A graph of three steps, the first of which waits at a gate; `log` says which have begun."""
+
+    def __init__(self, asynchronous: bool) -> None:
+        self.log: List[str] = []
+        self.begun = threading.Event()
+        self.gate = threading.Event()
+        self.passed = threading.Event()
+        second = self.atwo if asynchronous else self.two
+        self.graph = line_of(one=self.one, two=second, three=lambda state: self.log.append("three"))
+
+    def one(self, state: Any) -> None:
+        """Wait; a thread cannot be cancelled, so this goes on when the consumer has left."""
+        self.log.append("one")
+        get_stream_writer()("started")
+        self.begun.set()
+        self.gate.wait(PATIENCE)
+        self.passed.set()
+
+    def two(self, state: Any) -> None:
+        """Tell that the step after has begun."""
+        self.log.append("two")
+
+    async def atwo(self, state: Any) -> None:
+        """Tell that the step after has begun."""
+        self.log.append("two")
+
+    def ends(self, before: Any) -> None:
+        """Open the gate, and wait until all threads are gone."""
+        self.gate.set()
+        assert self.passed.wait(PATIENCE)
+        eventually(lambda: set(threading.enumerate()) <= before)
+        assert self.log == ["one"]
+
+
+@pytest.fixture
+def _before() -> Iterator[Any]:
+    yield set(threading.enumerate())
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("leave", [ways.close, ways.close_from_thread])
+def test_sync_stream(leave: Callable[..., Any], level: Callable[[Any], Any], asynchronous: bool, _before: Any) -> None:
+    """No further step of a nested graph begins when a sync stream has been left."""
+    steps = Steps(asynchronous)
+    leave(graph_of(outer=level(steps.graph)).stream({"value": "?"}, stream_mode="custom"), lambda: None)
+    steps.ends(_before)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("level", [*LEVELS, threaded])
+@pytest.mark.parametrize("leave", [ways.aclose, ways.cancel])
+def test_async_stream(leave: Callable[..., Any], level: Callable[[Any], Any], asynchronous: bool, _before: Any) -> None:
+    """Nor when an async stream has been left."""
+    steps = Steps(asynchronous)
+
+    async def main() -> None:
+        await leave(graph_of(outer=level(steps.graph)).astream({"value": "?"}, stream_mode="custom"), Births())
+        steps.gate.set()
+        await soon(steps.passed.is_set)
+
+    run(main())
+    steps.ends(_before)
+
+
+@pytest.mark.parametrize("driver", ["stream", "astream"])
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("level", [*LEVELS, threaded])
+def test_failing_neighbour(level: Callable[[Any], Any], asynchronous: bool, driver: str, _before: Any) -> None:
+    """Nor when a node beside the nested graph has failed: the error is raised when the step that runs is over."""
+    steps = Steps(asynchronous)
+
+    def bad(state: Any) -> None:
+        assert steps.begun.wait(PATIENCE)
+        raise NeighbourError
+
+    def opens(state: Any) -> None:
+        runtime = get_runtime()
+        eventually(lambda: runtime.stopped)
+        steps.gate.set()
+
+    graph = graph_of(outer=level(steps.graph), bad=bad, opens=opens)
+
+    async def main() -> None:
+        async for _ in graph.astream({"value": "?"}, stream_mode="custom"):
+            pass
+
+    with pytest.raises(NeighbourError):
+        if driver == "stream":
+            list(graph.stream({"value": "?"}, stream_mode="custom"))
+        else:
+            run(main())
+    steps.ends(_before)
+
+
+@pytest.mark.parametrize("driver", ["stream", "astream"])
+def test_calls_in_a_loop(driver: str, _before: Any) -> None:
+    """A node that runs one graph after the other is stopped at the next one."""
+    inner = graph_of(deep=lambda state: {"value": "!"})
+    ended: List[BaseException] = []
+    going = threading.Event()
+
+    def node(state: Any) -> None:
+        get_stream_writer()("started")
+        try:
+            while not going.is_set():
+                inner.invoke(state)
+        except BaseException as error:
+            ended.append(error)
+            raise
+
+    graph = graph_of(outer=node)
+    try:
+        if driver == "stream":
+            ways.close(graph.stream({"value": "?"}, stream_mode="custom"), lambda: None)
+        else:
+
+            async def main() -> None:
+                await ways.aclose(graph.astream({"value": "?"}, stream_mode="custom"), Births())
+
+            run(main())
+        eventually(lambda: ended)
+    finally:
+        going.set()
+
+
+def test_stop_while_work_begins() -> None:
+    """The signal to stop can be given while threads begin new work below it: it fails nowhere, and reaches all."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            parent, made, over = Stop(), [], threading.Event()
+            made += [Stop(parent) for _ in range(3000)]
+
+            def begin(parent: Stop = parent, made: List[Stop] = made, over: threading.Event = over) -> None:
+                while not over.is_set():
+                    made.append(Stop(parent))
+
+            threads = [threading.Thread(target=begin) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            try:
+                parent.set()
+            finally:
+                over.set()
+                for thread in threads:
+                    thread.join()
+            assert all(stop.is_set for stop in made)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_close_while_graphs_start() -> None:
+    """A stream can be closed while threads of its nodes open one nested graph after the other."""
+    inner = graph_of(deep=lambda state: {"value": "!"})
+
+    def node(state: Any) -> None:
+        runtime = get_runtime()
+
+        def work() -> None:
+            streams: List[Any] = []
+            while not runtime.stopped:
+                streams.append(inner.stream({"value": "?"}))
+                del streams[:-50]
+
+        threads = [threading.Thread(target=contextvars.copy_context().run, args=(work,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        get_stream_writer()("started")
+        for thread in threads:
+            thread.join(PATIENCE)
+
+    graph = graph_of(outer=node)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            ways.close(graph.stream({"value": "?"}, stream_mode="custom"), lambda: None)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("mode", ["values", "updates", "custom"])
+def test_steps_of_the_stream_itself(mode: str) -> None:
+    """A stream that is closed in another thread while a step runs begins no other one; its reader sees the end."""
+    steps = Steps(False)
+    stream = steps.graph.stream({"value": "?"}, stream_mode=mode)
+    ends: List[Any] = []
+
+    def read() -> None:
+        try:
+            ends.append([chunk for chunk in stream if chunk != "started"])
+        except BaseException as error:
+            ends.append(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    assert steps.begun.wait(PATIENCE)
+    stream.close()
+    steps.gate.set()
+    reader.join(PATIENCE)
+    assert ends == [[{"value": "?"}] if mode == "values" else []]
+    assert steps.log == ["one"]
+
+
+@pytest.mark.parametrize("mode", ["values", "updates", "custom"])
+def test_steps_of_an_async_stream(mode: str) -> None:
+    """So for one that another task closes."""
+    steps = Steps(False)
+
+    async def main() -> None:
+        stream = steps.graph.astream({"value": "?"}, stream_mode=mode)
+
+        async def read() -> List[Any]:
+            return [chunk async for chunk in stream if chunk != "started"]
+
+        reader = asyncio.ensure_future(read())
+        await soon(steps.begun.is_set)
+        await stream.aclose()
+        assert await reader == ([{"value": "?"}] if mode == "values" else [])
+        steps.gate.set()
+        await soon(steps.passed.is_set)
+
+    run(main())
+    assert steps.log == ["one"]
