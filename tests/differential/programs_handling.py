@@ -181,25 +181,25 @@ def slow(lib: Lib) -> Any:
 
 @since_1_2(modes=EVERYTHING, async_nodes=True)
 def timeout_of_a_node(lib: Lib) -> Case:
-    builder = with_policies(lib, "slow", slow(lib), ("slow", "b"), nodes=[put("b")], timeout=lib.pick(0.02, None))
+    builder = with_policies(lib, "slow", slow(lib), ("slow", "b"), nodes=[put("b")], timeout=lib.pick(0.1, None))
     return Case(builder.compile(), {"x": ["in"]})
 
 
 @since_1_2(modes=EVERYTHING, async_nodes=True)
 def timeout_that_is_handled(lib: Lib) -> Case:
-    return Case(handled(lib, slow(lib), timeout=lib.pick(timedelta(seconds=0.02), None)).compile(), {"x": ["in"]})
+    return Case(handled(lib, slow(lib), timeout=lib.pick(timedelta(seconds=0.1), None)).compile(), {"x": ["in"]})
 
 
 @since_1_2(modes=EVERYTHING, async_nodes=True)
 def timeout_that_is_tried_again(lib: Lib) -> Case:
     policy = of(lib, "types.RetryPolicy")(initial_interval=0.001, jitter=False, max_attempts=2)
-    timeout = lib.pick(of(lib, "types.TimeoutPolicy")(idle_timeout=0.02), None)
+    timeout = lib.pick(of(lib, "types.TimeoutPolicy")(idle_timeout=0.1), None)
     return Case(with_policies(lib, "slow", slow(lib), timeout=timeout, retry_policy=policy).compile(), {"x": ["in"]})
 
 
 @since_1_2(modes=EVERYTHING, async_nodes=True)
 def timeout_of_a_sent_task(lib: Lib) -> Case:
-    timeout = lib.pick(0.02, None)
+    timeout = lib.pick(0.1, None)
     builder = graph(lib, [("slow", slow(lib))], [])
     builder.add_conditional_edges(lib.START, lambda state: [lib.Send("slow", {}, timeout=timeout)], ["slow"])
     return Case(builder.compile(), {"x": ["in"]})
