@@ -8,7 +8,7 @@ it, is written once for both.
 
 from __future__ import annotations
 
-from asyncio import CancelledError, get_running_loop
+from asyncio import AbstractEventLoop, CancelledError, get_running_loop
 from contextvars import Context, ContextVar
 from typing import (
     Any,
@@ -23,6 +23,7 @@ from typing import (
     TypeVar,
     Union,
 )
+from weakref import WeakSet
 
 from typing_extensions import Protocol
 
@@ -96,8 +97,9 @@ def raisable(task: Task, error: BaseException) -> BaseException:
         error: The exception.
     """
     wrapped: BaseException
-    if isinstance(error, (StopIteration, StopAsyncIteration)):
-        # Raised as it is, it would end the reader's loop as if all were well (PEP 479).
+    if isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit)):
+        # Raised as it is, it would end the reader's loop as if all were well (PEP 479), or its generator as if
+        # somebody had closed that.
         wrapped = RuntimeError(f"Node {task.name!r} raised {type(error).__name__}.")
     elif isinstance(error, CancelledError):
         # A run that has asked for a cancellation is failing already and ignores what its tasks end with.
@@ -124,6 +126,10 @@ def on_loop() -> bool:
 
 not_held_up: ContextVar[bool] = ContextVar("streamgraph_not_held_up", default=False)
 """Whether code must not be kept waiting for a consumer, since the consumer's thread or event loop waits for it."""
+
+
+private_loops: WeakSet[AbstractEventLoop] = WeakSet()
+"""The event loops on which blocking runs await; what a run awaits there is cancelled when it is told to stop."""
 
 
 class Pile(Protocol):
@@ -195,6 +201,12 @@ class Session(Protocol):
             put: Takes what tasks emit.
             launch: Starts a task beside another.
             room: The room that there is for what they emit, if it is limited; each of them has its own way in then.
+        """
+
+    def must_watch(self, loop: AbstractEventLoop) -> bool:
+        """Whether nobody cancels what runs on this loop when the run around this one, if there is one, is told to stop.
+
+        So it is where a node in a thread runs a loop of its own.
         """
 
     def opening(self) -> Work[List[Command]]:

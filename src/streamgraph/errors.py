@@ -361,7 +361,8 @@ def locate(error: BaseException, location: ErrorLocation) -> None:
     note = f"While running node {location.node!r} in step {location.step}{depth}."
     if getattr(error, "__streamgraph_location__", None) is None:
         _set(error, "__streamgraph_location__", location)
-    add_note(error, note)
+    if note not in getattr(error, "__notes__", ()):
+        add_note(error, note)
 
 
 def add_note(error: BaseException, note: str) -> None:

@@ -268,7 +268,8 @@ def test_generator_exit(mode: str, driver: str) -> None:
 
     ((chunks, raised),) = results
     assert chunks == ([0, 1, 2] if mode == "custom" else [{"value": "?"}])
-    assert type(raised) is GeneratorExit
+    assert type(raised) is RuntimeError
+    assert type(raised.__cause__) is GeneratorExit
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

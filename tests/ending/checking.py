@@ -39,6 +39,7 @@ class Order:
 
     def __init__(self) -> None:
         self.parts = 0
+        self._failed = False
         self._levels: Dict[Namespace, _Level] = {}
 
     def take(self, part: Dict[str, Any]) -> None:
@@ -48,6 +49,10 @@ class Order:
             Disorder: It came too early, too late, or twice.
         """
         self.parts += 1
+        self._must(not self._failed, "after the failure that ends the stream", part)
+        if part["type"] == "error":
+            self._failed = True
+            return
         ns, data = tuple(part["ns"]), part["data"]
         level = self._levels.setdefault(ns, _Level())
         if ns:

@@ -16,6 +16,19 @@ from streamgraph.testing import OpenAIServer
 __all__ = ["endless", "light_collections", "model", "no_complaint", "no_thread_at_all_left", "no_thread_left"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _lighter_collections(light_collections: None, _imported: None) -> None:
+    """Do the same for what has been imported since, by models that were made."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def _imported() -> None:
+    """Let a client import what it imports when it is made."""
+    ChatOpenAI(model="gpt-4o-mini", api_key="test-key")
+
+
 @pytest.fixture(autouse=True)
 def no_thread_at_all_left() -> Iterator[None]:
     """After each test the threads of the process are those that there were, whoever started them."""

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import sys
 import threading
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, Iterator, List, Tuple
 
 import pytest
 
@@ -31,6 +31,7 @@ class Steps:
         self.log: List[str] = []
         self.begun = threading.Event()
         self.gate = threading.Event()
+        self.watched = threading.Event()
         self.passed = threading.Event()
         second = self.atwo if asynchronous else self.two
         self.graph = line_of(one=self.one, two=second, three=lambda state: self.log.append("three"))
@@ -40,7 +41,7 @@ class Steps:
         self.log.append("one")
         get_stream_writer()("started")
         self.begun.set()
-        self.gate.wait(PATIENCE)
+        assert self.gate.wait(PATIENCE)
         self.passed.set()
 
     def two(self, state: Any) -> None:
@@ -51,77 +52,99 @@ class Steps:
         """Tell that the step after has begun."""
         self.log.append("two")
 
-    def ends(self, before: Any) -> None:
-        """Open the gate, and wait until all threads are gone."""
-        self.gate.set()
-        assert self.passed.wait(PATIENCE)
-        eventually(lambda: set(threading.enumerate()) <= before)
-        assert self.log == ["one"]
 
+class Levels:
+    """Such a graph for each way of putting one graph into another."""
 
-@pytest.fixture
-def _before() -> Iterator[Any]:
-    yield set(threading.enumerate())
+    def __init__(self, levels: List[Callable[[Any], Any]], asynchronous: bool) -> None:
+        self._before = set(threading.enumerate())
+        self._steps = {level: Steps(asynchronous) for level in levels}
+
+    def __iter__(self) -> Iterator[Tuple[Steps, Any]]:
+        for level, steps in self._steps.items():
+            yield steps, level(steps.graph)
+
+    def end(self) -> None:
+        """Open the gates, wait until all threads are gone, and see that nothing more has begun."""
+        for steps in self._steps.values():
+            steps.gate.set()
+            assert steps.passed.wait(PATIENCE)
+        eventually(lambda: set(threading.enumerate()) <= self._before)
+        begun = {level.__name__: steps.log for level, steps in self._steps.items()}
+        assert begun == dict.fromkeys(begun, ["one"])
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("leave", [ways.close, ways.close_from_thread])
-def test_sync_stream(leave: Callable[..., Any], level: Callable[[Any], Any], asynchronous: bool, _before: Any) -> None:
+def test_sync_stream(leave: Callable[..., Any], asynchronous: bool) -> None:
     """No further step of a nested graph begins when a sync stream has been left."""
-    steps = Steps(asynchronous)
-    leave(graph_of(outer=level(steps.graph)).stream({"value": "?"}, stream_mode="custom"), lambda: None)
-    steps.ends(_before)
+    levels = Levels(LEVELS, asynchronous)
+    for _, node in levels:
+        leave(graph_of(outer=node).stream({"value": "?"}, stream_mode="custom"), lambda: None)
+    levels.end()
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("level", [*LEVELS, threaded])
 @pytest.mark.parametrize("leave", [ways.aclose, ways.cancel])
-def test_async_stream(leave: Callable[..., Any], level: Callable[[Any], Any], asynchronous: bool, _before: Any) -> None:
+def test_async_stream(leave: Callable[..., Any], asynchronous: bool) -> None:
     """Nor when an async stream has been left."""
-    steps = Steps(asynchronous)
+    levels = Levels([*LEVELS, threaded], asynchronous)
 
     async def main() -> None:
-        await leave(graph_of(outer=level(steps.graph)).astream({"value": "?"}, stream_mode="custom"), Births())
-        steps.gate.set()
-        await soon(steps.passed.is_set)
+        for steps, node in levels:
+            await leave(graph_of(outer=node).astream({"value": "?"}, stream_mode="custom"), Births())
+            steps.gate.set()
+            await soon(steps.passed.is_set)
 
     run(main())
-    steps.ends(_before)
+    levels.end()
 
 
 @pytest.mark.parametrize("driver", ["stream", "astream"])
 @pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("level", [*LEVELS, threaded])
-def test_failing_neighbour(level: Callable[[Any], Any], asynchronous: bool, driver: str, _before: Any) -> None:
+def test_failing_neighbour(asynchronous: bool, driver: str) -> None:
     """Nor when a node beside the nested graph has failed: the error is raised when the step that runs is over."""
-    steps = Steps(asynchronous)
+    levels = Levels([*LEVELS, threaded], asynchronous)
+    for steps, node in levels:
+        graph = graph_of(outer=node, bad=failing_after(steps), opens=opening(steps))
 
-    def bad(state: Any) -> None:
+        async def main() -> None:
+            async for _ in graph.astream({"value": "?"}, stream_mode="custom"):
+                pass
+
+        with pytest.raises(NeighbourError):
+            if driver == "stream":
+                list(graph.stream({"value": "?"}, stream_mode="custom"))
+            else:
+                run(main())
+    levels.end()
+
+
+def failing_after(steps: Steps) -> Any:
+    """A node that fails when the first step has begun, and somebody is there to open the gate."""
+
+    def node(state: Any) -> None:
         assert steps.begun.wait(PATIENCE)
+        assert steps.watched.wait(PATIENCE)
         raise NeighbourError
 
-    def opens(state: Any) -> None:
+    return node
+
+
+def opening(steps: Steps) -> Any:
+    """A node that opens the gate when it is told to stop."""
+
+    def node(state: Any) -> None:
         runtime = get_runtime()
+        steps.watched.set()
         eventually(lambda: runtime.stopped)
         steps.gate.set()
 
-    graph = graph_of(outer=level(steps.graph), bad=bad, opens=opens)
-
-    async def main() -> None:
-        async for _ in graph.astream({"value": "?"}, stream_mode="custom"):
-            pass
-
-    with pytest.raises(NeighbourError):
-        if driver == "stream":
-            list(graph.stream({"value": "?"}, stream_mode="custom"))
-        else:
-            run(main())
-    steps.ends(_before)
+    return node
 
 
 @pytest.mark.parametrize("driver", ["stream", "astream"])
-def test_calls_in_a_loop(driver: str, _before: Any) -> None:
+def test_calls_in_a_loop(driver: str) -> None:
     """A node that runs one graph after the other is stopped at the next one."""
     inner = graph_of(deep=lambda state: {"value": "!"})
     ended: List[BaseException] = []
@@ -156,7 +179,7 @@ def test_stop_while_work_begins() -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        for _ in range(20):
+        for _ in range(10):
             parent, made, over = Stop(), [], threading.Event()
             made += [Stop(parent) for _ in range(3000)]
 

@@ -18,7 +18,13 @@ from streamgraph._core._state import State, Writes
 from streamgraph._core._task import PUSH, Task, handling_task
 from streamgraph._policies import timeout_policy
 from streamgraph._types import Send
-from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphRecursionError, ParentCommand, locate
+from streamgraph.errors import (
+    ErrorLocation,
+    GraphBubbleUp,
+    GraphRecursionError,
+    ParentCommand,
+    locate,
+)
 
 
 class Run:
@@ -154,7 +160,8 @@ class Run:
             if self.frontier.step == 0:
                 fresh = self._fresh_input
             else:
-                fresh = self.state.fold([(name, did.stored or did.writes) for name, did in written if did is not None])
+                writes = [(name, did.stored or did.writes) for name, did in written if did is not None]
+                fresh = self.state.fold(writes, at=(self.frontier.step, self.ns))
             self.state.store(fresh)
             ran = {task.name for task in tasks} if self.frontier.joined else set()
             routes = [(node, outcome.routes) for node, outcome in finished]

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, 
 from streamgraph._core._detach import CONTAINERS, detach
 from streamgraph._core._plan import BARE_KEYS, ROOT_KEY, Channel, Plan, Reader
 from streamgraph._types import Overwrite
-from streamgraph.errors import InvalidUpdateError, add_note
+from streamgraph.errors import ErrorLocation, InvalidUpdateError, add_note, locate
 
 Writes = Sequence[Tuple[str, Any]]
 
@@ -58,44 +58,54 @@ class State:
             seen[key] = compute(step, limit)
         return seen if reader.build is None else reader.build(seen)
 
-    def fold(self, writes: Iterable[Tuple[str, Writes]], *, preview: bool = False) -> Dict[str, Any]:
+    def fold(
+        self,
+        writes: Iterable[Tuple[str, Writes]],
+        *,
+        preview: bool = False,
+        at: Optional[Tuple[int, Tuple[str, ...]]] = None,
+    ) -> Dict[str, Any]:
         """Return the new values of the keys written in one step; nothing is stored yet.
 
         Args:
             writes: Per task, in the order in which they count: the node's name and its writes.
             preview: The result is only looked at; a reducer that changes its first argument gets a copy.
+            at: The step and the namespace of the graph; what goes wrong says that it happened there.
 
         Raises:
             InvalidUpdateError: A key without a reducer was written twice, or one with a reducer was
                 overwritten twice.
+            Exception: What a reducer raises.
         """
         fresh: Dict[str, Any] = {}
         writers: Dict[str, str] = {}
         overwritten: Dict[str, str] = {}
         channels = self._plan.channels
-        for node, pairs in writes:
-            for key, value in pairs:
-                reduce = channels[key].reduce
-                replaces, value = _unwrap(value)
-                if reduce is None:
-                    if key in fresh:
-                        raise _two_writes(key, writers[key], node)
-                    fresh[key] = value
-                    writers[key] = node
-                elif replaces:
-                    if key in overwritten:
-                        raise InvalidUpdateError(
-                            f"Nodes {overwritten[key]!r} and {node!r} both overwrite one key in one step",
-                            key=key,
-                            hint="Let one of them write through the reducer, or put them in different steps.",
-                        )
-                    fresh[key] = value
-                    overwritten[key] = node
-                elif key not in overwritten:
-                    current = fresh[key] if key in fresh else self.values.get(key, _MISSING)
-                    if preview:
-                        current = detach(current)
-                    fresh[key] = value if current is _MISSING else _reduced(channels[key], current, value, node)
+        node = ""
+        try:
+            for node, pairs in writes:
+                for key, value in pairs:
+                    reduce = channels[key].reduce
+                    replaces, value = _unwrap(value)
+                    if reduce is None:
+                        if key in fresh:
+                            raise _two_writes(key, writers[key], node)
+                        fresh[key] = value
+                        writers[key] = node
+                    elif replaces:
+                        if key in overwritten:
+                            raise _two_overwrites(key, overwritten[key], node)
+                        fresh[key] = value
+                        overwritten[key] = node
+                    elif key not in overwritten:
+                        current = fresh[key] if key in fresh else self.values.get(key, _MISSING)
+                        if preview:
+                            current = detach(current)
+                        fresh[key] = value if current is _MISSING else _reduced(channels[key], current, value, node)
+        except Exception as error:
+            if at is not None:
+                locate(error, ErrorLocation(node, *at))
+            raise
         return fresh
 
     def store(self, fresh: Mapping[str, Any]) -> None:
@@ -149,6 +159,14 @@ def _two_writes(key: str, first: str, second: str) -> InvalidUpdateError:
         f"At key {key!r}: Can receive only one value per step, but {who}",
         key=key,
         hint="To combine several values, give the key a reducer: Annotated[..., reducer].",
+    )
+
+
+def _two_overwrites(key: str, first: str, second: str) -> InvalidUpdateError:
+    return InvalidUpdateError(
+        f"Nodes {first!r} and {second!r} both overwrite one key in one step",
+        key=key,
+        hint="Let one of them write through the reducer, or put them in different steps.",
     )
 
 

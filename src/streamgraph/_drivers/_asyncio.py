@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import CancelledError
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, AsyncIterator, Dict, List, Optional, Type, TypeVar
+from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Set, Type, TypeVar
+from weakref import WeakMethod
 
 from streamgraph._core._commands import CancelTasks, Command, Emit, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted, TaskFailed
@@ -19,8 +21,16 @@ from streamgraph._drivers._store import store_of
 from streamgraph._drivers._stream import Note, Stream
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Job, Session, Work
+from streamgraph.errors import StreamClosed
 
 _OPENING = "opening"
+
+_TURN = 64
+"""After how many chunks that were there already the loop gets a turn."""
+
+_running: Set[asyncio.Task[Any]] = set()
+"""The tasks of all streams. A loop does not keep its tasks: those that wait for each other would go with a stream
+that the collector finds, in the middle of what they do, instead of being cancelled."""
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
@@ -61,11 +71,12 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 _cancel_all(self._tasks)
             if not self._begun:
                 await self._begin()
+            elif not self._seq % _TURN:
+                # Who finds thousands of chunks waiting would take them all before anybody else has a turn.
+                await asyncio.sleep(0)
             chunk = await self._advance()
         except BaseException as error:
             if isinstance(error, CancelledError) and self._closed_meanwhile():
-                # aclose() in another task has cancelled this one to get at the node that runs in place.
-                _uncancel()
                 raise StopAsyncIteration from None
             await self._end(error)
             chunk = self._last_part(error)
@@ -95,8 +106,11 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             for call in closing or ():
                 assert call.action.sync is not None
                 call.action.sync(*call.args)
-            if self._tasks and self._loop is not None and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(_cancel_all, self._tasks)
+            if self._tasks and self._loop is not None:
+                if self._loop.is_closed():
+                    _running.difference_update(self._tasks.values())
+                else:
+                    self._loop.call_soon_threadsafe(_cancel_all, self._tasks)
 
     async def aclose(self) -> None:
         """Stop the run: async nodes are cancelled and have ended when this returns.
@@ -128,16 +142,26 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._status = "running"
         self._loop = asyncio.get_running_loop()
         self._inbox.open(self._loop)
+        if self._session.must_watch(self._loop):
+            self._session.stop.on_set(partial(_tell, self._loop, WeakMethod(self._no_longer_wanted)))
         work = self._session.opening()
         if self._vigil is None:
             self._commands.extend(await drive(work, self._pool))
         else:
             opening = self._loop.create_task(_open(self._inbox, self._pool, work))
             self._tasks[_OPENING] = opening
-            opening.add_done_callback(partial(_forget, self._tasks))
+            _running.add(opening)
+            opening.add_done_callback(partial(_forget, self._tasks, _OPENING))
 
     def _closed_meanwhile(self) -> bool:
         return self._ended
+
+    def _no_longer_wanted(self) -> None:
+        """End, since the run around this one has, which does not know this loop and cannot cancel what is on it."""
+        if self._reader is not None:
+            self._reader.cancel()
+        elif not self._ended:
+            self._inbox.put(Note([], StreamClosed("the run around this one has ended")))
 
     async def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
@@ -147,6 +171,8 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 command = commands.popleft()
                 if isinstance(command, StartTask):
                     await self._start(command.task, command.alone)
+                    if self._closed_meanwhile():
+                        return NO_CHUNK
                 elif isinstance(command, Emit):
                     if self._above is not None and self._above.full:
                         await self._above.wait()
@@ -200,9 +226,12 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 event = await in_place
             finally:
                 self._reader = None
-                # Whoever closes the stream may have been cancelled while it waited.
-                if self._in_place_over is not None and not self._in_place_over.done():
-                    self._in_place_over.set_result(None)
+                if self._in_place_over is not None:
+                    # aclose() in another task has cancelled this one to get at the node.
+                    _uncancel()
+                    # That task may have been cancelled while it waited.
+                    if not self._in_place_over.done():
+                        self._in_place_over.set_result(None)
             if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
                 raise event.error
             self._pool.leaving = False
@@ -217,6 +246,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
         running = job.context.run(self._loop.create_task, _report(inbox, self._pool, job))
         self._tasks[task.id] = running
+        _running.add(running)
         running.add_done_callback(partial(_ended, self._tasks, inbox, task))
 
     async def _finish(self, output: Any) -> None:
@@ -266,8 +296,9 @@ async def _open(inbox: AsyncInbox, pool: Pool, work: Work[List[Command]]) -> Non
         inbox.put(Note([], error))
 
 
-def _forget(tasks: Dict[str, asyncio.Task[Any]], opening: asyncio.Task[Any]) -> None:
-    tasks.pop(_OPENING, None)
+def _forget(tasks: Dict[str, asyncio.Task[Any]], key: str, running: asyncio.Task[Any]) -> None:
+    tasks.pop(key, None)
+    _running.discard(running)
 
 
 async def _report(inbox: AsyncInbox, pool: Pool, job: Job) -> None:
@@ -287,6 +318,7 @@ def _launch(inbox: AsyncInbox, tasks: Dict[str, asyncio.Task[Any]], pool: Pool, 
     def start() -> None:
         running = job.context.run(loop.create_task, drive(job.work, pool))
         tasks[key] = running
+        _running.add(running)
         job.stop.on_set(cancel)
         running.add_done_callback(ended)
 
@@ -295,7 +327,7 @@ def _launch(inbox: AsyncInbox, tasks: Dict[str, asyncio.Task[Any]], pool: Pool, 
             loop.call_soon_threadsafe(lambda: key in tasks and tasks[key].cancel())
 
     def ended(running: asyncio.Task[Any]) -> None:
-        tasks.pop(key, None)
+        _forget(tasks, key, running)
         job.stop.forget(cancel)
         if running.cancelled():
             # It was cancelled before its first step; its work has to know.
@@ -318,10 +350,22 @@ def _closed(work: Work[Any]) -> None:
 
 
 def _ended(tasks: Dict[str, asyncio.Task[Any]], inbox: AsyncInbox, task: Task, running: asyncio.Task[Any]) -> None:
-    tasks.pop(task.id, None)
+    _forget(tasks, task.id, running)
     if running.cancelled():
         # It was cancelled before its first step and could not report that itself.
         inbox.put(TaskFailed(task, CancelledError()))
+
+
+def _tell(loop: asyncio.AbstractEventLoop, method: WeakMethod[Callable[[], None]]) -> None:
+    """Call a method on its loop, if both are still there; from any thread."""
+
+    def call() -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    with suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(call)
 
 
 def _cancel_all(tasks: Dict[str, asyncio.Task[Any]]) -> None:

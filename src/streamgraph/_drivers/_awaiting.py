@@ -86,8 +86,10 @@ async def _in_thread(
     except CancelledError:
         # Beside a task that has failed: it has been told to stop, and its end is waited for as that of any other.
         while not running.done() and not pool.leaving:
+            over = asyncio.wrap_future(running)
             with suppress(CancelledError):
-                await asyncio.wait({asyncio.wrap_future(running)})
+                await asyncio.wait({over})
+            over.cancel()  # else a thread that ends after the loop would call there
         raise
 
 

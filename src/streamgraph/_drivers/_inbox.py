@@ -18,12 +18,13 @@ class AsyncInbox:
     the reader depends on the thread.
     """
 
-    __slots__ = ("_items", "_waiter", "loop")
+    __slots__ = ("_items", "_rung", "_waiter", "loop")
 
     def __init__(self) -> None:
         self._items: Deque[Any] = deque()
         self.loop: Optional[asyncio.AbstractEventLoop] = None
         self._waiter: Optional[asyncio.Future[None]] = None
+        self._rung: Optional[asyncio.Future[None]] = None
 
     def open(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say on which loop the reader is."""
@@ -41,8 +42,10 @@ class AsyncInbox:
             return
         if self.on_loop():
             _release(waiter)
-        elif not loop.is_closed():
-            # Left in its place: by now the reader may wait with another one, and whoever comes next has to find that.
+        elif waiter is not self._rung and not loop.is_closed():
+            # Once is enough, and each time costs the loop a turn. The waiter is left in its place: by now the reader
+            # may wait with another one, and whoever comes next has to find that.
+            self._rung = waiter
             loop.call_soon_threadsafe(_release, waiter)
 
     def on_loop(self) -> bool:
@@ -76,7 +79,7 @@ class AsyncInbox:
             if self.empty:
                 await waiter
         finally:
-            self._waiter = None
+            self._waiter = self._rung = None
             if timer is not None:
                 timer.cancel()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Awaitable, Callable, Optional, Set, Tuple
 
 from streamgraph._core._stop import Stop
+from streamgraph._seam import private_loops
 from streamgraph.errors import StreamClosed
 
 
@@ -92,6 +93,7 @@ class Portal:
             raise StreamClosed("the run has ended")
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+            private_loops.add(self._loop)
             self._thread = threading.Thread(
                 target=self._serve, args=(self._loop,), name="streamgraph-loop", daemon=True
             )
@@ -104,16 +106,28 @@ class Portal:
             self._cancelled.add(task)
             task.cancel()
 
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            try:
+                return loop.run_forever()
+            except (KeyboardInterrupt, SystemExit):
+                # A task that a node has made has ended so. It carries that to who awaits it, as with any other error;
+                # asyncio lets these two end the loop as well, on which everything else of the run is.
+                continue
+
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
+        executor = ThreadPoolExecutor(thread_name_prefix="streamgraph-to-thread")
+        loop.set_default_executor(executor)
         try:
-            loop.run_forever()
+            self._run(loop)
             for task in tuple(self._tasks):
                 self._cancel(task)
             if self._tasks:
                 loop.run_until_complete(asyncio.wait(tuple(self._tasks)))
             loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
         finally:
+            # A thread that a node has started cannot be stopped; whoever closes the stream does not wait for it.
+            executor.shutdown(wait=False)
             asyncio.set_event_loop(None)
             loop.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
@@ -57,6 +58,7 @@ class Scope:
         attempt: The number of the attempt, from 1.
         began: When the first attempt began, in seconds since the epoch; known if there can be a second one.
         room: The room there is for what the task emits, if it is limited.
+        loop: The event loop on which its run awaits, if it is an async one.
     """
 
     __slots__ = (
@@ -73,6 +75,7 @@ class Scope:
         "control",
         "here",
         "inner_ns",
+        "loop",
         "messages",
         "ns",
         "parent",
@@ -113,6 +116,7 @@ class Scope:
         attempt: int = 1,
         began: Optional[float] = None,
         room: Optional[Room] = None,
+        loop: Optional[AbstractEventLoop] = None,
     ) -> None:
         self.task = task
         self.ns = ns
@@ -139,6 +143,7 @@ class Scope:
         self.attempt = attempt
         self.began = began
         self.watch = watch
+        self.loop = loop
         # What happens here is a sign of life for every task around as well.
         around = parent._watched if parent is not None else ()
         self._watched: Tuple[Watch, ...] = (watch, *around) if watch is not None and watch.listens else around

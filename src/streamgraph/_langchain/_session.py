@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop, get_running_loop
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
@@ -39,7 +40,7 @@ from streamgraph._langchain._strays import StrayHandler, forget, listen
 from streamgraph._langchain._tap import enter_tap
 from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain._traces import Trace
-from streamgraph._seam import Call, CarriedExit, Job, Launch, Merging, Partial, Work
+from streamgraph._seam import Call, CarriedExit, Job, Launch, Merging, Partial, Work, private_loops
 from streamgraph._signals import Unstreamed
 from streamgraph.errors import GraphBubbleUp, ParentCommand
 
@@ -122,6 +123,7 @@ class GraphSession:
         self._state = run.state.snapshot
         self._start_task = self._calls.start
         self._trace: Optional[Trace] = None
+        self._loop: Optional[AbstractEventLoop] = None
         self._quiet: BaseCallbackManager
 
     def connect(self, put: Put, launch: Launch, room: Optional[Room] = None) -> None:
@@ -129,10 +131,16 @@ class GraphSession:
         self._put, self._room = put, room
         self._calls.connect(put if room is None else room.entrance(self.stop), launch)
 
+    def must_watch(self, loop: AbstractEventLoop) -> bool:
+        """Whether nobody cancels what runs on this loop when the run around this one is told to stop."""
+        return self._scope is not None and loop is not self._scope.loop and loop not in private_loops
+
     def opening(self) -> Work[List[RunCommand]]:
         """Begin the run, and its trace if anybody listens."""
         if self._messages is not None and self._around is None:
             listen(self._messages)
+        if self._asynchronous:
+            self._loop = get_running_loop()
         manager = open_manager(self._config, asynchronous=self._asynchronous, without=(TaskHandler, StrayHandler))
         self._quiet = manager
         if manager.handlers:
@@ -302,6 +310,7 @@ class GraphSession:
             watch=None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),
             attempt=number,
             began=time() if began is None else began,
+            loop=self._loop,
         )
 
     def _traced(self, task: Task, above: Trace) -> Work[Trace]:
