@@ -45,4 +45,4 @@ def get_store() -> Any:
     scope = current_scope()
     if scope is None:
         raise RuntimeError("get_store() was called outside of a graph run; call it in a node, branch or tool.")
-    return scope.store
+    return scope.run.store

@@ -112,12 +112,12 @@ class TaskFunction(Generic[P, R]):
             RuntimeError: This is called outside of a run, or after it.
         """
         scope = current_scope()
-        if scope is None or scope.call is None:
+        if scope is None:
             raise RuntimeError(
                 f"The task {self.name!r} was called outside of a run; "
                 "call it in an @entrypoint, a node or a tool, or call its .func for the plain function."
             )
-        future: TaskFuture[R] = scope.call(scope, self._node, (args, kwargs))
+        future: TaskFuture[R] = scope.run.call(scope, self._node, (args, kwargs))
         return future
 
     def clear_cache(self, cache: Any) -> None:

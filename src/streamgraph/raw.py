@@ -108,9 +108,9 @@ class message_writer:  # noqa: N801  (used like a function)
         scope, run_id = current_scope(), uuid4()
         if scope is not None and scope.stop.finished:
             scope = None
-        if scope is not None and scope.messages is not None:
-            tags = list(dict.fromkeys([*scope.config.tags, *scope.task.node.tags, *self._tags]))
-            self._call = scope.messages.started(
+        if scope is not None and scope.run.messages is not None:
+            tags = list(dict.fromkeys([*scope.run.config.tags, *scope.task.node.tags, *self._tags]))
+            self._call = scope.run.messages.started(
                 scope, run_id, name=self._name, tags=tags, metadata=foreign_metadata(scope, self._metadata)
             )
         self._run_id = run_id
@@ -123,7 +123,7 @@ class message_writer:  # noqa: N801  (used like a function)
         call = self._call
         if call is None:
             return
-        messages = call.scope.messages
+        messages = call.scope.run.messages
         messages.ended(self._run_id, call, self._writer.message if error is None else None)
         if isinstance(error, Exception):
             messages.broken_off(call)

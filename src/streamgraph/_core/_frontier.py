@@ -29,7 +29,7 @@ class Frontier:
     joined: Dict[str, FrozenSet[str]] = field(default_factory=dict)
     deferred: Set[str] = field(default_factory=set)
 
-    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Tuple[Route, ...]]], ran: Set[str]) -> None:
+    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: Set[str]) -> None:
         """Find what is due after a step.
 
         Args:
@@ -54,8 +54,8 @@ class Frontier:
                     sends.append(route)
                 else:
                     due.add(route)
-        waiting = {name for name in due if plan.nodes[name].defer}
-        if waiting:
+        if plan.deferred:
+            waiting = due & plan.deferred
             due -= waiting
             self.deferred |= waiting
         if self.deferred and not due and not sends:

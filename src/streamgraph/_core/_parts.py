@@ -31,6 +31,9 @@ class Parts:
         tags: The tags of the run, likewise.
         clock: Returns the time for `debug`, as ISO 8601 text.
         audience: Who wants them, if somebody leaves nodes out.
+
+    Attributes:
+        shows_starts: Somebody wants to know of tasks that start.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Parts:
         self._clock = clock
         self._values = "values" in modes
         self._modes = modes
+        self.shows_starts = not modes.isdisjoint(_TASK_EVENTS)
 
     def values(self, state: State, fresh: Mapping[str, Any]) -> List[Emit]:
         """Return the state after a step that wrote `fresh`."""

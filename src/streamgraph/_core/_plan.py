@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Callable, Dict, FrozenSet, Hashable, Mapping, Optional, Tuple
 
 from streamgraph._policies import NO_POLICIES, Policies
@@ -149,7 +150,12 @@ class Plan:
     output_keys: Tuple[str, ...]
     as_mapping: Callable[[Any], Optional[Mapping[str, Any]]]
 
-    @property
+    @cached_property
     def root(self) -> bool:
         """Whether the state is one value instead of a mapping."""
         return ROOT_KEY in self.channels
+
+    @cached_property
+    def deferred(self) -> FrozenSet[str]:
+        """The nodes that wait until nothing else is left to run."""
+        return frozenset(name for name, node in self.nodes.items() if node.defer)

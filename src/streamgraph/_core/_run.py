@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional, Sequence, Set, Tuple
 
 from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
 from streamgraph._core._control import RunControl
@@ -12,8 +12,8 @@ from streamgraph._core._events import Event, TaskFailed
 from streamgraph._core._frontier import Frontier
 from streamgraph._core._ids import task_id
 from streamgraph._core._parts import Keys, Parts, root_or_mapping
-from streamgraph._core._plan import Plan
-from streamgraph._core._returns import Outcome
+from streamgraph._core._plan import Node, Plan
+from streamgraph._core._returns import Outcome, Route
 from streamgraph._core._state import State, Writes
 from streamgraph._core._task import PUSH, Task, handling_task
 from streamgraph._policies import timeout_policy
@@ -25,6 +25,8 @@ from streamgraph.errors import (
     ParentCommand,
     locate,
 )
+
+_NONE: Set[str] = set()
 
 
 class Run:
@@ -152,20 +154,26 @@ class Run:
 
     def _close_step(self) -> List[Command]:
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
-        # One that has failed and was handled leads nowhere, and has written something only if it was its branch that
-        # failed; its handler is a task of the step as well.
-        finished = [(task.node, self._done[task.id]) for task in tasks if task.id in self._done]
-        written = [(task.name, self._done.get(task.id) or self._shown.get(task.id)) for task in tasks]
+        finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
+        written: List[Tuple[str, Writes]] = []
+        for task in tasks:
+            did = self._done.get(task.id)
+            if did is not None:
+                finished.append((task.node, did.routes))
+            else:
+                # One that has failed and was handled leads nowhere, and has written something only if it was its
+                # branch that failed; its handler is a task of the step as well.
+                did = self._shown.get(task.id)
+            if did is not None:
+                written.append((task.name, did.stored or did.writes))
         try:
             if self.frontier.step == 0:
                 fresh = self._fresh_input
             else:
-                writes = [(name, did.stored or did.writes) for name, did in written if did is not None]
-                fresh = self.state.fold(writes, at=(self.frontier.step, self.ns))
+                fresh = self.state.fold(written, at=(self.frontier.step, self.ns))
             self.state.store(fresh)
-            ran = {task.name for task in tasks} if self.frontier.joined else set()
-            routes = [(node, outcome.routes) for node, outcome in finished]
-            self.frontier.advance(self.plan, routes if tasks else [(self.plan.start, ())], ran)
+            ran = {task.name for task in tasks} if self.frontier.joined else _NONE
+            self.frontier.advance(self.plan, finished, ran)
         except Exception as error:
             return [Fail(error)]
         self._fresh_input = {}
@@ -196,12 +204,18 @@ class Run:
             self.tasks = self._plan_tasks()
         except Exception as error:
             return [Fail(error)]
-        return [*(emit for task in self.tasks for emit in self._parts.started(task)), *self._launch()]
+        commands: List[Command] = []
+        if self._parts.shows_starts:
+            for task in self.tasks:
+                commands += self._parts.started(task)
+        return commands + self._launch()
 
     def _plan_tasks(self) -> List[Task]:
         frontier, nodes, step = self.frontier, self.plan.nodes, self.frontier.step
-        tasks = [self._sent(send, index) for index, send in enumerate(frontier.sends)]
-        for name in sorted(frontier.due):
+        tasks: List[Task] = []
+        for index, send in enumerate(frontier.sends):
+            tasks.append(self._sent(send, index))
+        for name in sorted(frontier.due) if len(frontier.due) > 1 else frontier.due:
             node = nodes[name]
             try:
                 seen = self.state.read(node.reader, step, self.limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Union, cast
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
@@ -64,13 +65,18 @@ class RunConfig:
     name: Optional[str] = None
     run_id: Any = None
 
-    @property
+    @cached_property
     def shown_metadata(self) -> Dict[str, Any]:
         """The metadata with the well-known ids of `configurable`."""
         ids = self.shown_ids
         return {**self.metadata, **ids} if ids else self.metadata
 
-    @property
+    @cached_property
+    def task_configurable(self) -> Dict[str, Any]:
+        """What every task finds in its `configurable`."""
+        return {**self.configurable, **peer_configurable()}
+
+    @cached_property
     def shown_ids(self) -> Dict[str, Any]:
         """The well-known ids of `configurable`."""
         return {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}
@@ -145,7 +151,7 @@ def _last(layers: List[Dict[str, Any]], key: str, default: Any) -> Any:
 
 def _limit(layers: List[Dict[str, Any]], scope: Optional[Scope]) -> int:
     """Return the limit set nearest to the call; what is bound to a graph counts before what is inherited."""
-    inherited: int = scope.config.limit if scope is not None else DEFAULT_RECURSION_LIMIT
+    inherited: int = scope.run.config.limit if scope is not None else DEFAULT_RECURSION_LIMIT
     _, own, given = (layer.get("recursion_limit") for layer in layers)
     limits = [limit for limit in (given, own, inherited) if limit is not None]
     return next((limit for limit in limits if not isinstance(limit, _DefaultLimit)), DEFAULT_RECURSION_LIMIT)
@@ -194,12 +200,11 @@ def task_config(config: RunConfig, scope: Scope, callbacks: BaseCallbackManager)
     made: RunnableConfig = {
         "metadata": {**config.shown_metadata, **scope.task.node.metadata, **scope.metadata()},
         "callbacks": callbacks,
-        "configurable": {**config.configurable, **peer_configurable(), SCOPE_KEY: scope},
+        "configurable": {**config.task_configurable, SCOPE_KEY: scope},
         "recursion_limit": config.limit,
     }
-    tags = [*config.tags, *scope.task.node.tags]
-    if tags:
-        made["tags"] = tags
+    if config.tags or scope.task.node.tags:
+        made["tags"] = [*config.tags, *scope.task.node.tags]
     if config.concurrency is not None:
         made["max_concurrency"] = config.concurrency
     return made

@@ -29,8 +29,8 @@ class _Yields:
         if isinstance(item, str):
             item = AIMessageChunk(content=item)
         if isinstance(item, BaseMessageChunk):
-            if self._scope.messages is not None:
-                self._scope.messages.token(self._scope, self._id, item)
+            if self._scope.run.messages is not None:
+                self._scope.run.messages.token(self._scope, self._id, item)
             else:
                 self._scope.go_on(spoken=True)
         else:
@@ -60,7 +60,7 @@ def async_generator_action(function: Callable[..., Any], names: Tuple[str, ...])
     """Return how to call a node that is an async generator function."""
 
     async def call(value: Any, invocation: Invocation) -> Any:
-        yields, room = _Yields(invocation.scope), invocation.scope.room
+        yields, room = _Yields(invocation.scope), invocation.scope.run.room
         generator = function(value, **injected(names, invocation))
         try:
             async for item in generator:

@@ -48,4 +48,4 @@ class HeldTap(Tap):
 
 def tap_of(scope: Scope) -> Tap:
     """Return what listens to the models of a task."""
-    return Tap(scope) if scope.room is None else HeldTap(scope, scope.room)
+    return Tap(scope) if scope.run.room is None else HeldTap(scope, scope.run.room)

@@ -63,7 +63,7 @@ def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, Any]:
         elif name == "runtime":
             arguments[name] = runtime_of(scope)
         elif name == "store":
-            arguments[name] = scope.store
+            arguments[name] = scope.run.store
         elif name == "error":
             arguments[name] = scope.task.error
         else:

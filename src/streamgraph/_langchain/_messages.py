@@ -200,7 +200,7 @@ class Messages:
         dropped = self._failed.pop(scope.address, [])
         self._forget(scope, dropped)
         for item in dropped:
-            ns, node, metadata = scope.ns, scope.task.name, _node_metadata(scope)
+            ns, node, metadata = scope.run.ns, scope.task.name, _node_metadata(scope)
             if isinstance(item, Call):
                 ns, node, metadata = item.ns, item.node, item.metadata
             if isinstance(item, Call) and (item.hidden or not item.streamed):
@@ -212,7 +212,7 @@ class Messages:
 
     def _forget(self, scope: Optional[Scope], dropped: List[Union[Call, BaseMessage]]) -> None:
         """Take messages out of what tasks have produced, from this one upwards."""
-        while scope is not None and scope.messages is self:
+        while scope is not None and scope.run.messages is self:
             produced = self._by_task.get(scope.address, [])
             produced[:] = [item for item in produced if not any(item is gone for gone in dropped)]
             scope = scope.parent
@@ -264,7 +264,7 @@ class Messages:
     def _note(self, call: Call, reason: Reason, why: str, hint: str) -> None:
         task, metadata = call.scope.task, call.metadata
         name, run_id = str(metadata["run_name"]), str(metadata["run_id"])
-        self.unstreamed.append(Unstreamed(reason, why, hint, name, task.name, task.step, call.scope.ns, run_id))
+        self.unstreamed.append(Unstreamed(reason, why, hint, name, task.name, task.step, call.scope.run.ns, run_id))
 
     def _open(self, scope: Scope, key: Any, call: Call) -> Call:
         self._calls[key] = call
@@ -272,7 +272,7 @@ class Messages:
         return call
 
     def _remember(self, scope: Optional[Scope], produced: Union[Call, BaseMessage]) -> None:
-        while scope is not None and scope.messages is self:
+        while scope is not None and scope.run.messages is self:
             self._by_task.setdefault(scope.address, []).append(produced)
             scope = scope.parent
 
@@ -318,15 +318,15 @@ def foreign_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any
         metadata: What the user says of it.
     """
     own = {key: value for key, value in metadata.items() if not key.startswith("langgraph_")}
-    return {**scope.config.shown_metadata, **scope.task.node.metadata, **own}
+    return {**scope.run.config.shown_metadata, **scope.task.node.metadata, **own}
 
 
 def _node_metadata(scope: Scope, source: Mapping[str, Any] = _NODE_OUTPUT) -> Dict[str, Any]:
     """Return the metadata of a message that a node returns."""
-    metadata = {**scope.config.shown_metadata, **scope.task.node.metadata, **source, **scope.metadata()}
-    if scope.ns:
-        metadata["checkpoint_ns"] = "|".join(scope.ns)
-    metadata["tags"] = [*scope.config.tags, *scope.task.node.tags]
+    metadata = {**scope.run.config.shown_metadata, **scope.task.node.metadata, **source, **scope.metadata()}
+    if scope.run.ns:
+        metadata["checkpoint_ns"] = "|".join(scope.run.ns)
+    metadata["tags"] = [*scope.run.config.tags, *scope.task.node.tags]
     metadata.update(_tool_call())
     return metadata
 

@@ -39,7 +39,7 @@ class Call:
     ) -> None:
         # None when the task is over: what the task got is not to live on as long as what is known of its messages.
         self.scope: Any = scope
-        self.ns = scope.ns
+        self.ns = scope.run.ns
         self.node = scope.task.name
         self._pieces: List[BaseMessage] = []
         self._growing = growing

@@ -129,7 +129,7 @@ class Runtime(Generic[ContextT]):
 
 def runtime_of(scope: Scope) -> Runtime[Any]:
     """Return what the run of `scope` offers its task."""
-    config = scope.config
+    config = scope.run.config
     run_id = config.run_id or config.configurable.get("run_id")
     info = ExecutionInfo(
         task_id=scope.task.id,
@@ -140,14 +140,14 @@ def runtime_of(scope: Scope) -> Runtime[Any]:
         node_first_attempt_time=scope.began,
     )
     return Runtime(
-        scope.context,
-        scope.store,
+        scope.run.context,
+        scope.run.store,
         scope.write,
         scope.heartbeat,
         execution_info=info,
-        control=scope.control,
+        control=scope.run.control,
         _stop=scope.stop,
-        _room=scope.room,
+        _room=scope.run.room,
     )
 
 

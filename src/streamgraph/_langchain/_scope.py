@@ -27,6 +27,75 @@ _counting = Lock()
 _current: ContextVar[Optional[Scope]] = ContextVar("streamgraph_scope", default=None)
 
 
+class RunScope:
+    """What the tasks of one run have in common.
+
+    Attributes:
+        ns: The namespace of the graph.
+        below: The modes wanted from graphs that run in its tasks.
+        messages: What keeps track of the messages that have been streamed, if anybody wants messages.
+        config: What the run was configured with; nested graphs inherit from it.
+        context: The user's object for this run.
+        store: The user's store.
+        control: Through which the run can be asked to end.
+        audience: Who watches the graph, if some leave something out.
+        audience_below: Who watches graphs that run in its tasks, likewise.
+        plan: The graph.
+        state: Returns the current values of the graph's state.
+        call: Starts a task inside another one.
+        room: The room there is for what its tasks emit, if it is limited.
+        loop: The event loop on which the run awaits, if it is an async one.
+    """
+
+    __slots__ = (
+        "audience",
+        "audience_below",
+        "below",
+        "call",
+        "config",
+        "context",
+        "control",
+        "loop",
+        "messages",
+        "ns",
+        "plan",
+        "room",
+        "state",
+        "store",
+    )
+
+    def __init__(
+        self,
+        ns: Tuple[str, ...],
+        plan: Plan,
+        *,
+        below: FrozenSet[str],
+        messages: Any,
+        config: Any,
+        context: Any,
+        store: Any,
+        control: Optional[RunControl],
+        audience: Optional[Audience],
+        audience_below: Optional[Audience],
+        state: Callable[[], Any],
+        call: Callable[[Scope, Node, Any], Any],
+    ) -> None:
+        self.ns = ns
+        self.plan = plan
+        self.below = below
+        self.messages = messages
+        self.config = config
+        self.context = context
+        self.store = store
+        self.control = control
+        self.audience = audience
+        self.audience_below = audience_below
+        self.state = state
+        self.call = call
+        self.room: Optional[Room] = None
+        self.loop: Optional[AbstractEventLoop] = None
+
+
 class Scope:
     """One task, as the code that runs in it sees it.
 
@@ -34,57 +103,29 @@ class Scope:
 
     Attributes:
         task: The task.
-        ns: The namespace of the graph that the task belongs to.
-        inner_ns: The namespace of graphs that run in the task.
-        here: The modes wanted from this graph.
-        below: The modes wanted from graphs that run in the task.
+        run: The run that it is a task of.
+        here: The modes wanted from the task.
         put: Takes what the task emits; from any thread.
         stop: Tells whether the work is still wanted.
         parent: The scope around the graph, if it is nested.
-        messages: What keeps track of the messages that have been streamed, if anybody wants messages.
-        config: What the run was configured with; nested graphs inherit from it.
-        context: The user's object for this run.
-        store: The user's store.
-        control: Through which the run can be asked to end.
         trace: The task in traces, if anybody listens.
-        audience: Who watches the graph, if some leave something out.
-        audience_below: Who watches graphs that run in the task, likewise.
-        plan: The graph that the task belongs to.
-        state: Returns the current values of the graph's state.
-        call: Starts a task inside this one.
         watch: Says how long the task may take.
         children: The tasks that were called inside this one.
         writes: State keys that were written while the task runs, before what it returns.
         attempt: The number of the attempt, from 1.
-        began: When the first attempt began, in seconds since the epoch; known if there can be a second one.
-        room: The room there is for what the task emits, if it is limited.
-        loop: The event loop on which its run awaits, if it is an async one.
+        began: When the first attempt began, in seconds since the epoch.
     """
 
     __slots__ = (
         "_watched",
         "attempt",
-        "audience",
-        "audience_below",
         "began",
-        "below",
-        "call",
         "children",
-        "config",
-        "context",
-        "control",
         "here",
-        "inner_ns",
-        "loop",
-        "messages",
-        "ns",
         "parent",
-        "plan",
         "put",
-        "room",
-        "state",
+        "run",
         "stop",
-        "store",
         "task",
         "trace",
         "watch",
@@ -94,59 +135,36 @@ class Scope:
     def __init__(
         self,
         task: Task,
-        ns: Tuple[str, ...],
-        *,
+        run: RunScope,
         here: FrozenSet[str],
-        below: FrozenSet[str],
         put: Put,
         stop: Stop,
         parent: Optional[Scope],
-        messages: Any,
-        config: Any,
-        context: Any,
-        store: Any,
-        control: Optional[RunControl] = None,
-        trace: Any = None,
-        plan: Optional[Plan] = None,
-        audience: Optional[Audience] = None,
-        audience_below: Optional[Audience] = None,
-        state: Callable[[], Any] = dict,
-        call: Optional[Callable[[Scope, Node, Any], Any]] = None,
-        watch: Optional[Watch] = None,
-        attempt: int = 1,
-        began: Optional[float] = None,
-        room: Optional[Room] = None,
-        loop: Optional[AbstractEventLoop] = None,
+        trace: Any,
+        watch: Optional[Watch],
+        attempt: int,
+        began: float,
     ) -> None:
         self.task = task
-        self.ns = ns
-        self.inner_ns = (*ns, *task.place)
+        self.run = run
         self.here = here
-        self.below = below
         self.put = put
-        self.room = room
         self.stop = stop
         self.parent = parent
-        self.messages = messages
-        self.config = config
-        self.context = context
-        self.store = store
-        self.control = control
         self.trace = trace
-        self.audience = audience
-        self.audience_below = audience_below
-        self.plan = plan
-        self.state = state
-        self.call = call
+        self.watch = watch
         self.children: Any = ()
         self.writes: Tuple[Tuple[str, Any], ...] = ()
         self.attempt = attempt
         self.began = began
-        self.watch = watch
-        self.loop = loop
         # What happens here is a sign of life for every task around as well.
         around = parent._watched if parent is not None else ()
         self._watched: Tuple[Watch, ...] = (watch, *around) if watch is not None and watch.listens else around
+
+    @property
+    def inner_ns(self) -> Tuple[str, ...]:
+        """The namespace of graphs that run in the task."""
+        return (*self.run.ns, *self.task.place)
 
     @property
     def address(self) -> str:
@@ -155,7 +173,7 @@ class Scope:
 
     def metadata(self) -> Dict[str, Any]:
         """Return the metadata that says where something comes from."""
-        return metadata_of(self.task, self.ns)
+        return metadata_of(self.task, self.run.ns)
 
     def emit(self, mode: str, data: Any, key: Optional[str] = None) -> None:
         """Put something into the stream, in order with everything else the task emits.
@@ -173,7 +191,7 @@ class Scope:
             return
         if self._watched:
             self.touch(spoken=mode == "messages")
-        self.put(Emitted(self.ns, mode, data, self.task.name, key))
+        self.put(Emitted(self.run.ns, mode, data, self.task.name, key))
 
     def write(self, value: Any) -> None:
         """Put `value` into the stream as `custom` data, if anybody wants that."""
@@ -199,7 +217,7 @@ class Scope:
     @property
     def hears_messages(self) -> bool:
         """Whether anybody wants messages of the graph, be it of this node or not."""
-        return "messages" in (self.here if self.audience is None else self.audience.modes)
+        return "messages" in (self.here if self.run.audience is None else self.run.audience.modes)
 
     @property
     def watched(self) -> bool:
@@ -236,7 +254,7 @@ class Scope:
 
     def upstream(self) -> Upstream:
         """Return what this scope takes from graphs that run in it."""
-        return Upstream(self.put, self.below, self.audience_below, self.room)
+        return Upstream(self.put, self.run.below, self.run.audience_below, self.run.room)
 
     def shows(self, tags: Sequence[str], key: Optional[str] = None, *, raw: bool = False) -> bool:
         """Whether anybody wants a message.
@@ -246,15 +264,15 @@ class Scope:
             key: The state key that a node has written it to.
             raw: It is the raw JSON of structured output.
         """
-        if self.audience is None:
+        if self.run.audience is None:
             return "messages" in self.here
-        return self.audience.message(self.task.name, tags, key, raw)
+        return self.run.audience.message(self.task.name, tags, key, raw)
 
     def shows_objects(self, tags: Sequence[str]) -> bool:
         """Whether anybody wants the structured output of a model with these tags."""
-        if self.audience is None:
+        if self.run.audience is None:
             return "objects" in self.here
-        return self.audience.structured(self.task.name, tags)
+        return self.run.audience.structured(self.task.name, tags)
 
 
 def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:

@@ -35,7 +35,7 @@ from streamgraph._langchain._inject import Invocation
 from streamgraph._langchain._merging import MERGING
 from streamgraph._langchain._messages import Messages
 from streamgraph._langchain._pulse import Pulse
-from streamgraph._langchain._scope import Scope, enter_scope, metadata_of
+from streamgraph._langchain._scope import RunScope, Scope, enter_scope, metadata_of
 from streamgraph._langchain._strays import StrayHandler, forget, listen
 from streamgraph._langchain._tap import enter_tap
 from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
@@ -104,10 +104,7 @@ class GraphSession:
         self._given = given
         self._writes = writes
         self._scope = scope
-        self._context = context
-        self._store = store
         self._cache = cache
-        self._control = control
         self._asynchronous = asynchronous
         self._calls = Calls(parts, run.ns, self._work, config.concurrency)
         self._put: Put = _unconnected
@@ -115,32 +112,43 @@ class GraphSession:
         self._here: FrozenSet[str] = outlet.here
         self._below: FrozenSet[str] = outlet.below
         self._audience = outlet.audience if outlet.audience.filtered else None
-        self._audience_below = outlet.audience_below if outlet.audience_below.filtered else None
         # In a nested graph it has to be said that nobody listens: the context is that of a task that may have taps.
         self._listens = scope is not None or not self._here.isdisjoint((*_HEARD_MODES, "tools"))
-        self._around: Optional[Messages] = scope.messages if scope is not None else None
+        self._around: Optional[Messages] = scope.run.messages if scope is not None else None
         self._messages = self._around if self._around is not None else self._message_log()
-        self._state = run.state.snapshot
-        self._start_task = self._calls.start
+        self._shared = RunScope(
+            run.ns,
+            run.plan,
+            below=self._below,
+            messages=self._messages,
+            config=config,
+            context=context,
+            store=store,
+            control=control,
+            audience=self._audience,
+            audience_below=outlet.audience_below if outlet.audience_below.filtered else None,
+            state=run.state.snapshot,
+            call=self._calls.start,
+        )
         self._trace: Optional[Trace] = None
-        self._loop: Optional[AbstractEventLoop] = None
         self._quiet: BaseCallbackManager
 
     def connect(self, put: Put, launch: Launch, room: Optional[Room] = None) -> None:
         """Take the functions through which tasks emit, and through which they start other tasks."""
-        self._put, self._room = put, room
+        self._put = put
+        self._room = self._shared.room = room
         self._calls.connect(put if room is None else room.entrance(self.stop), launch)
 
     def must_watch(self, loop: AbstractEventLoop) -> bool:
         """Whether nobody cancels what runs on this loop when the run around this one is told to stop."""
-        return self._scope is not None and loop is not self._scope.loop and loop not in private_loops
+        return self._scope is not None and loop is not self._scope.run.loop and loop not in private_loops
 
     def opening(self) -> Work[List[RunCommand]]:
         """Begin the run, and its trace if anybody listens."""
         if self._messages is not None and self._around is None:
             listen(self._messages)
         if self._asynchronous:
-            self._loop = get_running_loop()
+            self._shared.loop = get_running_loop()
         manager = open_manager(self._config, asynchronous=self._asynchronous, without=(TaskHandler, StrayHandler))
         self._quiet = manager
         if manager.handlers:
@@ -232,38 +240,34 @@ class GraphSession:
         began: Optional[float] = None,
     ) -> Work[Tuple[Any, Outcome]]:
         """Run a node once: call it, read what it returned, and ask its branches where to go."""
+        node, messages = task.node, self._messages
         scope = self._scope_of(task, stop, parent, trace, number, began)
-        config = self._enter(scope, callbacks, traced=trace is not None)
+        invocation = Invocation(self._enter(scope, callbacks, traced=trace is not None), scope)
         progress.outcome = None
+        result, outcome = None, NOTHING
         try:
-            if number > 1 and scope.messages is not None:
-                scope.messages.retract(scope)
-            return (yield from self._steps(scope, Invocation(config, scope), trace, progress))
+            if number > 1 and messages is not None:
+                messages.retract(scope)
+            if node.action is not None:
+                try:
+                    result = yield Call(node.action, (task.input, invocation), False, scope.watch)
+                except ParentCommand as below:
+                    if node.result_key is not None:
+                        raise
+                    # A graph that ran in this node returned a command for this one.
+                    result = replace(below.command, graph=None)
+                if scope.children:
+                    yield from settled(scope.children)
+                progress.outcome = outcome = self._read(task, result, scope)
+            if node.branches:
+                outcome = yield from self._branch(task, outcome, invocation, trace)
+            if messages is not None and "messages" in self._here:
+                outcome = messages.returned(self.run.plan, scope, outcome, self.run.state.values)
         except Exception as error:
             yield from settled(scope.children, cancel=True)
-            if scope.messages is not None and not isinstance(error, GraphBubbleUp):
-                scope.messages.discard(scope)
+            if messages is not None and not isinstance(error, GraphBubbleUp):
+                messages.discard(scope)
             raise
-
-    def _steps(
-        self, scope: Scope, invocation: Invocation, trace: Optional[Trace], progress: _Progress
-    ) -> Work[Tuple[Any, Outcome]]:
-        task, node = scope.task, scope.task.node
-        result, outcome = None, NOTHING
-        if node.action is not None:
-            try:
-                result = yield Call(node.action, (task.input, invocation), watch=scope.watch)
-            except ParentCommand as below:
-                if node.result_key is not None:
-                    raise
-                # A graph that ran in this node returned a command for this one.
-                result = replace(below.command, graph=None)
-            if scope.children:
-                yield from settled(scope.children)
-            progress.outcome = outcome = self._read(task, result, scope)
-        outcome = yield from self._branch(task, outcome, invocation, trace)
-        if scope.messages is not None and "messages" in self._here:
-            outcome = scope.messages.returned(self.run.plan, scope, outcome, self.run.state.values)
         return result, outcome
 
     def _read(self, task: Task, result: Any, scope: Scope) -> Outcome:
@@ -289,28 +293,15 @@ class GraphSession:
     ) -> Scope:
         return Scope(
             task,
-            self.run.ns,
-            here=self._here if self._audience is None else self._audience.modes_of(task.name),
-            below=self._below,
-            put=self._put if self._room is None else self._room.entrance(stop),
-            room=self._room,
-            stop=stop,
-            parent=parent,
-            messages=self._messages,
-            config=self._config,
-            context=self._context,
-            store=self._store,
-            control=self._control,
-            trace=trace,
-            audience=self._audience,
-            audience_below=self._audience_below,
-            plan=self.run.plan,
-            state=self._state,
-            call=self._start_task,
-            watch=None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),
-            attempt=number,
-            began=time() if began is None else began,
-            loop=self._loop,
+            self._shared,
+            self._here if self._audience is None else self._audience.modes_of(task.name),
+            self._put if self._room is None else self._room.entrance(stop),
+            stop,
+            parent,
+            trace,
+            None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),
+            number,
+            time() if began is None else began,
         )
 
     def _traced(self, task: Task, above: Trace) -> Work[Trace]:
@@ -325,8 +316,6 @@ class GraphSession:
 
     def _branch(self, task: Task, outcome: Outcome, invocation: Invocation, trace: Optional[Trace]) -> Work[Outcome]:
         """Ask the branches of the task's node where to go; they see the state with what the node has just written."""
-        if not task.node.branches:
-            return outcome
         run = self.run
         fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)], preview=True)
         routes = list(outcome.routes)

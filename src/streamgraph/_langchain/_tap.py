@@ -52,7 +52,7 @@ class Tap(TaskHandler):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
-        self._messages = scope.messages
+        self._messages = scope.run.messages
         self._outer: Dict[UUID, Optional[str]] = {}
         self._parsers: Dict[UUID, Call] = {}
         self._last: Tuple[Optional[UUID], Optional[Call]] = (None, None)
@@ -77,7 +77,7 @@ class Tap(TaskHandler):
         **kwargs: Any,
     ) -> None:
         """A model call starts."""
-        hidden = self._scope.config.configurable
+        hidden = self._scope.run.config.configurable
         shown = {
             key: value
             for key, value in (metadata or {}).items()
@@ -90,7 +90,7 @@ class Tap(TaskHandler):
             name=kwargs.get("name") or _class_name(serialized),
             tags=user_tags(tags or ()),
             # A call with metadata of its own has lost the ids (langchain-core 1.x).
-            metadata={**self._scope.config.shown_ids, **shown},
+            metadata={**self._scope.run.config.shown_ids, **shown},
             asked=asked(),
             format_=format_of(kwargs.get("options")),
         )

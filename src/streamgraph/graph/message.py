@@ -130,17 +130,17 @@ def push_message(
         RuntimeError: This is called outside of a graph run.
     """
     scope = current_scope()
-    if scope is None or scope.plan is None:
+    if scope is None:
         raise RuntimeError("push_message() was called outside of a graph run; call it in a node or tool.")
     (whole,) = convert_to_messages([message])
     if isinstance(whole, BaseMessageChunk):
         whole = message_chunk_to_message(whole)
     if whole.id is None:
         raise ValueError("Message ID is required: without one a message cannot be told from others.")
-    if state_key is not None and state_key not in scope.plan.channels:
-        raise UnknownOptionError(f"The state has no key {state_key!r}", name=state_key, known=scope.plan.channels)
-    if scope.messages is not None and scope.hears_messages:
-        scope.messages.pushed(scope, whole, state_key)
+    if state_key is not None and state_key not in scope.run.plan.channels:
+        raise UnknownOptionError(f"The state has no key {state_key!r}", name=state_key, known=scope.run.plan.channels)
+    if scope.run.messages is not None and scope.hears_messages:
+        scope.run.messages.pushed(scope, whole, state_key)
     if state_key is not None:
         scope.writes = (*scope.writes, (state_key, whole))
     return whole

@@ -106,7 +106,7 @@ def open_session(
         clock=_now,
         audience=outlet.audience,
     )
-    control = options.control or (scope.control if scope is not None else None)
+    control = options.control or (scope.run.control if scope is not None else None)
     inherits = scope is not None and not context
     return GraphSession(
         definition.run(
@@ -119,8 +119,10 @@ def open_session(
         writes=writes,
         scope=scope,
         control=control,
-        context=scope.context if scope is not None and inherits else coerce_context(definition.context_schema, context),
-        store=scope.store if scope is not None and definition.store is None else definition.store,
+        context=scope.run.context
+        if scope is not None and inherits
+        else coerce_context(definition.context_schema, context),
+        store=scope.run.store if scope is not None and definition.store is None else definition.store,
         cache=None if definition.cache is None else Cache(definition.cache),
         asynchronous=asynchronous,
     )

@@ -41,7 +41,7 @@ def read_input(given: Any, messages_key: str, scope: Optional[Scope]) -> ToolInp
     if isinstance(given, list):
         last = given[-1] if given else None
         if isinstance(last, dict) and last.get("type") == "tool_call":
-            return ToolInput(list(given), {} if scope is None else scope.state(), as_list=False)
+            return ToolInput(list(given), {} if scope is None else scope.run.state(), as_list=False)
         return ToolInput(_calls(given), given, as_list=True)
     if isinstance(given, Mapping):
         if given.get("__type") == TOOL_CALL_WITH_CONTEXT:
