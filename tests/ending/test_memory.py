@@ -166,3 +166,41 @@ def test_streams_die_at_once(kind: str, left: bool) -> None:
         assert ref() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("kind", ["plain", "messages", "nested"])
+@pytest.mark.parametrize("driver", ["stream", "astream"])
+def test_nothing_for_the_collector(driver: str, kind: str) -> None:
+    """A run, with its state, goes with its stream: no cycle has to be found first, which would take its time."""
+    graph, modes = kinds(driver == "astream")[kind]
+    most = 10**6
+    left: List[int] = []
+
+    def measured() -> None:
+        gc.collect()
+        gc.disable()
+
+    async def main() -> None:
+        for _ in range(3):
+            await aonce(graph, modes, most)
+        await asyncio.sleep(0)
+        measured()
+        await aonce(graph, modes, most)
+        await asyncio.sleep(0)
+        left.append(gc.collect())
+
+    before = threads()
+    try:
+        if driver == "astream":
+            run(main())
+        else:
+            for _ in range(3):
+                once(graph, modes, most)
+            eventually(lambda: threads() <= before)
+            measured()
+            once(graph, modes, most)
+            eventually(lambda: threads() <= before)
+            left.append(gc.collect())
+    finally:
+        gc.enable()
+    assert left == [0]

@@ -10,7 +10,10 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Callable, Deque, Generator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Deque, Generator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from weakref import ref
+
+from typing_extensions import Protocol
 
 from streamgraph._core._events import TaskDone, TaskFailed
 from streamgraph._core._ids import child_seed, task_id
@@ -26,7 +29,12 @@ from streamgraph.errors import ErrorLocation, locate
 
 T = TypeVar("T")
 
-TaskWork = Callable[[Task, Stop, Scope], Work[Union[TaskDone, TaskFailed]]]
+
+class Working(Protocol):
+    """A run, as those that start tasks in it see it."""
+
+    def work(self, task: Task, stop: Stop, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
+        """Return everything there is to a task."""
 
 
 class TaskFuture(Future[T]):
@@ -64,7 +72,7 @@ class Calls:
     Args:
         parts: Makes what the stream shows of them.
         ns: The namespace of the run.
-        work: Makes the work of a task.
+        run: The run; it is not kept, so that all of it goes with its stream.
         concurrency: The most of them that may run at once; those that they call in turn do not count, since they
             are waited for.
 
@@ -72,10 +80,10 @@ class Calls:
         over: The run has ended, be it with an error; it was not left.
     """
 
-    def __init__(self, parts: Parts, ns: Tuple[str, ...], work: TaskWork, concurrency: Optional[int]) -> None:
+    def __init__(self, parts: Parts, ns: Tuple[str, ...], run: Working, concurrency: Optional[int]) -> None:
         self._parts = parts
         self._ns = ns
-        self._work = work
+        self._run = ref(run)
         self._concurrency = concurrency
         self.over = False
         self._lock = threading.Lock()
@@ -104,10 +112,11 @@ class Calls:
             StreamClosed: The calling task is no longer wanted.
             RuntimeError: Its run is over.
         """
-        if self.over:
-            raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
-        if caller.stop.is_set:
+        if not self.over and caller.stop.is_set:
             caller.stop.refuse()
+        run = self._run()
+        if self.over or run is None:
+            raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
         stop = Stop(caller.stop)
         future: TaskFuture[Any] = TaskFuture(stop)
         with self._lock:
@@ -119,16 +128,16 @@ class Calls:
         for emit in self._parts.started(task):
             self._put(emit.part)
         counts = self._concurrency is not None and not caller.is_called
-        job = Job(copy_context(), self._called(task, caller, stop, future, counts), stop)
+        job = Job(copy_context(), self._called(run, task, caller, stop, future, counts), stop)
         self._admit(_Waiting(job, future), counts)
         return _on_loop(future)
 
     def _called(
-        self, task: Task, caller: Scope, stop: Stop, future: TaskFuture[Any], counts: bool
+        self, run: Working, task: Task, caller: Scope, stop: Stop, future: TaskFuture[Any], counts: bool
     ) -> Work[Union[TaskDone, TaskFailed]]:
         event: Union[TaskDone, TaskFailed] = TaskFailed(task, CancelledError())
         if not stop.is_set:
-            event = yield from self._work(task, stop, caller)
+            event = yield from run.work(task, stop, caller)
         cancelled = stop.is_set and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError)
         if isinstance(event, TaskFailed):
             event.error = raisable(task, event.error)

@@ -106,7 +106,7 @@ class GraphSession:
         self._scope = scope
         self._cache = cache
         self._asynchronous = asynchronous
-        self._calls = Calls(parts, run.ns, self._work, config.concurrency)
+        self._calls = Calls(parts, run.ns, self, config.concurrency)
         self._put: Put = _unconnected
         self._room: Optional[Room] = None
         self._here: FrozenSet[str] = outlet.here
@@ -180,9 +180,9 @@ class GraphSession:
     def job(self, task: Task) -> Job:
         """Prepare a task: its context, what it calls, and how to stop it."""
         stop = self.stop if len(self.run.tasks) == 1 else Stop(self.stop)
-        return Job(copy_context(), self._work(task, stop, self._scope), stop)
+        return Job(copy_context(), self.work(task, stop, self._scope), stop)
 
-    def _work(self, task: Task, stop: Stop, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
+    def work(self, task: Task, stop: Stop, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
         """Everything there is to a task, from opening its trace to reading what it returned.
 
         It runs in the task's own context, and whatever happens, it ends with an event.
