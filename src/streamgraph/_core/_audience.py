@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any, Dict, FrozenSet, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from streamgraph._core._events import Emitted
 
@@ -119,9 +119,14 @@ class Audience:
     __slots__ = ("_by_node", "filtered", "listeners", "modes")
 
     def __init__(self, listeners: Sequence[Tuple[FrozenSet[str], Optional[Filter]]]) -> None:
-        self.listeners = tuple((modes, filter_) for modes, filter_ in listeners if modes)
-        self.modes: FrozenSet[str] = frozenset().union(*(modes for modes, _ in self.listeners))
-        self.filtered = any(filter_ is not None for _, filter_ in self.listeners)
+        self.listeners: List[Tuple[FrozenSet[str], Optional[Filter]]] = []
+        self.modes: FrozenSet[str] = frozenset()
+        self.filtered = False
+        for modes, filter_ in listeners:
+            if modes:
+                self.listeners.append((modes, filter_))
+                self.modes |= modes
+                self.filtered = self.filtered or filter_ is not None
         self._by_node: Dict[str, FrozenSet[str]] = {}
 
     def without(self, modes: FrozenSet[str]) -> Audience:

@@ -23,6 +23,7 @@ NO_CHUNK: Any = object()
 """What a shape makes of a part that the consumer does not get."""
 
 _NONE: FrozenSet[str] = frozenset()
+_NOBODY = Audience(())
 
 
 def _detached(mode: str, data: Any) -> Any:
@@ -104,7 +105,7 @@ class Outlet:
         self.tells_of_failure = tells_of_failure
         self._filter = filter_
         self._twin = twin or _detached
-        self._above = up.audience.without(modes & {"custom"}) if up else Audience(())
+        self._above = up.audience.without(modes & {"custom"}) if up else _NOBODY
         above = self._above.listeners
         self.audience = Audience(((modes, filter_), *above))
         """Who watches this graph."""

@@ -133,7 +133,8 @@ class Parts:
     def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, Any]) -> List[Emit]:
         emits = [self._emit("tasks", payload, task.name)] if "tasks" in modes else []
         if "debug" in modes:
-            wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": detach(payload)}
+            own = detach(payload) if emits else payload  # each of two parts has its own
+            wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": own}
             emits.append(self._emit("debug", wrapped, task.name))
         return emits
 

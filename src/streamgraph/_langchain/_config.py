@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Union, cast
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
@@ -16,7 +15,6 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 
-from streamgraph._langchain._peers import peer_configurable
 from streamgraph._langchain._scope import SCOPE_KEY, Scope
 from streamgraph.errors import UnknownOptionError
 
@@ -65,18 +63,7 @@ class RunConfig:
     name: Optional[str] = None
     run_id: Any = None
 
-    @cached_property
-    def shown_metadata(self) -> Dict[str, Any]:
-        """The metadata with the well-known ids of `configurable`."""
-        ids = self.shown_ids
-        return {**self.metadata, **ids} if ids else self.metadata
-
-    @cached_property
-    def task_configurable(self) -> Dict[str, Any]:
-        """What every task finds in its `configurable`."""
-        return {**self.configurable, **peer_configurable()}
-
-    @cached_property
+    @property
     def shown_ids(self) -> Dict[str, Any]:
         """The well-known ids of `configurable`."""
         return {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}
@@ -195,18 +182,19 @@ def open_manager(config: RunConfig, *, asynchronous: bool, without: Tuple[type, 
     return manager
 
 
-def task_config(config: RunConfig, scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
+def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
     """Return the config that a task runs with."""
+    run, node = scope.run, scope.task.node
     made: RunnableConfig = {
-        "metadata": {**config.shown_metadata, **scope.task.node.metadata, **scope.metadata()},
+        "metadata": {**run.metadata, **node.metadata, **scope.metadata()},
         "callbacks": callbacks,
-        "configurable": {**config.task_configurable, SCOPE_KEY: scope},
-        "recursion_limit": config.limit,
+        "configurable": {**run.configurable, SCOPE_KEY: scope},
+        "recursion_limit": run.config.limit,
     }
-    if config.tags or scope.task.node.tags:
-        made["tags"] = [*config.tags, *scope.task.node.tags]
-    if config.concurrency is not None:
-        made["max_concurrency"] = config.concurrency
+    if run.config.tags or node.tags:
+        made["tags"] = [*run.config.tags, *node.tags]
+    if run.config.concurrency is not None:
+        made["max_concurrency"] = run.config.concurrency
     return made
 
 

@@ -7,11 +7,17 @@ import typing
 from typing import Any, Dict, Optional, Tuple, Type, Union
 
 from langchain_core.messages import BaseMessage
+from pydantic import BaseModel
 from typing_extensions import Literal, get_args, get_origin
 
 from streamgraph._core._detach import CONTAINERS, detach
 
-_set = object.__setattr__
+# Where pydantic keeps what a model consists of. It is set here past all that guards it, since this is done for every
+# token: BaseModel.__copy__ does the same with more detours.
+_set_fields = BaseModel.__dict__["__dict__"].__set__
+_set_names, _set_extra, _set_private = (
+    BaseModel.__dict__[f"__pydantic_{slot}__"].__set__ for slot in ("fields_set", "extra", "private")
+)
 
 
 def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noqa: A002  (the field's name)
@@ -26,13 +32,12 @@ def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noq
         if type(value) in CONTAINERS:
             fields[key] = detach(value) if value else value.copy()  # type: ignore[union-attr]
     fields["id"] = id
-    # BaseModel.__copy__ does the same with more detours, and this is done for every token.
     copied = kind.__new__(kind)
     extra = message.__pydantic_extra__
-    _set(copied, "__dict__", fields)
-    _set(copied, "__pydantic_fields_set__", message.__pydantic_fields_set__.copy())
-    _set(copied, "__pydantic_extra__", detach(extra) if extra else extra)
-    _set(copied, "__pydantic_private__", message.__pydantic_private__)
+    _set_fields(copied, fields)
+    _set_names(copied, message.__pydantic_fields_set__.copy())
+    _set_extra(copied, detach(extra) if extra else extra)
+    _set_private(copied, message.__pydantic_private__)
     return copied
 
 

@@ -318,12 +318,12 @@ def foreign_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any
         metadata: What the user says of it.
     """
     own = {key: value for key, value in metadata.items() if not key.startswith("langgraph_")}
-    return {**scope.run.config.shown_metadata, **scope.task.node.metadata, **own}
+    return {**scope.run.metadata, **scope.task.node.metadata, **own}
 
 
 def _node_metadata(scope: Scope, source: Mapping[str, Any] = _NODE_OUTPUT) -> Dict[str, Any]:
     """Return the metadata of a message that a node returns."""
-    metadata = {**scope.run.config.shown_metadata, **scope.task.node.metadata, **source, **scope.metadata()}
+    metadata = {**scope.run.metadata, **scope.task.node.metadata, **source, **scope.metadata()}
     if scope.run.ns:
         metadata["checkpoint_ns"] = "|".join(scope.run.ns)
     metadata["tags"] = [*scope.run.config.tags, *scope.task.node.tags]

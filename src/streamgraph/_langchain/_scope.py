@@ -35,6 +35,9 @@ class RunScope:
         below: The modes wanted from graphs that run in its tasks.
         messages: What keeps track of the messages that have been streamed, if anybody wants messages.
         config: What the run was configured with; nested graphs inherit from it.
+        ids: The well-known ids of its `configurable`.
+        metadata: The user's metadata and these ids.
+        configurable: What every task finds in its `configurable`.
         context: The user's object for this run.
         store: The user's store.
         control: Through which the run can be asked to end.
@@ -53,10 +56,13 @@ class RunScope:
         "below",
         "call",
         "config",
+        "configurable",
         "context",
         "control",
+        "ids",
         "loop",
         "messages",
+        "metadata",
         "ns",
         "plan",
         "room",
@@ -72,6 +78,7 @@ class RunScope:
         below: FrozenSet[str],
         messages: Any,
         config: Any,
+        configurable: Mapping[str, Any],
         context: Any,
         store: Any,
         control: Optional[RunControl],
@@ -85,6 +92,9 @@ class RunScope:
         self.below = below
         self.messages = messages
         self.config = config
+        self.ids: Dict[str, Any] = config.shown_ids
+        self.metadata: Dict[str, Any] = {**config.metadata, **self.ids}
+        self.configurable = configurable
         self.context = context
         self.store = store
         self.control = control

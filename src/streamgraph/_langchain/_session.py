@@ -34,6 +34,7 @@ from streamgraph._langchain._held import tap_of
 from streamgraph._langchain._inject import Invocation
 from streamgraph._langchain._merging import MERGING
 from streamgraph._langchain._messages import Messages
+from streamgraph._langchain._peers import peer_configurable
 from streamgraph._langchain._pulse import Pulse
 from streamgraph._langchain._scope import RunScope, Scope, enter_scope, metadata_of
 from streamgraph._langchain._strays import StrayHandler, forget, listen
@@ -122,6 +123,7 @@ class GraphSession:
             below=self._below,
             messages=self._messages,
             config=config,
+            configurable={**config.configurable, **peer_configurable()},
             context=context,
             store=store,
             control=control,
@@ -363,7 +365,7 @@ class GraphSession:
             callbacks.add_tags(list(tags), inherit=True)
             for handler in handlers:
                 callbacks.add_handler(handler, inherit=True)
-        config = task_config(self._config, scope, callbacks)
+        config = task_config(scope, callbacks)
         enter_scope(scope)
         enter_config(config, traced)
         return config

@@ -90,7 +90,7 @@ class Tap(TaskHandler):
             name=kwargs.get("name") or _class_name(serialized),
             tags=user_tags(tags or ()),
             # A call with metadata of its own has lost the ids (langchain-core 1.x).
-            metadata={**self._scope.run.config.shown_ids, **shown},
+            metadata={**self._scope.run.ids, **shown},
             asked=asked(),
             format_=format_of(kwargs.get("options")),
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from os import urandom
 from typing import Any, Callable, Optional, Tuple, Type
-from uuid import uuid4
 
 from streamgraph._core._events import Emitted
 from streamgraph._core._ids import child_seed
@@ -75,7 +75,7 @@ def open_session(
     ns: Tuple[str, ...] = ()
     seed = b""
     if scope is None:
-        seed = uuid4().bytes
+        seed = urandom(16)
     else:
         call = scope.next_call()
         ns = (*scope.inner_ns, str(call)) if call else scope.inner_ns
