@@ -1,0 +1,174 @@
+"""What a step, a token and a writer call cost, in counts: the same on every machine, and no more than it is now.
+
+Where a number here has to grow, that is a decision: it is what every user pays for every step or token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Callable, Dict
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from typing_extensions import TypedDict
+
+from costs.counting import Counting, per_unit
+from graph.fakes import Model
+from streamgraph.config import get_stream_writer
+from streamgraph.graph import START, StateGraph
+
+EVERYTHING = ["values", "updates", "custom", "messages"]
+
+
+class Count(TypedDict, total=False):
+    """A state of one number."""
+
+    n: int
+
+
+def chain(size: int, node: Any) -> Any:
+    """A graph of so many nodes, one after the other."""
+    builder, before = StateGraph(Count), START
+    for index in range(size):
+        builder.add_node(f"n{index}", node).add_edge(before, f"n{index}")
+        before = f"n{index}"
+    return builder.compile()
+
+
+def step(state: Count) -> Any:
+    """Do next to nothing."""
+    return {"n": state["n"] + 1}
+
+
+async def astep(state: Count) -> Any:
+    """Do next to nothing, on a loop."""
+    return {"n": state["n"] + 1}
+
+
+def read(graph: Any, asynchronous: bool, **options: Any) -> Callable[[], Any]:
+    """Reads a stream to its end."""
+
+    async def aread() -> None:
+        async for _ in graph.astream({"n": 0}, **options):
+            pass
+
+    def sync() -> None:
+        for _ in graph.stream({"n": 0}, **options):
+            pass
+
+    return (lambda: asyncio.run(aread())) if asynchronous else sync
+
+
+def speaking(tokens: int, *, asynchronous: bool, depth: int = 0) -> Any:
+    """A graph with a model, so many graphs deep."""
+    model = Model(words=["x"] * tokens, ids=[None] * tokens)
+
+    async def aspeak(state: Any) -> None:
+        await model.ainvoke("?")
+
+    graph: Any = aspeak if asynchronous else lambda state: model.invoke("?") and None
+    for _ in range(depth + 1):
+        graph = StateGraph(Count).add_node("speak", graph).add_edge(START, "speak").compile()
+    return graph
+
+
+def writing(calls: int) -> Any:
+    """A graph whose node writes so many things."""
+
+    def node(state: Any) -> None:
+        writer = get_stream_writer()
+        for index in range(calls):
+            writer(index)
+
+    return StateGraph(Count).add_node("write", node).add_edge(START, "write").compile()
+
+
+def is_as(found: Dict[str, float], *, called: int, **expected: int) -> None:
+    """Check what a unit costs."""
+    assert {kind: round(count) for kind, count in found.items() if round(count)} == {"called": called, **expected}
+
+
+@pytest.mark.parametrize(("mode", "called", "dicts"), [("updates", 56, 5), ("values", 56, 5), ("debug", 72, 8)])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_step(asynchronous: bool, mode: str, called: int, dicts: int) -> None:
+    """A step of one node: no callback manager, thread or task; a context of its own, and a config."""
+    node = astep if asynchronous else step
+    found = per_unit(lambda size: read(chain(size, node), asynchronous, stream_mode=mode))
+    is_as(found, called=called + 2 * asynchronous, contexts=1, dicts=dicts)
+
+
+def test_step_of_a_sync_node_in_an_async_run() -> None:
+    """It runs in a thread, which waits for the next one."""
+    found = per_unit(lambda size: read(chain(size, step), True, stream_mode="updates"))
+    assert found.pop("called") < 90  # it depends on which of the two threads is faster
+    is_as({**found, "called": 1}, called=1, contexts=2, dicts=5, sent=1)
+
+
+def test_live_step() -> None:
+    """Where something may come while a node runs, it is a task beside the one that reads."""
+    found = per_unit(lambda size: read(chain(size, astep), True, stream_mode="custom"))
+    is_as(found, called=58, contexts=1, dicts=5, tasks=1)
+
+
+def test_step_with_a_handler() -> None:
+    """Where somebody listens, a step opens one run in the trace, and one for what the node calls."""
+
+    def with_handler(size: int) -> Callable[[], Any]:
+        graph = chain(size, step)
+        config: Any = {"callbacks": [BaseCallbackHandler()], "recursion_limit": 1000}
+        return lambda: list(graph.stream({"n": 0}, config))
+
+    found = per_unit(with_handler)
+    assert round(found["managers"]) == 2
+    assert found.get("tasks", 0) == found.get("threads", 0) == 0
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+@pytest.mark.parametrize(
+    "options", [{"stream_mode": "messages"}, {"stream_mode": EVERYTHING}, {"stream_mode": EVERYTHING, "version": "v2"}]
+)
+def test_token(options: Dict[str, Any], depth: int) -> None:
+    """A token: a copy of the chunk, of its two dicts, of its metadata; one hand-over, however deep its graph is."""
+    found = per_unit(lambda size: read(speaking(size, asynchronous=False, depth=depth), False, **options))
+    is_as(found, called=9, dicts=4, sent=1)
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_token_on_a_loop(depth: int) -> None:
+    """The same on an event loop: no task, no context, no thread for a token."""
+    found = per_unit(lambda size: read(speaking(size, asynchronous=True, depth=depth), True, stream_mode="messages"))
+    is_as(found, called=20, dicts=4)
+
+
+def test_token_that_passes_a_filter() -> None:
+    """What is left out is decided once for a call, what is shown is not looked at again for each reader."""
+    found = per_unit(
+        lambda size: read(speaking(size, asynchronous=False), False, stream_mode="messages", include_nodes=["speak"])
+    )
+    is_as(found, called=16, dicts=4, sent=1)
+
+
+def test_token_that_nobody_wants() -> None:
+    """A token that a filter leaves out is neither copied nor handed over."""
+    found = per_unit(
+        lambda size: read(speaking(size, asynchronous=False), False, stream_mode="messages", exclude_nodes=["speak"])
+    )
+    is_as(found, called=3)
+
+
+def test_writer_call() -> None:
+    """A writer call is a hand-over and nothing else."""
+    is_as(per_unit(lambda size: read(writing(size), False, stream_mode="custom")), called=6, sent=1)
+
+
+@pytest.mark.parametrize("nodes", [2, 10])
+def test_whole_run(nodes: int) -> None:
+    """One callback manager for a run, however long it is; a thread only if something is shown while nodes run."""
+    for mode, threads in (("updates", 0), ("custom", 1)):
+        work = read(chain(nodes, step), False, stream_mode=mode)
+        work()
+        with Counting() as counting:
+            work()
+        assert counting.counts["managers"] == 1
+        assert counting.counts["tasks"] == 0
+        assert counting.counts["threads"] <= threads
