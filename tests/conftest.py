@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Keep what has been imported and collected out of the many collections that tests ask for."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
