@@ -32,10 +32,10 @@ class Count(TypedDict):
     n: int
 
 
-class Items(TypedDict):
-    """A state that collects."""
+class Total(TypedDict):
+    """A state that counts what comes together; a list that grows would be copied for each node, by its reducer."""
 
-    items: Annotated[list, operator.add]
+    total: Annotated[int, operator.add]
 
 
 class Model(BaseChatModel):
@@ -93,13 +93,13 @@ def chain(lib: Any, nodes: int, asynchronous: bool = False) -> Any:
 
 
 def fan(lib: Any, nodes: int, asynchronous: bool = False) -> Any:
-    def work(state: Items) -> Any:
-        return {"items": [1]}
+    def work(state: Total) -> Any:
+        return {"total": 1}
 
-    async def awork(state: Items) -> Any:
-        return {"items": [1]}
+    async def awork(state: Total) -> Any:
+        return {"total": 1}
 
-    builder = lib.StateGraph(Items).add_node("join", lambda state: None)
+    builder = lib.StateGraph(Total).add_node("join", lambda state: None)
     for index in range(nodes):
         builder.add_node(f"n{index}", awork if asynchronous else work)
         builder.add_edge(lib.START, f"n{index}")
@@ -181,7 +181,7 @@ def alone(tokens: int, asynchronous: bool = False) -> Callable[[], Any]:
 
 LOOP = asyncio.new_event_loop()
 """Made once: what a loop costs is not what is measured."""
-N, X, TOKENS = {"n": 0}, {"items": []}, {"stream_mode": "messages"}
+N, X, TOKENS = {"n": 0}, {"total": 0}, {"stream_mode": "messages"}
 Workload = Tuple[str, str, int, Callable[[Any], Callable[[], Any]], Optional[Callable[[], Any]]]
 WORKLOADS: List[Workload] = [
     ("chain of 100 nodes, updates, sync", "step", 100, lambda lib: reading(chain(lib, 100), N), None),

@@ -17,7 +17,7 @@ import time
 import tracemalloc
 from typing import Any, Callable, Dict, List, Tuple, TypedDict
 
-from compare import Library, areading, at_once, best, chain, fan, reading, speaking, writing
+from compare import Library, alone, areading, at_once, best, chain, fan, reading, speaking, writing
 
 LIB = Library("streamgraph")
 N: Dict[str, Any] = {"n": 0}
@@ -51,10 +51,12 @@ def idle_nodes(nodes: int) -> Any:
 GROWTHS: List[Tuple[str, Callable[[int], Callable[[], Any]], int]] = [
     ("nodes of a chain, updates", lambda size: reading(chain(LIB, size), N), 100),
     ("nodes of a chain, debug", lambda size: reading(chain(LIB, size), N, stream_mode="debug"), 100),
-    ("nodes of a fan-out, async", lambda size: areading(fan(LIB, size, True), {"items": []}), 100),
+    ("nodes of a fan-out, async", lambda size: areading(fan(LIB, size, True), {"total": 0}), 100),
     ("nodes compiled", lambda size: lambda: chain(LIB, size), 100),
     ("tokens, sync", lambda size: reading(speaking(LIB, size), N, stream_mode="messages"), 2000),
     ("tokens, async", lambda size: areading(speaking(LIB, size, 0, True), N, stream_mode="messages"), 2000),
+    ("tokens without a graph, sync", lambda size: alone(size), 2000),
+    ("tokens without a graph, async", lambda size: alone(size, True), 2000),
     ("writer calls", lambda size: reading(writing(LIB, size), N, stream_mode="custom"), 2000),
     ("async streams at once", lambda size: at_once(speaking(LIB, 20, asynchronous=True), size), 20),
 ]

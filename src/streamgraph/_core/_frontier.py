@@ -40,20 +40,23 @@ class Frontier:
         """
         due: Set[str] = set()
         sends: List[Send] = []
+        arriving: Dict[str, Set[str]] = {}
         if self.joined:
             self._reset_joins(plan, ran)
         for node, routes in finished:
             due.update(node.edges)
             for join in node.joins:
-                arrived = self.joined.get(join.trigger, frozenset()) | {node.name}
-                self.joined[join.trigger] = arrived
-                if arrived == join.sources:
-                    due.add(join.target)
+                arriving.setdefault(join.trigger, set()).add(node.name)
             for route in routes:
                 if isinstance(route, Send):
                     sends.append(route)
                 else:
                     due.add(route)
+        for trigger, names in arriving.items():
+            join = plan.joins[trigger]
+            self.joined[trigger] = self.joined.get(trigger, frozenset()) | names
+            if self.joined[trigger] == join.sources:
+                due.add(join.target)
         if plan.deferred:
             waiting = due & plan.deferred
             due -= waiting
