@@ -172,3 +172,38 @@ def test_whole_run(nodes: int) -> None:
         assert counting.counts["managers"] == 1
         assert counting.counts["tasks"] == 0
         assert counting.counts["threads"] <= threads
+
+
+def wide(keys: int, idle: int) -> Callable[[int], Callable[[], Any]]:
+    """Chains in a state of many keys, beside many nodes that never run."""
+
+    def make(size: int) -> Callable[[], Any]:
+        state = TypedDict("state", {"n": int, **{f"k{index}": int for index in range(keys)}})  # type: ignore[misc]
+        builder, before = StateGraph(state), START
+        for index in range(size):
+            builder.add_node(f"n{index}", step).add_edge(before, f"n{index}")
+            before = f"n{index}"
+        for index in range(idle):
+            builder.add_node(f"idle{index}", step).add_edge(f"idle{index}", f"n{size - 1}")
+        return read(builder.compile(), False, stream_mode="updates")
+
+    return make
+
+
+def test_who_takes_no_part_costs_nothing() -> None:
+    """A step does not pay for keys that it does not write, nor for nodes that do not run."""
+    assert per_unit(wide(keys=100, idle=0)) == per_unit(wide(keys=0, idle=0))
+    assert per_unit(wide(keys=0, idle=100)) == per_unit(wide(keys=0, idle=0))
+
+
+def test_the_last_costs_what_the_first_has_cost() -> None:
+    """Steps and tokens are no dearer late in a run than they are early in it."""
+    for make in (
+        lambda size: read(chain(size, step), False, stream_mode="updates"),
+        lambda size: read(speaking(size, asynchronous=True), True, stream_mode="messages"),
+    ):
+        early, late = (
+            {kind: round(count) for kind, count in per_unit(make, size).items()}  # type: ignore[arg-type]
+            for size in (20, 80)
+        )
+        assert early == late
