@@ -23,7 +23,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from typing_extensions import Annotated
 
-ROUNDS, REPEATS, SHORT = 5, 3, 30
+ROUNDS, REPEATS, SHORT = 8, 3, 30
 
 
 class Count(TypedDict):

@@ -149,7 +149,8 @@ class Outlet:
             inbox: Puts a part into the run's own inbox.
             up: The way into the run around, if not the usual one.
         """
-        if self._up is None and self._filter is None:
+        if self._up is None:
+            # Tasks know who watches: what nobody wants to see is not emitted.
             return inbox
         if self._up is not None and not self.modes and not self.nested:
             # Nobody reads here: parts skip this level on their way to the run that is being read.
