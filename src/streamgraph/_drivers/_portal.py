@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Awaitable, Callable, Optional, Set, Tuple
 
 from streamgraph._core._stop import Stop
@@ -22,7 +23,7 @@ class Portal:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = self._stopped = False
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._thread: Optional[threading.Thread] = None
         self._tasks: Set[asyncio.Task[None]] = set()
@@ -84,7 +85,7 @@ class Portal:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
         if loop is not None and thread is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            loop.call_soon_threadsafe(self._stop, loop)
             if thread is not threading.current_thread():
                 thread.join()
 
@@ -107,13 +108,15 @@ class Portal:
             task.cancel()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            try:
-                return loop.run_forever()
-            except (KeyboardInterrupt, SystemExit):
-                # A task that a node has made has ended so. It carries that to who awaits it, as with any other error;
-                # asyncio lets these two end the loop as well, on which everything else of the run is.
-                continue
+        while not self._stopped:
+            # A task that a node has made may end so. It carries that to who awaits it, as with any other error; asyncio
+            # lets these two end the loop as well, on which everything else of the run is.
+            with suppress(KeyboardInterrupt, SystemExit):
+                loop.run_forever()
+
+    def _stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._stopped = True
+        loop.stop()
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
