@@ -72,6 +72,7 @@ class Outlet:
         "_twin",
         "_up",
         "_up_modes",
+        "alone",
         "audience",
         "audience_below",
         "below",
@@ -103,6 +104,8 @@ class Outlet:
         self.nested = nested
         self.shape = shape
         self.tells_of_failure = tells_of_failure
+        self.alone = up is None and filter_ is None
+        """Whether the own consumer, who gets all that the run makes, is the only one there is."""
         self._filter = filter_
         self._twin = twin or _detached
         self._above = up.audience.without(modes & {"custom"}) if up else _NOBODY

@@ -86,7 +86,7 @@ class State:
             for node, pairs in writes:
                 for key, value in pairs:
                     reduce = channels[key].reduce
-                    replaces, value = _unwrap(value)
+                    replaces, value = _unwrap(value) if isinstance(value, _REPLACING) else (False, value)
                     if reduce is None:
                         if key in fresh:
                             raise _two_writes(key, writers[key], node)
@@ -133,6 +133,10 @@ class State:
             return seen
         containers = self._containers
         return {key: detach(values[key]) if key in containers else values[key] for key in keys if key in values}
+
+
+_REPLACING = (Overwrite, dict)
+"""The types of values that may be there to replace the current one."""
 
 
 def _unwrap(value: Any) -> Tuple[bool, Any]:

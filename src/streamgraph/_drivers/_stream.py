@@ -106,6 +106,8 @@ class Stream:
     def _chunk(self, command: Emit) -> Any:
         """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""
         part = command.part
+        if self._outlet.alone:
+            return self._outlet.shape(part)
         if not self._session.stop.is_set:  # else the run around has ended or is failing, and this would come after that
             self._outlet.forward(part)
         return self._outlet.shape(part) if self._outlet.is_own(part) else NO_CHUNK

@@ -15,7 +15,7 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 
-from streamgraph._langchain._scope import SCOPE_KEY, Scope
+from streamgraph._langchain._scope import SCOPE_KEY, Scope, metadata_of
 from streamgraph.errors import UnknownOptionError
 
 
@@ -186,7 +186,7 @@ def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
     """Return the config that a task runs with."""
     run, node = scope.run, scope.task.node
     made: RunnableConfig = {
-        "metadata": {**run.metadata, **node.metadata, **scope.metadata()},
+        "metadata": {**run.metadata, **node.metadata, **metadata_of(scope.task, run.ns)},
         "callbacks": callbacks,
         "configurable": {**run.configurable, SCOPE_KEY: scope},
         "recursion_limit": run.config.limit,

@@ -242,7 +242,7 @@ class GraphSession:
         began: Optional[float] = None,
     ) -> Work[Tuple[Any, Outcome]]:
         """Run a node once: call it, read what it returned, and ask its branches where to go."""
-        node, messages = task.node, self._messages
+        run, node, key, messages = self.run, task.node, task.node.result_key, self._messages
         scope = self._scope_of(task, stop, parent, trace, number, began)
         invocation = Invocation(self._enter(scope, callbacks, traced=trace is not None), scope)
         progress.outcome = None
@@ -254,28 +254,26 @@ class GraphSession:
                 try:
                     result = yield Call(node.action, (task.input, invocation), False, scope.watch)
                 except ParentCommand as below:
-                    if node.result_key is not None:
+                    if key is not None:
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
                 if scope.children:
                     yield from settled(scope.children)
-                progress.outcome = outcome = self._read(task, result, scope)
+                outcome = read_return(run.plan, task.name, result) if key is None else Outcome(((key, result),))
+                if scope.writes:
+                    outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
+                progress.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             if messages is not None and "messages" in self._here:
-                outcome = messages.returned(self.run.plan, scope, outcome, self.run.state.values)
+                outcome = messages.returned(run.plan, scope, outcome, run.state.values)
         except Exception as error:
             yield from settled(scope.children, cancel=True)
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
             raise
         return result, outcome
-
-    def _read(self, task: Task, result: Any, scope: Scope) -> Outcome:
-        key = task.node.result_key
-        outcome = read_return(self.run.plan, task.name, result) if key is None else Outcome(((key, result),))
-        return outcome._replace(writes=(*scope.writes, *outcome.writes)) if scope.writes else outcome
 
     def _known(self, task: Task, stop: Stop, parent: Optional[Scope], outcome: Outcome) -> Outcome:
         """Return what a task did before; the messages that it wrote are shown like any others."""
