@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from contextvars import ContextVar
 from typing import Any, Iterator, List
 
 import pytest
 
-from drivers.helpers import PATIENCE, Forever, eventually, threads
+from drivers.helpers import PATIENCE, Forever, eventually, graph_of, threads
 from streamgraph._core._stop import Stop
 from streamgraph._drivers._portal import Portal
 from streamgraph.errors import StreamClosed
@@ -228,3 +229,36 @@ def test_call_after_close(portal: Portal) -> None:
     with pytest.raises(StreamClosed):
         portal.call(Forever().node, ({},), Stop())
     assert threads() == before
+
+
+def test_what_a_node_leaves_behind_on_the_loop(caplog: pytest.LogCaptureFixture) -> None:
+    """Tasks and generators that a node has begun and not ended are ended with the loop; nobody complains."""
+    log: List[str] = []
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            log.append("task")
+
+    async def numbers() -> Any:
+        try:
+            for number in range(10):
+                yield number
+        finally:
+            await asyncio.sleep(0)
+            log.append("generator")
+
+    kept: List[Any] = []
+
+    async def node(state: Any) -> None:
+        kept.append(asyncio.ensure_future(forever()))
+        kept.append(numbers())
+        dropped = numbers()
+        assert await kept[1].__anext__() == await dropped.__anext__() == 0
+
+    graph_of(work=node).invoke({"value": "?"})
+    assert sorted(log) == ["generator", "generator", "task"]
+    kept.clear()
+    gc.collect()
+    assert caplog.records == []

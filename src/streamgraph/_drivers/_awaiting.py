@@ -90,6 +90,10 @@ async def _in_thread(
             with suppress(CancelledError):
                 await asyncio.wait({over})
             over.cancel()  # else a thread that ends after the loop would call there
+        if running.done() and not running.cancelled() and not pool.leaving:
+            _, raised = running.result()
+            if isinstance(raised, Exception):
+                return None, raised  # it has failed as well, and traces are to know how
         raise
 
 

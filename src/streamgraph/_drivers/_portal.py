@@ -128,9 +128,29 @@ class Portal:
                 self._cancel(task)
             if self._tasks:
                 loop.run_until_complete(asyncio.wait(tuple(self._tasks)))
-            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(_wind_up())
         finally:
             # A thread that a node has started cannot be stopped; whoever closes the stream does not wait for it.
             executor.shutdown(wait=False)
             asyncio.set_event_loop(None)
             loop.close()
+
+
+async def _wind_up() -> None:
+    """End what nodes have left behind on this loop: their tasks, and generators that nobody has read to their end."""
+    await asyncio.sleep(0)
+    left = _others()
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    # A generator that was collected is closed by a task that the loop makes in its next turn.
+    await asyncio.sleep(0)
+    while _others():
+        await asyncio.wait(_others())
+
+
+def _others() -> Set[asyncio.Task[Any]]:
+    """Return all tasks but the one that asks."""
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
