@@ -126,15 +126,7 @@ def test_loop_of_a_nodes_own(name: str, driver: str) -> None:
 
         return asyncio.run(main())
 
-    graph = graph_of(outer=node)
-    if driver == "stream":
-        ways.close(graph.stream({"value": "?"}, stream_mode="custom"), lambda: None)
-    else:
-
-        async def main() -> None:
-            await ways.aclose(graph.astream({"value": "?"}, stream_mode="custom"), Births())
-
-        run(main())
+    ways.close_either(graph_of(outer=node), driver)
     try:
         eventually(blocked.is_over)
     finally:

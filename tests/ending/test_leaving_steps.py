@@ -159,16 +159,8 @@ def test_calls_in_a_loop(driver: str) -> None:
             ended.append(error)
             raise
 
-    graph = graph_of(outer=node)
     try:
-        if driver == "stream":
-            ways.close(graph.stream({"value": "?"}, stream_mode="custom"), lambda: None)
-        else:
-
-            async def main() -> None:
-                await ways.aclose(graph.astream({"value": "?"}, stream_mode="custom"), Births())
-
-            run(main())
+        ways.close_either(graph_of(outer=node), driver)
         eventually(lambda: ended)
     finally:
         going.set()

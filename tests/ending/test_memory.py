@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 import pytest
 
 from drivers.helpers import eventually, graph_of, line_of, run, threads
-from graph.fakes import Model
+from ending.nodes import aspeak, awrite, speak, write
 from streamgraph.config import get_stream_writer
 
 RUNS = 2000
@@ -19,28 +19,6 @@ SPARE = 40  # objects by which caches may grow between the halves of the runs
 
 class MineError(Exception):
     """What a node raises."""
-
-
-def write(state: Any) -> Dict[str, Any]:
-    """Write a little."""
-    get_stream_writer()("some")
-    return {"value": "written"}
-
-
-async def awrite(state: Any) -> Dict[str, Any]:
-    """Write a little, on the loop."""
-    get_stream_writer()("some")
-    return {"value": "written"}
-
-
-def speak(state: Any) -> Dict[str, Any]:
-    """Let a model speak."""
-    return {"value": MODEL.invoke("?").content}
-
-
-async def aspeak(state: Any) -> Dict[str, Any]:
-    """Let a model speak, on the loop."""
-    return {"value": (await MODEL.ainvoke("?")).content}
 
 
 def fail(state: Any) -> Dict[str, Any]:
@@ -59,9 +37,6 @@ async def wait(state: Any) -> None:
     """Wait until cancelled."""
     get_stream_writer()("some")
     await asyncio.Event().wait()
-
-
-MODEL = Model()
 
 
 def kinds(asynchronous: bool) -> Dict[str, Any]:

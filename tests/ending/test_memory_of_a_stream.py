@@ -7,35 +7,17 @@ import gc
 import threading
 import weakref
 from operator import add
-from typing import Any, Dict, List
+from typing import Any, List
 
 import pytest
 from langchain_core.messages import AIMessage
 from typing_extensions import Annotated, TypedDict
 
 from drivers.helpers import PATIENCE, eventually, graph_of, line_of, run, soon
-from graph.fakes import Model
+from ending.nodes import MODEL, aspeak, speak, write
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import END, START, StateGraph
 from streamgraph.graph.message import push_message
-
-MODEL = Model()
-
-
-def write(state: Any) -> Dict[str, Any]:
-    """Write a little."""
-    get_stream_writer()("some")
-    return {"value": "written"}
-
-
-def speak(state: Any) -> Dict[str, Any]:
-    """Let a model speak."""
-    return {"value": MODEL.invoke("?").content}
-
-
-async def aspeak(state: Any) -> Dict[str, Any]:
-    """Let a model speak, on the loop."""
-    return {"value": (await MODEL.ainvoke("?")).content}
 
 
 class Thing:

@@ -10,7 +10,7 @@ from typing import Any, Callable, List
 import anyio
 import pytest
 
-from drivers.helpers import PATIENCE
+from drivers.helpers import PATIENCE, run
 from ending.helpers import Births, says_started
 
 Leaving = Callable[[], None]
@@ -331,3 +331,15 @@ async def fail_without_block(streams: List[Any], births: Births) -> None:
 
 
 ASYNC_DROPS = [scope, scope_in_block, time_out, drop_async, drop_async_cycle, drop_async_in_thread, fail_without_block]
+
+
+def close_either(graph: Any, driver: str) -> None:
+    """Read a sync or async stream of a graph until the inner node runs, and close it."""
+
+    async def main() -> None:
+        await aclose(graph.astream({"value": "?"}, stream_mode="custom"), Births())
+
+    if driver == "stream":
+        close(graph.stream({"value": "?"}, stream_mode="custom"), lambda: None)
+    else:
+        run(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, List, Sequence, Set, Tuple
+from typing import AbstractSet, Dict, FrozenSet, List, Sequence, Set, Tuple
 
 from streamgraph._core._plan import Node, Plan
 from streamgraph._core._returns import Route
@@ -29,7 +29,7 @@ class Frontier:
     joined: Dict[str, FrozenSet[str]] = field(default_factory=dict)
     deferred: Set[str] = field(default_factory=set)
 
-    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: Set[str]) -> None:
+    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> None:
         """Find what is due after a step.
 
         Args:
@@ -66,7 +66,7 @@ class Frontier:
         self.due = due
         self.sends = tuple(sends)
 
-    def _reset_joins(self, plan: Plan, ran: Set[str]) -> None:
+    def _reset_joins(self, plan: Plan, ran: AbstractSet[str]) -> None:
         """Begin anew with the joins whose targets have just run."""
         for trigger, arrived in tuple(self.joined.items()):
             join = plan.joins[trigger]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Deque, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
 from streamgraph._core._control import RunControl
@@ -26,7 +26,7 @@ from streamgraph.errors import (
     locate,
 )
 
-_NONE: Set[str] = set()
+_NONE: FrozenSet[str] = frozenset()
 
 
 class Run:

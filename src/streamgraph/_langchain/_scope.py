@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from contextvars import ContextVar
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
 
@@ -27,6 +28,7 @@ _counting = Lock()
 _current: ContextVar[Optional[Scope]] = ContextVar("streamgraph_scope", default=None)
 
 
+@dataclass(eq=False)
 class RunScope:
     """What the tasks of one run have in common.
 
@@ -50,60 +52,25 @@ class RunScope:
         loop: The event loop on which the run awaits, if it is an async one.
     """
 
-    __slots__ = (
-        "audience",
-        "audience_below",
-        "below",
-        "call",
-        "config",
-        "configurable",
-        "context",
-        "control",
-        "ids",
-        "loop",
-        "messages",
-        "metadata",
-        "ns",
-        "plan",
-        "room",
-        "state",
-        "store",
-    )
+    ns: Tuple[str, ...]
+    plan: Plan
+    below: FrozenSet[str]
+    messages: Any
+    config: Any
+    configurable: Mapping[str, Any]
+    context: Any
+    store: Any
+    control: Optional[RunControl]
+    audience: Optional[Audience]
+    audience_below: Optional[Audience]
+    state: Callable[[], Any]
+    call: Callable[[Scope, Node, Any], Any]
+    room: Optional[Room] = None
+    loop: Optional[AbstractEventLoop] = None
 
-    def __init__(
-        self,
-        ns: Tuple[str, ...],
-        plan: Plan,
-        *,
-        below: FrozenSet[str],
-        messages: Any,
-        config: Any,
-        configurable: Mapping[str, Any],
-        context: Any,
-        store: Any,
-        control: Optional[RunControl],
-        audience: Optional[Audience],
-        audience_below: Optional[Audience],
-        state: Callable[[], Any],
-        call: Callable[[Scope, Node, Any], Any],
-    ) -> None:
-        self.ns = ns
-        self.plan = plan
-        self.below = below
-        self.messages = messages
-        self.config = config
-        self.ids: Dict[str, Any] = config.shown_ids
-        self.metadata: Dict[str, Any] = {**config.metadata, **self.ids}
-        self.configurable = configurable
-        self.context = context
-        self.store = store
-        self.control = control
-        self.audience = audience
-        self.audience_below = audience_below
-        self.state = state
-        self.call = call
-        self.room: Optional[Room] = None
-        self.loop: Optional[AbstractEventLoop] = None
+    def __post_init__(self) -> None:
+        self.ids: Dict[str, Any] = self.config.shown_ids
+        self.metadata: Dict[str, Any] = {**self.config.metadata, **self.ids}
 
 
 class Scope:
