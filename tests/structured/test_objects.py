@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from typing import Any, Dict, List, Tuple
+from typing import Any, AsyncIterator, Dict, Iterator, List, Tuple
 
 import pytest
 from langchain_core.exceptions import OutputParserException
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableParallel
+from langchain_core.runnables import RunnableGenerator, RunnableLambda, RunnableParallel, RunnableSequence
 from pydantic import BaseModel
 from typing_extensions import Literal, TypedDict
 
@@ -86,6 +86,27 @@ def test_include_raw(kind: str, method: str, call: str, driver: str) -> None:
     chunks, output = objects(chain(node=node), GIVEN, driver)
     check(chunks, output["out"]["parsed"], schema=SCHEMAS_READ[kind])
     assert output["out"]["parsing_error"] is None
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("method", METHODS)
+def test_looked_at_before(method: str, call: str, driver: str) -> None:
+    """What only passes the message on does not make the object: langchain-openai 1.7.4 looks for a refusal first."""
+    model, *parsing = Echo().with_structured_output(Joke, method=method).steps
+    looked = RunnableGenerator(_as_it_is, _as_it_is_async)
+    structured = RunnableSequence(model, looked, RunnableLambda(lambda message: message), looked, *parsing)
+    chunks, output = objects(chain(node=asker(structured, call)), GIVEN, driver)
+    check(chunks, output["out"])
+
+
+def _as_it_is(chunks: Iterator[Any]) -> Iterator[Any]:
+    yield from chunks
+
+
+async def _as_it_is_async(chunks: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for chunk in chunks:
+        yield chunk
 
 
 def summed(runnable: Any, call: str) -> Any:

@@ -134,7 +134,11 @@ class Messages:
         finally:
             self._shown.update(dict.fromkeys(call.ids, call))
             if call.structured and message is not None:
-                self._unparsed.update(dict.fromkeys(call.ids, call))
+                self.to_parse(call)
+
+    def to_parse(self, call: Call) -> None:
+        """Take note that an object is still to be made of the finished message of a call."""
+        self._unparsed.update(dict.fromkeys(call.ids, call))
 
     def unparsed(self, message: Any, scope: Scope) -> Optional[Call]:
         """Return the call of this task whose finished message is given to a parser now; each is returned once.

@@ -104,7 +104,7 @@ class Tap(TaskHandler):
         parent_run_id: Optional[UUID] = None,
         **kwargs: Any,
     ) -> None:
-        """A Runnable starts: the first that gets the message of a structured answer makes the object of it."""
+        """A Runnable starts: one that gets the message of a structured answer may make the object of it."""
         call = self._messages.unparsed(inputs, self._scope)
         if call is not None:
             self._parsers[run_id] = call
@@ -114,7 +114,12 @@ class Tap(TaskHandler):
     ) -> None:
         """A Runnable is over; one that was streamed is only now told what it got as a whole."""
         call = self._parsers.pop(run_id, None) or self._messages.unparsed(inputs, self._scope)
-        if call is not None and outputs is not None:
+        if call is None or outputs is None:
+            return
+        if isinstance(outputs, BaseMessage):
+            # It only passes the message on: langchain-openai looks for a refusal before it parses (from 1.7.4).
+            self._messages.to_parse(call)
+        else:
             call.parsed(outputs)
 
     def on_chain_error(
