@@ -161,12 +161,15 @@ def at_once(graph: Any, streams: int) -> Callable[[], None]:
     return lambda: LOOP.run_until_complete(all_of_them())
 
 
-def first(graph: Any) -> Callable[[], None]:
-    def read() -> None:
+def first(graph: Any) -> Callable[[], float]:
+    def read() -> float:
+        start = time.perf_counter()
         chunks = iter(graph.stream({"n": 0}, stream_mode="messages"))
         next(chunks)
+        took = time.perf_counter() - start
         for _ in chunks:
             pass
+        return took
 
     return read
 
@@ -194,7 +197,7 @@ WORKLOADS: List[Workload] = [
     ("a run of one node, sync", "run", 1, lambda lib: reading(chain(lib, 1), N), None),
     ("a run of one node, async", "run", 1, lambda lib: areading(chain(lib, 1, True), N), None),
     ("compile 200 nodes", "node", 200, lambda lib: lambda: chain(lib, 200), None),
-    ("stream() to the last of 1 token", "run", 1, lambda lib: first(speaking(lib, 1)), alone(1)),
+    ("stream() to the first token", "run", 1, lambda lib: first(speaking(lib, 1)), alone(1)),
     ("2,000 tokens, sync", "token", 2000, lambda lib: reading(speaking(lib, 2000), N, **TOKENS), alone(2000)),
     (
         "2,000 tokens, async",
@@ -234,7 +237,7 @@ def best(contestants: Dict[str, Callable[[], Any]], loops: int = 1) -> Dict[str,
     """Return the shortest time of each, in seconds.
 
     Args:
-        contestants: What is to be timed, by name.
+        contestants: What is to be timed, by name; what returns a time of its own is taken at its word.
         loops: How often it is run for one time: what takes microseconds is timed many times over.
     """
     times = dict.fromkeys(contestants, float("inf"))
@@ -244,9 +247,9 @@ def best(contestants: Dict[str, Callable[[], Any]], loops: int = 1) -> Dict[str,
             gc.disable()
             for _ in range(REPEATS):
                 start = time.perf_counter()
-                for _ in range(loops):
-                    run()
-                times[name] = min(times[name], (time.perf_counter() - start) / loops)
+                told = [run() for _ in range(loops)]
+                took = sum(told) if isinstance(told[0], float) else time.perf_counter() - start
+                times[name] = min(times[name], took / loops)
             gc.enable()
     return times
 

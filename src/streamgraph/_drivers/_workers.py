@@ -10,9 +10,9 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from itertools import count
-from queue import Empty, SimpleQueue
 from typing import Any, Callable, Deque, Dict, Optional, Tuple, TypeVar
 
 _THREADS = 1024
@@ -29,63 +29,113 @@ _number = count()
 
 
 class _Worker(threading.Thread):
-    """A thread that does what it is given until there has been nothing for a while.
+    """A thread that does what there is to do each time it is called, until nobody has called it for a while.
 
     Args:
-        crew: Who gives it work.
-        task: What to do first.
+        crew: Where there is work.
     """
 
-    def __init__(self, crew: Crew, task: Task) -> None:
+    def __init__(self, crew: Crew) -> None:
         super().__init__(name=f"streamgraph_{next(_number)}")
         self._crew = crew
-        self._first: Optional[Task] = task
-        self.tasks: SimpleQueue[Task] = SimpleQueue()
+        self.bell = threading.Lock()
+        self.bell.acquire()
 
     def run(self) -> None:
-        task, self._first = self._first, None
-        while task is not None:
-            task()
-            task = None  # what it holds is not to live on while the thread waits
-            task = self._crew.more_for(self)
+        crew = self._crew
+        while self._called():
+            task = crew.next(self, came=True)
+            while task is not None:
+                task()
+                task = None  # what it holds is not to live on while the thread waits
+                task = crew.next(self)
+
+    def _called(self) -> bool:
+        """Wait to be called; returns whether it was."""
+        # It may be chosen in the last moment; then it is called for certain.
+        return self.bell.acquire(timeout=LINGER) or (not self._crew.dismiss(self) and self.bell.acquire())
 
 
 class Crew:
-    """The threads of a process."""
+    """The threads of a process, and what they have yet to do.
+
+    Never more than one thread is on its way: whoever takes a task while there are others calls the next thread before
+    the task begins. So no task waits for another to end, whatever that waits for; but tasks that wait for nothing are
+    done by a thread or two, since handing each to a thread of its own would cost more than they do.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._tasks: Deque[Task] = deque()
         self._idle: Dict[_Worker, None] = {}
+        self._coming = False
 
     def do(self, task: Task) -> None:
-        """Have a task done in a thread; the one that became idle last, or a new one.
+        """Have a task done in a thread.
 
         Args:
             task: What to call; it lets no exception out.
+
+        Raises:
+            RuntimeError: There can be no more threads, and none has taken it.
         """
         with self._lock:
-            worker = self._idle.popitem()[0] if self._idle else None
-        if worker is None:
-            _Worker(self, task).start()
-        else:
-            worker.tasks.put(task)
-
-    def more_for(self, worker: _Worker) -> Optional[Task]:
-        """Wait for more work; returns `None` if the thread is to end."""
-        with self._lock:
-            self._idle[worker] = None
+            self._tasks.append(task)
+            if self._coming:
+                return
+            self._coming = True
         try:
-            return worker.tasks.get(timeout=LINGER)
-        except Empty:
+            self._call()
+        except RuntimeError:
             with self._lock:
-                if worker in self._idle:
-                    del self._idle[worker]
-                    return None
-        return worker.tasks.get()  # it was chosen in the last moment
+                if task in self._tasks:
+                    self._tasks.remove(task)
+                    raise
+
+    def next(self, worker: _Worker, *, came: bool = False) -> Optional[Task]:
+        """Return what a thread is to do next; if that is nothing, it is to wait until it is called.
+
+        Args:
+            worker: The thread.
+            came: It was called for this.
+        """
+        with self._lock:
+            if came:
+                self._coming = False
+            if not self._tasks:
+                self._idle[worker] = None
+                return None
+            task = self._tasks.popleft()
+            if not self._tasks or self._coming:
+                return task
+            self._coming = True
+        with suppress(RuntimeError):  # there can be no more threads: those there are do what is left
+            self._call()
+        return task
+
+    def dismiss(self, worker: _Worker) -> bool:
+        """Let a thread go that waits in vain; returns whether it may, or has been chosen meanwhile."""
+        with self._lock:
+            waits = worker in self._idle
+            self._idle.pop(worker, None)
+            return waits
 
     def forget(self) -> None:
         """Begin anew, in a process that was forked: threads do not live on in it."""
         self.__init__()  # type: ignore[misc]
+
+    def _call(self) -> None:
+        """Call the thread that became idle last, or a new one."""
+        with self._lock:
+            worker = self._idle.popitem()[0] if self._idle else None
+        if worker is None:
+            worker = _Worker(self)
+            try:
+                worker.start()
+            except RuntimeError:
+                self._coming = False
+                raise
+        worker.bell.release()
 
 
 CREW = Crew()

@@ -1,0 +1,175 @@
+"""The threads of nodes: as many as wait for something at once, and no more than that."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from functools import partial
+from typing import Any, Dict, Iterator, List, Set
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typing_extensions import Annotated, TypedDict
+
+from drivers.helpers import eventually
+from streamgraph import START, StateGraph
+from streamgraph._drivers._workers import Crew
+
+PATIENCE = 20.0
+
+
+def gone() -> None:
+    """Wait until the threads have ended."""
+    eventually(lambda: not any(thread.name.startswith("streamgraph") for thread in threading.enumerate()))
+
+
+@pytest.fixture
+def undisturbed() -> Iterator[None]:
+    """A thread goes on until it waits for something: the interpreter does not change to another by itself."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    yield
+    sys.setswitchinterval(before)
+
+
+class Tasks:
+    """Tasks that note their ends, and the threads that they were done in."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.threads: Set[int] = set()
+        self.over = threading.Event()
+        self._lock = threading.Lock()
+
+    def done(self) -> None:
+        """A task has ended."""
+        with self._lock:
+            self.left -= 1
+            self.threads.add(threading.get_ident())
+        if not self.left:
+            self.over.set()
+
+
+def test_each_waits_for_all_others() -> None:
+    """Tasks that can only end together do end."""
+    gone()
+    tasks, barrier, crew = Tasks(40), threading.Barrier(40), Crew()
+
+    def meet() -> None:
+        barrier.wait(PATIENCE)
+        tasks.done()
+
+    for _ in range(40):
+        crew.do(meet)
+    assert tasks.over.wait(PATIENCE)
+    assert len(tasks.threads) == 40
+    gone()
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_short_ones_share_a_thread() -> None:
+    """What waits for nothing does not get a thread each."""
+    gone()
+    tasks, crew = Tasks(500), Crew()
+    for _ in range(500):
+        crew.do(tasks.done)
+    assert tasks.over.wait(PATIENCE)
+    assert len(tasks.threads) <= 2
+    gone()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.sets(st.integers(0, 11), max_size=3), min_size=12, max_size=12), st.permutations(range(12)))
+def test_whatever_waits_for_whatever(waits: List[Set[int]], order: List[int]) -> None:
+    """Tasks that wait for others, which may be given before or after them: none is kept from its end."""
+    tasks, crew = Tasks(12), Crew()
+    ended = [threading.Event() for _ in waits]
+
+    def run(number: int) -> None:
+        for other in waits[number]:
+            if other < number:  # never in a circle
+                ended[other].wait(PATIENCE)
+        ended[number].set()
+        tasks.done()
+
+    for number in order:
+        crew.do(partial(run, number))
+    assert tasks.over.wait(PATIENCE / 2)
+
+
+def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no more threads: those there are do it, and without any the task is refused."""
+    gone()
+    crew, tasks, begun, go_on = Crew(), Tasks(5), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+        tasks.done()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    crew.do(hold)
+    assert begun.wait(PATIENCE)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="new thread"):
+        crew.do(tasks.done)
+    # A call that is under way takes in what comes meanwhile.
+    monkeypatch.setattr(crew, "_coming", True)
+    for _ in range(4):
+        crew.do(tasks.done)
+    monkeypatch.setattr(crew, "_coming", False)
+    go_on.set()
+    assert tasks.over.wait(PATIENCE)
+    assert len(tasks.threads) == 1
+    gone()
+
+
+class State(TypedDict):
+    """What nodes have seen."""
+
+    seen: Annotated[list, lambda one, other: one + other]  # type: ignore[type-arg]
+
+
+def wide(node: Any, count: int) -> Any:
+    """A graph with so many of a node beside each other."""
+    builder = StateGraph(State)
+    for number in range(count):
+        builder.add_node(f"n{number}", node)
+        builder.add_edge(START, f"n{number}")
+    return builder.compile()
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_wide_step_of_short_nodes() -> None:
+    """A hundred nodes that wait for nothing take a thread or two."""
+    gone()
+    output = wide(lambda state: {"seen": [threading.current_thread().name]}, 100).invoke({"seen": []})
+    assert len(output["seen"]) == 100
+    assert len(set(output["seen"])) <= 2
+
+
+def test_wide_step_of_waiting_nodes() -> None:
+    """A hundred nodes that can only end together do, each in a thread of its own."""
+    barrier = threading.Barrier(100)
+
+    def node(state: State) -> Dict[str, Any]:
+        barrier.wait(PATIENCE)
+        return {"seen": [threading.current_thread().name]}
+
+    assert len(set(wide(node, 100).invoke({"seen": []})["seen"])) == 100
+
+
+def test_nested_in_wide_step() -> None:
+    """Each of the nodes beside each other runs a graph that runs such nodes, and all of those meet."""
+    barrier = threading.Barrier(36)
+
+    def leaf(state: State) -> Dict[str, Any]:
+        barrier.wait(PATIENCE)
+        return {"seen": [threading.current_thread().name]}
+
+    inner = wide(leaf, 6)
+    outer = wide(lambda state: {"seen": inner.invoke({"seen": []})["seen"]}, 6)
+    assert len(set(outer.invoke({"seen": []})["seen"])) == 36
