@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from threading import Barrier, Event
 from typing import Any, Dict, List, Optional
 
 import pytest
@@ -121,6 +122,26 @@ def test_what_it_gets(driver: str) -> None:
         assert not isinstance(error, BaseException)
         with pytest.raises(FrozenInstanceError):
             error.node = "other"
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_each_failure_has_its_own(driver: str) -> None:
+    """A node that fails by an edge and by a `Send`, in one step: two handlers, and the run waits for both."""
+    both, ended = Barrier(2), Event()
+
+    def handle(state: Any) -> None:
+        both.wait(10)
+        if state["p"] == "sent":
+            ended.wait(0.05)
+            ended.set()
+
+    builder = StateGraph(State).add_node("work", broken, error_handler=handler_of(lambda state, error: handle(state)))
+    builder.add_conditional_edges(START, lambda state: ["work", Send("work", {"p": "sent"})], ["work"])
+    chunks = collect(builder.compile(), driver, {"x": ["in"], "p": "state"}, stream_mode="tasks")
+
+    assert ended.is_set()
+    ends = [chunk["id"] for chunk in chunks if "result" in chunk]
+    assert len(ends) == len(set(ends)) == 4
 
 
 def handler_of(function: Any) -> Any:

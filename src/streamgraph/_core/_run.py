@@ -98,7 +98,8 @@ class Run:
         # The branches of the start run like a node of their own, before the first step and unseen.
         self.state.store(self._fresh_input)
         self.tasks = [Task(task_id(self._seed, 0, start.name, -1), start, 0, None, start.triggers, -1)]
-        return self._launch()
+        self._waiting.extend(self.tasks)
+        return self._start_waiting()
 
     def feed(self, event: Event) -> List[Command]:
         """Take in what happened.
@@ -141,8 +142,7 @@ class Run:
 
     def _handle(self, failed: Task, error: Exception) -> List[Command]:
         """Run the error handler of a node in its place, in the same step."""
-        name = f"{failed.name}!{failed.node.handler.name}" if failed.node.handler else ""
-        task = handling_task(task_id(self._seed, failed.step, name, failed.order[1]), failed, error)
+        task = handling_task(task_id(self._seed, failed.step, f"handles {failed.id}", -1), failed, error)
         self.tasks.append(task)
         self._running[task.id] = task
         return [StartTask(task, alone=len(self._running) == 1)]
@@ -208,7 +208,8 @@ class Run:
         if self._parts.shows_starts:
             for task in self.tasks:
                 commands += self._parts.started(task)
-        return commands + self._launch()
+        self._waiting.extend(self.tasks)
+        return commands + self._start_waiting()
 
     def _plan_tasks(self) -> List[Task]:
         frontier, nodes, step = self.frontier, self.plan.nodes, self.frontier.step
@@ -233,10 +234,6 @@ class Run:
         if send.timeout is not None:
             task.timeout = timeout_policy(send.timeout)
         return task
-
-    def _launch(self) -> List[Command]:
-        self._waiting.extend(self.tasks)
-        return self._start_waiting()
 
     def _start_waiting(self) -> List[Command]:
         commands: List[Command] = []
