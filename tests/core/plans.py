@@ -6,8 +6,8 @@ from collections import defaultdict
 from operator import add
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from streamgraph._core._commands import CancelTasks, Emit, Fail, Finish, StartTask
-from streamgraph._core._events import TaskDone, TaskFailed
+from streamgraph._core._commands import CancelTasks, Fail, Finish, StartTask
+from streamgraph._core._events import Emitted, TaskDone, TaskFailed
 from streamgraph._core._parts import Parts
 from streamgraph._core._plan import Branch, Channel, Node, Plan, Reader
 from streamgraph._core._returns import read_return, read_routes
@@ -139,8 +139,8 @@ class Driver:
                 self.running.append(command.task)
                 self.most = max(self.most, len(self.running))
                 self.log.append(Entry("start", step, command.task.name))
-            elif isinstance(command, Emit):
-                self.log.append(Entry(command.part.mode, step, command.part.data))
+            elif isinstance(command, Emitted):
+                self.log.append(Entry(command.mode, step, command.data))
             elif isinstance(command, CancelTasks):
                 self.cancelled += command.tasks
                 self.log.append(Entry("cancel", step, sorted(task.name for task in command.tasks)))

@@ -20,10 +20,10 @@ def made(*modes, **fields):
     return Parts(("n:1",), frozenset(modes), clock=lambda: "now", **fields)
 
 
-def shown(emits):
+def shown(parts):
     """The mode and data of what is emitted."""
-    assert {emit.part.ns for emit in emits} <= {("n:1",)}
-    return [(emit.part.mode, emit.part.data) for emit in emits]
+    assert {part.ns for part in parts} <= {("n:1",)}
+    return [(part.mode, part.data) for part in parts]
 
 
 def task(given=None, step=1, **fields):
@@ -67,8 +67,8 @@ def test_values_are_apart():
     """Changing the data of a part changes nothing in the state, whatever keys were asked for."""
     holder = state(x=[1])
     for keys in (None, ("x",), "x"):
-        (emit,) = made("values", keys=keys).values(holder, {"x": holder.values["x"]})
-        (emit.part.data if keys == "x" else emit.part.data["x"]).append(2)
+        (part,) = made("values", keys=keys).values(holder, {"x": holder.values["x"]})
+        (part.data if keys == "x" else part.data["x"]).append(2)
     assert holder.snapshot() == {"x": [1]}
 
 
@@ -96,8 +96,8 @@ def test_update_of_nothing():
 
 def test_update_before_result():
     """A task's update comes before its result, and `tasks` before `debug`."""
-    emits = made("updates", "tasks", "debug").finished(task(), Outcome((("p", 1),)))
-    assert [emit.part.mode for emit in emits] == ["updates", "tasks", "debug"]
+    parts = made("updates", "tasks", "debug").finished(task(), Outcome((("p", 1),)))
+    assert [part.mode for part in parts] == ["updates", "tasks", "debug"]
 
 
 RESULT = {"id": "id", "name": "a", "error": None, "result": {"p": 1}, "interrupts": []}
@@ -112,8 +112,8 @@ def test_debug():
     """The same with step, time and kind around it."""
     wrapped = {"step": 1, "timestamp": "now", "type": "task_result", "payload": RESULT}
     assert shown(made("debug").finished(task(), Outcome((("p", 1),)))) == [("debug", wrapped)]
-    (emit,) = made("debug").started(task({"p": 1}))
-    assert (emit.part.data["type"], emit.part.data["payload"]["input"]) == ("task", {"p": 1})
+    (part,) = made("debug").started(task({"p": 1}))
+    assert (part.data["type"], part.data["payload"]["input"]) == ("task", {"p": 1})
 
 
 def test_start():
@@ -148,7 +148,7 @@ def test_start_branches_are_not_shown():
 def test_parts_are_apart():
     """Tasks, debug, the task's input and the writes share no containers."""
     outcome, one = Outcome((("x", [1]),)), task({"x": [1]})
-    parts = made("updates", "tasks", "debug", metadata={"deep": [1]}, tags=["tag"])
+    maker = made("updates", "tasks", "debug", metadata={"deep": [1]}, tags=["tag"])
 
     def spoil(value):
         for item in list(value.values()) if isinstance(value, dict) else list(value):
@@ -156,12 +156,12 @@ def test_parts_are_apart():
                 spoil(item)
         value.clear()
 
-    for make in (lambda: parts.started(one), lambda: parts.finished(one, outcome)):
+    for make in (lambda: maker.started(one), lambda: maker.finished(one, outcome)):
         for index in range(len(make())):
             before = [repr(data) for _, data in shown(make())]
-            emits = make()
-            spoil(emits[index].part.data)
-            told = [repr(data) for _, data in shown(emits)]
+            parts = make()
+            spoil(parts[index].data)
+            told = [repr(data) for _, data in shown(parts)]
             assert told[:index] + told[index + 1 :] == before[:index] + before[index + 1 :]
             assert [repr(data) for _, data in shown(make())] == before
     assert (outcome.writes, one.input) == ((("x", [1]),), {"x": [1]})

@@ -12,16 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import Annotated, TypedDict
 
-from drivers.helpers import eventually
 from streamgraph import START, StateGraph
 from streamgraph._drivers._workers import Crew
 
 PATIENCE = 20.0
-
-
-def gone() -> None:
-    """Wait until the threads have ended."""
-    eventually(lambda: not any(thread.name.startswith("streamgraph") for thread in threading.enumerate()))
 
 
 @pytest.fixture
@@ -53,7 +47,6 @@ class Tasks:
 
 def test_each_waits_for_all_others() -> None:
     """Tasks that can only end together do end."""
-    gone()
     tasks, barrier, crew = Tasks(40), threading.Barrier(40), Crew()
 
     def meet() -> None:
@@ -64,19 +57,16 @@ def test_each_waits_for_all_others() -> None:
         crew.do(meet)
     assert tasks.over.wait(PATIENCE)
     assert len(tasks.threads) == 40
-    gone()
 
 
 @pytest.mark.usefixtures("undisturbed")
 def test_short_ones_share_a_thread() -> None:
     """What waits for nothing does not get a thread each."""
-    gone()
     tasks, crew = Tasks(500), Crew()
     for _ in range(500):
         crew.do(tasks.done)
     assert tasks.over.wait(PATIENCE)
     assert len(tasks.threads) <= 2
-    gone()
 
 
 @settings(max_examples=80, deadline=None)
@@ -100,7 +90,6 @@ def test_whatever_waits_for_whatever(waits: List[Set[int]], order: List[int]) ->
 
 def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no more threads: those there are do it, and without any the task is refused."""
-    gone()
     crew, tasks, begun, go_on = Crew(), Tasks(5), threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -124,7 +113,6 @@ def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on.set()
     assert tasks.over.wait(PATIENCE)
     assert len(tasks.threads) == 1
-    gone()
 
 
 class State(TypedDict):
@@ -145,7 +133,6 @@ def wide(node: Any, count: int) -> Any:
 @pytest.mark.usefixtures("undisturbed")
 def test_wide_step_of_short_nodes() -> None:
     """A hundred nodes that wait for nothing take a thread or two."""
-    gone()
     output = wide(lambda state: {"seen": [threading.current_thread().name]}, 100).invoke({"seen": []})
     assert len(output["seen"]) == 100
     assert len(set(output["seen"])) <= 2

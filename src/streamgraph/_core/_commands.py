@@ -23,15 +23,6 @@ class StartTask:
         self.alone = alone
 
 
-class Emit:
-    """Hand a part to whoever wants it."""
-
-    __slots__ = ("part",)
-
-    def __init__(self, part: Emitted) -> None:
-        self.part = part
-
-
 class CancelTasks:
     """Cancel these tasks; each still reports its end."""
 
@@ -63,4 +54,5 @@ class Fail:
         self.error = error
 
 
-Command = Union[StartTask, Emit, CancelTasks, Finish, Fail]
+Command = Union[Emitted, StartTask, CancelTasks, Finish, Fail]
+"""A part is to be handed to whoever wants it."""

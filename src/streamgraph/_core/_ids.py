@@ -14,7 +14,7 @@ def task_id(seed: bytes, step: int, name: str, index: int) -> str:
         name: The node.
         index: The position among the step's `Send`s, or -1 for a node reached by edges.
     """
-    digest = blake2b(f"{step}:{index}:{name}".encode(), digest_size=16, key=seed).hexdigest()
+    digest = blake2b(b"%b%d:%d:%b" % (seed, step, index, name.encode()), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 

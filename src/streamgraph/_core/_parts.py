@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._core._audience import Audience
-from streamgraph._core._commands import Emit
 from streamgraph._core._detach import detach
 from streamgraph._core._events import Emitted
 from streamgraph._core._returns import Outcome
@@ -57,22 +56,22 @@ class Parts:
         self._modes = modes
         self.shows_starts = not modes.isdisjoint(_TASK_EVENTS)
 
-    def values(self, state: State, fresh: Mapping[str, Any]) -> List[Emit]:
+    def values(self, state: State, fresh: Mapping[str, Any]) -> List[Emitted]:
         """Return the state after a step that wrote `fresh`."""
         if not self._values or not fresh:
             return []
         keys = self._keys
         if isinstance(keys, str):
-            return [self._emit("values", detach(fresh[keys]))] if keys in fresh else []
+            return [Emitted(self._ns, "values", detach(fresh[keys]))] if keys in fresh else []
         if keys is not None and not any(key in fresh for key in keys):
             return []
-        return [self._emit("values", root_or_mapping(state, keys))]
+        return [Emitted(self._ns, "values", root_or_mapping(state, keys))]
 
-    def returned(self, value: Any) -> List[Emit]:
+    def returned(self, value: Any) -> List[Emitted]:
         """Return what a functional workflow has returned."""
-        return [self._emit("values", detach(value))] if self._values else []
+        return [Emitted(self._ns, "values", detach(value))] if self._values else []
 
-    def started(self, task: Task) -> List[Emit]:
+    def started(self, task: Task) -> List[Emitted]:
         """Return the event of a task that starts."""
         modes = self._modes_of(task)
         if modes.isdisjoint(_TASK_EVENTS):
@@ -90,33 +89,33 @@ class Parts:
             payload["metadata"] = detach(metadata)
         return self._task_event(task, modes, "task", payload)
 
-    def finished(self, task: Task, outcome: Outcome, cached: bool = False) -> List[Emit]:
+    def finished(self, task: Task, outcome: Outcome, cached: bool = False) -> List[Emitted]:
         """Return the update and the result of a finished task; of one that was not run the update alone."""
         modes = self._modes_of(task)
         if task.node.action is None or modes.isdisjoint(_NODE_PARTS):
             return []
-        emits: List[Emit] = []
+        parts: List[Emitted] = []
         if "updates" in modes:
             update = {task.name: self._update(outcome)}
             if cached:
                 update["__metadata__"] = {"cached": True}
-            emits.append(self._emit("updates", update, task.name))
+            parts.append(Emitted(self._ns, "updates", update, task.name))
         if not cached and not modes.isdisjoint(_TASK_EVENTS):
-            emits += self._task_event(task, modes, "task_result", _result(task, as_result(outcome.writes)))
-        return emits
+            parts += self._task_event(task, modes, "task_result", _result(task, as_result(outcome.writes)))
+        return parts
 
-    def failed(self, task: Task, error: BaseException, outcome: Optional[Outcome]) -> List[Emit]:
+    def failed(self, task: Task, error: BaseException, outcome: Optional[Outcome]) -> List[Emitted]:
         """Return the result of a failed task, and the update of its node if it was a branch that failed."""
         modes = self._modes_of(task)
         if task.node.action is None or modes.isdisjoint(_NODE_PARTS):
             return []
-        emits: List[Emit] = []
+        parts: List[Emitted] = []
         if outcome is not None and "updates" in modes:
-            emits.append(self._emit("updates", {task.name: self._update(outcome)}, task.name))
+            parts.append(Emitted(self._ns, "updates", {task.name: self._update(outcome)}, task.name))
         if not modes.isdisjoint(_TASK_EVENTS):
             result = as_result(outcome.writes) if outcome is not None else {}
-            emits += self._task_event(task, modes, "task_result", _result(task, result, error))
-        return emits
+            parts += self._task_event(task, modes, "task_result", _result(task, result, error))
+        return parts
 
     def _modes_of(self, task: Task) -> FrozenSet[str]:
         return self._modes if self._audience is None else self._audience.modes_of(task.name)
@@ -130,16 +129,13 @@ class Parts:
         shown = [value for key, value in outcome.writes if key == keys]
         return detach(shown[-1]) if shown else None
 
-    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, Any]) -> List[Emit]:
-        emits = [self._emit("tasks", payload, task.name)] if "tasks" in modes else []
+    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, Any]) -> List[Emitted]:
+        parts = [Emitted(self._ns, "tasks", payload, task.name)] if "tasks" in modes else []
         if "debug" in modes:
-            own = detach(payload) if emits else payload  # each of two parts has its own
+            own = detach(payload) if parts else payload  # each of two parts has its own
             wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": own}
-            emits.append(self._emit("debug", wrapped, task.name))
-        return emits
-
-    def _emit(self, mode: str, data: Any, source: Optional[str] = None) -> Emit:
-        return Emit(Emitted(self._ns, mode, data, source))
+            parts.append(Emitted(self._ns, "debug", wrapped, task.name))
+        return parts
 
 
 def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> Any:

@@ -29,10 +29,10 @@ class State:
         self._plan = plan
         self.root = plan.root
         self.values: Dict[str, Any] = {}
-        self.written = False
         # The keys whose value needs a copy on its way out: a step does not look at the others.
         self._containers: Set[str] = set()
-        self._store({key: channel.default() for key, channel in plan.channels.items() if channel.default})
+        self.store({key: channel.default() for key, channel in plan.channels.items() if channel.default})
+        self.written = False
 
     def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, Any]:
         """Return the values of `keys` that have one, or of all keys."""
@@ -110,11 +110,9 @@ class State:
 
     def store(self, fresh: Mapping[str, Any]) -> None:
         """Make the values that `fold` returned current."""
-        if fresh:
-            self.written = True
-            self._store(fresh)
-
-    def _store(self, fresh: Mapping[str, Any]) -> None:
+        if not fresh:
+            return
+        self.written = True
         known = len(self.values)
         self.values.update(fresh)
         for key, value in fresh.items():
@@ -184,7 +182,7 @@ def as_view(writes: Writes) -> Any:
         return None
     if writes[0][0] in BARE_KEYS:
         return detach(writes[-1][1]) if len(writes) == 1 else [detach(value) for _, value in writes]
-    merged = {key: detach(value) for key, value in writes}
+    merged = {key: detach(value) if type(value) in CONTAINERS else value for key, value in writes}
     if len(merged) == len(writes):
         return merged
     return [{key: detach(value)} for key, value in writes]

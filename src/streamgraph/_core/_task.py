@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional, Tuple
 
 from streamgraph._core._plan import Node
+from streamgraph._core._returns import Outcome
 from streamgraph._policies import TimeoutPolicy
 from streamgraph.errors import NodeError
 
@@ -32,6 +33,7 @@ class Task:
         timeout: How long an attempt may take.
         error: The failure that it handles.
         calls: How many graphs have been called in it, in all of its attempts.
+        outcome: What its node has done in the last attempt, known before the branches after it are asked.
     """
 
     __slots__ = (
@@ -42,6 +44,7 @@ class Task:
         "name",
         "node",
         "order",
+        "outcome",
         "path",
         "place",
         "step",
@@ -71,6 +74,7 @@ class Task:
         self.timeout: Optional[TimeoutPolicy] = node.policies.timeout
         self.error: Optional[NodeError] = None
         self.calls = 0
+        self.outcome: Optional[Outcome] = None
         if inside is not None:
             self.place = (*inside.place, *self.place)
 

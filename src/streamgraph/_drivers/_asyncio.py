@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Set, Type, TypeVar
 from weakref import WeakMethod
 
-from streamgraph._core._commands import CancelTasks, Command, Emit, Fail, Finish, StartTask
+from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
@@ -171,9 +171,9 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 command = commands.popleft()
                 if isinstance(command, StartTask):
                     await self._start(command.task, command.alone)
-                    if self._closed_meanwhile():
+                    if self._ended:
                         return NO_CHUNK
-                elif isinstance(command, Emit):
+                elif isinstance(command, Emitted):
                     if self._above is not None and self._above.full:
                         await self._above.wait()
                     chunk = self._chunk(command)
@@ -217,7 +217,8 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         return word
 
     async def _start(self, task: Task, alone: bool) -> None:
-        self._check_wanted()
+        if self._session.stop.is_set:
+            self._check_wanted()
         job, inbox = self._session.job(task), self._inbox
         if alone and self._in_place:
             in_place = InContext(drive(job.work, self._pool), job.context, self._pool.leave)

@@ -7,7 +7,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Union
 
 from typing_extensions import Literal
 
-from streamgraph._core._commands import Command, Emit
+from streamgraph._core._commands import Command
 from streamgraph._core._events import Emitted, Event, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
@@ -103,9 +103,8 @@ class Stream:
         """
         return self._session.explain()
 
-    def _chunk(self, command: Emit) -> Any:
+    def _chunk(self, part: Emitted) -> Any:
         """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""
-        part = command.part
         if self._outlet.alone:
             return self._outlet.shape(part)
         if not self._session.stop.is_set:  # else the run around has ended or is failing, and this would come after that
@@ -126,13 +125,13 @@ class Stream:
         self._commands.extend(self._session.run.feed(event))
 
     def _check_wanted(self) -> None:
-        """Start nothing more for a run around this one that has ended before its time, or is failing.
+        """Start nothing more after a stop, if the run around this one has ended before its time, or is failing.
 
         Raises:
             StreamClosed: That is so.
         """
         stop = self._session.stop
-        if stop.is_set and not stop.finished:
+        if not stop.finished:
             stop.refuse()
 
     def _take_time(self, task: Task) -> None:

@@ -10,7 +10,7 @@ from queue import Empty
 from types import TracebackType
 from typing import Any, Iterator, List, Optional, Type, TypeVar
 
-from streamgraph._core._commands import CancelTasks, Command, Emit, Fail, Finish, StartTask
+from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted
 from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
@@ -119,9 +119,9 @@ class GraphStream(Stream, Iterator[ChunkT]):
                 command = commands.popleft()
                 if isinstance(command, StartTask):
                     self._start(command.task, command.alone)
-                    if self._closed_meanwhile():
+                    if self._ended:
                         return NO_CHUNK
-                elif isinstance(command, Emit):
+                elif isinstance(command, Emitted):
                     chunk = self._chunk(command)
                     if chunk is not NO_CHUNK:
                         return chunk
@@ -141,7 +141,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
                     return chunk
             else:
                 inbox.ended()
-                if self._closed_meanwhile():
+                if self._ended:
                     return NO_CHUNK
                 self._feed(event)
 
@@ -162,7 +162,8 @@ class GraphStream(Stream, Iterator[ChunkT]):
             patience = self._vigil.patience()
 
     def _start(self, task: Task, alone: bool) -> None:
-        self._check_wanted()
+        if self._session.stop.is_set:
+            self._check_wanted()
         job = self._session.job(task)
         if alone and self._in_place:
             done = job.context.run(_drive, job.work, self._pool, self._portal, job.stop)

@@ -125,8 +125,8 @@ class Calls:
             caller.children.append(future)
         id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
         task = called_task(id_, node, given, caller.task, index)
-        for emit in self._parts.started(task):
-            self._put(emit.part)
+        for part in self._parts.started(task):
+            self._put(part)
         counts = self._concurrency is not None and not caller.is_called
         job = Job(copy_context(), self._called(run, task, caller, stop, future, counts), stop)
         self._admit(_Waiting(job, future), counts)
@@ -142,12 +142,12 @@ class Calls:
         if isinstance(event, TaskFailed):
             event.error = raisable(task, event.error)
             locate(event.error, ErrorLocation(task.name, task.step, self._ns))
-            emits = self._parts.failed(task, event.error, None)
+            parts = self._parts.failed(task, event.error, None)
         else:
-            emits = self._parts.finished(task, event.outcome, event.cached)
+            parts = self._parts.finished(task, event.outcome, event.cached)
         if not stop.is_set:
-            for emit in emits:
-                self._put(emit.part)
+            for part in parts:
+                self._put(part)
         if cancelled:
             Future.cancel(future)
         if future.set_running_or_notify_cancel():

@@ -36,6 +36,8 @@ SHOWN_CONFIGURABLE: FrozenSet[str] = frozenset(
 
 _INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "graph:step:")
 
+_KNOWN = frozenset(CONFIG_KEYS)
+
 _UNSET: Any = object()
 
 
@@ -66,6 +68,8 @@ class RunConfig:
     @property
     def shown_ids(self) -> Dict[str, Any]:
         """The well-known ids of `configurable`."""
+        if not self.configurable:
+            return {}
         return {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}
 
 
@@ -83,33 +87,44 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
     if not own and not given and scope is None and var_child_runnable_config.get() is None:
         return RunConfig()
     inherited: Mapping[str, Any] = var_child_runnable_config.get() or {}
-    layers = [dict(layer) for layer in (inherited, own or {}, given or {})]
-    for layer in layers[1:]:
-        extra = {key: layer.pop(key) for key in tuple(layer) if key not in CONFIG_KEYS}
-        if extra:
-            layer["configurable"] = {**(layer.get("configurable") or {}), **extra}
+    layers = (inherited, _tidy(own), _tidy(given))
     config = RunConfig()
     seen: Dict[str, None] = {}
     for layer in layers:
-        seen.update(dict.fromkeys(layer.get("tags") or ()))
-        config.metadata.update(layer.get("metadata") or {})
-        config.configurable.update(layer.get("configurable") or {})
+        if layer:
+            seen.update(dict.fromkeys(layer.get("tags") or ()))
+            config.metadata.update(layer.get("metadata") or {})
+            config.configurable.update(layer.get("configurable") or {})
     if scope is not None:
         # A node's metadata says more about where something comes from than what its graph was bound to.
         config.metadata.update(scope.task.node.metadata)
         config.metadata.update((given or {}).get("metadata") or {})
-    config.metadata = {key: value for key, value in config.metadata.items() if not key.startswith("langgraph_")}
-    config.tags = user_tags(seen)
+    if config.metadata:
+        config.metadata = {key: value for key, value in config.metadata.items() if not key.startswith("langgraph_")}
+    if seen:
+        config.tags = user_tags(seen)
     config.callbacks = _callbacks(inherited, own, given)
-    config.limit = _limit(layers, scope)
-    config.concurrency = _last(layers, "max_concurrency", None)
-    config.name = _last(layers[1:], "run_name", None)
-    config.run_id = _last(layers[1:], "run_id", None)
+    _, bound, called = layers
+    config.limit = _limit(bound, called, scope)
+    config.concurrency = _last("max_concurrency", *layers)
+    config.name = _last("run_name", bound, called)
+    config.run_id = _last("run_id", bound, called)
     config.configurable.pop(SCOPE_KEY, None)
-    for key, value in (("recursion_limit", config.limit), ("max_concurrency", config.concurrency)):
-        if value is not None and value < 1:
-            raise UnknownOptionError(f"{key} must be at least 1, got {value!r}")
+    if config.limit < 1:
+        raise UnknownOptionError(f"recursion_limit must be at least 1, got {config.limit!r}")
+    if config.concurrency is not None and config.concurrency < 1:
+        raise UnknownOptionError(f"max_concurrency must be at least 1, got {config.concurrency!r}")
     return config
+
+
+def _tidy(config: Optional[RunnableConfig]) -> Mapping[str, Any]:
+    """Return a config with what is no key of one in its `configurable`, as langchain-core takes it."""
+    if not config or _KNOWN.issuperset(config):
+        return config or {}
+    extra = {key: value for key, value in config.items() if key not in _KNOWN}
+    tidied = {key: value for key, value in config.items() if key in _KNOWN}
+    tidied["configurable"] = {**(config.get("configurable") or {}), **extra}
+    return tidied
 
 
 def bound_together(one: RunnableConfig, other: RunnableConfig) -> RunnableConfig:
@@ -129,19 +144,20 @@ def bound_together(one: RunnableConfig, other: RunnableConfig) -> RunnableConfig
     return cast("RunnableConfig", both)
 
 
-def _last(layers: List[Dict[str, Any]], key: str, default: Any) -> Any:
+def _last(key: str, *layers: Mapping[str, Any]) -> Any:
     for layer in reversed(layers):
-        if layer.get(key) is not None:
+        if layer and layer.get(key) is not None:
             return layer[key]
-    return default
+    return None
 
 
-def _limit(layers: List[Dict[str, Any]], scope: Optional[Scope]) -> int:
+def _limit(own: Mapping[str, Any], given: Mapping[str, Any], scope: Optional[Scope]) -> int:
     """Return the limit set nearest to the call; what is bound to a graph counts before what is inherited."""
     inherited: int = scope.run.config.limit if scope is not None else DEFAULT_RECURSION_LIMIT
-    _, own, given = (layer.get("recursion_limit") for layer in layers)
-    limits = [limit for limit in (given, own, inherited) if limit is not None]
-    return next((limit for limit in limits if not isinstance(limit, _DefaultLimit)), DEFAULT_RECURSION_LIMIT)
+    for limit in (given.get("recursion_limit"), own.get("recursion_limit"), inherited):
+        if limit is not None and not isinstance(limit, _DefaultLimit):
+            return limit
+    return DEFAULT_RECURSION_LIMIT
 
 
 def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], given: Optional[RunnableConfig]) -> Any:

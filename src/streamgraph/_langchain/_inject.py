@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import Any, Callable, Dict, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from langchain_core.runnables import RunnableConfig
 
@@ -15,16 +15,19 @@ from streamgraph._langchain._signatures import parameters_of
 _NAMES = ("config", "writer", "runtime", "store", "previous")
 
 
-class Invocation(NamedTuple):
+class Invocation:
     """What one task has to offer its function.
 
-    Attributes:
+    Args:
         config: The config it runs with.
         scope: The task.
     """
 
-    config: RunnableConfig
-    scope: Scope
+    __slots__ = ("config", "scope")
+
+    def __init__(self, config: RunnableConfig, scope: Scope) -> None:
+        self.config = config
+        self.scope = scope
 
 
 def injected_names(function: Callable[..., Any], *, skip: int = 1, error: bool = False) -> Tuple[str, ...]:
@@ -53,11 +56,11 @@ def injected_names(function: Callable[..., Any], *, skip: int = 1, error: bool =
 
 def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, Any]:
     """Return the arguments for `names`."""
-    config, scope = invocation
+    scope = invocation.scope
     arguments: Dict[str, Any] = {}
     for name in names:
         if name == "config":
-            arguments[name] = config
+            arguments[name] = invocation.config
         elif name == "writer":
             arguments[name] = scope.write
         elif name == "runtime":

@@ -87,6 +87,7 @@ class Scope:
         parent: The scope around the graph, if it is nested.
         trace: The task in traces, if anybody listens.
         watch: Says how long the task may take.
+        watches: Those that wait for signs of life of the task: its own, and those of the tasks around.
         children: The tasks that were called inside this one.
         writes: State keys that were written while the task runs, before what it returns.
         attempt: The number of the attempt, from 1.
@@ -94,7 +95,6 @@ class Scope:
     """
 
     __slots__ = (
-        "_watched",
         "attempt",
         "began",
         "children",
@@ -106,6 +106,7 @@ class Scope:
         "task",
         "trace",
         "watch",
+        "watches",
         "writes",
     )
 
@@ -135,8 +136,8 @@ class Scope:
         self.attempt = attempt
         self.began = began
         # What happens here is a sign of life for every task around as well.
-        around = parent._watched if parent is not None else ()
-        self._watched: Tuple[Watch, ...] = (watch, *around) if watch is not None and watch.listens else around
+        around = parent.watches if parent is not None else ()
+        self.watches: Tuple[Watch, ...] = (watch, *around) if watch is not None and watch.listens else around
 
     @property
     def inner_ns(self) -> Tuple[str, ...]:
@@ -166,7 +167,7 @@ class Scope:
         if self.stop.is_set:
             self.stop.refuse()
             return
-        if self._watched:
+        if self.watches:
             self.touch(spoken=mode == "messages")
         self.put(Emitted(self.run.ns, mode, data, self.task.name, key))
 
@@ -188,18 +189,13 @@ class Scope:
         """
         if self.stop.is_set and not self.stop.finished:
             self.stop.refuse()
-        elif self._watched:
+        elif self.watches:
             self.touch(spoken=spoken)
 
     @property
     def hears_messages(self) -> bool:
         """Whether anybody wants messages of the graph, be it of this node or not."""
         return "messages" in (self.here if self.run.audience is None else self.run.audience.modes)
-
-    @property
-    def watched(self) -> bool:
-        """Whether signs of life are waited for, here or in a task around."""
-        return bool(self._watched)
 
     @property
     def is_called(self) -> bool:
@@ -212,7 +208,7 @@ class Scope:
         Args:
             spoken: It is a token or message.
         """
-        for watch in self._watched:
+        for watch in self.watches:
             watch.note(spoken)
 
     def heartbeat(self) -> None:

@@ -48,18 +48,8 @@ from streamgraph.errors import GraphBubbleUp, ParentCommand
 _HEARD_MODES = ("messages", "objects")
 """The modes for which models are listened to."""
 
-
-class _Progress:
-    """How far a task has come.
-
-    Attributes:
-        outcome: What its node did, known before its branches are asked.
-    """
-
-    __slots__ = ("outcome",)
-
-    def __init__(self) -> None:
-        self.outcome: Optional[Outcome] = None
+_TAPPED_MODES = (*_HEARD_MODES, "tools")
+"""The modes for which anything is."""
 
 
 class GraphSession:
@@ -114,7 +104,7 @@ class GraphSession:
         self._below: FrozenSet[str] = outlet.below
         self._audience = outlet.audience if outlet.audience.filtered else None
         # In a nested graph it has to be said that nobody listens: the context is that of a task that may have taps.
-        self._listens = scope is not None or not self._here.isdisjoint((*_HEARD_MODES, "tools"))
+        self._listens = scope is not None or not self._here.isdisjoint(_TAPPED_MODES)
         self._around: Optional[Messages] = scope.run.messages if scope is not None else None
         self._messages = self._around if self._around is not None else self._message_log()
         self._shared = RunScope(
@@ -195,7 +185,6 @@ class GraphSession:
             parent: The task that this one is inside of: that has called it, or that the graph is nested in.
         """
         trace: Optional[Trace] = None
-        progress = _Progress()
         try:
             node, policies = task.node, task.node.policies
             cache = self._cache if policies.cache is not None else None
@@ -209,10 +198,10 @@ class GraphSession:
                 trace = yield from self._traced(task, above)
                 callbacks = trace.child("seq:step:1")
             if policies.retry or task.timeout is not None or node.handler is not None:
-                once = partial(self._attempt, task, parent, callbacks, trace, progress)
+                once = partial(self._attempt, task, parent, callbacks, trace)
                 result, outcome = yield from attempts(task, stop, once)
             else:
-                result, outcome = yield from self._attempt(task, parent, callbacks, trace, progress, stop)
+                result, outcome = yield from self._attempt(task, parent, callbacks, trace, stop)
             if cache is not None and policies.cache is not None:
                 yield from cache.keep(task, policies.cache, outcome)
             if trace is not None:
@@ -227,7 +216,7 @@ class GraphSession:
                 except Exception as insisting:
                     # A handler of the user's that insists on its own errors (raise_error).
                     error = insisting
-            return TaskFailed(task, error, progress.outcome)
+            return TaskFailed(task, error, task.outcome)
         return TaskDone(task, outcome)
 
     def _attempt(
@@ -236,7 +225,6 @@ class GraphSession:
         parent: Optional[Scope],
         callbacks: BaseCallbackManager,
         trace: Optional[Trace],
-        progress: _Progress,
         stop: Stop,
         number: int = 1,
         began: Optional[float] = None,
@@ -245,7 +233,7 @@ class GraphSession:
         run, node, key, messages = self.run, task.node, task.node.result_key, self._messages
         scope = self._scope_of(task, stop, parent, trace, number, began)
         invocation = Invocation(self._enter(scope, callbacks, traced=trace is not None), scope)
-        progress.outcome = None
+        task.outcome = None
         result, outcome = None, NOTHING
         try:
             if number > 1 and messages is not None:
@@ -263,7 +251,7 @@ class GraphSession:
                 outcome = read_return(run.plan, task.name, result) if key is None else Outcome(((key, result),))
                 if scope.writes:
                     outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
-                progress.outcome = outcome
+                task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             if messages is not None and "messages" in self._here:
@@ -348,7 +336,7 @@ class GraphSession:
 
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set up the context of a task, which this runs in."""
-        handlers: List[BaseCallbackHandler] = [Pulse(scope)] if scope.watched else []
+        handlers: List[BaseCallbackHandler] = [Pulse(scope)] if scope.watches else []
         if self._listens:
             tap = None if self._here.isdisjoint(_HEARD_MODES) else tap_of(scope)
             tools = ToolTap(scope) if "tools" in scope.here else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -143,7 +142,7 @@ class GraphBase(Runnable[Any, Any]):
             version=version,
             output_keys=output_keys,
         )
-        return replace(options, control=control, filter=filter_) if control or filter_ else options
+        return options._replace(control=control, filter=filter_) if control or filter_ else options
 
     def _filter(self, *, include_raw: bool, **given: Names) -> Optional[Filter]:
         if not isinstance(include_raw, bool):
@@ -166,7 +165,7 @@ class GraphBase(Runnable[Any, Any]):
         shown = self._print_mode(print_mode, debug)
         if not shown:
             return StreamOptions(version=check_version(version), keys=keys, control=control)
-        return replace(self._options("values", shown, keys, False, False, version, control), shown=frozenset())
+        return self._options("values", shown, keys, False, False, version, control)._replace(shown=frozenset())
 
     def _print_mode(self, print_mode: Modes, debug: Optional[bool]) -> Modes:
         return ("updates", "values") if (self.debug if debug is None else debug) and not print_mode else print_mode

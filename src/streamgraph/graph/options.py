@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import FrozenSet, Optional, Sequence, Union
+from typing import FrozenSet, NamedTuple, Optional, Sequence, Union
 
 from typing_extensions import get_args
 
@@ -20,8 +19,7 @@ VERSIONS = ("v1", "v2")
 Modes = Union[None, StreamMode, Sequence[StreamMode]]
 
 
-@dataclass(frozen=True)
-class StreamOptions:
+class StreamOptions(NamedTuple):
     """What a consumer asked for.
 
     Attributes:

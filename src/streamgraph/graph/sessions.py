@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from os import urandom
-from typing import Any, Callable, Optional, Tuple, Type
+from time import time_ns
+from typing import Any, Callable, NamedTuple, Optional, Tuple, Type
 
 from streamgraph._core._events import Emitted
 from streamgraph._core._ids import child_seed
@@ -25,8 +26,7 @@ from streamgraph.graph.options import StreamOptions
 from streamgraph.graph.printing import printing
 
 
-@dataclass(frozen=True)
-class Definition:
+class Definition(NamedTuple):
     """What is to be run.
 
     Attributes:
@@ -129,4 +129,10 @@ def open_session(
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat()
+    second, nanoseconds = divmod(time_ns(), 10**9)
+    return f"{_to_the_second(second)}.{nanoseconds // 1000:06d}+00:00"
+
+
+@lru_cache(maxsize=2)
+def _to_the_second(second: int) -> str:
+    return datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
