@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, CancelledError, get_running_loop
 from contextvars import Context, ContextVar
+from time import sleep
 from typing import (
     Any,
     Awaitable,
@@ -128,6 +129,20 @@ def on_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+_MOMENT = 1e-6
+"""Seconds; with 0 the thread would often be back before the other one has woken up."""
+
+
+def give_way() -> None:
+    """Let the thread that reads have what has just been put there for it, if this is another one.
+
+    A thread that waits for nothing goes on for 5 ms before the interpreter lets another one run
+    (`sys.setswitchinterval`), and what a provider sends at one go is many tokens.
+    """
+    if not on_loop():
+        sleep(_MOMENT)
 
 
 not_held_up: ContextVar[bool] = ContextVar("streamgraph_not_held_up", default=False)

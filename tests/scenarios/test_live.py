@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections import Counter, defaultdict
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 
@@ -261,3 +264,46 @@ def test_next_step_waits_for_the_consumer(mode: str, driver: str) -> None:
 
     between = "".join("c" if item == "chunk" else "r" for item in log)
     assert between == {"values": "crcrcrc", "updates": "rcrcrc", "tasks": "crccrccrc"}[mode]
+
+
+class Burst(BaseChatModel):
+    """Makes all its tokens without ever waiting, as if they had come at one go."""
+
+    made: int = 0
+
+    @property
+    def _llm_type(self) -> str:
+        return "burst"
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        raise AssertionError("it is to be streamed")
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        for self.made in range(1, 301):
+            yield ChatGenerationChunk(message=AIMessageChunk("x"))
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_first_token_of_a_burst(driver: str) -> None:
+    """A model that never waits does not keep its first token from a reader in another thread.
+
+    The interpreter is told not to change threads by itself; which thread goes on when one gives way is up to the
+    system, so it need not be the reader's each time.
+    """
+    model, made = Burst(), []
+
+    def node(state: Any) -> Dict[str, Any]:
+        return {"messages": model.invoke("?")}
+
+    graph = StateGraph(MessagesState).add_node("node", node).add_edge(START, "node").compile()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    try:
+        for _ in range(50):
+            seen: List[int] = []
+            consume(graph, {"messages": []}, driver, lambda chunk: seen.append(model.made), stream_mode="messages")  # noqa: B023
+            assert len(seen) >= 300
+            made.append(seen[0])
+    finally:
+        sys.setswitchinterval(before)
+    assert min(made) < 300

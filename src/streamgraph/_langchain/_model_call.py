@@ -14,6 +14,7 @@ from streamgraph._langchain._partial_json import MISSING
 from streamgraph._langchain._recognition import text_of
 from streamgraph._langchain._scope import Scope
 from streamgraph._langchain._structured import Growing
+from streamgraph._seam import give_way
 
 
 class Call:
@@ -76,6 +77,7 @@ class Call:
             id: The id to go by if it has none.
         """
         own = chunk.id
+        first = self.id is None
         if self.id is None:
             self.id = own or id or str(uuid4())
             self.ids[self.id] = None
@@ -86,6 +88,8 @@ class Call:
             self.scope.go_on(spoken=True)
         else:
             self._show(chunk)
+            if first:
+                give_way()
         if self._growing is not None:
             more = self._growing.add(chunk)
             if more is not MISSING:
