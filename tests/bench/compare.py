@@ -130,18 +130,22 @@ def writing(lib: Any, items: int) -> Any:
     return lib.StateGraph(Count).add_node("node", node).add_edge(lib.START, "node").compile()
 
 
-def reading(graph: Any, start: Any, **options: Any) -> Callable[[], None]:
-    def read() -> None:
+def reading(graph: Any, start: Any, **options: Any) -> Callable[[], int]:
+    def read() -> int:
+        chunks = 0
         for _ in graph.stream(start, {"recursion_limit": 10_000}, **options):
-            pass
+            chunks += 1
+        return chunks
 
     return read
 
 
-def areading(graph: Any, start: Any, **options: Any) -> Callable[[], None]:
-    async def read() -> None:
+def areading(graph: Any, start: Any, **options: Any) -> Callable[[], int]:
+    async def read() -> int:
+        chunks = 0
         async for _ in graph.astream(start, {"recursion_limit": 10_000}, **options):
-            pass
+            chunks += 1
+        return chunks
 
     return lambda: LOOP.run_until_complete(read())
 
@@ -150,13 +154,15 @@ def calling(graph: Any, start: Any) -> Callable[[], None]:
     return lambda: graph.invoke(start, {"recursion_limit": 10_000})
 
 
-def at_once(graph: Any, streams: int) -> Callable[[], None]:
-    async def read() -> None:
+def at_once(graph: Any, streams: int) -> Callable[[], int]:
+    async def read() -> int:
+        chunks = 0
         async for _ in graph.astream({"n": 0}, stream_mode="messages"):
-            pass
+            chunks += 1
+        return chunks
 
-    async def all_of_them() -> None:
-        await asyncio.gather(*(read() for _ in range(streams)))
+    async def all_of_them() -> int:
+        return sum(await asyncio.gather(*(read() for _ in range(streams))))
 
     return lambda: LOOP.run_until_complete(all_of_them())
 
@@ -180,6 +186,16 @@ def alone(tokens: int, asynchronous: bool = False) -> Callable[[], Any]:
     if asynchronous:
         return lambda: LOOP.run_until_complete(model.ainvoke("x", config))  # type: ignore[arg-type]
     return lambda: model.invoke("x", config)  # type: ignore[arg-type]
+
+
+def alone_at_once(calls: int, tokens: int) -> Callable[[], Any]:
+    """The same for many calls at once."""
+    model, config = Model(tokens=tokens), {"callbacks": [Listener()]}
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(model.ainvoke("x", config) for _ in range(calls)))  # type: ignore[arg-type]
+
+    return lambda: LOOP.run_until_complete(all_of_them())
 
 
 LOOP = asyncio.new_event_loop()
@@ -218,7 +234,7 @@ WORKLOADS: List[Workload] = [
         "token",
         10_000,
         lambda lib: at_once(speaking(lib, 50, asynchronous=True), 200),
-        None,
+        alone_at_once(200, 50),
     ),
     ("5,000 writer calls", "item", 5000, lambda lib: reading(writing(lib, 5000), N, stream_mode="custom"), None),
 ]
@@ -263,8 +279,11 @@ def main() -> None:
     ours, theirs = Library("streamgraph"), Library("langgraph")
     for name, unit, units, make, floor in WORKLOADS:
         runs = {"ours": make(ours), "theirs": make(theirs), **({"floor": floor} if floor else {})}
+        ours_shown, theirs_shown = runs["ours"](), runs["theirs"]()
         times = {key: value / units * 1e6 for key, value in best(runs, SHORT if units == 1 else 1).items()}
         row = f"{times['ours']:.1f} | {times['theirs']:.1f} | {times['theirs'] / times['ours']:.1f} × faster"
+        if isinstance(ours_shown, int) and ours_shown != theirs_shown:
+            row = f"{times['ours']:.1f} | {theirs_shown} of {ours_shown} chunks | "
         base = f"{times['floor']:.1f} | {times['ours'] / times['floor']:.2f}" if floor else "|"
         print(f"| {name} | {unit} | {row} | {base} |", flush=True)
 

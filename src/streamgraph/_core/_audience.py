@@ -104,6 +104,10 @@ def _fits(name: str, pattern: str) -> bool:
     return name == pattern or fnmatchcase(name, pattern)
 
 
+Listener = Tuple[FrozenSet[str], Optional[Filter]]
+"""The modes that somebody wants, and the filter if there is one."""
+
+
 class Audience:
     """All who watch the parts of one graph: its own consumer, and those of the runs around it.
 
@@ -118,8 +122,8 @@ class Audience:
 
     __slots__ = ("_by_node", "filtered", "listeners", "modes")
 
-    def __init__(self, listeners: Sequence[Tuple[FrozenSet[str], Optional[Filter]]]) -> None:
-        self.listeners: List[Tuple[FrozenSet[str], Optional[Filter]]] = []
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self.listeners: List[Listener] = []
         self.modes: FrozenSet[str] = frozenset()
         self.filtered = False
         for modes, filter_ in listeners:

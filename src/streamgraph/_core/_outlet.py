@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, FrozenSet, Optional, Tuple
+from functools import lru_cache
+from typing import Any, Callable, FrozenSet, Optional, Sequence, Tuple
 
-from streamgraph._core._audience import Audience, Filter
+from streamgraph._core._audience import Audience, Filter, Listener
 from streamgraph._core._detach import detach
 from streamgraph._core._events import Emitted
 from streamgraph._core._room import Put, Room, Way
@@ -28,6 +29,16 @@ _NOBODY = Audience(())
 
 def _detached(mode: str, data: Any) -> Any:
     return detach(data)
+
+
+def _audience(modes: FrozenSet[str], filter_: Optional[Filter], above: Sequence[Listener]) -> Audience:
+    return Audience(((modes, filter_), *above)) if above or filter_ is not None else _audience_of(modes)
+
+
+@lru_cache(maxsize=256)
+def _audience_of(modes: FrozenSet[str]) -> Audience:
+    """Return the audience of one who leaves nothing out; such an audience never changes, so runs can share it."""
+    return Audience(((modes, None),))
 
 
 class Upstream:
@@ -110,9 +121,9 @@ class Outlet:
         self._twin = twin or _detached
         self._above = up.audience.without(modes & {"custom"}) if up else _NOBODY
         above = self._above.listeners
-        self.audience = Audience(((modes, filter_), *above))
+        self.audience = _audience(modes, filter_, above)
         """Who watches this graph."""
-        self.audience_below = Audience(((nested, filter_), *above))
+        self.audience_below = _audience(nested, filter_, above)
         """Who watches the graphs below it."""
         self.here = modes | self._up_modes
         """The modes anybody wants from this graph."""

@@ -31,7 +31,7 @@ def read_input(plan: Plan, schema: Schema, given: Any) -> Writes:
         )
     if schema.root:
         return ((ROOT_KEY, given),)
-    if isinstance(given, Mapping):
+    if isinstance(given, (dict, Mapping)):  # dict is said as well since asking an abstract class takes longer
         mapping: Optional[Mapping[str, Any]] = given
         if schema.build is not None and isinstance(schema.source, type) and issubclass(schema.source, BaseModel):
             mapping = _validated(plan, schema, given)
@@ -42,7 +42,7 @@ def read_input(plan: Plan, schema: Schema, given: Any) -> Writes:
             f"Expected dict, got {given!r:.80} of type {type(given).__name__} as input",
             hint=f"Give a dict with some of {', '.join(map(repr, schema.channels))}.",
         )
-    return tuple((key, mapping[key]) for key in schema.channels if key in mapping)
+    return tuple([(key, mapping[key]) for key in schema.channels if key in mapping])
 
 
 def _validated(plan: Plan, schema: Schema, given: Mapping[str, Any]) -> Mapping[str, Any]:
