@@ -115,6 +115,29 @@ def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(tasks.threads) == 1
 
 
+def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the moment in which a thread is started: what is done later is not kept from its threads."""
+    crew, tasks, start = Crew(), Tasks(3), threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        crew.do(lambda: None)
+    monkeypatch.undo()
+    barrier = threading.Barrier(3)
+
+    def meet() -> None:
+        barrier.wait(PATIENCE)
+        tasks.done()
+
+    for _ in range(3):
+        crew.do(meet)
+    assert tasks.over.wait(PATIENCE)
+
+
 class State(TypedDict):
     """What nodes have seen."""
 

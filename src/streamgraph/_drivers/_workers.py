@@ -10,7 +10,6 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import Any, Callable, Deque, Dict, Optional, Tuple, TypeVar
@@ -38,8 +37,13 @@ class _Worker(threading.Thread):
     def __init__(self, crew: Crew) -> None:
         super().__init__(name=f"streamgraph_{next(_number)}")
         self._crew = crew
-        self.bell = threading.Lock()
-        self.bell.acquire()
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def call(self) -> None:
+        """Have it come; more than once is as good as once."""
+        if self._bell.locked():
+            self._bell.release()
 
     def run(self) -> None:
         crew = self._crew
@@ -53,7 +57,7 @@ class _Worker(threading.Thread):
     def _called(self) -> bool:
         """Wait to be called; returns whether it was."""
         # It may be chosen in the last moment; then it is called for certain.
-        return self.bell.acquire(timeout=LINGER) or (not self._crew.dismiss(self) and self.bell.acquire())
+        return self._bell.acquire(timeout=LINGER) or (not self._crew.dismiss(self) and self._bell.acquire())
 
 
 class Crew:
@@ -79,18 +83,21 @@ class Crew:
         Raises:
             RuntimeError: There can be no more threads, and none has taken it.
         """
-        with self._lock:
-            self._tasks.append(task)
-            if self._coming:
-                return
-            self._coming = True
         try:
-            self._call()
-        except RuntimeError:
             with self._lock:
-                if task in self._tasks:
+                self._tasks.append(task)
+                if self._coming:
+                    return
+                self._coming = True
+            self._call()
+        except BaseException as error:  # an interruption from the keyboard may come at any moment
+            with self._lock:
+                self._coming = False  # a call too many does no harm, one too few would
+                taken = task not in self._tasks
+                if not taken:
                     self._tasks.remove(task)
-                    raise
+            if not taken or not isinstance(error, RuntimeError):
+                raise
 
     def next(self, worker: _Worker, *, came: bool = False) -> Optional[Task]:
         """Return what a thread is to do next; if that is nothing, it is to wait until it is called.
@@ -102,6 +109,7 @@ class Crew:
         with self._lock:
             if came:
                 self._coming = False
+                self._idle.pop(worker, None)
             if not self._tasks:
                 self._idle[worker] = None
                 return None
@@ -109,8 +117,10 @@ class Crew:
             if not self._tasks or self._coming:
                 return task
             self._coming = True
-        with suppress(RuntimeError):  # there can be no more threads: those there are do what is left
+        try:
             self._call()
+        except RuntimeError:  # there can be no more threads: those there are do what is left
+            self._coming = False
         return task
 
     def dismiss(self, worker: _Worker) -> bool:
@@ -127,15 +137,16 @@ class Crew:
     def _call(self) -> None:
         """Call the thread that became idle last, or a new one."""
         with self._lock:
-            worker = self._idle.popitem()[0] if self._idle else None
-        if worker is None:
-            worker = _Worker(self)
-            try:
-                worker.start()
-            except RuntimeError:
-                self._coming = False
-                raise
-        worker.bell.release()
+            worker = next(reversed(self._idle), None)
+            if worker is not None:
+                worker.call()
+                del self._idle[worker]
+                return
+        worker = _Worker(self)
+        try:
+            worker.start()
+        finally:
+            worker.call()
 
 
 CREW = Crew()
