@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, Set
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from typing_extensions import Annotated, TypedDict
 
 from streamgraph import START, StateGraph
+from streamgraph._drivers import _workers
 from streamgraph._drivers._workers import Crew
 
 PATIENCE = 20.0
@@ -106,10 +109,10 @@ def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RuntimeError, match="new thread"):
         crew.do(tasks.done)
     # A call that is under way takes in what comes meanwhile.
-    monkeypatch.setattr(crew, "_coming", True)
+    assert crew._coming.acquire(blocking=False)
     for _ in range(4):
         crew.do(tasks.done)
-    monkeypatch.setattr(crew, "_coming", False)
+    crew._coming.release()
     go_on.set()
     assert tasks.over.wait(PATIENCE)
     assert len(tasks.threads) == 1
@@ -136,6 +139,37 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         crew.do(meet)
     assert tasks.over.wait(PATIENCE)
+
+
+def test_interrupted_at_any_moment() -> None:
+    """Ctrl-C wherever it hits a run: the next ones do all they are to do, and no thread is left."""
+    script = Path(__file__).with_name("interrupts.py")
+    command = [sys.executable, str(script), "--runs", "400"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
+
+
+def test_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run uses so many threads at once and no more; what waits for its turn gets it."""
+    monkeypatch.setattr(_workers, "_THREADS", 3)
+    tasks, at_once, most, lock, pool = Tasks(20), [0], [0], threading.Lock(), _workers.Pool()
+    three = threading.Barrier(3)
+
+    def work(number: int) -> None:
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        if number < 3:
+            three.wait(PATIENCE)
+        with lock:
+            at_once[0] -= 1
+        tasks.done()
+
+    for number in range(20):
+        pool.start(work, number)
+    assert tasks.over.wait(PATIENCE)
+    assert most == [3]
 
 
 class State(TypedDict):

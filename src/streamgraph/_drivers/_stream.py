@@ -42,6 +42,9 @@ class Stream:
         pace: How it gets along with its consumer.
     """
 
+    # Known also of a stream that was interrupted while it was made.
+    _begun = False
+
     def __init__(self, session: Session, pace: Pace) -> None:
         self._session = session
         self._outlet = session.outlet
@@ -56,7 +59,6 @@ class Stream:
         self._commands: Deque[Command] = deque()
         self._jobs: Dict[str, Job] = {}
         self._pool = Pool()
-        self._begun = False
         self._ended = False
         self._output: Any = None
 

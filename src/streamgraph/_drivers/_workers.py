@@ -41,23 +41,19 @@ class _Worker(threading.Thread):
         self._bell.acquire()
 
     def call(self) -> None:
-        """Have it come; more than once is as good as once."""
-        if self._bell.locked():
-            self._bell.release()
+        """Have it come."""
+        _release(self._bell)
 
     def run(self) -> None:
         crew = self._crew
-        while self._called():
-            task = crew.next(self, came=True)
+        # One that was chosen in the last moment comes in any case, whether it was called or that was interrupted.
+        while self._bell.acquire(timeout=LINGER) or not crew.dismiss(self):
+            crew.came(self)
+            task = crew.next(self)
             while task is not None:
                 task()
                 task = None  # what it holds is not to live on while the thread waits
                 task = crew.next(self)
-
-    def _called(self) -> bool:
-        """Wait to be called; returns whether it was."""
-        # It may be chosen in the last moment; then it is called for certain.
-        return self._bell.acquire(timeout=LINGER) or (not self._crew.dismiss(self) and self._bell.acquire())
 
 
 class Crew:
@@ -66,13 +62,16 @@ class Crew:
     Never more than one thread is on its way: whoever takes a task while there are others calls the next thread before
     the task begins. So no task waits for another to end, whatever that waits for; but tasks that wait for nothing are
     done by a thread or two, since handing each to a thread of its own would cost more than they do.
+
+    There is no lock that anybody waits for: Ctrl-C can end the main thread's work at any moment, and before Python 3.11
+    even between the end of a `with` block and the release of its lock. Each step is one operation that cannot be
+    interrupted, and they follow each other so that a thread may be called in vain, but no task is left behind.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._tasks: Deque[Task] = deque()
-        self._idle: Dict[_Worker, None] = {}
-        self._coming = False
+        self._idle: Deque[_Worker] = deque()
+        self._coming = threading.Lock()  # held while a thread is on its way; nobody waits for it
 
     def do(self, task: Task) -> None:
         """Have a task done in a thread.
@@ -83,52 +82,45 @@ class Crew:
         Raises:
             RuntimeError: There can be no more threads, and none has taken it.
         """
+        self._tasks.append(task)
         try:
-            with self._lock:
-                self._tasks.append(task)
-                if self._coming:
+            if self._coming.acquire(blocking=False):
+                self._call()
+        except BaseException as error:
+            _release(self._coming)
+            try:
+                self._tasks.remove(task)
+            except ValueError:  # it has been taken
+                if isinstance(error, RuntimeError):
                     return
-                self._coming = True
-            self._call()
-        except BaseException as error:  # an interruption from the keyboard may come at any moment
-            with self._lock:
-                self._coming = False  # a call too many does no harm, one too few would
-                taken = task not in self._tasks
-                if not taken:
-                    self._tasks.remove(task)
-            if not taken or not isinstance(error, RuntimeError):
-                raise
+            raise
 
-    def next(self, worker: _Worker, *, came: bool = False) -> Optional[Task]:
-        """Return what a thread is to do next; if that is nothing, it is to wait until it is called.
+    def came(self, worker: _Worker) -> None:
+        """Take note that a thread has come: it is not idle, and another one may be called."""
+        self.dismiss(worker)  # if it was called twice, it is still among those that wait
+        _release(self._coming)
 
-        Args:
-            worker: The thread.
-            came: It was called for this.
-        """
-        with self._lock:
-            if came:
-                self._coming = False
-                self._idle.pop(worker, None)
-            if not self._tasks:
-                self._idle[worker] = None
-                return None
-            task = self._tasks.popleft()
-            if not self._tasks or self._coming:
-                return task
-            self._coming = True
+    def next(self, worker: _Worker) -> Optional[Task]:
+        """Return what a thread is to do next; if that is nothing, it is to wait until it is called."""
         try:
-            self._call()
-        except RuntimeError:  # there can be no more threads: those there are do what is left
-            self._coming = False
+            task = self._tasks.popleft()
+        except IndexError:
+            self._idle.append(worker)
+            return None
+        if self._tasks and self._coming.acquire(blocking=False):
+            try:
+                self._call()
+            except RuntimeError:  # there can be no more threads: those there are do what is left
+                _release(self._coming)
         return task
 
     def dismiss(self, worker: _Worker) -> bool:
         """Let a thread go that waits in vain; returns whether it may, or has been chosen meanwhile."""
-        with self._lock:
-            waits = worker in self._idle
-            self._idle.pop(worker, None)
-            return waits
+        try:
+            self._idle.remove(worker)
+        except ValueError:
+            return False
+        return True
 
     def forget(self) -> None:
         """Begin anew, in a process that was forked: threads do not live on in it."""
@@ -136,17 +128,23 @@ class Crew:
 
     def _call(self) -> None:
         """Call the thread that became idle last, or a new one."""
-        with self._lock:
-            worker = next(reversed(self._idle), None)
-            if worker is not None:
-                worker.call()
-                del self._idle[worker]
-                return
-        worker = _Worker(self)
         try:
-            worker.start()
-        finally:
+            worker = self._idle.pop()
+        except IndexError:
+            worker = _Worker(self)
+            try:
+                worker.start()
+            finally:
+                worker.call()
+        else:
             worker.call()
+
+
+def _release(lock: threading.Lock) -> None:
+    try:
+        lock.release()
+    except RuntimeError:  # it is free
+        return
 
 
 CREW = Crew()
@@ -164,8 +162,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.leaving = False
-        self._lock = threading.Lock()
-        self._at_work = 0
+        self._at_work: Dict[Task, None] = {}
         self._waiting: Deque[Task] = deque()
 
     def start(self, function: Callable[..., Any], *args: Any) -> None:
@@ -175,13 +172,10 @@ class Pool:
             function: What to call; it lets no exception out.
             *args: Its arguments.
         """
-        task = partial(function, *args)
-        with self._lock:
-            if self._at_work >= _THREADS:
-                self._waiting.append(task)
-                return
-            self._at_work += 1
-        CREW.do(partial(self._work, task))
+        self._waiting.append(partial(function, *args))
+        task = self._next()
+        if task is not None:
+            CREW.do(partial(self._work, task))
 
     def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
         """Call `function(*args)` in a thread; returns the future of what it returns or raises."""
@@ -193,14 +187,25 @@ class Pool:
         """Take note that nobody waits any more."""
         self.leaving = True
 
-    def _work(self, task: Task) -> None:
-        while True:
+    def _next(self) -> Optional[Task]:
+        """Return what is to be done next, if there is something and not too much is being done."""
+        if not self._waiting or len(self._at_work) >= _THREADS:
+            return None
+        try:
+            task = self._waiting.popleft()
+        except IndexError:  # another thread has taken it
+            return None
+        self._at_work[task] = None
+        return task
+
+    def _work(self, first: Task) -> None:
+        task: Optional[Task] = first
+        del first
+        while task is not None:
             task()
-            with self._lock:
-                if not self._waiting:
-                    self._at_work -= 1
-                    return
-                task = self._waiting.popleft()
+            # In this order: what is added meanwhile finds that there is room, or is found here.
+            del self._at_work[task]
+            task = self._next()
 
 
 def _settle(done: Future[T], function: Callable[..., T], args: Tuple[Any, ...]) -> None:
