@@ -64,7 +64,7 @@ class Call:
         watch: Says how long it may take; a call that is cut short goes on in its thread, unheard.
     """
 
-    # Like all that is made for each step no NamedTuple: that takes twice as long to make.
+    # No NamedTuple: each step makes one of these, and that would take twice as long.
     __slots__ = ("action", "args", "brief", "watch")
 
     def __init__(

@@ -154,12 +154,13 @@ def test_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """One run uses so many threads at once and no more; what waits for its turn gets it."""
     monkeypatch.setattr(_workers, "_THREADS", 3)
     tasks, at_once, most, lock, pool = Tasks(20), [0], [0], threading.Lock(), _workers.Pool()
-    three = threading.Barrier(3)
+    three, all_given = threading.Barrier(3), threading.Event()
 
     def work(number: int) -> None:
         with lock:
             at_once[0] += 1
             most[0] = max(most[0], at_once[0])
+        assert all_given.wait(PATIENCE)
         if number < 3:
             three.wait(PATIENCE)
         with lock:
@@ -168,6 +169,7 @@ def test_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for number in range(20):
         pool.start(work, number)
+    all_given.set()
     assert tasks.over.wait(PATIENCE)
     assert most == [3]
 

@@ -55,4 +55,4 @@ class Fail:
 
 
 Command = Union[Emitted, StartTask, CancelTasks, Finish, Fail]
-"""A part is to be handed to whoever wants it."""
+"""What a run asks for; a part stands for itself: it is to be handed to whoever wants it."""

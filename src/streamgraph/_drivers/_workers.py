@@ -82,8 +82,8 @@ class Crew:
         Raises:
             RuntimeError: There can be no more threads, and none has taken it.
         """
-        self._tasks.append(task)
         try:
+            self._tasks.append(task)
             if self._coming.acquire(blocking=False):
                 self._call()
         except BaseException as error:
