@@ -183,18 +183,33 @@ class Job:
         context: The context of its own in which all of it runs.
         work: What to call; it never raises, but reports a failure as its result.
         stop: Tells this task, and nothing beside it, to stop.
+        lost: Is called by the driver if it can't begin the work, or can't bring it to its end.
+
+    Attributes:
+        over: The work has come to its end, of which the reader may not have heard yet.
     """
 
-    __slots__ = ("context", "stop", "work")
+    __slots__ = ("context", "lost", "over", "stop", "work")
 
-    def __init__(self, context: Context, work: Work[Union[TaskDone, TaskFailed]], stop: Stop) -> None:
+    def __init__(
+        self,
+        context: Context,
+        work: Work[Union[TaskDone, TaskFailed]],
+        stop: Stop,
+        lost: Optional[Callable[[], None]] = None,
+    ) -> None:
         self.context = context
         self.work = work
         self.stop = stop
+        self.lost = lost
+        self.over = False
 
 
 Launch = Callable[[Job], None]
-"""Starts a job beside the one that asks for it; from any thread. Its work sees to its own end."""
+"""Starts a job beside the one that asks for it; from any thread. Its work sees to its own end.
+
+Raises a RuntimeError if the job can't be started: there can be no more threads, or its event loop is closed.
+"""
 
 
 class Partial(NamedTuple):

@@ -17,6 +17,8 @@ where a name was wrong. The hierarchy, with the builtin each one also is::
     ├── NodeCancelledError                 an async node raised CancelledError by itself
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node took longer than it may
     ├── RunTimeoutError (TimeoutError)     a run took longer than its caller wanted to wait
+    ├── StreamBusyError (RuntimeError)     a stream was read by two at the same time
+    ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
     ├── StreamOverflowError (RuntimeError) a node made more chunks than may wait for a slow consumer
     ├── NotSupportedError (NotImplementedError)  LangGraph has it, this package does not have it yet
     └── GraphBubbleUp                      no failure of the node that it passes through
@@ -40,6 +42,7 @@ from streamgraph._signals import RunningTask
 __all__ = [
     "EmptyInputError",
     "ErrorLocation",
+    "EventLoopError",
     "GraphBubbleUp",
     "GraphBuildError",
     "GraphDrained",
@@ -54,6 +57,7 @@ __all__ = [
     "ParentCommand",
     "RunTimeoutError",
     "StateSchemaError",
+    "StreamBusyError",
     "StreamClosed",
     "StreamOverflowError",
     "UnknownKeywordError",
@@ -275,6 +279,27 @@ class RunTimeoutError(GraphError, TimeoutError):
         self.running = tuple(running)
 
 
+class StreamBusyError(GraphError, RuntimeError):
+    """A stream was asked for a chunk while somebody else, or one of its own nodes, was waiting for one.
+
+    It goes on for the first reader; one after the other is fine.
+
+    Args:
+        reader: Who was reading: a thread or an asyncio task.
+    """
+
+    def __init__(self, reader: str) -> None:
+        super().__init__(
+            f"This stream is being read already, by {reader}",
+            hint="A stream has one reader at a time: read it in one place and hand its chunks on, or start a stream for each.",
+        )
+        self.reader = reader
+
+
+class EventLoopError(GraphError, RuntimeError):
+    """Async code of this package was awaited where asyncio's event loop does not run, or on another loop than before."""
+
+
 class StreamOverflowError(GraphError, RuntimeError):
     """More chunks were made than may wait for a slow consumer, with `overflow="raise"`.
 
@@ -334,7 +359,13 @@ class StreamClosed(BaseException):
 
     It derives from `BaseException` so that an `except Exception` around a model call does not keep
     the model working for nobody. Let it pass.
+
+    Args:
+        why: Why the work is to end.
     """
+
+    def __init__(self, why: str = "the consumer of this stream has left, or a task beside this one has failed") -> None:
+        super().__init__(why)
 
 
 @dataclass(frozen=True)

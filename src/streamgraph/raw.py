@@ -103,6 +103,7 @@ class message_writer:  # noqa: N801  (used like a function)
         self._tags = list(tags)
         self._id = id
         self._call: Optional[Call] = None
+        self._messages: Any = None
 
     def __enter__(self) -> MessageWriter:
         scope, run_id = current_scope(), uuid4()
@@ -110,7 +111,8 @@ class message_writer:  # noqa: N801  (used like a function)
             scope = None
         if scope is not None and scope.run.messages is not None:
             tags = list(dict.fromkeys([*scope.run.config.tags, *scope.task.node.tags, *self._tags]))
-            self._call = scope.run.messages.started(
+            self._messages = scope.run.messages
+            self._call = self._messages.started(
                 scope, run_id, name=self._name, tags=tags, metadata=foreign_metadata(scope, self._metadata)
             )
         self._run_id = run_id
@@ -120,10 +122,9 @@ class message_writer:  # noqa: N801  (used like a function)
     def __exit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        call = self._call
+        call, messages = self._call, self._messages
         if call is None:
             return
-        messages = call.scope.run.messages
         messages.ended(self._run_id, call, self._writer.message if error is None else None)
         if isinstance(error, Exception):
             messages.broken_off(call)

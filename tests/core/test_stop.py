@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import warnings
 
 import pytest
 
@@ -69,27 +68,38 @@ def test_callback_that_takes_itself_back():
     assert called == ["once", "other"]
 
 
-def test_refuses_as_long_as_work_is_on():
-    """Whoever emits after the signal was set, but before the end, is stopped."""
+def test_ends_work_as_long_as_it_is_on():
+    """Work that looks here after the signal was set, but before the end, is ended; before and afterwards it goes on."""
     stop = Stop()
+    stop.check()
     stop.set()
     for _ in range(2):
         with pytest.raises(StreamClosed):
-            stop.refuse()
-
-
-def test_warns_once_after_the_end():
-    """Whoever emits after the end is told once, and goes on."""
-    stop = Stop()
-    below = Stop(stop)
+            stop.check()
     stop.finish()
-    assert below.finished
-    for late in (stop, below):
-        with pytest.warns(RuntimeWarning, match="after its run had ended"):
-            late.refuse()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            late.refuse()
+    stop.check()
+
+
+def test_several_parents():
+    """Work that is part of two others ends with the first of them that does."""
+    one, other = Stop(), Stop()
+    first, second = Stop(one, other), Stop(other, one)
+    one.set()
+    assert (first.is_set, second.is_set, other.is_set) == (True, True, False)
+    assert Stop(other, one).is_set
+    other.finish()
+    assert first.finished
+    assert second.finished
+
+
+@pytest.mark.parametrize("way", ["set", "finish"])
+def test_deeper_than_calls_can_be(way):
+    """Graphs that call themselves may be nested in each other deeper than a call stack is long."""
+    chain = [Stop()]
+    for _ in range(5000):
+        chain.append(Stop(chain[-1]))
+    getattr(chain[0], way)()
+    assert chain[-1].is_set
 
 
 def test_finish_calls_nobody():

@@ -369,5 +369,9 @@ def test_loop_that_was_closed_around_a_stream() -> None:
     assert loop.run_until_complete(streams[0].__anext__()) == "started"
     loop.close()
     streams.clear()
-    gc.collect()
-    assert [witness() for witness in witnesses] == [None]
+
+    def nothing_is_left() -> bool:
+        gc.collect()
+        return [witness() for witness in witnesses] == [None]
+
+    eventually(nothing_is_left)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List
 from weakref import ReferenceType, ref
 
 from streamgraph.errors import StreamClosed
@@ -16,20 +15,19 @@ class Stop:
     cancelled registers a callback.
 
     Args:
-        parent: The signal of what this work is part of.
+        *parents: The signals of what this work is part of; each of them sets this one too.
     """
 
-    __slots__ = ("__weakref__", "_below", "_callbacks", "_warned", "finished", "is_set")
+    __slots__ = ("__weakref__", "_below", "_callbacks", "finished", "is_set")
 
-    def __init__(self, parent: Optional[Stop] = None) -> None:
+    def __init__(self, *parents: Stop) -> None:
         self.is_set = False
         self.finished = False
-        self._warned = False
         self._callbacks: List[Callable[[], None]] = []
         # Weak, since work leaves nothing behind when it ends, however long the run goes on. A dict and not a WeakSet:
         # what is below may begin and end in any thread while this is gone through, and a dict is copied at one go.
         self._below: Dict[ReferenceType[Stop], None] = {}
-        if parent is not None:
+        for parent in parents:
             below = parent._below
             below[ref(self, below.pop)] = None
             if parent.finished:
@@ -48,37 +46,35 @@ class Stop:
         if callback in self._callbacks:
             self._callbacks.remove(callback)
 
+    # Graphs may be nested deeper than calls may, so these go down level by level. What begins below meanwhile looks up
+    # to what is set by then.
+
     def set(self) -> None:
         """Ask this work and everything below it to stop."""
-        if not self.is_set:
-            self.is_set = True
-            for callback in tuple(self._callbacks):
-                callback()
-            for below in self._alive_below():
-                below.set()
+        reached = [self]
+        for stop in reached:
+            if not stop.is_set:
+                stop.is_set = True
+                for callback in tuple(stop._callbacks):
+                    callback()
+                reached += stop._alive_below()
 
     def finish(self) -> None:
         """Mark the work as done: what is emitted from now on comes too late."""
-        self.is_set = self.finished = True
-        self._callbacks.clear()
-        for below in self._alive_below():
-            below.finish()
+        reached = [self]
+        for stop in reached:
+            stop.is_set = stop.finished = True
+            stop._callbacks.clear()
+            reached += stop._alive_below()
+
+    def check(self) -> None:
+        """End work that is no longer wanted.
+
+        Raises:
+            StreamClosed: The consumer has left, or a task beside this one has failed.
+        """
+        if self.is_set and not self.finished:
+            raise StreamClosed
 
     def _alive_below(self) -> List[Stop]:
         return [stop for stop in (link() for link in self._below.copy()) if stop is not None]
-
-    def refuse(self) -> None:
-        """Answer an attempt to emit after the signal was set: with a warning if the work was done, else with an end.
-
-        Raises:
-            StreamClosed: The consumer has left, or a task beside this one has failed; the work is to end.
-        """
-        if not self.finished:
-            raise StreamClosed("the consumer of this stream has left, or a task beside this one has failed")
-        if not self._warned:
-            self._warned = True
-            warnings.warn(
-                "A stream writer was used after its run had ended; what it wrote is lost.",
-                RuntimeWarning,
-                stacklevel=4,
-            )

@@ -20,12 +20,16 @@ class Watch:
         policy: The limits.
         clock: Returns a monotonic time in seconds.
         stop: Tells the attempt, and nothing beside it, to stop.
+
+    Attributes:
+        expired: A limit was reached; in a thread the attempt goes on until it notices.
     """
 
-    __slots__ = ("_active", "_began", "_clock", "_first", "_idle", "_limit", "_node", "_policy", "_step", "stop")
+    __slots__ = ("expired", "_active", "_began", "_clock", "_first", "_idle", "_limit", "_node", "_policy", "_step", "stop")
 
     def __init__(self, node: str, step: int, policy: TimeoutPolicy, clock: Callable[[], float], stop: Stop) -> None:
         self.stop = stop
+        self.expired = False
         self._node = node
         self._step = step
         self._clock = clock
@@ -35,6 +39,11 @@ class Watch:
         self._first: Optional[float] = policy.first_token_timeout  # type: ignore[assignment]
         self._policy = policy
         self._began = self._active = clock()
+
+    def expire(self) -> None:
+        """Tell the attempt to stop, since a limit was reached."""
+        self.expired = True
+        self.stop.set()
 
     @property
     def listens(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from asyncio import CancelledError
 from contextlib import suppress
 from functools import partial
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Set, Type, TypeVar
 from weakref import WeakMethod
 
+from streamgraph._carriers import is_awaited
 from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
@@ -19,9 +21,10 @@ from streamgraph._drivers._awaiting import InContext, all_over, drive
 from streamgraph._drivers._inbox import AsyncInbox, BoundedAsyncInbox
 from streamgraph._drivers._store import store_of
 from streamgraph._drivers._stream import Note, Stream
+from streamgraph._drivers._unread import has_reader
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Job, Session, Work
-from streamgraph.errors import StreamClosed
+from streamgraph.errors import EventLoopError, StreamBusyError, StreamClosed
 
 _OPENING = "opening"
 
@@ -66,11 +69,19 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             self._raise_failure()
             raise StopAsyncIteration
         try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise _no_loop() from None
+        if self._loop is not None and self._loop is not loop:
+            raise _other_loop()
+        if not self._turn.acquire(False):
+            raise StreamBusyError("another asyncio task, or by one of the graph's own nodes")
+        try:
             if self._vigil is not None and self._vigil.pull() and self._late is None:
                 self._hurry(self._inbox.put)
                 _cancel_all(self._tasks)
             if not self._begun:
-                await self._begin()
+                await self._begin(loop)
             elif not self._seq % _TURN:
                 # Who finds thousands of chunks waiting would take them all before anybody else has a turn.
                 await asyncio.sleep(0)
@@ -78,10 +89,16 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         except BaseException as error:
             if isinstance(error, CancelledError) and self._closed_meanwhile():
                 raise StopAsyncIteration from None
+            told = self._session.stop.is_set
             await self._end(error)
+            if told and isinstance(error, StreamClosed) and not is_awaited():
+                # The run around this one has ended. In a task that a node has made nobody may be there to hear of it.
+                raise CancelledError from None
             chunk = self._last_part(error)
             if chunk is NO_CHUNK:
                 raise
+        finally:
+            self._turn.release()
         if chunk is NO_CHUNK:
             raise StopAsyncIteration
         self._seq += 1
@@ -95,22 +112,27 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
     ) -> None:
         await self.aclose()
 
-    def __del__(self) -> None:
-        if self._begun and not self._ended:
-            self._ended = True
-            self._status = "closed"
-            self._session.stop.set()
-            self._pool.leaving = True
-            self._release()
-            closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
-            for call in closing or ():
-                assert call.action.sync is not None
-                call.action.sync(*call.args)
-            if self._tasks and self._loop is not None:
-                if self._loop.is_closed():
-                    _running.difference_update(self._tasks.values())
-                else:
-                    self._loop.call_soon_threadsafe(_cancel_all, self._tasks)
+    def abandon(self) -> None:
+        """End the run, since nobody reads it any more; from any thread."""
+        if self._ended:
+            return
+        self._mark_ended("closed")
+        self._session.stop.set()
+        self._pool.leaving = True
+        self._release()
+        if self._tasks and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_cancel_all, self._tasks)
+            if self._loop.is_closed():
+                _running.difference_update(self._tasks.values())
+        closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
+        for call in closing or ():
+            assert call.action.sync is not None
+            call.action.sync(*call.args)
+
+    def is_read(self) -> bool:
+        """Whether there is still a thread that may go on reading, once the main thread has come to its end."""
+        return self._loop is not None and self._loop.is_running() and has_reader(self._thread)
 
     async def aclose(self) -> None:
         """Stop the run: async nodes are cancelled and have ended when this returns.
@@ -137,10 +159,9 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         """How many chunks wait to be handed out."""
         return self._inbox.parts
 
-    async def _begin(self) -> None:
-        self._begun = True
-        self._status = "running"
-        self._loop = asyncio.get_running_loop()
+    async def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._mark_begun()
+        self._loop, self._thread = loop, threading.get_ident()
         self._inbox.open(self._loop)
         if self._session.must_watch(self._loop):
             self._session.stop.on_set(partial(_tell, self._loop, WeakMethod(self._no_longer_wanted)))
@@ -217,7 +238,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         return word
 
     async def _start(self, task: Task, alone: bool) -> None:
-        if self._session.stop.is_set:
+        if self._session.stop.is_set or self._late is not None:
             self._check_wanted()
         job, inbox = self._session.job(task), self._inbox
         if alone and self._in_place:
@@ -242,8 +263,9 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 inbox.put(event)
             return
         assert self._loop is not None
-        self._take_time(task)
         self._jobs[task.id] = job
+        if self._vigil is not None:
+            self._vigil.started(task, job)
         # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
         running = job.context.run(self._loop.create_task, _report(inbox, self._pool, job))
         self._tasks[task.id] = running
@@ -255,16 +277,15 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         if closing is not None:
             await drive(closing, self._pool)
         self._output = output
-        self._status = "done"
         self._session.stop.finish()
+        self._mark_ended("done")
         self._release()
 
     async def _end(self, error: BaseException) -> None:
         """End the run before its time, for whatever reason; its asyncio tasks have ended when this returns."""
         if self._ended:
             return
-        self._ended = True
-        self._status = "failed" if isinstance(error, Exception) else "closed"
+        self._mark_ended("failed" if isinstance(error, Exception) else "closed")
         self._session.stop.set()
         self._pool.leaving = True
         self._commands.clear()
@@ -280,10 +301,23 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 await drive(closing, self._pool)
 
     def _release(self) -> None:
-        self._ended = True
         if self._room is not None:
             self._room.close()
         self._inbox.wake()
+
+
+def _no_loop() -> EventLoopError:
+    return EventLoopError(
+        "astream() and ainvoke() need asyncio's event loop, which does not run here",
+        hint="Under trio, read the sync stream() in a thread: await trio.to_thread.run_sync(...).",
+    )
+
+
+def _other_loop() -> EventLoopError:
+    return EventLoopError(
+        "This stream belongs to another event loop: the one on which its first chunk was awaited",
+        hint="Read it and close it there; the sync stream() can be read in any thread.",
+    )
 
 
 # The functions below know the inbox but not the stream: a stream that only its own tasks still know of is to be
@@ -304,7 +338,9 @@ def _forget(tasks: Dict[str, asyncio.Task[Any]], key: str, running: asyncio.Task
 
 async def _report(inbox: AsyncInbox, pool: Pool, job: Job) -> None:
     try:
-        inbox.put(await drive(job.work, pool))
+        event = await drive(job.work, pool)
+        job.over = True
+        inbox.put(event)
     except Exception as error:
         # Work that does not end as it should must not leave the reader waiting.
         inbox.put(Note([], error))
@@ -320,12 +356,14 @@ def _launch(inbox: AsyncInbox, tasks: Dict[str, asyncio.Task[Any]], pool: Pool, 
         running = job.context.run(loop.create_task, drive(job.work, pool))
         tasks[key] = running
         _running.add(running)
-        job.stop.on_set(cancel)
         running.add_done_callback(ended)
 
     def cancel() -> None:
-        if not loop.is_closed():
+        if loop.is_running():
             loop.call_soon_threadsafe(lambda: key in tasks and tasks[key].cancel())
+        elif job.lost is not None:
+            # Nothing on that loop goes on, and a thread may wait for this.
+            job.lost()
 
     def ended(running: asyncio.Task[Any]) -> None:
         _forget(tasks, key, running)
@@ -338,6 +376,7 @@ def _launch(inbox: AsyncInbox, tasks: Dict[str, asyncio.Task[Any]], pool: Pool, 
         start()
     else:
         loop.call_soon_threadsafe(start)
+    job.stop.on_set(cancel)
 
 
 def _closed(work: Work[Any]) -> None:

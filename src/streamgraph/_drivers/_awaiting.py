@@ -7,14 +7,16 @@ import contextvars
 from asyncio import CancelledError
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar
+from typing import Any, Awaitable, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar
 
+from streamgraph._carriers import carrier
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Call, CarriedExit, Work, carried
 
 T = TypeVar("T")
 
 
+@carrier
 async def drive(work: Work[T], pool: Pool) -> T:
     """Make the calls of `work`, one after the other, and return its result."""
     try:
@@ -97,6 +99,11 @@ async def _in_thread(
         raise
 
 
+@carrier
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
 async def _within(call: Call, pool: Pool) -> Any:
     """Make a call that may take only so long.
 
@@ -109,7 +116,7 @@ async def _within(call: Call, pool: Pool) -> Any:
     assert watch is not None
     running: asyncio.Future[Any]
     if asyn is not None:
-        running = asyncio.ensure_future(asyn(*call.args))
+        running = asyncio.ensure_future(_awaited(asyn(*call.args)))
     else:
         assert sync is not None
         running = asyncio.wrap_future(_submit(pool, sync, call.args))
@@ -117,7 +124,7 @@ async def _within(call: Call, pool: Pool) -> Any:
         while not (await asyncio.wait({running}, timeout=watch.remaining()))[0]:
             error = watch.error()
             if error is not None:
-                watch.stop.set()
+                watch.expire()
                 running.cancel()
                 await all_over({running})
                 raise error

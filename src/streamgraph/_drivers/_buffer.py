@@ -116,7 +116,7 @@ class Buffer:
             stop.forget(self._stir)
         if not stop.is_set:
             raise StreamClosed("nobody reads this stream any more")
-        stop.refuse()
+        stop.check()
 
     def _stir(self) -> None:
         """Let those who wait look again whether they still should."""

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Awaitable, Callable, Optional, Set, Tuple
 
+from streamgraph._carriers import carrier
 from streamgraph._core._stop import Stop
 from streamgraph._seam import private_loops
 from streamgraph.errors import StreamClosed
@@ -40,17 +41,11 @@ class Portal:
         done: Future[Any] = Future()
         context = contextvars.copy_context()
 
-        async def work() -> None:
-            try:
-                done.set_result(await function(*args))
-            except BaseException as error:
-                done.set_exception(error)
-
         task: Optional[asyncio.Task[None]] = None
 
         def begin() -> None:
             nonlocal task
-            task = context.run(loop.create_task, work())
+            task = context.run(loop.create_task, _work(done, function, args))
             self._tasks.add(task)
             task.add_done_callback(ended)
 
@@ -134,6 +129,14 @@ class Portal:
             executor.shutdown(wait=False)
             asyncio.set_event_loop(None)
             loop.close()
+
+
+@carrier
+async def _work(done: Future[Any], function: Callable[..., Awaitable[Any]], args: Tuple[Any, ...]) -> None:
+    try:
+        done.set_result(await function(*args))
+    except BaseException as error:
+        done.set_exception(error)
 
 
 async def _wind_up() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from abc import abstractmethod
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional, Union
 
@@ -12,13 +14,17 @@ from streamgraph._core._events import Emitted, Event, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
 from streamgraph._core._task import Task
+from streamgraph._drivers._unread import drop, opened, over
 from streamgraph._drivers._vigil import Vigil
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Job, Partial, Session, raisable
 from streamgraph._signals import RunFailure, Unstreamed
-from streamgraph.errors import RunTimeoutError, location_of
+from streamgraph.errors import RunTimeoutError, StreamBusyError, location_of
 
 Status = Literal["pending", "running", "done", "failed", "closed"]
+
+_IN_PLACE = 8
+"""How many graphs deep nodes are called on one call stack: a graph that calls itself can go deeper than a stack can."""
 
 
 class Note:
@@ -43,13 +49,13 @@ class Stream:
     """
 
     # Known also of a stream that was interrupted while it was made.
-    _begun = False
+    _begun = _ended = False
 
     def __init__(self, session: Session, pace: Pace) -> None:
         self._session = session
         self._outlet = session.outlet
         # A node may run where its stream is read, unless there is something to be read meanwhile.
-        self._in_place = pace is NO_PACE and not session.outlet.live
+        self._in_place = pace is NO_PACE and not session.outlet.live and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
         self._above = session.outlet.room_above
         self._vigil = Vigil(pace) if pace.watches else None
         self._late: Optional[RunTimeoutError] = None
@@ -59,8 +65,23 @@ class Stream:
         self._commands: Deque[Command] = deque()
         self._jobs: Dict[str, Job] = {}
         self._pool = Pool()
-        self._ended = False
         self._output: Any = None
+        # Held while the stream is pulled; nobody waits for it.
+        self._turn = threading.Lock()
+        # The thread that reads, or did last.
+        self._thread = 0
+
+    def __del__(self) -> None:
+        if self._begun and not self._ended:
+            drop(self)
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """End the run, since nobody reads it any more; from any thread."""
+
+    @abstractmethod
+    def is_read(self) -> bool:
+        """Whether there is still a thread that may go on reading, once the main thread has come to its end."""
 
     @property
     def status(self) -> Status:
@@ -127,25 +148,25 @@ class Stream:
         self._commands.extend(self._session.run.feed(event))
 
     def _check_wanted(self) -> None:
-        """Start nothing more after a stop, if the run around this one has ended before its time, or is failing.
+        """Start nothing more after a stop.
 
         Raises:
-            StreamClosed: That is so.
-        """
-        stop = self._session.stop
-        if not stop.finished:
-            stop.refuse()
-
-    def _take_time(self, task: Task) -> None:
-        """Take note that a task is started, if anybody keeps an eye on the time.
-
-        Raises:
-            RunTimeoutError: It is too late for that.
+            RunTimeoutError: The run has taken longer than it may.
+            StreamClosed: The run around this one has ended before its time, or is failing.
         """
         if self._late is not None:
             raise self._late
-        if self._vigil is not None:
-            self._vigil.started(task)
+        self._session.stop.check()
+
+    def _mark_begun(self) -> None:
+        self._begun = True
+        self._status = "running"
+        opened(self)
+
+    def _mark_ended(self, status: Status) -> None:
+        self._ended = True
+        self._status = status
+        over(self)
 
     def _hurry(self, put: Callable[[Note], None]) -> None:
         """Tell what runs to stop, since the run has taken too long, and fail after what it has made by now.

@@ -7,9 +7,11 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from queue import Empty
+from threading import enumerate as enumerate_threads, get_ident
 from types import TracebackType
 from typing import Any, Iterator, List, Optional, Type, TypeVar
 
+from streamgraph._carriers import carrier, is_carried
 from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted
 from streamgraph._core._outlet import NO_CHUNK
@@ -20,9 +22,10 @@ from streamgraph._drivers._portal import Portal
 from streamgraph._drivers._queues import AnyInbox, BoundedInbox, Inbox
 from streamgraph._drivers._store import store_of
 from streamgraph._drivers._stream import Note, Stream
+from streamgraph._drivers._unread import has_reader
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Call, Job, Session, Work, carried, not_held_up, on_loop
-from streamgraph.errors import StreamClosed
+from streamgraph.errors import StreamBusyError, StreamClosed
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
@@ -52,7 +55,10 @@ class GraphStream(Stream, Iterator[ChunkT]):
         if self._ended:
             self._raise_failure()
             raise StopIteration
+        if not self._turn.acquire(False):
+            raise self._busy()
         try:
+            self._thread = get_ident()
             if self._vigil is not None and self._vigil.pull() and self._late is None:
                 self._hurry(self._inbox.end)
             if not self._begun:
@@ -62,10 +68,16 @@ class GraphStream(Stream, Iterator[ChunkT]):
             if self._closed_meanwhile() and isinstance(error, (Exception, StreamClosed)):
                 # It was closed in another thread, and this is what came of that.
                 raise StopIteration from None
+            told = self._session.stop.is_set
             self._end(error)
+            if told and isinstance(error, StreamClosed) and not is_carried() and not on_loop():
+                # The run around this one has ended, and a node has handed the stream to a thread of its own.
+                raise StopIteration from None
             chunk = self._last_part(error)
             if chunk is NO_CHUNK:
                 raise
+        finally:
+            self._turn.release()
         if chunk is NO_CHUNK:
             raise StopIteration
         self._seq += 1
@@ -79,14 +91,16 @@ class GraphStream(Stream, Iterator[ChunkT]):
     ) -> None:
         self.close()
 
-    def __del__(self) -> None:
-        if self._begun:
-            self.close()
-
     def close(self) -> None:
         """Stop the run: nothing more is started, and what runs ends at its next token or writer call."""
         if not self._ended:
             self._end(GeneratorExit("the consumer closed the stream"))
+
+    abandon = close
+
+    def is_read(self) -> bool:
+        """Whether there is still a thread that may go on reading, once the main thread has come to its end."""
+        return has_reader(self._thread)
 
     def run(self) -> Any:
         """Pull everything and return the output."""
@@ -100,8 +114,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
         return self._inbox.parts
 
     def _begin(self) -> None:
-        self._begun = True
-        self._status = "running"
+        self._mark_begun()
         work, pool, portal, stop = self._session.opening(), self._pool, self._portal, self._session.stop
         if self._vigil is None:
             self._commands.extend(_drive(work, pool, portal, stop))
@@ -110,6 +123,11 @@ class GraphStream(Stream, Iterator[ChunkT]):
 
     def _closed_meanwhile(self) -> bool:
         return self._ended
+
+    def _busy(self) -> StreamBusyError:
+        reader = next((thread.name for thread in enumerate_threads() if thread.ident == self._thread), "another thread")
+        own = " (this one: one of the graph's nodes pulls the stream it runs in)" if self._thread == get_ident() else ""
+        return StreamBusyError(f"thread {reader!r}{own}")
 
     def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
@@ -162,7 +180,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
             patience = self._vigil.patience()
 
     def _start(self, task: Task, alone: bool) -> None:
-        if self._session.stop.is_set:
+        if self._session.stop.is_set or self._late is not None:
             self._check_wanted()
         job = self._session.job(task)
         if alone and self._in_place:
@@ -172,11 +190,12 @@ class GraphStream(Stream, Iterator[ChunkT]):
             else:  # tasks that it has called come first
                 self._inbox.end(done)
         else:
-            self._take_time(task)
             if self._above is not None and on_loop():
                 # A loop waits here, and the consumer of the run around may be on it.
                 job.context.run(not_held_up.set, True)
             self._jobs[task.id] = job
+            if self._vigil is not None:
+                self._vigil.started(task, job)
             self._pool.start(job.context.run, _report, self._inbox, self._pool, self._portal, job)
 
     def _finish(self, output: Any) -> None:
@@ -184,16 +203,15 @@ class GraphStream(Stream, Iterator[ChunkT]):
         if closing is not None:
             _drive(closing, self._pool, self._portal, self._session.stop)
         self._output = output
-        self._status = "done"
         self._session.stop.finish()
+        self._mark_ended("done")
         self._release()
 
     def _end(self, error: BaseException) -> None:
         """End the run before its time, for whatever reason."""
         if self._ended:
             return
-        self._ended = True
-        self._status = "failed" if isinstance(error, Exception) else "closed"
+        self._mark_ended("failed" if isinstance(error, Exception) else "closed")
         self._session.stop.set()
         self._commands.clear()
         self._inbox.end(Note([]))  # who pulls in another thread is not to wait for what runs
@@ -203,7 +221,6 @@ class GraphStream(Stream, Iterator[ChunkT]):
             _drive(closing, self._pool, self._portal, self._session.stop)
 
     def _release(self) -> None:
-        self._ended = True
         if self._inbox.room is not None:
             self._inbox.room.close()
         self._portal.close()
@@ -222,7 +239,9 @@ def _open(inbox: AnyInbox, work: Work[List[Command]], pool: Pool, portal: Portal
 
 def _report(inbox: AnyInbox, pool: Pool, portal: Portal, job: Job) -> None:
     try:
-        inbox.end(_drive(job.work, pool, portal, job.stop))
+        event = _drive(job.work, pool, portal, job.stop)
+        job.over = True
+        inbox.end(event)
     except BaseException as error:
         # Work that does not end as it should must not leave the reader waiting.
         inbox.end(Note([], error))
@@ -232,6 +251,7 @@ def _launch(pool: Pool, portal: Portal, job: Job) -> None:
     pool.start(job.context.run, _drive, job.work, pool, portal, job.stop)
 
 
+@carrier
 def _drive(work: Work[T], pool: Pool, portal: Portal, stop: Stop) -> T:
     """Make the calls of `work`, one after the other, and return its result."""
     try:
@@ -272,7 +292,7 @@ def _within(call: Call, pool: Pool, portal: Portal) -> Any:
     while not wait([running], watch.remaining()).done:
         error = watch.error()
         if error is not None:
-            watch.stop.set()
+            watch.expire()
             if sync is None:
                 wait([running])
             raise error

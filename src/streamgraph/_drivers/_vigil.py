@@ -8,6 +8,7 @@ from typing import Dict, Optional, Tuple
 from streamgraph._core._events import Emitted
 from streamgraph._core._pace import Pace
 from streamgraph._core._task import Task
+from streamgraph._seam import Job
 from streamgraph._signals import Heartbeat, RunningTask
 from streamgraph.errors import RunTimeoutError
 
@@ -27,7 +28,7 @@ class Vigil:
         # Since when the consumer has waited, and got nothing but heartbeats.
         self._quiet = 0.0
         self._beaten = False
-        self._tasks: Dict[str, Tuple[Task, float]] = {}
+        self._tasks: Dict[str, Tuple[Task, Job, float]] = {}
 
     def pull(self) -> bool:
         """Take note that the consumer asks for a chunk; returns whether it has waited too long altogether."""
@@ -39,9 +40,9 @@ class Vigil:
             self._began = now
         return self._timeout is not None and now - self._began >= self._timeout
 
-    def started(self, task: Task) -> None:
+    def started(self, task: Task, job: Job) -> None:
         """Take note that a task runs."""
-        self._tasks[task.id] = (task, monotonic())
+        self._tasks[task.id] = (task, job, monotonic())
 
     def ended(self, task: Task) -> None:
         """Take note that a task has ended."""
@@ -77,5 +78,7 @@ class Vigil:
 
     def _running(self, now: float) -> Tuple[RunningTask, ...]:
         return tuple(
-            RunningTask(task.name, task.step, task.id, now - began) for task, began in tuple(self._tasks.values())
+            RunningTask(task.name, task.step, task.id, now - began)
+            for task, job, began in tuple(self._tasks.values())
+            if not job.over
         )

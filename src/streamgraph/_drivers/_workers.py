@@ -14,6 +14,8 @@ from functools import partial
 from itertools import count
 from typing import Any, Callable, Deque, Dict, Optional, Tuple, TypeVar
 
+from streamgraph._carriers import carrier
+
 _THREADS = 1024
 """A bound for steps of any width."""
 
@@ -208,6 +210,7 @@ class Pool:
             task = self._next()
 
 
+@carrier
 def _settle(done: Future[T], function: Callable[..., T], args: Tuple[Any, ...]) -> None:
     if not done.set_running_or_notify_cancel():
         return

@@ -79,7 +79,7 @@ def _sleep(seconds: float, stop: Stop) -> None:
     finally:
         stop.forget(awake.set)
     if stop.is_set:
-        stop.refuse()
+        stop.check()
 
 
 async def _asleep(seconds: float, stop: Optional[Stop]) -> None:

@@ -47,6 +47,8 @@ class TaskFuture(Future[T]):
     def __init__(self, stop: Stop) -> None:
         super().__init__()
         self._stop = stop
+        # Who takes the only one settles the future; `pop` can't be interrupted.
+        self._unsettled: Deque[None] = deque([None])
 
     def __await__(self) -> Generator[Any, None, T]:
         return _own(self).__await__()
@@ -58,12 +60,50 @@ class TaskFuture(Future[T]):
         self._stop.set()
         return super().cancel()
 
+    def settle(self, event: Union[TaskDone, TaskFailed]) -> None:
+        """Take the end of the task, if it is the first to come.
+
+        Args:
+            event: How it ended.
+        """
+        try:
+            self._unsettled.pop()
+        except IndexError:
+            return
+        failed = isinstance(event, TaskFailed)
+        if failed and isinstance(event.error, CancelledError) and self._stop.is_set:
+            super().cancel()
+        if not self.set_running_or_notify_cancel():
+            return
+        if isinstance(event, TaskFailed):
+            self.set_exception(event.error)
+        else:
+            self.set_result(value_of(event.outcome.writes))
+
+
+class _Call(NamedTuple):
+    """A task that is called inside another.
+
+    Attributes:
+        task: The task.
+        caller: The one it is called in.
+        future: Its result.
+        stop: Tells it to stop.
+        counts: Whether it is one of those of which only so many may run at once.
+    """
+
+    task: Task
+    caller: Scope
+    future: TaskFuture[Any]
+    stop: Stop
+    counts: bool
+
 
 class _Waiting(NamedTuple):
     """A task that waits for its turn."""
 
+    call: _Call
     job: Job
-    future: TaskFuture[Any]
 
 
 class Calls:
@@ -113,9 +153,9 @@ class Calls:
             RuntimeError: Its run is over.
         """
         if not self.over and caller.stop.is_set:
-            caller.stop.refuse()
+            caller.go_on()
         run = self._run()
-        if self.over or run is None:
+        if self.over or run is None or caller.stop.is_set:
             raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
         stop = Stop(caller.stop)
         future: TaskFuture[Any] = TaskFuture(stop)
@@ -128,17 +168,31 @@ class Calls:
         for part in self._parts.started(task):
             self._put(part)
         counts = self._concurrency is not None and not caller.is_called
-        job = Job(copy_context(), self._called(run, task, caller, stop, future, counts), stop)
-        self._admit(_Waiting(job, future), counts)
+        call = _Call(task, caller, future, stop, counts)
+        self._admit(_Waiting(call, Job(copy_context(), self._work(run, call), stop, partial(_lose, call))))
         return _on_loop(future)
 
-    def _called(
-        self, run: Working, task: Task, caller: Scope, stop: Stop, future: TaskFuture[Any], counts: bool
-    ) -> Work[Union[TaskDone, TaskFailed]]:
+    def _work(self, run: Working, call: _Call) -> Work[Union[TaskDone, TaskFailed]]:
+        """Everything there is to a task, up to its future, which gets a result whatever happens."""
+        task, stop = call.task, call.stop
         event: Union[TaskDone, TaskFailed] = TaskFailed(task, CancelledError())
-        if not stop.is_set:
-            event = yield from run.work(task, stop, caller)
-        cancelled = stop.is_set and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError)
+        try:
+            if not stop.is_set:
+                event = yield from run.work(task, stop, call.caller)
+            self._show(event, stop)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            # There was no room for what it shows, or nobody is there to see it.
+            event = TaskFailed(task, error)
+        finally:
+            call.future.settle(event)
+            if call.counts:
+                self._admit_next()
+        return event
+
+    def _show(self, event: Union[TaskDone, TaskFailed], stop: Stop) -> None:
+        task = event.task
         if isinstance(event, TaskFailed):
             event.error = raisable(task, event.error)
             locate(event.error, ErrorLocation(task.name, task.step, self._ns))
@@ -148,34 +202,37 @@ class Calls:
         if not stop.is_set:
             for part in parts:
                 self._put(part)
-        if cancelled:
-            Future.cancel(future)
-        if future.set_running_or_notify_cancel():
-            if isinstance(event, TaskFailed):
-                future.set_exception(event.error)
-            else:
-                future.set_result(value_of(event.outcome.writes))
-        if counts:
-            self._admit_next()
-        return event
 
-    def _admit(self, waiting: _Waiting, counts: bool) -> None:
-        if counts and self._concurrency is not None:
+    def _admit(self, waiting: _Waiting) -> None:
+        if waiting.call.counts and self._concurrency is not None:
             with self._lock:
                 if self._running >= self._concurrency:
                     self._waiting.append(waiting)
-                    waiting.job.stop.on_set(partial(self._abandon, waiting))
+                    waiting.call.stop.on_set(partial(self._abandon, waiting))
                     return
                 self._running += 1
-        self._launch(waiting.job)
+        if not self._begin(waiting) and waiting.call.counts:
+            self._admit_next()
 
     def _admit_next(self) -> None:
-        with self._lock:
-            if not self._waiting:
-                self._running -= 1
-                return
-            waiting = self._waiting.popleft()
-        self._launch(waiting.job)
+        begun = False
+        while not begun:
+            with self._lock:
+                if not self._waiting:
+                    self._running -= 1
+                    return
+                waiting = self._waiting.popleft()
+            begun = self._begin(waiting)
+
+    def _begin(self, waiting: _Waiting) -> bool:
+        """Start a task, or make the reason why that is not possible its result; returns whether it was started."""
+        try:
+            self._launch(waiting.job)
+        except RuntimeError as error:
+            waiting.job.work.close()
+            waiting.call.future.settle(TaskFailed(waiting.call.task, error))
+            return False
+        return True
 
     def _abandon(self, waiting: _Waiting) -> None:
         """End a task that was told to stop before its turn came."""
@@ -184,8 +241,13 @@ class Calls:
                 return
             self._waiting.remove(waiting)
         waiting.job.work.close()
-        Future.cancel(waiting.future)
-        waiting.future.set_running_or_notify_cancel()
+        _lose(waiting.call)
+
+
+def _lose(call: _Call) -> None:
+    """End a task that no driver runs any more: who waits for its result must not wait for ever."""
+    Future.cancel(call.future)
+    call.future.settle(TaskFailed(call.task, CancelledError()))
 
 
 def _on_loop(future: TaskFuture[T]) -> Any:

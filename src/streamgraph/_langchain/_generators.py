@@ -38,6 +38,11 @@ class _Yields:
             if isinstance(item, Mapping):
                 self.update = item
 
+    def close(self) -> None:
+        """End the message that the yielded tokens are."""
+        if self._scope.run.messages is not None:
+            self._scope.run.messages.finished(self._id)
+
 
 def generator_action(function: Callable[..., Any], names: Tuple[str, ...]) -> Action:
     """Return how to call a node that is a generator function."""
@@ -51,6 +56,7 @@ def generator_action(function: Callable[..., Any], names: Tuple[str, ...]) -> Ac
         except StopIteration as result:
             return yields.update if result.value is None else result.value
         finally:
+            yields.close()
             generator.close()
 
     return Action(call, None)
@@ -68,6 +74,7 @@ def async_generator_action(function: Callable[..., Any], names: Tuple[str, ...])
                     await room.wait()
                 yields.take(item)
         finally:
+            yields.close()
             await generator.aclose()
         return yields.update
 

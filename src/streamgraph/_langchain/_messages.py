@@ -125,6 +125,7 @@ class Messages:
     def ended(self, run_id: Any, call: Call, message: Optional[BaseMessage]) -> None:
         """A model call is over, with its message or, after an error, without one."""
         self._calls.pop(run_id, None)
+        call.open = False
         if message is not None and call.asked is not None and not call.streamed and not call.hidden:
             self._note(call, *why_not(call.asked))
         call.asked = None
@@ -133,8 +134,20 @@ class Messages:
                 call.end(message)
         finally:
             self._shown.update(dict.fromkeys(call.ids, call))
-            if call.structured and message is not None:
+            if call.scope is None or call.scope.over:
+                call.scope = None  # it has outlived its task, or this is a client's that has
+            elif call.structured and message is not None:
                 self.to_parse(call)
+
+    def finished(self, key: str) -> None:
+        """A message is over that does not come from a model call of LangChain.
+
+        Args:
+            key: What it is known by; see `token`.
+        """
+        call = self._calls.get(key)
+        if call is not None:
+            self.ended(key, call, None)
 
     def to_parse(self, call: Call) -> None:
         """Take note that an object is still to be made of the finished message of a call."""
@@ -182,7 +195,7 @@ class Messages:
             scope: The attempt.
         """
         for key, call in tuple(self._calls.items()):
-            if call.scope is scope:
+            if call.scope is scope:  # a thread or asyncio task that it has left behind goes on with it
                 self.ended(key, call, None)
         dropped = self._by_task.pop(scope.address, [])
         self._forget(scope.parent, dropped)
@@ -190,7 +203,7 @@ class Messages:
 
     def broken_off(self, call: Call) -> None:
         """A model call has failed; if the task makes another one, that takes its place."""
-        if call.streamed:
+        if call.streamed and call.scope is not None:
             self._failed.setdefault(call.scope.address, []).append(call)
 
     def retract(self, scope: Scope) -> None:
@@ -233,13 +246,12 @@ class Messages:
         Returns:
             The outcome, with messages in the form and under the ids under which they were shown.
         """
-        for key, call in tuple(self._calls.items()):
-            if call.scope is scope:  # a stream that the node did not read to its end
-                self.ended(key, call, None)
         produced = self._by_task.pop(scope.address, [])
         outcome = self._shown_in(plan, scope, outcome, before, produced) if outcome.writes else outcome
         for item in produced:
-            if isinstance(item, Call) and item.scope is scope:
+            # One that is still on belongs to a thread or asyncio task of the node's own, and is shown as long as the run
+            # lasts.
+            if isinstance(item, Call) and item.scope is scope and not item.open:
                 item.scope = None
         return outcome
 
@@ -266,9 +278,10 @@ class Messages:
         return outcome._replace(stored=tuple(stored))
 
     def _note(self, call: Call, reason: Reason, why: str, hint: str) -> None:
-        task, metadata = call.scope.task, call.metadata
+        metadata = call.metadata
         name, run_id = str(metadata["run_name"]), str(metadata["run_id"])
-        self.unstreamed.append(Unstreamed(reason, why, hint, name, task.name, task.step, call.scope.run.ns, run_id))
+        step = metadata["langgraph_step"]
+        self.unstreamed.append(Unstreamed(reason, why, hint, name, call.node, step, call.ns, run_id))
 
     def _open(self, scope: Scope, key: Any, call: Call) -> Call:
         self._calls[key] = call

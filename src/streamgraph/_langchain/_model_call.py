@@ -26,9 +26,27 @@ class Call:
         hidden: Nobody is to see its message.
         asked: How it was made, if a model of LangChain was called.
         growing: The object it answers with, if that is to be shown.
+
+    Attributes:
+        scope: The task; `None` when nothing more is to be shown, since what the task got is not to live on as long as
+            what is known of its messages.
+        open: The call is still on.
     """
 
-    __slots__ = ("_growing", "_pieces", "asked", "final", "hidden", "id", "ids", "metadata", "node", "ns", "scope")
+    __slots__ = (
+        "_growing",
+        "_pieces",
+        "asked",
+        "final",
+        "hidden",
+        "id",
+        "ids",
+        "metadata",
+        "node",
+        "ns",
+        "open",
+        "scope",
+    )
 
     def __init__(
         self,
@@ -38,8 +56,8 @@ class Call:
         asked: Optional[Asked] = None,
         growing: Optional[Growing] = None,
     ) -> None:
-        # None when the task is over: what the task got is not to live on as long as what is known of its messages.
-        self.scope: Any = scope
+        self.scope: Optional[Scope] = scope
+        self.open = True
         self.ns = scope.run.ns
         self.node = scope.task.name
         self._pieces: List[BaseMessage] = []
@@ -76,6 +94,9 @@ class Call:
             chunk: The token.
             id: The id to go by if it has none.
         """
+        scope = self.scope
+        if scope is None:  # it belongs to an attempt that has failed, or goes on where it has said that it is done
+            return
         own = chunk.id
         first = self.id is None
         if self.id is None:
@@ -85,15 +106,15 @@ class Call:
             self.ids[own] = None
         self._pieces.append(chunk)
         if self.hidden:
-            self.scope.go_on(spoken=True)
+            scope.go_on(spoken=True)
         else:
-            self._show(chunk)
+            self._show(scope, chunk)
             if first:
                 give_way()
         if self._growing is not None:
             more = self._growing.add(chunk)
             if more is not MISSING:
-                self._show_object(more, complete=False)
+                self._show_object(scope, more, complete=False)
 
     def end(self, message: BaseMessage) -> None:
         """Take the finished message; show it if no token was.
@@ -107,8 +128,8 @@ class Call:
             self.ids[message.id] = None
         if not self.streamed:
             self.id = message.id or str(uuid4())
-            if not self.hidden:
-                self._show(message)
+            if not self.hidden and self.scope is not None:
+                self._show(self.scope, message)
 
     def parsed(self, result: Any) -> None:
         """Show the object that was made of the finished message.
@@ -116,7 +137,8 @@ class Call:
         Raises:
             StreamClosed: The work is no longer wanted.
         """
-        self._show_object(result, complete=True)
+        if self.scope is not None:
+            self._show_object(self.scope, result, complete=True)
 
     def message(self) -> Optional[BaseMessage]:
         """Return what was produced: the finished message, or the tokens so far as one."""
@@ -125,11 +147,11 @@ class Call:
             return first.__class__(content="".join(text_of(piece) for piece in (first, *rest)), id=self.id)
         return self.final
 
-    def _show(self, message: BaseMessage) -> None:
+    def _show(self, scope: Scope, message: BaseMessage) -> None:
         metadata = self.metadata.copy()
         metadata["tags"] = metadata["tags"][:]
-        self.scope.emit("messages", (private_copy(message, self.id), metadata))
+        scope.emit("messages", (private_copy(message, self.id), metadata))
 
-    def _show_object(self, value: Any, complete: bool) -> None:
+    def _show_object(self, scope: Scope, value: Any, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}
-        self.scope.emit("objects", (detach(value), metadata))
+        scope.emit("objects", (detach(value), metadata))

@@ -6,19 +6,23 @@ from asyncio import AbstractEventLoop
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
+from warnings import warn
 from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
 
 from langchain_core.runnables.config import var_child_runnable_config
 
+from streamgraph._carriers import close_here, is_carried
 from streamgraph._core._audience import Audience
 from streamgraph._core._control import RunControl
 from streamgraph._core._events import Emitted
 from streamgraph._core._outlet import Upstream
 from streamgraph._core._plan import RETURN_KEY, Node, Plan
-from streamgraph._core._room import Put, Room
+from streamgraph._core._room import Aside, Put, Room
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
 from streamgraph._core._watch import Watch
+from streamgraph._seam import on_loop
+from streamgraph.errors import StreamClosed
 
 SCOPE_KEY = "__streamgraph_scope"
 """Where a node's config carries its scope, for code that was handed the config but not the context."""
@@ -50,6 +54,8 @@ class RunScope:
         call: Starts a task inside another one.
         room: The room there is for what its tasks emit, if it is limited.
         loop: The event loop on which the run awaits, if it is an async one.
+        stop: Tells the whole run to stop.
+        warned: Somebody has been told that what is written now comes too late.
     """
 
     ns: Tuple[str, ...]
@@ -65,8 +71,10 @@ class RunScope:
     audience_below: Optional[Audience]
     state: Callable[[], Any]
     call: Callable[[Scope, Node, Any], Any]
+    stop: Stop
     room: Optional[Room] = None
     loop: Optional[AbstractEventLoop] = None
+    warned: bool = False
 
     def __post_init__(self) -> None:
         self.ids: Dict[str, Any] = self.config.shown_ids
@@ -92,6 +100,7 @@ class Scope:
         writes: State keys that were written while the task runs, before what it returns.
         attempt: The number of the attempt, from 1.
         began: When the first attempt began, in seconds since the epoch.
+        over: The attempt has ended; threads and asyncio tasks that it has started may go on.
     """
 
     __slots__ = (
@@ -99,6 +108,7 @@ class Scope:
         "began",
         "children",
         "here",
+        "over",
         "parent",
         "put",
         "run",
@@ -135,6 +145,7 @@ class Scope:
         self.writes: Tuple[Tuple[str, Any], ...] = ()
         self.attempt = attempt
         self.began = began
+        self.over = False
         # What happens here is a sign of life for every task around as well.
         around = parent.watches if parent is not None else ()
         self.watches: Tuple[Watch, ...] = (watch, *around) if watch is not None and watch.listens else around
@@ -165,11 +176,16 @@ class Scope:
             StreamClosed: The work is no longer wanted.
         """
         if self.stop.is_set:
-            self.stop.refuse()
+            self._refuse()
+            if mode == "custom" and self.run.stop.is_set:
+                self._say_too_late()
             return
         if self.watches:
             self.touch(spoken=mode == "messages")
-        self.put(Emitted(self.run.ns, mode, data, self.task.name, key))
+        try:
+            self.put(Emitted(self.run.ns, mode, data, self.task.name, key))
+        except StreamClosed:  # while it waited for room
+            self._refuse()
 
     def write(self, value: Any) -> None:
         """Put `value` into the stream as `custom` data, if anybody wants that."""
@@ -187,10 +203,25 @@ class Scope:
         Raises:
             StreamClosed: The work is no longer wanted.
         """
-        if self.stop.is_set and not self.stop.finished:
-            self.stop.refuse()
+        if self.stop.is_set:
+            self._refuse()
         elif self.watches:
             self.touch(spoken=spoken)
+
+    def _refuse(self) -> None:
+        """Answer what comes after the task was told to stop: end the work, unless nobody waits for its end.
+
+        A call that a node has left behind in a thread or asyncio task of its own finishes, unheard.
+        """
+        if not self.stop.finished and not self.over:
+            close_here()
+
+    def _say_too_late(self) -> None:
+        """Warn once of each run that what is written to it is lost."""
+        if not self.run.warned:
+            self.run.warned = True
+            what = "A stream writer was used after its run had ended; what it wrote is lost."
+            warn(what, RuntimeWarning, stacklevel=4)
 
     @property
     def hears_messages(self) -> bool:
@@ -225,9 +256,25 @@ class Scope:
             self.task.calls += 1
             return self.task.calls - 1
 
-    def upstream(self) -> Upstream:
-        """Return what this scope takes from graphs that run in it."""
-        return Upstream(self.put, self.run.below, self.run.audience_below, self.run.room)
+    def lets_go(self) -> bool:
+        """Whether a graph that is run here goes on when the task is told to stop.
+
+        So it is in a thread that the node has started itself: nobody would be there for the exception that ends it. (An
+        asyncio task is cancelled instead.) And so it is with all that a node leaves behind when it returns.
+        """
+        return self.over or not (is_carried() or on_loop())
+
+    def upstream(self, *, detached: bool) -> Upstream:
+        """Return what this scope takes from graphs that run in it.
+
+        Args:
+            detached: They go on when the task is told to stop; what they show then is dropped.
+        """
+        put, room = self.put, self.run.room
+        if detached:
+            aside = Aside(self.stop, put, room)
+            put, room = aside.put, aside if room is not None else None
+        return Upstream(put, self.run.below, self.run.audience_below, room)
 
     def shows(self, tags: Sequence[str], key: Optional[str] = None, *, raw: bool = False) -> bool:
         """Whether anybody wants a message.

@@ -63,6 +63,7 @@ class GraphSession:
         given: The input as the user gave it, for traces.
         writes: The input as writes to state keys.
         scope: The task it is called in, if it is nested.
+        detached: It goes on when that task is told to stop.
         context: The user's object for `Runtime.context`.
         store: The user's store.
         cache: Keeps the results of nodes.
@@ -82,6 +83,7 @@ class GraphSession:
         given: Any,
         writes: Writes,
         scope: Optional[Scope],
+        detached: bool,
         context: Any,
         store: Any,
         cache: Optional[Cache] = None,
@@ -90,7 +92,8 @@ class GraphSession:
     ) -> None:
         self.run = run
         self.outlet = outlet
-        self.stop = Stop(scope.stop if scope else None)
+        self._above = None if detached else scope
+        self.stop = Stop() if self._above is None else Stop(self._above.stop)
         self._config = config
         self._given = given
         self._writes = writes
@@ -121,6 +124,7 @@ class GraphSession:
             audience_below=outlet.audience_below if outlet.audience_below.filtered else None,
             state=run.state.snapshot,
             call=self._calls.start,
+            stop=self.stop,
         )
         self._trace: Optional[Trace] = None
         self._quiet: BaseCallbackManager
@@ -133,7 +137,8 @@ class GraphSession:
 
     def must_watch(self, loop: AbstractEventLoop) -> bool:
         """Whether nobody cancels what runs on this loop when the run around this one is told to stop."""
-        return self._scope is not None and loop is not self._scope.run.loop and loop not in private_loops
+        above = self._above
+        return above is not None and loop is not above.run.loop and loop not in private_loops
 
     def opening(self) -> Work[List[RunCommand]]:
         """Begin the run, and its trace if anybody listens."""
@@ -213,9 +218,11 @@ class GraphSession:
             if trace is not None:
                 try:
                     yield from trace.closing(None, error)
-                except Exception as insisting:
-                    # A handler of the user's that insists on its own errors (raise_error).
-                    error = insisting
+                except GeneratorExit:
+                    raise
+                except BaseException as insisting:
+                    # A handler of the user's that insists on its own errors (raise_error), or a cancellation meanwhile.
+                    error = insisting.error if isinstance(insisting, CarriedExit) else insisting
             return TaskFailed(task, error, task.outcome)
         return TaskDone(task, outcome)
 
@@ -254,9 +261,11 @@ class GraphSession:
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
+            scope.over = True
             if messages is not None and "messages" in self._here:
                 outcome = messages.returned(run.plan, scope, outcome, run.state.values)
         except Exception as error:
+            scope.over = scope.watch is None or not scope.watch.expired  # else it is still on, in its thread
             yield from settled(scope.children, cancel=True)
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)

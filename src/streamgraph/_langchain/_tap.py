@@ -182,7 +182,8 @@ class Tap(TaskHandler):
         call = self._messages.call(run_id, self._scope)
         if call is not None:
             self._messages.ended(run_id, call, None)
-            self._messages.broken_off(call)
+            if not isinstance(error, GeneratorExit):  # else the node has read as much of it as it wanted
+                self._messages.broken_off(call)
 
 
 def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:

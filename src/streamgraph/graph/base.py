@@ -180,7 +180,8 @@ class GraphBase(Runnable[Any, Any]):
         asynchronous: bool,
     ) -> GraphSession:
         scope = current_scope(config)
-        if scope is not None and scope.stop.finished:
+        detached = scope is not None and scope.lets_go()
+        if scope is not None and scope.stop.is_set and (detached or scope.stop.finished):
             scope = None  # started by something that a node has left behind: a run of its own
         return open_session(
             Definition(
@@ -192,6 +193,7 @@ class GraphBase(Runnable[Any, Any]):
             writes=self._writes(given),
             context=context,
             scope=scope,
+            detached=detached,
             asynchronous=asynchronous,
         )
 

@@ -57,6 +57,7 @@ def open_session(
     writes: Writes,
     context: Any,
     scope: Optional[Scope],
+    detached: bool = False,
     asynchronous: bool,
 ) -> GraphSession:
     """Return a run that is ready to start.
@@ -69,6 +70,7 @@ def open_session(
         writes: The input as writes.
         context: The user's object for this run.
         scope: The task it is called in, if it is nested.
+        detached: It goes on when that task is told to stop.
         asynchronous: Whether an async driver runs it.
     """
     config.name = config.name or definition.name
@@ -91,7 +93,7 @@ def open_session(
         ns,
         options.modes,
         options.nested,
-        up=scope.upstream() if scope else None,
+        up=scope.upstream(detached=detached) if scope else None,
         shape=shape,
         filter_=options.filter,
         twin=twin_of,
@@ -118,6 +120,7 @@ def open_session(
         given=given,
         writes=writes,
         scope=scope,
+        detached=detached,
         control=control,
         context=scope.run.context
         if scope is not None and inherits

@@ -1,0 +1,92 @@
+"""Where an exception goes that is raised here and now: to somebody who waits for the work, or to nobody.
+
+Work that is no longer wanted ends by an exception at its next token. That is right where the exception arrives at the
+driver that called the node, or at an executor that hands it on. In a thread or an asyncio task that a node has started
+itself it would arrive nowhere: a traceback would be printed, or a complaint logged. Which of these it is can be read
+off the call stack, and only when it matters, so that running a node costs nothing for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from concurrent.futures import thread as executor
+from types import FrameType
+from typing import Any, Callable, Dict, Iterator, Optional, TypeVar
+
+from streamgraph.errors import StreamClosed
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SYNC, _ASYNC = "sync", "async"
+
+# By the ids of their code, which live as long as their modules: to hash code takes as long as it has lines.
+_carriers: Dict[int, str] = {}
+
+
+def carrier(function: F) -> F:
+    """Mark a function whose callees' exceptions reach somebody who waits for them."""
+    _carriers[id(function.__code__)] = _ASYNC if inspect.iscoroutinefunction(function) else _SYNC
+    return function
+
+
+# An executor keeps what a call raises in its future.
+carrier(executor._worker)  # type: ignore[attr-defined]
+
+
+def is_carried() -> bool:
+    """Whether an exception that is raised here reaches somebody who waits for this work."""
+    return any(True for _ in _on_stack())
+
+
+def is_awaited() -> bool:
+    """Whether it reaches a driver on an event loop, with no asyncio task in between that a node has made."""
+    return _ASYNC in _on_stack()
+
+
+def close_here() -> None:
+    """End this work, if that can be done without anybody having to complain of it.
+
+    Raises:
+        StreamClosed: The exception reaches whoever runs the work.
+        CancelledError: This is an asyncio task on a loop that a sync node runs for itself: a cancellation leaves that
+            as well as any other exception, and it ends tasks there that nobody waits for without a word. Or it is one
+            that was cancelled and has lost that (CPython #86296).
+    """
+    carriers, task = list(_on_stack()), _current_task()
+    if _ASYNC in carriers or (carriers and task is None):
+        raise StreamClosed
+    if task is not None and (carriers or _was_cancelled(task)):
+        raise asyncio.CancelledError
+
+
+def _on_stack() -> Iterator[str]:
+    """Yield the kinds of the carriers on the call stack, the nearest first."""
+    _know_anyio()
+    frame: Optional[FrameType] = sys._getframe(1)
+    while frame is not None:
+        kind = _carriers.get(id(frame.f_code))
+        if kind is not None:
+            yield kind
+        frame = frame.f_back
+
+
+def _know_anyio() -> None:
+    """Mark the threads of `anyio.to_thread`, once it has any."""
+    worker = getattr(sys.modules.get("anyio._backends._asyncio"), "WorkerThread", None)
+    if worker is not None:
+        carrier(worker.run)
+
+
+def _current_task() -> Optional[asyncio.Task[Any]]:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # there is no loop in this thread
+        return None
+
+
+def _was_cancelled(task: asyncio.Task[Any]) -> bool:
+    # Tasks count their cancellations from Python 3.11 on.
+    cancelling = getattr(task, "cancelling", None)
+    return cancelling is not None and cancelling() > 0
