@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from asyncio import CancelledError
 from contextlib import suppress
 from functools import partial
@@ -21,7 +20,7 @@ from streamgraph._drivers._awaiting import InContext, all_over, drive
 from streamgraph._drivers._inbox import AsyncInbox, BoundedAsyncInbox
 from streamgraph._drivers._store import store_of
 from streamgraph._drivers._stream import Note, Stream
-from streamgraph._drivers._unread import has_reader
+from streamgraph._drivers._unread import HERE, is_exiting
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Job, Session, Work
 from streamgraph.errors import EventLoopError, StreamBusyError, StreamClosed
@@ -121,18 +120,15 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._pool.leaving = True
         self._release()
         if self._tasks and self._loop is not None:
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(_cancel_all, self._tasks)
-            if self._loop.is_closed():
-                _running.difference_update(self._tasks.values())
+            _cancel_from_outside(self._loop, self._tasks)
         closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
         for call in closing or ():
             assert call.action.sync is not None
             call.action.sync(*call.args)
 
-    def is_read(self) -> bool:
-        """Whether there is still a thread that may go on reading, once the main thread has come to its end."""
-        return self._loop is not None and self._loop.is_running() and has_reader(self._thread)
+    def has_reader(self) -> bool:
+        """Whether there is a loop that may go on reading once the main thread has come to its end."""
+        return self._loop is not None and self._loop.is_running() and super().has_reader()
 
     async def aclose(self) -> None:
         """Stop the run: async nodes are cancelled and have ended when this returns.
@@ -161,7 +157,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
 
     async def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._mark_begun()
-        self._loop, self._thread = loop, threading.get_ident()
+        self._loop, self._read_by = loop, HERE.link
         self._inbox.open(self._loop)
         if self._session.must_watch(self._loop):
             self._session.stop.on_set(partial(_tell, self._loop, WeakMethod(self._no_longer_wanted)))
@@ -172,7 +168,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             opening = self._loop.create_task(_open(self._inbox, self._pool, work))
             self._tasks[_OPENING] = opening
             _running.add(opening)
-            opening.add_done_callback(partial(_forget, self._tasks, _OPENING))
+            opening.add_done_callback(_forgetting(self._tasks, _OPENING))
 
     def _closed_meanwhile(self) -> bool:
         return self._ended
@@ -242,7 +238,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             self._check_wanted()
         job, inbox = self._session.job(task), self._inbox
         if alone and self._in_place:
-            in_place = InContext(drive(job.work, self._pool), job.context, self._pool.leave)
+            in_place = InContext(drive(job.work, self._pool, job.stop), job.context, self._pool.leave)
             self._reader = asyncio.current_task()
             try:
                 event = await in_place
@@ -270,7 +266,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         running = job.context.run(self._loop.create_task, _report(inbox, self._pool, job))
         self._tasks[task.id] = running
         _running.add(running)
-        running.add_done_callback(partial(_ended, self._tasks, inbox, task))
+        running.add_done_callback(_ending(self._tasks, inbox, task))
 
     async def _finish(self, output: Any) -> None:
         closing = self._session.closing(output, None)
@@ -338,7 +334,7 @@ def _forget(tasks: Dict[str, asyncio.Task[Any]], key: str, running: asyncio.Task
 
 async def _report(inbox: AsyncInbox, pool: Pool, job: Job) -> None:
     try:
-        event = await drive(job.work, pool)
+        event = await drive(job.work, pool, job.stop)
         job.over = True
         inbox.put(event)
     except Exception as error:
@@ -353,7 +349,7 @@ def _launch(inbox: AsyncInbox, tasks: Dict[str, asyncio.Task[Any]], pool: Pool, 
     key = f"beside:{id(job)}"
 
     def start() -> None:
-        running = job.context.run(loop.create_task, drive(job.work, pool))
+        running = job.context.run(loop.create_task, drive(job.work, pool, job.stop))
         tasks[key] = running
         _running.add(running)
         running.add_done_callback(ended)
@@ -389,11 +385,24 @@ def _closed(work: Work[Any]) -> None:
     raise AssertionError("work that was cancelled went on")
 
 
-def _ended(tasks: Dict[str, asyncio.Task[Any]], inbox: AsyncInbox, task: Task, running: asyncio.Task[Any]) -> None:
-    _forget(tasks, task.id, running)
-    if running.cancelled():
-        # It was cancelled before its first step and could not report that itself.
-        inbox.put(TaskFailed(task, CancelledError()))
+# What is called when a task is done has no arguments but the task: asyncio shows those wherever it shows a task, and with
+# a dict of tasks among them that goes round in circles.
+
+
+def _forgetting(tasks: Dict[str, asyncio.Task[Any]], key: str) -> Callable[[asyncio.Task[Any]], None]:
+    return lambda running: _forget(tasks, key, running)
+
+
+def _ending(
+    tasks: Dict[str, asyncio.Task[Any]], inbox: AsyncInbox, task: Task
+) -> Callable[[asyncio.Task[Any]], None]:
+    def ended(running: asyncio.Task[Any]) -> None:
+        _forget(tasks, task.id, running)
+        if running.cancelled():
+            # It was cancelled before its first step and could not report that itself.
+            inbox.put(TaskFailed(task, CancelledError()))
+
+    return ended
 
 
 def _tell(loop: asyncio.AbstractEventLoop, method: WeakMethod[Callable[[], None]]) -> None:
@@ -406,6 +415,19 @@ def _tell(loop: asyncio.AbstractEventLoop, method: WeakMethod[Callable[[], None]
 
     with suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(call)
+
+
+def _cancel_from_outside(loop: asyncio.AbstractEventLoop, tasks: Dict[str, asyncio.Task[Any]]) -> None:
+    """Cancel tasks on their loop, and where nobody else will run it any more, wait there until they have ended."""
+    ended = all_over(set(tasks.values()))
+    try:
+        loop.call_soon_threadsafe(_cancel_all, tasks)
+        if is_exiting() and not loop.is_running():
+            loop.run_until_complete(ended)
+    except RuntimeError:  # the loop is closed
+        _running.difference_update(tasks.values())
+    finally:
+        ended.close()
 
 
 def _cancel_all(tasks: Dict[str, asyncio.Task[Any]]) -> None:

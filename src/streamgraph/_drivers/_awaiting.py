@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Awaitable, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar
 
 from streamgraph._carriers import carrier
+from streamgraph._core._stop import Stop
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Call, CarriedExit, Work, carried
 
@@ -17,8 +18,14 @@ T = TypeVar("T")
 
 
 @carrier
-async def drive(work: Work[T], pool: Pool) -> T:
-    """Make the calls of `work`, one after the other, and return its result."""
+async def drive(work: Work[T], pool: Pool, stop: Optional[Stop] = None) -> T:
+    """Make the calls of `work`, one after the other, and return its result.
+
+    Args:
+        work: The calls.
+        pool: Where calls are made that must not block the loop.
+        stop: Tells what runs in a thread to end when the loop has cancelled this.
+    """
     try:
         call = next(work)
         while True:
@@ -34,7 +41,7 @@ async def drive(work: Work[T], pool: Pool) -> T:
                     value = sync(*call.args)
                 else:
                     assert sync is not None
-                    value, raised_there = await _in_thread(pool, sync, call.args)
+                    value, raised_there = await _in_thread(pool, sync, call.args, stop)
                     error = carried(raised_there)
             except BaseException as raised:
                 error = carried(raised)
@@ -79,14 +86,17 @@ def _submit(
 
 
 async def _in_thread(
-    pool: Pool, function: Callable[..., Any], args: Tuple[Any, ...]
+    pool: Pool, function: Callable[..., Any], args: Tuple[Any, ...], stop: Optional[Stop]
 ) -> Tuple[Any, Optional[BaseException]]:
     """Call `function(*args)` off the loop; return its result or what it raised."""
     running = _submit(pool, function, args)
     try:
         return await asyncio.wrap_future(running)
     except CancelledError:
-        # Beside a task that has failed: it has been told to stop, and its end is waited for as that of any other.
+        # Beside a task that has failed, or by somebody who ends all there is on the loop, as asyncio.run does: its end is
+        # waited for as that of any other.
+        if stop is not None:
+            stop.set()
         while not running.done() and not pool.leaving:
             over = asyncio.wrap_future(running)
             with suppress(CancelledError):

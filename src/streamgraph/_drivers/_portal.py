@@ -88,12 +88,15 @@ class Portal:
         if self._closed:
             raise StreamClosed("the run has ended")
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            private_loops.add(self._loop)
-            self._thread = threading.Thread(
-                target=self._serve, args=(self._loop,), name="streamgraph-loop", daemon=True
-            )
-            self._thread.start()
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=self._serve, args=(loop,), name="streamgraph-loop", daemon=True)
+            private_loops.add(loop)
+            try:
+                thread.start()
+            except RuntimeError:  # there can be no more threads
+                loop.close()
+                raise
+            self._loop, self._thread = loop, thread
         return self._loop
 
     def _cancel(self, task: asyncio.Task[None]) -> None:

@@ -14,7 +14,7 @@ from streamgraph._core._events import Emitted, Event, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
 from streamgraph._core._task import Task
-from streamgraph._drivers._unread import drop, opened, over
+from streamgraph._drivers._unread import HERE, drop, opened, over
 from streamgraph._drivers._vigil import Vigil
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Job, Partial, Session, raisable
@@ -68,8 +68,8 @@ class Stream:
         self._output: Any = None
         # Held while the stream is pulled; nobody waits for it.
         self._turn = threading.Lock()
-        # The thread that reads, or did last.
-        self._thread = 0
+        # The one that reads, or did last.
+        self._read_by = HERE.link
 
     def __del__(self) -> None:
         if self._begun and not self._ended:
@@ -79,9 +79,14 @@ class Stream:
     def abandon(self) -> None:
         """End the run, since nobody reads it any more; from any thread."""
 
-    @abstractmethod
-    def is_read(self) -> bool:
-        """Whether there is still a thread that may go on reading, once the main thread has come to its end."""
+    def tell(self) -> None:
+        """Tell what runs to stop, and wait for nothing."""
+        self._session.stop.set()
+
+    def has_reader(self) -> bool:
+        """Whether there is a thread that may go on reading once the main thread has come to its end."""
+        reader = self._read_by()
+        return reader is not None and reader.goes_on()
 
     @property
     def status(self) -> Status:

@@ -7,7 +7,6 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from queue import Empty
-from threading import enumerate as enumerate_threads, get_ident
 from types import TracebackType
 from typing import Any, Iterator, List, Optional, Type, TypeVar
 
@@ -22,7 +21,7 @@ from streamgraph._drivers._portal import Portal
 from streamgraph._drivers._queues import AnyInbox, BoundedInbox, Inbox
 from streamgraph._drivers._store import store_of
 from streamgraph._drivers._stream import Note, Stream
-from streamgraph._drivers._unread import has_reader
+from streamgraph._drivers._unread import HERE
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Call, Job, Session, Work, carried, not_held_up, on_loop
 from streamgraph.errors import StreamBusyError, StreamClosed
@@ -58,7 +57,7 @@ class GraphStream(Stream, Iterator[ChunkT]):
         if not self._turn.acquire(False):
             raise self._busy()
         try:
-            self._thread = get_ident()
+            self._read_by = HERE.link
             if self._vigil is not None and self._vigil.pull() and self._late is None:
                 self._hurry(self._inbox.end)
             if not self._begun:
@@ -98,10 +97,6 @@ class GraphStream(Stream, Iterator[ChunkT]):
 
     abandon = close
 
-    def is_read(self) -> bool:
-        """Whether there is still a thread that may go on reading, once the main thread has come to its end."""
-        return has_reader(self._thread)
-
     def run(self) -> Any:
         """Pull everything and return the output."""
         for _ in self:
@@ -125,9 +120,9 @@ class GraphStream(Stream, Iterator[ChunkT]):
         return self._ended
 
     def _busy(self) -> StreamBusyError:
-        reader = next((thread.name for thread in enumerate_threads() if thread.ident == self._thread), "another thread")
-        own = " (this one: one of the graph's nodes pulls the stream it runs in)" if self._thread == get_ident() else ""
-        return StreamBusyError(f"thread {reader!r}{own}")
+        reader = self._read_by()
+        own = "; it is this one: a node pulls the stream that it runs in" if reader is HERE.reader else ""
+        return StreamBusyError(f"thread {'?' if reader is None else reader.thread.name!r}{own}")
 
     def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""

@@ -9,45 +9,95 @@ its threads.
 from __future__ import annotations
 
 import _thread
-import sys
+import logging
 import threading
 from collections import deque
-from contextlib import suppress
-from time import sleep
-from types import SimpleNamespace
 from typing import Deque, Dict, List
 from weakref import ReferenceType, ref
 
 from typing_extensions import Protocol
 
-_PAUSE = 0.05
-"""Seconds between two looks at the streams that other threads still read while the interpreter ends."""
+_log = logging.getLogger("streamgraph")
 
 
 class Unread(Protocol):
     """A stream that is open."""
 
-    def is_read(self) -> bool:
-        """Whether there is still a thread that may go on reading, once the main thread has come to its end."""
+    def has_reader(self) -> bool:
+        """Whether there is a thread that may go on reading once the main thread has come to its end."""
 
     def abandon(self) -> None:
         """End the run; from any thread."""
 
+    def tell(self) -> None:
+        """Tell what runs to stop, and wait for nothing."""
+
+
+class Reader:
+    """A thread that reads; it is kept by nothing but the thread, and goes with it.
+
+    Args:
+        thread: The thread.
+    """
+
+    __slots__ = ("__weakref__", "_ends", "thread")
+
+    def __init__(self, thread: threading.Thread) -> None:
+        self.thread = thread
+        self._ends = False
+
+    def __del__(self) -> None:
+        self._ends = True  # it can still be found by its links
+        if _Exit.has_come:
+            for stream in _unread():
+                drop(stream)
+
+    def goes_on(self) -> bool:
+        """Whether it goes on when the main thread has come to its end."""
+        return not (self._ends or self.thread.daemon or self.thread is threading.main_thread())
+
+
+class _Exit:
+    """The end of the main thread, as far as it is told of here.
+
+    Attributes:
+        registered: It will be told of.
+        has_come: It has been.
+    """
+
+    registered = has_come = False
+
 
 _open: Dict[int, ReferenceType[Unread]] = {}
 _dropped: Deque[Unread] = deque()
-_registered = False
+
+
+class _Here(threading.local):
+    """The thread that asks.
+
+    Attributes:
+        reader: The thread as a reader.
+        link: The same, for those that must not keep it.
+    """
+
+    def __init__(self) -> None:
+        self.reader = Reader(threading.current_thread())
+        self.link = ref(self.reader)
+
+
+HERE = _Here()
 
 
 def opened(stream: Unread) -> None:
     """Take note of a stream whose run has begun."""
-    global _registered
     _open[id(stream)] = ref(stream)
-    if not _registered:
-        _registered = True
+    if not _Exit.registered:
+        _Exit.registered = True
         # Before the interpreter waits for threads, and before executors are closed; the public atexit comes after that.
-        with suppress(AttributeError, RuntimeError):  # it is not there, or that is what is happening
+        try:
             threading._register_atexit(_end_all)  # type: ignore[attr-defined]
+        except RuntimeError:  # that is what is happening
+            _Exit.has_come = True
 
 
 def over(stream: Unread) -> None:
@@ -59,17 +109,16 @@ def drop(stream: Unread) -> None:
     """End a run in another thread; this may be called anywhere, for it takes no lock and waits for nothing."""
     over(stream)
     _dropped.append(stream)
-    # A Thread waits until it has begun, and for that the lock may be needed in the middle of which the collector came.
-    with suppress(RuntimeError):  # no more threads: the stream is ended with the next one, or when the interpreter ends
+    try:
+        # A Thread waits until it has begun, and for that a lock may be needed in the middle of which the collector came.
         _thread.start_new_thread(_begin_ending, ())
+    except RuntimeError:  # there can be no more threads, as when Python 3.12 comes to its end
+        stream.tell()
 
 
-def has_reader(ident: int) -> bool:
-    """Whether a thread is there that goes on when the main thread has come to its end."""
-    return any(
-        thread.ident == ident and not thread.daemon and thread is not threading.main_thread()
-        for thread in threading.enumerate()
-    )
+def is_exiting() -> bool:
+    """Whether the main thread has come to its end."""
+    return _Exit.has_come
 
 
 def _begin_ending() -> None:
@@ -90,36 +139,20 @@ def _end_dropped() -> None:
 def _end(stream: Unread) -> None:
     try:
         stream.abandon()
-    except BaseException as error:
-        # A handler of the user's that insists on its own errors: what a finalizer raises is reported here as well.
-        about = SimpleNamespace(
-            exc_type=type(error),
-            exc_value=error,
-            exc_traceback=error.__traceback__,
-            err_msg="Exception ignored while a stream that nobody reads was ended",
-            object=stream,
-        )
-        sys.unraisablehook(about)  # type: ignore[arg-type]
+    except BaseException:
+        # A handler of the user's that insists on its own errors; there is nobody to raise them to.
+        _log.exception("The run of a stream that nobody reads could not be ended as it should")
+
+
+def _unread() -> List[Unread]:
+    """Return the open streams that have no reader: their threads would keep the process from ending."""
+    streams = [link() for link in tuple(_open.values())]
+    return [stream for stream in streams if stream is not None and not stream.has_reader()]
 
 
 def _end_all() -> None:
     """End what nobody reads any more now that the main thread has come to its end."""
+    _Exit.has_come = True
     _end_dropped()
-    if _end_unread():
-        threading.Thread(target=_end_later, name="streamgraph-ending", daemon=True).start()
-
-
-def _end_unread() -> bool:
-    """End the open streams that have no reader; returns whether there are others."""
-    streams: List[Unread] = [stream for stream in (link() for link in tuple(_open.values())) if stream is not None]
-    read = [stream.is_read() for stream in streams]
-    for stream, is_read in zip(streams, read):
-        if not is_read:
-            _end(stream)
-    return any(read)
-
-
-def _end_later() -> None:
-    """End the others when their readers have gone: their threads would keep the process from ending."""
-    while _end_unread():
-        sleep(_PAUSE)
+    for stream in _unread():
+        _end(stream)
