@@ -32,7 +32,7 @@ def carrier(function: F) -> F:
 
 
 # An executor keeps what a call raises in its future.
-carrier(executor._worker)  # type: ignore[attr-defined]
+carrier(executor._worker)
 
 
 def is_carried() -> bool:

@@ -291,13 +291,13 @@ class StreamBusyError(GraphError, RuntimeError):
     def __init__(self, reader: str) -> None:
         super().__init__(
             f"This stream is being read already, by {reader}",
-            hint="A stream has one reader at a time: read it in one place and hand its chunks on, or start a stream for each.",
+            hint="Read it in one place and hand its chunks on, or start a stream for each reader.",
         )
         self.reader = reader
 
 
 class EventLoopError(GraphError, RuntimeError):
-    """Async code of this package was awaited where asyncio's event loop does not run, or on another loop than before."""
+    """A stream was awaited where asyncio's event loop does not run, or on another loop than before."""
 
 
 class StreamOverflowError(GraphError, RuntimeError):

@@ -1,7 +1,7 @@
-"""Leaves streams open in many ways and comes to the end: `python tests/ending/exits.py` says how long the process takes to go.
+"""Leaves streams open in many ways and comes to the end: `python tests/ending/exits.py` says how long that takes.
 
-Each way runs in a process of its own, forked off this one, since an interpreter takes long to start and this is about how
-it ends. What a process prints is a fault as well.
+Each way is gone by a process of its own, forked off this one, since an interpreter takes long to start, and this is
+about how it ends. What a process prints is a fault as well.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from streamgraph.types import TimeoutPolicy
 
 PROMISED = 1.0  # seconds until the process has to be gone
 HANGS = 5.0  # seconds after which it never will be
-
 
 
 class Slow(Model):
@@ -168,7 +167,11 @@ class Heard(BaseCallbackHandler):
 
 OPTIONS: Dict[str, Dict[str, Any]] = {
     "one mode": {"stream_mode": ["custom", "messages"]},
-    "all modes": {"stream_mode": ["custom", "messages", "tasks", "values", "debug"], "subgraphs": True, "version": "v2"},
+    "all modes": {
+        "stream_mode": ["custom", "messages", "tasks", "values", "debug"],
+        "subgraphs": True,
+        "version": "v2",
+    },
     "full": {"stream_mode": ["custom", "messages"], "max_buffer": 1},
     "watched": {"stream_mode": ["custom", "messages"], "timeout": 60, "heartbeat": 30},
     "traced": {"stream_mode": ["custom", "messages"], "config": {"callbacks": [Heard()]}},
@@ -281,7 +284,7 @@ def ways() -> Iterator[Tuple[str, Callable[[], None]]]:
 
 
 def go(way: Callable[[], None]) -> Optional[Tuple[float, str]]:
-    """Fork a process that goes a way; returns how long it took to end, and what it has said, or `None` in the process."""
+    """Go a way in a process of its own; returns how long that took to end, and what it said. In there `None`."""
     said = tempfile.TemporaryFile()
     read, write = os.pipe()
     child = os.fork()

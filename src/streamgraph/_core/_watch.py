@@ -25,7 +25,19 @@ class Watch:
         expired: A limit was reached; in a thread the attempt goes on until it notices.
     """
 
-    __slots__ = ("expired", "_active", "_began", "_clock", "_first", "_idle", "_limit", "_node", "_policy", "_step", "stop")
+    __slots__ = (
+        "_active",
+        "_began",
+        "_clock",
+        "_first",
+        "_idle",
+        "_limit",
+        "_node",
+        "_policy",
+        "_step",
+        "expired",
+        "stop",
+    )
 
     def __init__(self, node: str, step: int, policy: TimeoutPolicy, clock: Callable[[], float], stop: Stop) -> None:
         self.stop = stop

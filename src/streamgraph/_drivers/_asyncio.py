@@ -7,41 +7,36 @@ from asyncio import CancelledError
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Set, Type, TypeVar
+from typing import Any, Callable, Optional, Type, TypeVar
 from weakref import WeakMethod
 
 from streamgraph._carriers import is_awaited
-from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
+from streamgraph._core._commands import CancelTasks, Fail, Finish, StartTask
 from streamgraph._core._events import Emitted, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
 from streamgraph._core._task import Task
 from streamgraph._drivers._awaiting import InContext, all_over, drive
+from streamgraph._drivers._generators import AsyncGeneratorStream
 from streamgraph._drivers._inbox import AsyncInbox, BoundedAsyncInbox
+from streamgraph._drivers._loop_tasks import LoopTasks
 from streamgraph._drivers._store import store_of
 from streamgraph._drivers._stream import Note, Stream
-from streamgraph._drivers._unread import HERE, is_exiting
-from streamgraph._drivers._workers import Pool
-from streamgraph._seam import Job, Session, Work
+from streamgraph._drivers._unread import HERE
+from streamgraph._seam import Session
 from streamgraph.errors import EventLoopError, StreamBusyError, StreamClosed
-
-_OPENING = "opening"
 
 _TURN = 64
 """After how many chunks that were there already the loop gets a turn."""
-
-_running: Set[asyncio.Task[Any]] = set()
-"""The tasks of all streams. A loop does not keep its tasks: those that wait for each other would go with a stream
-that the collector finds, in the middle of what they do, instead of being cancelled."""
 
 ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
 
 
-class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
+class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     """The chunks of a running graph, made as they are awaited.
 
-    An async iterator and an async context manager: leaving the `async with` block, `aclose()`, cancelling
+    An async generator and an async context manager: leaving the `async with` block, `aclose()`, cancelling
     the task that reads, or dropping the stream stops the run. Each item may be awaited in a different
     task of one loop, one at a time.
     """
@@ -52,13 +47,12 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._inbox = bounded or AsyncInbox()
         self._room = None if bounded is None else bounded.room
         self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._tasks: Dict[str, asyncio.Task[Any]] = {}
+        self._tasks = LoopTasks(self._inbox, self._pool)
         # The task that reads, while it runs a node in place, and what aclose() waits for in another task then.
         self._reader: Optional[asyncio.Task[Any]] = None
         self._in_place_over: Optional[asyncio.Future[None]] = None
         outlet, put = session.outlet, self._inbox.put
-        launch = partial(_launch, self._inbox, self._tasks, self._pool)
-        session.connect(outlet.connect(put), launch, outlet.room(put, self._room))
+        session.connect(outlet.connect(put), self._tasks.launch, outlet.room(put, self._room))
 
     def __aiter__(self) -> AsyncGraphStream[ChunkT]:
         return self
@@ -78,7 +72,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         try:
             if self._vigil is not None and self._vigil.pull() and self._late is None:
                 self._hurry(self._inbox.put)
-                _cancel_all(self._tasks)
+                self._tasks.cancel_all()
             if not self._begun:
                 await self._begin(loop)
             elif not self._seq % _TURN:
@@ -119,8 +113,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._session.stop.set()
         self._pool.leaving = True
         self._release()
-        if self._tasks and self._loop is not None:
-            _cancel_from_outside(self._loop, self._tasks)
+        self._tasks.cancel_from_outside()
         closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
         for call in closing or ():
             assert call.action.sync is not None
@@ -151,6 +144,16 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         return self._output
 
     @property
+    def ag_running(self) -> bool:
+        """Whether it is being pulled."""
+        return self._turn.locked()
+
+    @property
+    def ag_suspended(self) -> bool:
+        """Whether its run has begun, and goes on when it is pulled again."""
+        return self._begun and not self._ended and not self.ag_running
+
+    @property
     def buffered(self) -> int:
         """How many chunks wait to be handed out."""
         return self._inbox.parts
@@ -165,10 +168,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         if self._vigil is None:
             self._commands.extend(await drive(work, self._pool))
         else:
-            opening = self._loop.create_task(_open(self._inbox, self._pool, work))
-            self._tasks[_OPENING] = opening
-            _running.add(opening)
-            opening.add_done_callback(_forgetting(self._tasks, _OPENING))
+            self._tasks.open(work)
 
     def _closed_meanwhile(self) -> bool:
         return self._ended
@@ -202,8 +202,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
                 elif isinstance(command, CancelTasks):
                     for task in command.tasks:
                         self._jobs[task.id].stop.set()
-                        if task.id in self._tasks:  # else its end is in the inbox already
-                            self._tasks[task.id].cancel()
+                        self._tasks.cancel(task.id)
                 else:
                     assert isinstance(command, Fail)
                     raise command.error
@@ -258,15 +257,10 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
             else:  # tasks that it has called come first
                 inbox.put(event)
             return
-        assert self._loop is not None
         self._jobs[task.id] = job
         if self._vigil is not None:
             self._vigil.started(task, job)
-        # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
-        running = job.context.run(self._loop.create_task, _report(inbox, self._pool, job))
-        self._tasks[task.id] = running
-        _running.add(running)
-        running.add_done_callback(_ending(self._tasks, inbox, task))
+        self._tasks.start(task, job)
 
     async def _finish(self, output: Any) -> None:
         closing = self._session.closing(output, None)
@@ -285,9 +279,7 @@ class AsyncGraphStream(Stream, AsyncIterator[ChunkT]):
         self._session.stop.set()
         self._pool.leaving = True
         self._commands.clear()
-        running = set(self._tasks.values())
-        for task in running:
-            task.cancel()
+        running = self._tasks.cancel_all()
         try:
             await all_over(running)
         finally:
@@ -316,95 +308,6 @@ def _other_loop() -> EventLoopError:
     )
 
 
-# The functions below know the inbox but not the stream: a stream that only its own tasks still know of is to be
-# collected, and its run stopped.
-
-
-async def _open(inbox: AsyncInbox, pool: Pool, work: Work[List[Command]]) -> None:
-    try:
-        inbox.put(Note(await drive(work, pool)))
-    except BaseException as error:
-        inbox.put(Note([], error))
-
-
-def _forget(tasks: Dict[str, asyncio.Task[Any]], key: str, running: asyncio.Task[Any]) -> None:
-    tasks.pop(key, None)
-    _running.discard(running)
-
-
-async def _report(inbox: AsyncInbox, pool: Pool, job: Job) -> None:
-    try:
-        event = await drive(job.work, pool, job.stop)
-        job.over = True
-        inbox.put(event)
-    except Exception as error:
-        # Work that does not end as it should must not leave the reader waiting.
-        inbox.put(Note([], error))
-
-
-def _launch(inbox: AsyncInbox, tasks: Dict[str, asyncio.Task[Any]], pool: Pool, job: Job) -> None:
-    """Start a job beside the one that asks for it, from the loop or from a thread."""
-    loop = inbox.loop
-    assert loop is not None
-    key = f"beside:{id(job)}"
-
-    def start() -> None:
-        running = job.context.run(loop.create_task, drive(job.work, pool, job.stop))
-        tasks[key] = running
-        _running.add(running)
-        running.add_done_callback(ended)
-
-    def cancel() -> None:
-        if loop.is_running():
-            loop.call_soon_threadsafe(lambda: key in tasks and tasks[key].cancel())
-        elif job.lost is not None:
-            # Nothing on that loop goes on, and a thread may wait for this.
-            job.lost()
-
-    def ended(running: asyncio.Task[Any]) -> None:
-        _forget(tasks, key, running)
-        job.stop.forget(cancel)
-        if running.cancelled():
-            # It was cancelled before its first step; its work has to know.
-            job.context.run(_closed, job.work)
-
-    if inbox.on_loop():
-        start()
-    else:
-        loop.call_soon_threadsafe(start)
-    job.stop.on_set(cancel)
-
-
-def _closed(work: Work[Any]) -> None:
-    """Let work that was never begun come to its end."""
-    try:
-        next(work)
-        work.throw(CancelledError())
-    except StopIteration:
-        return
-    raise AssertionError("work that was cancelled went on")
-
-
-# What is called when a task is done has no arguments but the task: asyncio shows those wherever it shows a task, and with
-# a dict of tasks among them that goes round in circles.
-
-
-def _forgetting(tasks: Dict[str, asyncio.Task[Any]], key: str) -> Callable[[asyncio.Task[Any]], None]:
-    return lambda running: _forget(tasks, key, running)
-
-
-def _ending(
-    tasks: Dict[str, asyncio.Task[Any]], inbox: AsyncInbox, task: Task
-) -> Callable[[asyncio.Task[Any]], None]:
-    def ended(running: asyncio.Task[Any]) -> None:
-        _forget(tasks, task.id, running)
-        if running.cancelled():
-            # It was cancelled before its first step and could not report that itself.
-            inbox.put(TaskFailed(task, CancelledError()))
-
-    return ended
-
-
 def _tell(loop: asyncio.AbstractEventLoop, method: WeakMethod[Callable[[], None]]) -> None:
     """Call a method on its loop, if both are still there; from any thread."""
 
@@ -415,24 +318,6 @@ def _tell(loop: asyncio.AbstractEventLoop, method: WeakMethod[Callable[[], None]
 
     with suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(call)
-
-
-def _cancel_from_outside(loop: asyncio.AbstractEventLoop, tasks: Dict[str, asyncio.Task[Any]]) -> None:
-    """Cancel tasks on their loop, and where nobody else will run it any more, wait there until they have ended."""
-    ended = all_over(set(tasks.values()))
-    try:
-        loop.call_soon_threadsafe(_cancel_all, tasks)
-        if is_exiting() and not loop.is_running():
-            loop.run_until_complete(ended)
-    except RuntimeError:  # the loop is closed
-        _running.difference_update(tasks.values())
-    finally:
-        ended.close()
-
-
-def _cancel_all(tasks: Dict[str, asyncio.Task[Any]]) -> None:
-    for task in tuple(tasks.values()):
-        task.cancel()
 
 
 def _uncancel() -> None:

@@ -93,7 +93,7 @@ async def _in_thread(
     try:
         return await asyncio.wrap_future(running)
     except CancelledError:
-        # Beside a task that has failed, or by somebody who ends all there is on the loop, as asyncio.run does: its end is
+        # Beside a task that has failed, or by somebody who ends all that is on the loop, as asyncio.run does: its end is
         # waited for as that of any other.
         if stop is not None:
             stop.set()

@@ -13,13 +13,12 @@ from streamgraph._core._commands import Command
 from streamgraph._core._events import Emitted, Event, TaskFailed
 from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
-from streamgraph._core._task import Task
 from streamgraph._drivers._unread import HERE, drop, opened, over
 from streamgraph._drivers._vigil import Vigil
 from streamgraph._drivers._workers import Pool
 from streamgraph._seam import Job, Partial, Session, raisable
 from streamgraph._signals import RunFailure, Unstreamed
-from streamgraph.errors import RunTimeoutError, StreamBusyError, location_of
+from streamgraph.errors import RunTimeoutError, location_of
 
 Status = Literal["pending", "running", "done", "failed", "closed"]
 

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from functools import partial
 from queue import Empty
 from types import TracebackType
-from typing import Any, Iterator, List, Optional, Type, TypeVar
+from typing import Any, List, Optional, Type, TypeVar
 
 from streamgraph._carriers import carrier, is_carried
 from streamgraph._core._commands import CancelTasks, Command, Fail, Finish, StartTask
@@ -17,6 +17,7 @@ from streamgraph._core._outlet import NO_CHUNK
 from streamgraph._core._pace import NO_PACE, Pace
 from streamgraph._core._stop import Stop
 from streamgraph._core._task import Task
+from streamgraph._drivers._generators import GeneratorStream
 from streamgraph._drivers._portal import Portal
 from streamgraph._drivers._queues import AnyInbox, BoundedInbox, Inbox
 from streamgraph._drivers._store import store_of
@@ -30,10 +31,10 @@ ChunkT = TypeVar("ChunkT")
 T = TypeVar("T")
 
 
-class GraphStream(Stream, Iterator[ChunkT]):
+class GraphStream(Stream, GeneratorStream[ChunkT]):
     """The chunks of a running graph, made as they are pulled.
 
-    An iterator and a context manager: leaving the `with` block, `close()` or dropping the stream stops
+    A generator and a context manager: leaving the `with` block, `close()` or dropping the stream stops
     the run. It may be pulled from different threads, one at a time.
     """
 
@@ -102,6 +103,16 @@ class GraphStream(Stream, Iterator[ChunkT]):
         for _ in self:
             pass
         return self._output
+
+    @property
+    def gi_running(self) -> bool:
+        """Whether it is being pulled."""
+        return self._turn.locked()
+
+    @property
+    def gi_suspended(self) -> bool:
+        """Whether its run has begun, and goes on when it is pulled again."""
+        return self._begun and not self._ended and not self.gi_running
 
     @property
     def buffered(self) -> int:

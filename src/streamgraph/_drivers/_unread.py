@@ -48,7 +48,7 @@ class Reader:
 
     def __del__(self) -> None:
         self._ends = True  # it can still be found by its links
-        if _Exit.has_come:
+        if _open and _Exit.has_come:  # the module's own names go, too, when the interpreter does
             for stream in _unread():
                 drop(stream)
 
@@ -110,7 +110,7 @@ def drop(stream: Unread) -> None:
     over(stream)
     _dropped.append(stream)
     try:
-        # A Thread waits until it has begun, and for that a lock may be needed in the middle of which the collector came.
+        # A Thread waits until it has begun, for which a lock may be needed in the middle of which the collector came.
         _thread.start_new_thread(_begin_ending, ())
     except RuntimeError:  # there can be no more threads, as when Python 3.12 comes to its end
         stream.tell()

@@ -70,8 +70,7 @@ class TaskFuture(Future[T]):
             self._unsettled.pop()
         except IndexError:
             return
-        failed = isinstance(event, TaskFailed)
-        if failed and isinstance(event.error, CancelledError) and self._stop.is_set:
+        if isinstance(event, TaskFailed) and isinstance(event.error, CancelledError) and self._stop.is_set:
             super().cancel()
         if not self.set_running_or_notify_cancel():
             return

@@ -6,8 +6,8 @@ from asyncio import AbstractEventLoop
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
-from warnings import warn
 from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
+from warnings import warn
 
 from langchain_core.runnables.config import var_child_runnable_config
 
