@@ -25,6 +25,8 @@ where a name was wrong. The hierarchy, with the builtin each one also is::
         ├── GraphDrained                   the run was asked to end, and has, with steps left to do
         └── ParentCommand                  a `Command` for the parent graph, on its way up
 
+`UnknownKeyWarning` is given where a node or an input has a key that is lost, but that may be no mistake.
+
 `StreamClosed` stands apart: it is a `BaseException` raised inside work whose consumer has left.
 An exception that a user's node raises keeps its type; `location_of` tells where it happened.
 """
@@ -60,6 +62,7 @@ __all__ = [
     "StreamBusyError",
     "StreamClosed",
     "StreamOverflowError",
+    "UnknownKeyWarning",
     "UnknownKeywordError",
     "UnknownNodeError",
     "UnknownOptionError",
@@ -177,6 +180,14 @@ class EmptyInputError(GraphError):
 
 class InvalidUpdateError(GraphError):
     """An input, a node's return value or a pair of writes does not fit the state."""
+
+
+class UnknownKeyWarning(UserWarning):
+    """An update or input has a key that the state does not have, and that looks as if another one was meant.
+
+    An `InvalidUpdateError` where the state's schema says that there are no others: a dataclass, a pydantic model with
+    `extra="forbid"`, a TypedDict with `closed=True` (PEP 728).
+    """
 
 
 class UnknownRouteError(InvalidUpdateError, ValueError):

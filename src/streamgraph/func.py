@@ -71,13 +71,16 @@ class TaskFunction(Generic[P, R]):
         func: The function.
         name: Its name in streams and traces.
         policies: How often and how long a call is tried, and whether its result is kept.
+
+    Attributes:
+        task_node: The node whose tasks its calls are.
     """
 
     def __init__(self, func: Callable[P, Any], *, name: Optional[str] = None, policies: Policies = Policies()) -> None:  # noqa: B008
         self.func = func
         functools.update_wrapper(self, func, updated=())
         self.name = name or name_of(getattr(func, "func", None) or func) or type(func).__name__
-        self._node = Node(
+        self.task_node = Node(
             self.name,
             action=as_call(func),
             triggers=(),
@@ -117,7 +120,7 @@ class TaskFunction(Generic[P, R]):
                 f"The task {self.name!r} was called outside of a run; "
                 "call it in an @entrypoint, a node or a tool, or call its .func for the plain function."
             )
-        future: TaskFuture[R] = scope.run.call(scope, self._node, (args, kwargs))
+        future: TaskFuture[R] = scope.run.call(scope, self.task_node, (args, kwargs))
         return future
 
     def clear_cache(self, cache: Any) -> None:
@@ -126,11 +129,11 @@ class TaskFunction(Generic[P, R]):
         Args:
             cache: The cache that was given to the entrypoint or graph.
         """
-        Cache(cache).clear([self._node])
+        Cache(cache).clear([self.task_node])
 
     async def aclear_cache(self, cache: Any) -> None:
         """Forget the results that are kept in this cache."""
-        await Cache(cache).aclear([self._node])
+        await Cache(cache).aclear([self.task_node])
 
 
 @overload
@@ -211,6 +214,7 @@ class Workflow(GraphRunnable):
             output_keys=(ROOT_KEY,),
             as_mapping=as_mapping,
         )
+        self._targets = {node.name: function}
 
     def __repr__(self) -> str:
         return f"entrypoint({next(iter(self._plan.nodes))!r})"
@@ -237,7 +241,7 @@ class Workflow(GraphRunnable):
             graph.add_edge(node, end)
         return graph
 
-    def _writes(self, given: Any) -> Writes:
+    def _writes(self, given: Any, *, lenient: bool) -> Writes:
         if given is None:
             raise EmptyInputError(f"Received no input for {START}", hint="An entrypoint is run with one value.")
         return ((ROOT_KEY, given),)

@@ -19,6 +19,8 @@ assert TOPICS
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning:langgraph"),
+    # What we say of updates that both of us drop.
+    pytest.mark.filterwarnings("ignore::streamgraph.errors.UnknownKeyWarning"),
 ]
 
 

@@ -13,6 +13,8 @@ from differential.differences import Where, comparable
 from differential.harness import SELF, Outcome, Program, Setup, by_step
 from differential.random_graphs import Graph, case, graphs
 
+pytestmark = pytest.mark.filterwarnings("ignore::streamgraph.errors.UnknownKeyWarning")
+
 MODES = ("values", "updates", "tasks", "custom")
 
 MODEST = settings(

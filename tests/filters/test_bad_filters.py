@@ -7,6 +7,7 @@ from typing import Any, Dict, List
 
 import pytest
 from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
 from typing_extensions import Annotated, TypedDict
 
 from filters.reference import OPTIONS, by_source, collect, kept, parts_of
@@ -15,6 +16,8 @@ from streamgraph import add_messages
 from streamgraph import errors as E
 from streamgraph.config import get_stream_writer
 from streamgraph.func import entrypoint, task
+from streamgraph.graph import START, StateGraph
+from streamgraph.prebuilt import ToolNode
 
 MODES = ["messages", "updates", "custom", "tasks", "values"]
 RAN: List[str] = []
@@ -94,6 +97,68 @@ def test_misspelt(rules: Dict[str, Any], wrong: str, right: str, driver: str) ->
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [
+        ("zzz", "zz[z]"),
+        (["zzz", "yy"], "zz[z]"),
+        ("zz*", "z[z]*"),
+        ("?", "nam[e]"),
+        ("", "nam[e]"),
+        (["Z?z"], "Z?[z]"),
+    ],
+)
+def test_nothing_included(names: Any, written: str, driver: str) -> None:
+    """Names that fit no node would leave nothing: they are refused, and the error says how they can be meant."""
+    RAN.clear()
+    with pytest.raises(E.UnknownOptionError, match="^include_nodes fits no node: ") as raised:
+        getattr(GRAPH, driver)(GIVEN, stream_mode="messages", include_nodes=names)
+    assert str(raised.value).endswith(f"write {written}.")
+    assert "'inner_talk'" in str(raised.value)
+    assert RAN == []
+    assert parts(GRAPH, driver, include_nodes=written) == by_source(
+        kept({"include_nodes": written}, unsorted(GRAPH, driver))
+    )
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_what_code_names_is_known(driver: str) -> None:
+    """Tasks, and graphs that nodes, tools and tasks call, are known as far as their code names them."""
+    deep = chain(deep_in=lambda state: {})
+    shallow = chain(shallow_in=lambda state: {})
+
+    @task
+    def called(state: Any) -> Any:
+        return deep.invoke(state)
+
+    @tool
+    def look(topic: str) -> str:
+        """Look something up."""
+        return str(shallow.invoke({"topic": topic}))
+
+    def node(state: Any) -> Any:
+        called(state).result()
+        shallow.invoke(state)
+
+    def fails(state: Any) -> Any:
+        return {}
+
+    builder = StateGraph(State).add_node(node).add_node("tools", ToolNode([look])).add_edge(START, "node")
+    graph = builder.add_node(fails, error_handler=lambda state, error: {}).compile()
+
+    @entrypoint()
+    def workflow(topic: str) -> Any:
+        return called({"topic": topic}).result()
+
+    for streamed, names in ((graph, ["called", "deep_in", "shallow_in"]), (workflow, ["called", "deep_in"])):
+        given = GIVEN if streamed is graph else "cats"
+        for name in names:
+            getattr(streamed, driver)(given, include_nodes=name)
+        with pytest.raises(E.UnknownOptionError):
+            getattr(streamed, driver)(given, include_nodes="zzz")
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("wrong", [5, None, b"talk", ["talk"], True, 1.5], ids=repr)
 def test_no_name_in_a_list(option: str, wrong: Any, driver: str) -> None:
@@ -139,7 +204,8 @@ def test_nothing_half_done(driver: str) -> None:
 # --- what is accepted -------------------------------------------------------------------------------------------
 
 NOT_KNOWN: List[Dict[str, Any]] = [
-    {"include_nodes": ["zzz"]},
+    {"include_nodes": ["zz[z]"]},
+    {"include_nodes": ["zzz", "talk"]},
     {"exclude_nodes": ["zzz", "nested"]},
     {"include_nodes": ["tal[k]", "nott?", "nest"[:2] + "*"]},
     {"exclude_nodes": "tallk*"},
@@ -148,7 +214,6 @@ NOT_KNOWN: List[Dict[str, Any]] = [
     {"include_tags": ["jok", "inner"]},
     {"exclude_tags": ["Joke", "iner"]},
     {"include_keys": ["zzz", "me*"]},
-    {"include_nodes": ""},
     {"exclude_nodes": [""], "exclude_tags": ""},
 ]
 

@@ -94,12 +94,13 @@ class Filter:
 
 def _passes(rule: Tuple[Names, Tuple[str, ...]], names: Sequence[str]) -> bool:
     include, exclude = rule
-    if any(_fits(name, pattern) for pattern in exclude for name in names):
+    if any(fits(name, pattern) for pattern in exclude for name in names):
         return False
-    return include is None or any(_fits(name, pattern) for pattern in include for name in names)
+    return include is None or any(fits(name, pattern) for pattern in include for name in names)
 
 
-def _fits(name: str, pattern: str) -> bool:
+def fits(name: str, pattern: str) -> bool:
+    """Whether a name is meant by one that may have wildcards."""
     # A name may itself look like a pattern.
     return name == pattern or fnmatchcase(name, pattern)
 

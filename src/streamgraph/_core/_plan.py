@@ -109,6 +109,7 @@ class Node:
         handler: The node that runs in its place when it has failed.
         shown: Makes what traces show of its input; by default that itself.
         result_key: The key under which its whole result is written; `None` if the result is read as an update.
+        passes_on: What it returns may have keys that the state does not have: it is a graph with a state of its own.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Node:
     handler: Optional[Node] = None
     shown: Optional[Callable[[Any], Any]] = None
     result_key: Optional[str] = None
+    passes_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ class Plan:
         channels: The state's keys in the order of the schema, private ones last.
         output_keys: The keys that `invoke` returns.
         as_mapping: Turns a state object that a node returned into the keys it sets, or `None` for anything else.
+        computed: The keys that nodes see and that are computed for each step.
+        closed: The schema says that there are no other keys.
     """
 
     name: str
@@ -149,6 +153,8 @@ class Plan:
     channels: Mapping[str, Channel]
     output_keys: Tuple[str, ...]
     as_mapping: Callable[[Any], Optional[Mapping[str, Any]]]
+    computed: FrozenSet[str] = frozenset()
+    closed: bool = False
 
     @cached_property
     def root(self) -> bool:

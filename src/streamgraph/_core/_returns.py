@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Hashable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from streamgraph._core._plan import ROOT_KEY, Branch, Plan
+from streamgraph._core._unknown_keys import check_keys
 from streamgraph._types import Command, Send
 from streamgraph.constants import END
 from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteError
@@ -32,19 +33,21 @@ NOTHING = Outcome(())
 def read_return(plan: Plan, node: str, result: Any) -> Outcome:
     """Turn what a node returned into an outcome.
 
-    Valid are: nothing, a mapping with some of the state's keys (others are ignored), a state object, a
-    `Command`, a `Send` or a list of them, and a list with `Command`s and mappings.
+    Valid are: nothing, a mapping with some of the state's keys, a state object, a `Command`, a `Send` or a list of
+    them, and a list with `Command`s and mappings.
 
     Raises:
-        InvalidUpdateError: The value is none of these.
+        InvalidUpdateError: The value is none of these, or has a key that the state must not have.
         UnknownRouteError: A `goto` or `Send` names an unknown node.
         ParentCommand: A command is for the parent graph.
     """
     if result is None:
         return NOTHING
     if type(result) is dict and not plan.root:
-        channels = plan.channels
-        return Outcome(tuple([pair for pair in result.items() if pair[0] in channels]))
+        pairs = tuple([pair for pair in result.items() if pair[0] in plan.channels])
+        if len(pairs) != len(result):
+            _check_keys(plan, node, result)
+        return Outcome(pairs)
     if isinstance(result, (Command, Send)):
         return _read_several(plan, node, (result,))
     if isinstance(result, (list, tuple)) and any(isinstance(item, (Command, Send)) for item in result):
@@ -76,6 +79,7 @@ def _read_several(plan: Plan, node: str, items: Iterable[Any]) -> Outcome:
 
 def _read_command_update(plan: Plan, node: str, update: Any) -> Sequence[Tuple[str, Any]]:
     if isinstance(update, (list, tuple)) and all(_is_pair(item) for item in update) and not plan.root:
+        _check_keys(plan, node, dict(update))
         return [(key, value) for key, value in update if key in plan.channels]
     return _read_update(plan, node, update)
 
@@ -93,7 +97,18 @@ def _read_update(plan: Plan, node: str, update: Any) -> Tuple[Tuple[str, Any], .
             node=node,
             hint=f"Return a dict with some of {keys}, a Command, or None.",
         )
+    return _known_pairs(plan, node, mapping)
+
+
+def _known_pairs(plan: Plan, node: str, mapping: Mapping[str, Any]) -> Tuple[Tuple[str, Any], ...]:
+    """Return what a mapping has for the keys of the state."""
+    _check_keys(plan, node, mapping)
     return tuple([(key, mapping[key]) for key in mapping if key in plan.channels])
+
+
+def _check_keys(plan: Plan, node: str, mapping: Mapping[str, Any]) -> None:
+    if not (node in plan.nodes and plan.nodes[node].passes_on):
+        check_keys(mapping, plan.channels, plan.computed, closed=plan.closed, node=node)
 
 
 def read_routes(plan: Plan, node: str, branch: Branch, result: Any) -> Tuple[Route, ...]:

@@ -16,7 +16,6 @@ from langchain_core.runnables.config import (
 )
 
 from streamgraph._langchain._scope import SCOPE_KEY, Scope, metadata_of
-from streamgraph.errors import UnknownOptionError
 
 
 class _DefaultLimit(int):
@@ -80,9 +79,6 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
         own: What the graph was bound to with `with_config`.
         given: What it was called with.
         scope: The task it is called in, if it is nested.
-
-    Raises:
-        UnknownOptionError: A limit is not positive.
     """
     if not own and not given and scope is None and var_child_runnable_config.get() is None:
         return RunConfig()
@@ -110,10 +106,6 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
     config.name = _last("run_name", bound, called)
     config.run_id = _last("run_id", bound, called)
     config.configurable.pop(SCOPE_KEY, None)
-    if config.limit < 1:
-        raise UnknownOptionError(f"recursion_limit must be at least 1, got {config.limit!r}")
-    if config.concurrency is not None and config.concurrency < 1:
-        raise UnknownOptionError(f"max_concurrency must be at least 1, got {config.concurrency!r}")
     return config
 
 

@@ -249,7 +249,7 @@ class Messages:
         produced = self._by_task.pop(scope.address, [])
         outcome = self._shown_in(plan, scope, outcome, before, produced) if outcome.writes else outcome
         for item in produced:
-            # One that is still on belongs to a thread or asyncio task of the node's own; it is shown while the run lasts.
+            # One that is on belongs to a thread or asyncio task of the node's own, and is shown while the run lasts.
             if isinstance(item, Call) and item.scope is scope and not item.open:
                 item.scope = None
         return outcome

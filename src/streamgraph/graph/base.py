@@ -6,7 +6,7 @@ import copy
 from abc import abstractmethod
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from typing_extensions import Self
 
 from streamgraph._core._audience import Filter
@@ -21,7 +21,7 @@ from streamgraph._langchain._scope import current_scope
 from streamgraph._langchain._session import GraphSession
 from streamgraph._types import GraphOutput
 from streamgraph.errors import UnknownOptionError
-from streamgraph.graph.filters import Names, make_filter
+from streamgraph.graph.configs import check_config
 from streamgraph.graph.options import Modes, StreamOptions, check_keys, check_version, stream_options
 from streamgraph.graph.schema import read_schema
 from streamgraph.graph.schema_models import model_of
@@ -45,6 +45,8 @@ class GraphBase(Runnable[Any, Any]):
     """
 
     _plan: Plan
+    _targets: Mapping[str, Any]
+    """What its nodes were made of, by name."""
 
     def __init__(
         self, *, name: str, context_schema: Optional[Type[Any]], store: Any, cache: Any, debug: bool = False
@@ -57,8 +59,13 @@ class GraphBase(Runnable[Any, Any]):
         self.debug = debug
 
     @abstractmethod
-    def _writes(self, given: Any) -> Writes:
-        """Check the input of a run and turn it into writes."""
+    def _writes(self, given: Any, *, lenient: bool) -> Writes:
+        """Check the input of a run and turn it into writes.
+
+        Args:
+            given: The input.
+            lenient: It is the state of another graph, which may well have other keys.
+        """
 
     @abstractmethod
     def _typed(self, output: Any) -> Any:
@@ -74,7 +81,12 @@ class GraphBase(Runnable[Any, Any]):
         Args:
             config: The config.
             **kwargs: Keys of the config.
+
+        Raises:
+            UnknownOptionError: It is no config, or a key or value in it cannot be meant.
         """
+        check_config(config)
+        check_config(kwargs)
         bound = copy.copy(self)
         given = RunnableConfig(**{**(config or {}), **kwargs})  # type: ignore[typeddict-item]
         bound.config = given if self.config is None else bound_together(self.config, given)
@@ -144,20 +156,6 @@ class GraphBase(Runnable[Any, Any]):
         )
         return options._replace(control=control, filter=filter_) if control or filter_ else options
 
-    def _filter(self, *, include_raw: bool, **given: Names) -> Optional[Filter]:
-        if not isinstance(include_raw, bool):
-            raise UnknownOptionError(f"include_raw must be True or False, got {include_raw!r:.80}")
-        if include_raw and not any(names is not None for names in given.values()):
-            return None
-        plans = self._plans()
-        nodes = [name for plan in plans for name in plan.nodes]
-        keys = [key for plan in plans for key in plan.channels]
-        return make_filter(nodes, keys, include_raw=include_raw, **given)
-
-    def _plans(self) -> List[Plan]:
-        """Return the plans of this graph and, as far as they are known, of those inside it."""
-        return [self._plan]
-
     def _quiet_options(
         self, print_mode: Modes, keys: Keys, debug: Optional[bool], version: str, control: Optional[RunControl]
     ) -> StreamOptions:
@@ -179,6 +177,7 @@ class GraphBase(Runnable[Any, Any]):
         *,
         asynchronous: bool,
     ) -> GraphSession:
+        check_config(config)
         scope = current_scope(config)
         detached = scope is not None and scope.lets_go()
         if scope is not None and scope.stop.is_set and (detached or scope.stop.finished):
@@ -190,7 +189,7 @@ class GraphBase(Runnable[Any, Any]):
             options,
             resolve_config(self.config, config, scope),
             given=given,
-            writes=self._writes(given),
+            writes=self._writes(given, lenient=scope is not None and given is scope.task.input),
             context=context,
             scope=scope,
             detached=detached,
@@ -205,3 +204,10 @@ class GraphBase(Runnable[Any, Any]):
 
     def _as_output(self, output: Any, version: str) -> Any:
         return GraphOutput(self._typed(output)) if version == "v2" else output
+
+
+def is_graph(target: Any) -> bool:
+    """Whether a node is a graph, be it one that is bound to a config."""
+    while isinstance(target, RunnableBinding):
+        target = target.bound
+    return isinstance(target, GraphBase)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Generic, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Generic, Iterator, Mapping, Optional, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -61,8 +61,8 @@ class CompiledStateGraph(GraphRunnable, Generic[StateT, ContextT, InputT, Output
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, nodes={list(self._plan.nodes)})"
 
-    def _writes(self, given: Any) -> Writes:
-        return read_input(self._plan, self._input, given)
+    def _writes(self, given: Any, *, lenient: bool) -> Writes:
+        return read_input(self._plan, self._input, given, lenient=lenient)
 
     def _typed(self, output: Any) -> Any:
         return typed_state(self._output, output)
@@ -126,6 +126,3 @@ class CompiledStateGraph(GraphRunnable, Generic[StateT, ContextT, InputT, Output
             if isinstance(graph, CompiledStateGraph)
         }
         return drawable(self._plan, self._specs, inner)
-
-    def _plans(self) -> List[Plan]:
-        return [self._plan, *(graph._plan for _, graph in self.get_subgraphs(recurse=True))]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Mapping, Optional, Tuple, Type
 
 from pydantic import BaseModel
 
 from streamgraph._core._plan import ROOT_KEY, Plan
 from streamgraph._core._state import State
+from streamgraph._core._unknown_keys import check_keys
 from streamgraph.constants import START
 from streamgraph.errors import EmptyInputError, InvalidUpdateError
 from streamgraph.graph.schema import Schema, all_fields
@@ -15,14 +17,20 @@ from streamgraph.graph.schema import Schema, all_fields
 Writes = Tuple[Tuple[str, Any], ...]
 
 
-def read_input(plan: Plan, schema: Schema, given: Any) -> Writes:
+def read_input(plan: Plan, schema: Schema, given: Any, *, lenient: bool = False) -> Writes:
     """Turn the input of a run into writes to state keys.
 
-    A mapping for a pydantic schema is validated here, once; other keys than the schema's are ignored.
+    A mapping for a pydantic schema is validated here, once.
+
+    Args:
+        plan: The graph.
+        schema: The schema of its input.
+        given: The input.
+        lenient: It is the state of another graph, which may well have other keys.
 
     Raises:
         EmptyInputError: There is no input.
-        InvalidUpdateError: The input is neither a mapping nor a state object.
+        InvalidUpdateError: The input is no mapping and no state object, or has a key that the state must not have.
         pydantic.ValidationError: The input does not fit the pydantic model.
     """
     if given is None:
@@ -33,6 +41,8 @@ def read_input(plan: Plan, schema: Schema, given: Any) -> Writes:
         return ((ROOT_KEY, given),)
     if isinstance(given, (dict, Mapping)):  # dict is said as well since asking an abstract class takes longer
         mapping: Optional[Mapping[str, Any]] = given
+        if not lenient and not schema.channels.keys() >= given.keys():
+            _check_keys(schema, given)
         if schema.build is not None and isinstance(schema.source, type) and issubclass(schema.source, BaseModel):
             mapping = _validated(plan, schema, given)
     else:
@@ -43,6 +53,14 @@ def read_input(plan: Plan, schema: Schema, given: Any) -> Writes:
             hint=f"Give a dict with some of {', '.join(map(repr, schema.channels))}.",
         )
     return tuple([(key, mapping[key]) for key in schema.channels if key in mapping])
+
+
+def _check_keys(schema: Schema, given: Mapping[str, Any]) -> None:
+    if inspect.isclass(schema.source) and issubclass(schema.source, BaseModel):
+        if schema.closed:
+            return  # pydantic says it itself
+        given = {_field_of(schema.source, key): value for key, value in given.items()}
+    check_keys(given, schema.channels, schema.managed, closed=schema.closed, node=None)
 
 
 def _validated(plan: Plan, schema: Schema, given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from streamgraph._core._plan import Branch, Channel, Join, Node, Plan, Reader
 from streamgraph._langchain._nodes import as_action, identity_of
 from streamgraph._policies import Policies
 from streamgraph.constants import END, START
+from streamgraph.graph.base import is_graph
 from streamgraph.graph.hints import first_hint
 from streamgraph.graph.schema import Schema, as_mapping, is_keyed, read_schema
 from streamgraph.graph.specs import DEFAULT_HANDLER, HowToRun, NodeSpec, Outgoing, handler_name
@@ -94,6 +95,8 @@ class Planner:
             channels=dict(self._channels),
             output_keys=tuple(output_keys),
             as_mapping=as_mapping,
+            computed=frozenset(self._schema.managed),
+            closed=self._schema.closed,
         )
 
     def _node(self, name: str, spec: NodeSpec, joining: _Joins, leaving: _Leaving) -> Node:
@@ -109,6 +112,7 @@ class Planner:
             policies=Policies(how.retry or (), how.cache, how.timeout),
             cache_name=identity_of(spec.action),
             handler=self._handler(name, spec, how),
+            passes_on=is_graph(spec.action),
             edges=leaving.edges,
             joins=leaving.joins,
             branches=leaving.branches,

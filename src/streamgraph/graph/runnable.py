@@ -7,6 +7,7 @@ from typing import Any, AsyncIterator, Iterator, Optional
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal
 
+from streamgraph._core._audience import Filter
 from streamgraph._core._control import RunControl
 from streamgraph._core._pace import Overflow
 from streamgraph._drivers._asyncio import AsyncGraphStream
@@ -14,16 +15,25 @@ from streamgraph._drivers._threads import GraphStream
 from streamgraph._keywords import checked_keywords
 from streamgraph._policies import Seconds
 from streamgraph._types import Durability
+from streamgraph.errors import UnknownOptionError
 from streamgraph.graph.base import GraphBase, Keys
 from streamgraph.graph.chunks import UpdatesChunk, added_up
-from streamgraph.graph.filters import Names
+from streamgraph.graph.filters import Names, make_filter
 from streamgraph.graph.options import Modes
 from streamgraph.graph.pacing import check_pace
+from streamgraph.graph.subgraphs import known_names
 from streamgraph.graph.unsupported import refuse
 
 
 class GraphRunnable(GraphBase):
     """A graph or workflow, ready to run: the calls that run it."""
+
+    def _filter(self, *, include_raw: bool, **given: Names) -> Optional[Filter]:
+        if not isinstance(include_raw, bool):
+            raise UnknownOptionError(f"include_raw must be True or False, got {include_raw!r:.80}")
+        if include_raw and not any(names is not None for names in given.values()):
+            return None
+        return make_filter(known_names(self), include_raw=include_raw, **given)
 
     # The signatures below are LangGraph's; langchain-core's take **kwargs, which would swallow what is misspelt.
 

@@ -59,6 +59,17 @@ class Schema:
         """Whether the state is one value instead of a mapping."""
         return ROOT_KEY in self.channels
 
+    @property
+    def closed(self) -> bool:
+        """Whether the schema says that there are no other keys."""
+        if is_typeddict(self.source):
+            return getattr(self.source, "__closed__", None) is True
+        if not inspect.isclass(self.source):
+            return False
+        if issubclass(self.source, BaseModel):
+            return self.source.model_config.get("extra") == "forbid"
+        return dataclasses.is_dataclass(self.source)
+
     def reader(self, all_keys: Mapping[str, Channel]) -> Reader:
         """Return the reader of this schema's keys, in a state that has `all_keys`."""
         keys = None if set(self.channels) == set(all_keys) else tuple(self.channels)

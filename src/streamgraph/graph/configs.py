@@ -1,0 +1,60 @@
+"""The config of a call: checked when the call is made."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Tuple
+
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.runnables.config import CONFIG_KEYS
+
+from streamgraph.errors import UnknownOptionError, closest
+
+_KINDS: Mapping[str, Tuple[type, ...]] = {
+    "tags": (list, tuple, set, frozenset),
+    "metadata": (Mapping,),
+    "callbacks": (list, tuple, BaseCallbackManager),
+    "configurable": (Mapping,),
+    "recursion_limit": (int,),
+    "max_concurrency": (int,),
+    "run_name": (str,),
+}
+
+_WANTED: Mapping[str, str] = {
+    "tags": "a list of texts",
+    "metadata": "a dict",
+    "callbacks": "a list of handlers, or a callback manager",
+    "configurable": "a dict",
+    "recursion_limit": "a whole number",
+    "max_concurrency": "a whole number",
+    "run_name": "a text",
+}
+
+
+def check_config(config: Any) -> None:
+    """Check the config of a call, which elsewhere fails late, or has no effect and says nothing.
+
+    Args:
+        config: What a graph was called with or bound to.
+
+    Raises:
+        UnknownOptionError: It is no dict, a key is much like one that means something, or a value is of the wrong type.
+    """
+    if config is None:
+        return
+    if not isinstance(config, (dict, Mapping)):
+        raise UnknownOptionError(
+            f"config must be a dict, got {config!r:.80} of type {type(config).__name__}",
+            hint='As in {"configurable": {"thread_id": "1"}, "tags": ["mine"]}.',
+        )
+    for key, value in config.items():
+        kinds = _KINDS.get(key)
+        if kinds is None:
+            # Any other key goes to `configurable`, as in langchain-core.
+            if key not in CONFIG_KEYS and closest(key, CONFIG_KEYS, cutoff=0.8) is not None:
+                hint = 'If it is a value of your own, put it into "configurable".'
+                raise UnknownOptionError(f"The config has no key {key!r}", name=key, known=CONFIG_KEYS, hint=hint)
+        elif value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+            what = f"{key} in the config must be {_WANTED[key]}"
+            raise UnknownOptionError(f"{what}, got {value!r:.80} of type {type(value).__name__}")
+        elif isinstance(value, int) and value < 1:
+            raise UnknownOptionError(f"{key} must be at least 1, got {value!r}")
