@@ -6,6 +6,7 @@ about how it ends. What a process prints is a fault as well.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import faulthandler
 import os
@@ -308,24 +309,27 @@ def go(way: Callable[[], None]) -> Optional[Tuple[float, str]]:
     return took, said.read().decode()
 
 
-def main(wanted: str = "") -> int:
+def main(arguments: Optional[List[str]] = None) -> int:
     """Go each of the ways in a process, and say which of them were wrong."""
-    faults, slowest, count = [], 0.0, 0
-    for name, way in ways():
-        if wanted in name:
-            gone = go(way)
-            if gone is None:
-                return 0
-            took, said = gone
-            count += 1
-            slowest = max(slowest, took)
-            if took > PROMISED or said:
-                faults.append(f"{name}: {took:.2f} s {said[:3000]}")
-    print(f"Python {sys.version.split()[0]}: {count} ways to end, slowest {slowest:.2f} s, {len(faults)} faults")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("wanted", nargs="?", default="", help="only ways with this in their names")
+    parser.add_argument("--every", type=int, default=1, help="only each so many of them")
+    given = parser.parse_args(arguments)
+    faults, slowest = [], 0.0
+    wanted = [(name, way) for name, way in ways() if given.wanted in name][:: given.every]
+    for name, way in wanted:
+        gone = go(way)
+        if gone is None:
+            return 0
+        took, said = gone
+        slowest = max(slowest, took)
+        if took > PROMISED or said:
+            faults.append(f"{name}: {took:.2f} s {said[:3000]}")
+    print(f"Python {sys.version.split()[0]}: {len(wanted)} ways to end, slowest {slowest:.2f} s, {len(faults)} faults")
     for fault in faults:
         print(f"  {fault}")
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -278,3 +278,48 @@ def test_heartbeats_until_the_limit() -> None:
         seen.extend(graph_of(stuck=stuck.node).stream({}, stream_mode="custom", heartbeat=LIMIT / 5, timeout=LIMIT))
     assert seen[0] == "first"
     assert 1 <= len(seen[1:]) <= 5
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("driver", ["stream", "astream"])
+def test_time_is_over_between_two_steps(driver: str, wide: bool, version: Any) -> None:
+    """A reader that takes its time finds the error of the limit, though nothing ran when it was reached."""
+    ran: List[str] = []
+
+    def first(state: State, runtime: Runtime) -> None:
+        runtime.stream_writer("chunk")
+
+    def second(state: State) -> None:
+        ran.append("second")
+
+    builder = StateGraph(State).add_node(first).add_node(second).add_edge(START, "first").add_edge("first", "second")
+    if wide:
+        builder.add_node("beside", lambda state: {}).add_edge(START, "beside").add_edge("beside", "second")
+    graph = builder.compile()
+    chunks: List[Any] = []
+    late = LIMIT + 0.01
+    options: Any = {"stream_mode": "custom", "timeout": LIMIT, "version": version}
+    stream: Any = getattr(graph, driver)({"value": "?"}, **options)
+
+    async def main() -> None:
+        async for chunk in stream:
+            chunks.append(chunk)
+            await asyncio.sleep(late)
+
+    with pytest.raises(RunTimeoutError) as raised:
+        if driver == "astream":
+            run(main())
+        else:
+            for chunk in stream:
+                chunks.append(chunk)
+                time.sleep(late)
+    assert stream.status == "failed"
+    assert ran == []
+    # The chunk waited, and what had made it has ended meanwhile.
+    assert raised.value.running == ()
+    if version == "v2":
+        assert [part["type"] for part in chunks] == ["custom", "error"]
+        assert chunks[1]["data"].error is raised.value
+    else:
+        assert chunks == ["chunk"]

@@ -191,6 +191,8 @@ class Calls:
         return event
 
     def _show(self, event: Union[TaskDone, TaskFailed], stop: Stop) -> None:
+        if stop.is_set:
+            return
         task = event.task
         if isinstance(event, TaskFailed):
             event.error = raisable(task, event.error)
@@ -198,9 +200,8 @@ class Calls:
             parts = self._parts.failed(task, event.error, None)
         else:
             parts = self._parts.finished(task, event.outcome, event.cached)
-        if not stop.is_set:
-            for part in parts:
-                self._put(part)
+        for part in parts:
+            self._put(part)
 
     def _admit(self, waiting: _Waiting) -> None:
         if waiting.call.counts and self._concurrency is not None:
