@@ -45,12 +45,8 @@ def test_what_is_asked(driver: str, made: Any) -> None:
     ours, real = stream(driver), made()
     for question in (inspect.isgenerator, inspect.isasyncgen, inspect.isawaitable, asyncio.iscoroutine):
         assert question(ours) == question(real), question
-    for kind in (
-        types.GeneratorType,
-        types.AsyncGeneratorType,
-        collections.abc.Generator,
-        collections.abc.AsyncGenerator,
-    ):
+    abstract = (collections.abc.Generator, collections.abc.AsyncGenerator)
+    for kind in (types.GeneratorType, types.AsyncGeneratorType, *abstract):
         assert isinstance(ours, kind) == isinstance(real, kind), kind
     real.close() if driver == "stream" else asyncio.run(real.aclose())
     assert type(ours).__name__ in repr(ours)
