@@ -169,7 +169,7 @@ class Wide(TypedDict, total=False):
 @pytest.mark.parametrize("schema", [*CLOSED[:2], Open, Lax])
 @pytest.mark.parametrize("outer", [Data, Wide])
 def test_graphs_in_graphs(schema: Any, outer: Any, driver: str) -> None:
-    """A graph that is a node, or that gets the state of its node, has a state of its own: nothing is wrong with that."""
+    """A graph that is a node, or that gets the state of its node, has a state of its own: that is no mistake."""
 
     @dataclass
     class Narrow:
