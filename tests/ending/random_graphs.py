@@ -75,13 +75,16 @@ class Maker:
         for step in range(self._chance.randint(1, 3)):
             layer = [f"n{step}{index}" for index in range(self._chance.choice((1, 1, 2, 3)))]
             for name in layer:
-                builder.add_node(name, self._node(name, depth))
+                self._add(builder, name, depth)
                 for source in before:
                     builder.add_edge(source, name)
             before = layer
         for source in before:
             builder.add_edge(source, END)
         return builder.compile()
+
+    def _add(self, builder: Any, name: str, depth: int) -> None:
+        builder.add_node(name, self._node(name, depth))
 
     def _node(self, name: str, depth: int) -> Any:
         chance = self._chance

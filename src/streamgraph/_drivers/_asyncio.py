@@ -80,7 +80,8 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                 await asyncio.sleep(0)
             chunk = await self._advance()
         except BaseException as error:
-            if isinstance(error, CancelledError) and self._closed_meanwhile():
+            if self._closed_meanwhile() and isinstance(error, (Exception, CancelledError, StreamClosed)):
+                # It was closed in another task, and this is what came of that.
                 raise StopAsyncIteration from None
             told = self._session.stop.is_set
             await self._end(error)

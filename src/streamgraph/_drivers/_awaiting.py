@@ -135,12 +135,10 @@ async def _within(call: Call, pool: Pool) -> Any:
             error = watch.error()
             if error is not None:
                 watch.expire()
-                running.cancel()
-                await all_over({running})
+                await _end(running)
                 raise error
     except CancelledError:
-        running.cancel()
-        await all_over({running})
+        await _end(running)
         raise
     if asyn is not None:
         return running.result()
@@ -148,6 +146,14 @@ async def _within(call: Call, pool: Pool) -> Any:
     if raised is not None:
         raise raised
     return value
+
+
+async def _end(running: asyncio.Future[Any]) -> None:
+    """Cancel something and wait until it has ended; however it does, that is of no interest any more."""
+    running.cancel()
+    await all_over({running})
+    if not running.cancelled():
+        running.exception()
 
 
 class InContext:

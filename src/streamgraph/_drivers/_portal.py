@@ -88,7 +88,8 @@ class Portal:
         if self._closed:
             raise StreamClosed("the run has ended")
         if self._loop is None:
-            loop = asyncio.new_event_loop()
+            # In a context of its own: a loop keeps the one it was made in, and with that the node, its run and its stream.
+            loop = contextvars.Context().run(asyncio.new_event_loop)
             thread = threading.Thread(target=self._serve, args=(loop,), name="streamgraph-loop", daemon=True)
             private_loops.add(loop)
             try:

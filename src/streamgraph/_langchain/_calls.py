@@ -164,8 +164,12 @@ class Calls:
             caller.children.append(future)
         id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
         task = called_task(id_, node, given, caller.task, index)
-        for part in self._parts.started(task):
-            self._put(part)
+        try:
+            for part in self._parts.started(task):
+                self._put(part)
+        except BaseException as error:  # there is no room for it: so it is not started, and nobody is to wait for it
+            future.settle(TaskFailed(task, error))
+            raise
         counts = self._concurrency is not None and not caller.is_called
         call = _Call(task, caller, future, stop, counts)
         self._admit(_Waiting(call, Job(copy_context(), self._work(run, call), stop, partial(_lose, call))))
@@ -206,11 +210,14 @@ class Calls:
     def _admit(self, waiting: _Waiting) -> None:
         if waiting.call.counts and self._concurrency is not None:
             with self._lock:
-                if self._running >= self._concurrency:
+                must_wait = self._running >= self._concurrency
+                if must_wait:
                     self._waiting.append(waiting)
-                    waiting.call.stop.on_set(partial(self._abandon, waiting))
-                    return
-                self._running += 1
+                else:
+                    self._running += 1
+            if must_wait:
+                waiting.call.stop.on_set(partial(self._abandon, waiting))
+                return
         if not self._begin(waiting) and waiting.call.counts:
             self._admit_next()
 

@@ -225,7 +225,7 @@ class Messages:
             scope.go_on()
             self._shown.pop(str(item.id), None)
             taken_back = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
-            scope.put(Emitted(ns, "messages", taken_back, node))
+            scope.put_in(Emitted(ns, "messages", taken_back, node))
 
     def _forget(self, scope: Optional[Scope], dropped: List[Union[Call, BaseMessage]]) -> None:
         """Take messages out of what tasks have produced, from this one upwards."""

@@ -187,6 +187,20 @@ class Scope:
         except StreamClosed:  # while it waited for room
             self._refuse()
 
+    def put_in(self, part: Emitted) -> None:
+        """Put a part into the stream that was made in this task.
+
+        Args:
+            part: The part.
+
+        Raises:
+            StreamClosed: The work is no longer wanted.
+        """
+        try:
+            self.put(part)
+        except StreamClosed:  # while it waited for room
+            self._refuse()
+
     def write(self, value: Any) -> None:
         """Put `value` into the stream as `custom` data, if anybody wants that."""
         if "custom" in self.here:

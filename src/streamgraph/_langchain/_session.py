@@ -38,7 +38,7 @@ from streamgraph._langchain._peers import peer_configurable
 from streamgraph._langchain._pulse import Pulse
 from streamgraph._langchain._scope import RunScope, Scope, enter_scope, metadata_of
 from streamgraph._langchain._strays import StrayHandler, forget, listen
-from streamgraph._langchain._tap import enter_tap
+from streamgraph._langchain._tap import enter_tap, is_tapped
 from streamgraph._langchain._tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain._traces import Trace
 from streamgraph._seam import Call, CarriedExit, Job, Launch, Merging, Partial, Work, private_loops
@@ -106,8 +106,8 @@ class GraphSession:
         self._here: FrozenSet[str] = outlet.here
         self._below: FrozenSet[str] = outlet.below
         self._audience = outlet.audience if outlet.audience.filtered else None
-        # In a nested graph it has to be said that nobody listens: the context is that of a task that may have taps.
-        self._listens = scope is not None or not self._here.isdisjoint(_TAPPED_MODES)
+        # In a graph that is called in a task, or in what it has left behind, it has to be said that nobody listens.
+        self._listens = is_tapped() or not self._here.isdisjoint(_TAPPED_MODES)
         self._around: Optional[Messages] = scope.run.messages if scope is not None else None
         self._messages = self._around if self._around is not None else self._message_log()
         self._shared = RunScope(

@@ -18,7 +18,7 @@ from streamgraph._langchain._model_call import Call
 from streamgraph._langchain._scope import Scope, current_scope
 from streamgraph._langchain._strays import stray_handler
 from streamgraph._langchain._structured import format_of
-from streamgraph._langchain._tool_events import answered
+from streamgraph._langchain._tool_events import answered, is_tool_tapped
 
 T = TypeVar("T")
 
@@ -197,3 +197,8 @@ def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:
 def enter_tap(tap: Optional[Tap]) -> None:
     """Make `tap` the one of the context this runs in, for good: the context belongs to the task."""
     _current.set(tap)
+
+
+def is_tapped() -> bool:
+    """Whether there is a tap in the context this runs in, of models or of tools."""
+    return _current.get() is not None or is_tool_tapped()

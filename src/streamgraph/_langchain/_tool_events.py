@@ -110,3 +110,8 @@ class ToolTap(TaskHandler):
 def enter_tool_tap(tap: Optional[ToolTap]) -> None:
     """Make `tap` the one of the context this runs in, for good: the context belongs to the task."""
     _current.set(tap)
+
+
+def is_tool_tapped() -> bool:
+    """Whether there is a tap of tools in the context this runs in."""
+    return _current.get() is not None
