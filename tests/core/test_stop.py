@@ -29,6 +29,15 @@ def test_reaches_what_is_below():
     assert not beside.finished
 
 
+def test_reaches_past_one_that_is_gone():
+    """What is below hears of those above by a signal that nobody else refers to any more, as that of an attempt."""
+    top = Stop()
+    bottom = Stop(Stop(top))
+    gc.collect()
+    top.set()
+    assert bottom.is_set
+
+
 def test_below_a_set_one():
     """What begins below a signal that is set already is set from its start."""
     top = Stop()

@@ -262,3 +262,32 @@ def test_what_a_node_leaves_behind_on_the_loop(caplog: pytest.LogCaptureFixture)
     kept.clear()
     gc.collect()
     assert caplog.records == []
+
+
+def test_interrupts_do_not_end_the_loop(caplog):
+    """A task that ends in a KeyboardInterrupt ends nothing else, not even while the loop is being wound up."""
+    caplog.set_level("ERROR")
+    portal, cleaned = Portal(), []
+
+    async def interrupted():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise KeyboardInterrupt
+
+    async def cleans():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned.append(True)
+
+    async def node():
+        kept = [asyncio.ensure_future(work()) for work in (interrupted, cleans)]
+        await asyncio.sleep(0)
+        kept[0].add_done_callback(asyncio.Task.exception)
+
+    portal.call(node, (), Stop())
+    portal.close()
+    assert cleaned == [True]
+    assert not caplog.records

@@ -28,7 +28,7 @@ class Slow(BaseCallbackHandler):
         """A run starts."""
         time.sleep(MOMENT)
 
-    on_chain_end = on_chain_error = on_llm_new_token = on_chain_start
+    on_chain_end = on_chain_error = on_llm_new_token = on_chat_model_start = on_chain_start
 
 
 class AsyncSlow(AsyncCallbackHandler):
@@ -38,7 +38,7 @@ class AsyncSlow(AsyncCallbackHandler):
         """A run starts."""
         await asyncio.sleep(MOMENT)
 
-    on_chain_end = on_chain_error = on_llm_new_token = on_chain_start
+    on_chain_end = on_chain_error = on_llm_new_token = on_chat_model_start = on_chain_start
 
 
 class Raises(BaseCallbackHandler):

@@ -14,5 +14,5 @@ def test_three_seconds() -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     assert " 0 leaks or other faults" in done.stdout
     words = done.stdout.replace(",", "").split()
-    for count in ("runs", "finished", "left", "failed", "checked"):
+    for count in ("programs", "finished", "left", "failed", "checked"):
         assert int(words[words.index(count) - 1]) > 10, done.stdout

@@ -1,4 +1,4 @@
-"""Random graphs of nodes that do what is hard to end well: tasks, threads and asyncio tasks of their own, limits, themselves."""
+"""Random graphs of nodes that are hard to end well: with tasks, threads and asyncio tasks of their own, and limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streamgraph.types import RetryPolicy, TimeoutPolicy
 MOMENT = 0.0005  # seconds
 
 OWN = (RandomError, GraphError, KeyboardInterrupt)
-"""What threads and asyncio tasks of a node's own have to deal with themselves: failures of models, graphs and handlers."""
+"""What threads and asyncio tasks of a node's own deal with themselves: failures of models, graphs and handlers."""
 
 
 def pause(chance: random.Random) -> float:

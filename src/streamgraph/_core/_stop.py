@@ -18,11 +18,13 @@ class Stop:
         *parents: The signals of what this work is part of; each of them sets this one too.
     """
 
-    __slots__ = ("__weakref__", "_below", "_callbacks", "finished", "is_set")
+    __slots__ = ("__weakref__", "_above", "_below", "_callbacks", "finished", "is_set")
 
     def __init__(self, *parents: Stop) -> None:
         self.is_set = False
         self.finished = False
+        # They are there as long as this is, though what they belong to may be over: this hears by them of those above.
+        self._above = parents
         self._callbacks: List[Callable[[], None]] = []
         # Weak, since work leaves nothing behind when it ends, however long the run goes on. A dict and not a WeakSet:
         # what is below may begin and end in any thread while this is gone through, and a dict is copied at one go.

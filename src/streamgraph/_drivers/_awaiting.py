@@ -93,8 +93,8 @@ async def _in_thread(
     try:
         return await asyncio.wrap_future(running)
     except CancelledError:
-        # Beside a task that has failed, or by somebody who ends all that is on the loop, as asyncio.run does. Its end
-        # is waited for as that of any other.
+        # Beside a task that has failed, or by somebody who ends all that is on the loop, as asyncio.run does.
+        # Its end is waited for as that of any other.
         if stop is not None:
             stop.set()
         while not running.done() and not pool.leaving:

@@ -124,7 +124,7 @@ class LoopTasks:
         running = context.run(self._inbox.loop.create_task, coroutine)
         self._tasks[key] = running
         _running.add(running)
-        # Not a partial: asyncio shows its arguments wherever it shows a task, and with tasks in them goes in circles.
+        # Not a partial: asyncio shows the arguments of one wherever it shows a task; tasks among them make circles.
         running.add_done_callback(ended or (lambda running: self._forget(key, running)))
 
     def _forget(self, key: str, running: asyncio.Task[Any]) -> None:

@@ -7,12 +7,16 @@ import contextvars
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Awaitable, Callable, Optional, Set, Tuple
+from typing import Any, Awaitable, Callable, Coroutine, Optional, Set, Tuple
 
 from streamgraph._carriers import carrier
 from streamgraph._core._stop import Stop
 from streamgraph._seam import private_loops
 from streamgraph.errors import StreamClosed
+
+# A task that a node has made may end so. It carries that to who awaits it, as with any other error; asyncio lets these
+# two end the loop as well, on which everything else of the run is.
+_no_end_of_the_loop = suppress(KeyboardInterrupt, SystemExit)
 
 
 class Portal:
@@ -88,7 +92,7 @@ class Portal:
         if self._closed:
             raise StreamClosed("the run has ended")
         if self._loop is None:
-            # In a context of its own: a loop keeps the one it was made in, and with that the node, its run and its stream.
+            # In a context of its own: a loop keeps the one it was made in, and with that the node and its stream.
             loop = contextvars.Context().run(asyncio.new_event_loop)
             thread = threading.Thread(target=self._serve, args=(loop,), name="streamgraph-loop", daemon=True)
             private_loops.add(loop)
@@ -106,13 +110,6 @@ class Portal:
             self._cancelled.add(task)
             task.cancel()
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        while not self._stopped:
-            # A task that a node has made may end so. It carries that to who awaits it, as with any other error; asyncio
-            # lets these two end the loop as well, on which everything else of the run is.
-            with suppress(KeyboardInterrupt, SystemExit):
-                loop.run_forever()
-
     def _stop(self, loop: asyncio.AbstractEventLoop) -> None:
         self._stopped = True
         loop.stop()
@@ -122,12 +119,14 @@ class Portal:
         executor = ThreadPoolExecutor(thread_name_prefix="streamgraph-to-thread")
         loop.set_default_executor(executor)
         try:
-            self._run(loop)
+            while not self._stopped:
+                with _no_end_of_the_loop:
+                    loop.run_forever()
             for task in tuple(self._tasks):
                 self._cancel(task)
             if self._tasks:
-                loop.run_until_complete(asyncio.wait(tuple(self._tasks)))
-            loop.run_until_complete(_wind_up())
+                _complete(loop, asyncio.wait(tuple(self._tasks)))
+            _complete(loop, _wind_up())
         finally:
             # A thread that a node has started cannot be stopped; whoever closes the stream does not wait for it.
             executor.shutdown(wait=False)
@@ -141,6 +140,13 @@ async def _work(done: Future[Any], function: Callable[..., Awaitable[Any]], args
         done.set_result(await function(*args))
     except BaseException as error:
         done.set_exception(error)
+
+
+def _complete(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> None:
+    task = loop.create_task(coroutine)
+    while not task.done():
+        with _no_end_of_the_loop:
+            loop.run_until_complete(task)
 
 
 async def _wind_up() -> None:
