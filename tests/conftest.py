@@ -4,8 +4,28 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
+from collections import defaultdict
+from typing import Dict, List
 
 import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the cases of each test be thinned."""
+    about = "run one in so many cases of each test, others on each Python, and at least one of every test"
+    parser.addoption("--every", type=int, default=1, help=about)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
+    """Leave out cases, if asked to."""
+    every = config.getoption("--every")
+    cases: Dict[str, List[pytest.Item]] = defaultdict(list)
+    for item in items:
+        cases[item.nodeid.split("[")[0]].append(item)
+    kept = {item for group in cases.values() for item in group[sys.version_info[1] % min(every, len(group)) :: every]}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 def pytest_collection_finish() -> None:

@@ -293,6 +293,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     logging.getLogger().addHandler(Complaints(numbers))
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", "A stream writer was used after its run had ended", RuntimeWarning)
+    # langchain-core makes a coroutine for each handler, then awaits one after the other until one fails.
+    warnings.filterwarnings("ignore", "coroutine 'ahandle_event' was never awaited", RuntimeWarning)
     sys.unraisablehook = lambda what: numbers.fault(f"unraisable: {what.exc_value!r} in {what.object!r}")
     threading.excepthook = lambda what: numbers.fault(f"in a thread: {what.exc_value!r}")
     chance = random.Random(given.seed)
