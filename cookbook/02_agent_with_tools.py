@@ -11,9 +11,9 @@ from typing import Annotated
 from langchain_core.tools import tool
 
 from streamgraph.prebuilt import InjectedState, create_react_agent
-from streamgraph.testing import Reply, ToolCall
 from streamgraph.types import StreamWriter
 from streamgraph_integrations.openai import chat_model
+from streamgraph_integrations.openai_server import Reply, ToolCall
 
 
 @tool

@@ -12,9 +12,9 @@ from typing import TypedDict
 from streamgraph.cache.memory import InMemoryCache
 from streamgraph.errors import NodeError
 from streamgraph.graph import END, START, StateGraph
-from streamgraph.testing import Reply
 from streamgraph.types import CachePolicy, Command, RetryPolicy
 from streamgraph_integrations.openai import chat_model
+from streamgraph_integrations.openai_server import Reply
 
 model = chat_model(
     reply=[Reply("Cats are not late, they are", fail_after=3), Reply("Cats are not late, they are expected.")],

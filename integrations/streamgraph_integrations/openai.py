@@ -8,7 +8,7 @@ import threading
 from typing import Any, Dict, Optional
 from urllib.request import getproxies
 
-from streamgraph.testing import OpenAIServer, ReplySource
+from streamgraph_integrations.openai_server import OpenAIServer, ReplySource
 
 try:
     import openai
@@ -50,7 +50,7 @@ def chat_model(
     """Make a ChatOpenAI that works with and without a key.
 
     With a key or a base URL, in the environment or in `kwargs`, this is `ChatOpenAI(model=model, **kwargs)`. Without
-    one, the model talks to a `streamgraph.testing.OpenAIServer` in this process, which is started by the first call
+    one, the model talks to an `OpenAIServer` in this process, which is started by the first call
     and closed when the interpreter exits.
 
     Args:

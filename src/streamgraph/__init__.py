@@ -7,11 +7,11 @@ The modules have LangGraph's names, so moving over means changing imports.
 
 from __future__ import annotations
 
+from streamgraph._message_writer import message_writer
 from streamgraph.accumulate import MessageAccumulator
 from streamgraph.config import get_config, get_store, get_stream_writer
 from streamgraph.constants import END, START
 from streamgraph.graph import CompiledStateGraph, MessagesState, StateGraph, add_messages
-from streamgraph.raw import message_writer
 from streamgraph.runtime import Runtime
 from streamgraph.types import Command, Send, StreamMode, StreamWriter
 

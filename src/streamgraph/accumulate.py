@@ -16,8 +16,8 @@ from langchain_core.messages import (
 )
 from typing_extensions import TypedDict
 
-from streamgraph._langchain._partial_json import PartialJson
-from streamgraph._langchain._recognition import text_of
+from streamgraph._messages.matching import text_of
+from streamgraph._messages.partial_json import PartialJson
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 
 __all__ = ["GrowingToolCall", "MessageAccumulator"]

@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
-from streamgraph._langchain._scope import current_scope, current_writer
+from streamgraph._langchain.scope import current_scope, current_writer
 from streamgraph.types import StreamWriter
 
 __all__ = ["get_config", "get_store", "get_stream_writer"]

@@ -28,15 +28,15 @@ from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
-from streamgraph._core._parts import Parts
-from streamgraph._core._plan import RESULT_KEY, RETURN_KEY, ROOT_KEY, Channel, Node, Plan
-from streamgraph._core._state import Writes
-from streamgraph._core._workflow import WorkflowRun
+from streamgraph._core.parts import Parts
+from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, ROOT_KEY, Channel, Node, Plan
+from streamgraph._core.state import Writes
+from streamgraph._core.workflow import WorkflowRun
+from streamgraph._execution.cache import Cache, check_cache
+from streamgraph._execution.subtasks import TaskFuture
 from streamgraph._keywords import checked_keywords
-from streamgraph._langchain._cache import Cache, check_cache
-from streamgraph._langchain._calls import TaskFuture
-from streamgraph._langchain._nodes import as_action, as_call, identity_of, name_of
-from streamgraph._langchain._scope import current_scope
+from streamgraph._langchain.nodes import as_action, as_call, identity_of, name_of
+from streamgraph._langchain.scope import current_scope
 from streamgraph._policies import (
     CachePolicy,
     Policies,
@@ -46,13 +46,13 @@ from streamgraph._policies import (
     retry_policies,
     timeout_policy,
 )
-from streamgraph._seam import Action
+from streamgraph._protocols import Action
+from streamgraph._runnable.runnable import GraphRunnable
+from streamgraph._runnable.schema import as_mapping, read_schema
+from streamgraph._runnable.schema_models import model_of
+from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
 from streamgraph.errors import EmptyInputError
-from streamgraph.graph.runnable import GraphRunnable
-from streamgraph.graph.schema import as_mapping, read_schema
-from streamgraph.graph.schema_models import model_of
-from streamgraph.graph.unsupported import refuse
 
 __all__ = ["TaskFunction", "entrypoint", "task"]
 

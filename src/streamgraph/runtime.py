@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamgraph._core._control import RunControl
-from streamgraph._langchain._runtime import ExecutionInfo, Runtime, get_runtime
+from streamgraph._core.control import RunControl
+from streamgraph._langchain.runtime import ExecutionInfo, Runtime, get_runtime
 
 __all__ = ["ExecutionInfo", "RunControl", "Runtime", "get_runtime"]

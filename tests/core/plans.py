@@ -6,13 +6,14 @@ from collections import defaultdict
 from operator import add
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from streamgraph._core._commands import CancelTasks, Fail, Finish, StartTask
-from streamgraph._core._events import Emitted, TaskDone, TaskFailed
-from streamgraph._core._parts import Parts
-from streamgraph._core._plan import Branch, Channel, Node, Plan, Reader
-from streamgraph._core._returns import read_return, read_routes
-from streamgraph._core._run import Run
-from streamgraph._core._task import Task
+from streamgraph._core.effects import CancelTasks, Fail, Finish, StartTask
+from streamgraph._core.events import TaskDone, TaskFailed
+from streamgraph._core.parts import Parts
+from streamgraph._core.plan import Branch, Channel, Node, Plan, Reader
+from streamgraph._core.results import read_return, read_routes
+from streamgraph._core.run import Run
+from streamgraph._core.task import Task
+from streamgraph._streams.part import Emitted
 
 SEED = b"0123456789abcdef"
 Chooser = Callable[[List[Task]], int]

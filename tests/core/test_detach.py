@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamgraph._core._detach import CONTAINERS, detach
+from streamgraph._streams.copying import CONTAINERS, detach
 
 LEAVES = st.none() | st.integers() | st.text(max_size=3)
 VALUES = st.recursive(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.plans import node, plan
-from streamgraph._core._frontier import Frontier
-from streamgraph._core._plan import Join
+from streamgraph._core.frontier import Frontier
+from streamgraph._core.plan import Join
 from streamgraph.types import Send
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from streamgraph._core._ids import child_seed, task_id
+from streamgraph._core.ids import child_seed, task_id
 
 SEED = b"0123456789abcdef"
 

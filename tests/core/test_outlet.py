@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from streamgraph._core._events import Emitted
-from streamgraph._core._outlet import Outlet, Upstream
-from streamgraph._core._shape import shape_of
+from streamgraph._streams.formats import shape_of
+from streamgraph._streams.part import Emitted
+from streamgraph._streams.router import Outlet, Upstream
 
 ALL = frozenset(("values", "updates", "messages", "custom", "tasks", "debug"))
 NONE: frozenset = frozenset()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from core.plans import SEED, channels, node, plan
-from streamgraph._core._ids import task_id
-from streamgraph._core._parts import Parts, root_or_mapping
-from streamgraph._core._plan import ROOT_KEY, Channel, Node
-from streamgraph._core._returns import Outcome
-from streamgraph._core._state import State
-from streamgraph._core._task import PUSH, Task
+from streamgraph._core.ids import task_id
+from streamgraph._core.parts import Parts, root_or_mapping
+from streamgraph._core.plan import ROOT_KEY, Channel, Node
+from streamgraph._core.results import Outcome
+from streamgraph._core.state import State
+from streamgraph._core.task import PUSH, Task
 
 GRAPH = plan(["a"], node("a"), keys=channels("p"))
 

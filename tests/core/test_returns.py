@@ -7,8 +7,8 @@ from collections import OrderedDict
 import pytest
 
 from core.plans import branch, channels, node, plan
-from streamgraph._core._plan import ROOT_KEY, Channel
-from streamgraph._core._returns import as_list, check_route, read_return, read_routes
+from streamgraph._core.plan import ROOT_KEY, Channel
+from streamgraph._core.results import as_list, check_route, read_return, read_routes
 from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteError
 from streamgraph.types import Command, Send
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.plans import Driver, branch, by, channels, first, last, node, plan
-from streamgraph._core._plan import ROOT_KEY, Channel, Join, Node, Reader
+from streamgraph._core.plan import ROOT_KEY, Channel, Join, Node, Reader
 from streamgraph.errors import GraphRecursionError, InvalidUpdateError, ParentCommand, location_of
 from streamgraph.types import Command, Overwrite, Send
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.plans import Driver, by, first, last, plan
-from streamgraph._core._plan import Branch, Channel, Join, Node, Plan, Reader
+from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, Reader
 from streamgraph.errors import GraphRecursionError
 from streamgraph.types import Command, Send
 

@@ -7,8 +7,8 @@ from operator import add
 import pytest
 
 from core.plans import channels, plan
-from streamgraph._core._plan import ROOT_KEY, Channel, Reader
-from streamgraph._core._state import State, as_result, as_view
+from streamgraph._core.plan import ROOT_KEY, Channel, Reader
+from streamgraph._core.state import State, as_result, as_view
 from streamgraph.errors import InvalidUpdateError
 from streamgraph.types import Overwrite
 

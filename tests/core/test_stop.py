@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from streamgraph._core._stop import Stop
+from streamgraph._streams.cancellation import Stop
 from streamgraph.errors import StreamClosed
 
 

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import END, START, StateGraph
-from streamgraph.testing import OpenAIServer, Reply
+from streamgraph_integrations.openai_server import OpenAIServer, Reply
 
 PATIENCE = 5  # seconds until a wait that should end at once counts as failed
 

@@ -15,7 +15,7 @@ from langchain_openai import ChatOpenAI
 
 from drivers.helpers import Forever, eventually, graph_of, line_of, run, soon
 from streamgraph.config import get_stream_writer
-from streamgraph.testing import OpenAIServer
+from streamgraph_integrations.openai_server import OpenAIServer
 
 ANSWER = "one two three"
 MODES = (["values", "updates"], ["values", "updates", "custom", "messages", "tasks"])

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 from drivers.helpers import PATIENCE, run
-from streamgraph._drivers._inbox import AsyncInbox
+from streamgraph._drivers.inbox_asyncio import AsyncInbox
 
 THREADS, ITEMS = 8, 1250
 

@@ -12,7 +12,7 @@ from langchain_openai import ChatOpenAI
 from drivers.helpers import PATIENCE, Forever, eventually, graph_of, line_of, run, stopped_request, threads
 from streamgraph.config import get_stream_writer
 from streamgraph.errors import ErrorLocation, NodeCancelledError, StreamClosed, location_of
-from streamgraph.testing import OpenAIServer, Reply
+from streamgraph_integrations.openai_server import OpenAIServer, Reply
 
 DRIVERS = ("stream", "astream")
 

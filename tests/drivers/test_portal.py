@@ -11,8 +11,8 @@ from typing import Any, Iterator, List
 import pytest
 
 from drivers.helpers import PATIENCE, Forever, eventually, graph_of, threads
-from streamgraph._core._stop import Stop
-from streamgraph._drivers._portal import Portal
+from streamgraph._drivers.portal import Portal
+from streamgraph._streams.cancellation import Stop
 from streamgraph.errors import StreamClosed
 
 color: ContextVar[str] = ContextVar("color", default="none")

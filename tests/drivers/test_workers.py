@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from typing_extensions import Annotated, TypedDict
 
 from streamgraph import START, StateGraph
-from streamgraph._drivers import _workers
-from streamgraph._drivers._workers import Crew
+from streamgraph._drivers import workers
+from streamgraph._drivers.workers import Crew
 
 PATIENCE = 20.0
 
@@ -152,8 +152,8 @@ def test_interrupted_at_any_moment() -> None:
 
 def test_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """One run uses so many threads at once and no more; what waits for its turn gets it."""
-    monkeypatch.setattr(_workers, "_THREADS", 3)
-    tasks, at_once, most, lock, pool = Tasks(20), [0], [0], threading.Lock(), _workers.Pool()
+    monkeypatch.setattr(workers, "_THREADS", 3)
+    tasks, at_once, most, lock, pool = Tasks(20), [0], [0], threading.Lock(), workers.Pool()
     three, all_given = threading.Barrier(3), threading.Event()
 
     def work(number: int) -> None:

@@ -11,7 +11,7 @@ from langchain_openai import ChatOpenAI
 
 from drivers.helpers import ENDLESS, eventually
 from leaks import light_collections, no_complaint, no_thread_left
-from streamgraph.testing import OpenAIServer
+from streamgraph_integrations.openai_server import OpenAIServer
 
 __all__ = ["endless", "light_collections", "model", "no_complaint", "no_thread_at_all_left", "no_thread_left"]
 

@@ -18,7 +18,7 @@ from ending.helpers import Births, as_node, awaited, called, tasks, three_deep
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.prebuilt import create_react_agent
-from streamgraph.testing import OpenAIServer
+from streamgraph_integrations.openai_server import OpenAIServer
 
 
 def speaks(model: Any, call: str) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from drivers.helpers import PATIENCE, eventually, graph_of, line_of, run, soon
 from ending import ways
 from ending.helpers import Births, as_node, awaited, called, gathered, in_tool, pulled, ran, streamed, threaded
-from streamgraph._core._stop import Stop
+from streamgraph._streams.cancellation import Stop
 from streamgraph.config import get_stream_writer
 from streamgraph.runtime import get_runtime
 

@@ -11,10 +11,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from filters.reference import FILTERS, collect, parts_of, sources_of
 from filters.scenario import ALL, CONFIG, DRIVERS, GIVEN, chain, model, scenario
 from streamgraph import MessagesState
-from streamgraph._core import _parts
-from streamgraph._core._events import Emitted
-from streamgraph._core._outlet import Outlet
-from streamgraph._langchain import _messages, _model_call, _tool_events
+from streamgraph._core import parts
+from streamgraph._langchain import tool_events
+from streamgraph._messages import model_call, tracker
+from streamgraph._streams.part import Emitted
+from streamgraph._streams.router import Outlet
 from streamgraph.config import get_stream_writer
 
 GRAPH = scenario()
@@ -58,12 +59,12 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         monkeypatch.setattr(owner, name, counted)
 
     counting(Emitted, "__init__", done.built)
-    counting(_model_call, "private_copy", done.copied)
-    counting(_messages, "private_copy", done.copied)
-    counting(_parts, "detach", done.detached)
-    counting(_parts, "as_view", done.detached)
-    counting(_parts, "as_result", done.detached)
-    counting(_tool_events.ToolTap, "__init__", done.tool_taps)
+    counting(model_call, "private_copy", done.copied)
+    counting(tracker, "private_copy", done.copied)
+    counting(parts, "detach", done.detached)
+    counting(parts, "as_view", done.detached)
+    counting(parts, "as_result", done.detached)
+    counting(tool_events.ToolTap, "__init__", done.tool_taps)
     connect = Outlet.connect
 
     def connected(outlet: Outlet, inbox: Any) -> Any:

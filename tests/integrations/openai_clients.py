@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import pytest
 from langchain_openai import ChatOpenAI
 
-from streamgraph.testing import OpenAIServer, Request
+from streamgraph_integrations.openai_server import OpenAIServer, Request
 
 PATIENCE = 20  # seconds until a wait that should end at once counts as failed
 

@@ -14,9 +14,9 @@ import openai
 import pytest
 from langchain_openai import ChatOpenAI
 
-from streamgraph.testing import OpenAIServer, Reply
 from streamgraph_integrations import openai as integration
 from streamgraph_integrations.openai import chat_model, is_live
+from streamgraph_integrations.openai_server import OpenAIServer, Reply
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 

@@ -12,7 +12,7 @@ from langchain_openai import ChatOpenAI
 
 from integrations.openai_clients import chat
 from integrations.openai_clients import no_thread_is_left as no_thread_is_left
-from streamgraph.testing import OpenAIServer, Reply, ToolCall
+from streamgraph_integrations.openai_server import OpenAIServer, Reply, ToolCall
 
 # Through ChatOpenAI
 

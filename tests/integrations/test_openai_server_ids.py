@@ -13,7 +13,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from integrations.openai_clients import call, chat, post, question, stream_events
 from integrations.openai_clients import no_thread_is_left as no_thread_is_left
-from streamgraph.testing import IdScheme, OpenAIServer, Reply, ToolCall
+from streamgraph_integrations.openai_server import IdScheme, OpenAIServer, Reply, ToolCall
 
 CALLS = [ToolCall("add", {"first": 1, "second": 2}, id="call_1"), ToolCall("search", {"query": "a b c"}, id="call_2")]
 ABSENT = "absent"

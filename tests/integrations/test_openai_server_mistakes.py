@@ -10,7 +10,7 @@ import pytest
 
 from integrations.openai_clients import chat, stream_events
 from integrations.openai_clients import no_thread_is_left as no_thread_is_left
-from streamgraph.testing import OpenAIServer, Reply, Request, ToolCall
+from streamgraph_integrations.openai_server import OpenAIServer, Reply, Request, ToolCall
 
 # Mistakes in what the server is given
 
@@ -18,7 +18,10 @@ from streamgraph.testing import OpenAIServer, Reply, Request, ToolCall
 @pytest.mark.parametrize(
     ("wrong", "expected"),
     [
-        (lambda body: 42, "The reply function returned int; expected a str or a streamgraph.testing.Reply"),
+        (
+            lambda body: 42,
+            "The reply function returned int; expected a str or a Reply",
+        ),
         (lambda body: None, "The reply function returned NoneType"),
         (lambda body: body["nothing"], "The reply function raised KeyError: 'nothing'"),
         (lambda body: ToolCall("now", {"then": object()}), "cannot be written as JSON"),

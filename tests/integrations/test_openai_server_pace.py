@@ -16,7 +16,7 @@ from langchain_openai import ChatOpenAI
 
 from integrations.openai_clients import PATIENCE, Gate, call, chat, question
 from integrations.openai_clients import no_thread_is_left as no_thread_is_left
-from streamgraph.testing import OpenAIServer, Reply, Request
+from streamgraph_integrations.openai_server import OpenAIServer, Reply, Request
 
 # Pace, interruptions and the end
 
@@ -146,7 +146,7 @@ def test_closing_ends_idle_connections() -> None:
 
 def test_closing_says_what_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that never returns makes `close` say so instead of waiting for ever."""
-    monkeypatch.setattr("streamgraph.testing._server._CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr("streamgraph_integrations.openai_server._server._CLOSE_SECONDS", 0.01)
     gate = Gate()
     outcome: List[object] = []
 

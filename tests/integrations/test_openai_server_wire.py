@@ -8,7 +8,7 @@ import pytest
 
 from integrations.openai_clients import PATIENCE, call, post, stream_events
 from integrations.openai_clients import no_thread_is_left as no_thread_is_left
-from streamgraph.testing import OpenAIServer, Reply, ToolCall
+from streamgraph_integrations.openai_server import OpenAIServer, Reply, ToolCall
 
 # On the wire
 

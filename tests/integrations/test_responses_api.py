@@ -16,7 +16,7 @@ from typing_extensions import Annotated, get_args
 
 from integrations.openai_clients import PATIENCE, call, chat
 from integrations.openai_clients import no_thread_is_left as no_thread_is_left
-from streamgraph.testing import OpenAIServer, Reply, Request, ToolCall
+from streamgraph_integrations.openai_server import OpenAIServer, Reply, Request, ToolCall
 
 CALLS = [ToolCall("add", {"a": 1, "b": [2, 3]}, id="call_7"), ToolCall("now", {"zone": "CET"}, id="call_8")]
 MADE = [("add", {"a": 1, "b": [2, 3]}, "call_7"), ("now", {"zone": "CET"}, "call_8")]

@@ -9,8 +9,8 @@ from langchain_core.runnables import RunnableGenerator, RunnableLambda, Runnable
 
 from graph.fakes import Model, State
 from streamgraph import StateGraph
-from streamgraph._langchain._inject import injected_names
-from streamgraph._langchain._nodes import as_action, is_node_like, name_of, takes_no_input
+from streamgraph._langchain.injection import injected_names
+from streamgraph._langchain.nodes import as_action, is_node_like, name_of, takes_no_input
 
 
 def sync(state):

@@ -13,7 +13,7 @@ from langchain_core.tools import tool
 
 from graph.fakes import both, line
 from streamgraph import END, get_store, get_stream_writer
-from streamgraph._langchain._scope import current_scope
+from streamgraph._langchain.scope import current_scope
 from streamgraph.runtime import get_runtime
 
 

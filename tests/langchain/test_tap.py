@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableLambda
 
 from graph.fakes import TEXT, WORDS, Model, Whole, chat, collected, drivers, texts
 from streamgraph import START, MessagesState, StateGraph
-from streamgraph._langchain._tap import Tap
+from streamgraph._messages.tap import Tap
 
 ASK = {"messages": "hi"}
 

@@ -199,7 +199,7 @@ def test_nothing_is_opened_for_nobody(asynchronous, monkeypatch):
 
 def test_no_trace_calls_for_nobody():
     """Nor is any handler method called."""
-    with mock.patch("streamgraph._langchain._session.Trace") as trace:
+    with mock.patch("streamgraph._execution.session.Trace") as trace:
         line(lambda state: {"x": [1]}).invoke({})
     assert not trace.called
 

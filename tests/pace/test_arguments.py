@@ -8,9 +8,9 @@ from typing import Any, Dict
 import pytest
 
 from drivers.helpers import graph_of, run
-from streamgraph._core._pace import NO_PACE, Pace
+from streamgraph._runnable.flow_options import check_pace
+from streamgraph._streams.flow import NO_PACE, Pace
 from streamgraph.errors import UnknownKeywordError, UnknownOptionError
-from streamgraph.graph.pacing import check_pace
 
 WRONG: Dict[str, Dict[str, Any]] = {
     "max_buffer must be": {"max_buffer": 0},

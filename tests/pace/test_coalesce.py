@@ -11,9 +11,9 @@ from langchain_core.messages.tool import tool_call_chunk
 
 from drivers.helpers import PATIENCE, State, eventually, graph_of, run, soon
 from pace.makers import MAKERS, MODES, Made, text
-from streamgraph._core._events import Emitted
-from streamgraph._drivers._store import MergingStore
-from streamgraph._langchain._merging import MERGING
+from streamgraph._drivers.overflow import MergingStore
+from streamgraph._messages.coalescing import MERGING
+from streamgraph._streams.part import Emitted
 from streamgraph.config import get_stream_writer
 
 LIMIT = 3

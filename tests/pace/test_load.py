@@ -12,10 +12,10 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 
 from drivers.helpers import State, graph_of, run
-from streamgraph._core._events import Emitted
-from streamgraph._drivers._store import MergingStore
-from streamgraph._langchain._copying import private_copy
-from streamgraph._langchain._merging import MERGING
+from streamgraph._drivers.overflow import MergingStore
+from streamgraph._messages.coalescing import MERGING
+from streamgraph._messages.copying import private_copy
+from streamgraph._streams.part import Emitted
 from streamgraph.runtime import Runtime
 
 COUNT = 100_000

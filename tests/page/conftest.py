@@ -10,7 +10,7 @@ import pytest
 
 from page.runner import Run, example
 from page.servers import AnthropicServer, answer
-from streamgraph.testing import OpenAIServer
+from streamgraph_integrations.openai_server import OpenAIServer
 
 
 @pytest.fixture

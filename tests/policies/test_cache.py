@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 
 from drivers.helpers import run
 from policies.helpers import DRIVERS, FAST, Failing, builder_of, collect, graph_with, outcome
-from streamgraph._langchain._scope import current_scope
+from streamgraph._langchain.scope import current_scope
 from streamgraph.cache.memory import InMemoryCache
 from streamgraph.errors import UnknownOptionError
 from streamgraph.graph import START, MessagesState

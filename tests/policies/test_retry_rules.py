@@ -8,7 +8,7 @@ import httpx
 import pytest
 import requests
 
-from streamgraph._langchain import _attempts
+from streamgraph._execution import retry
 from streamgraph._policies import default_retry_on
 from streamgraph.errors import GraphRecursionError, InvalidUpdateError, NodeCancelledError, NodeTimeoutError
 from streamgraph.types import RetryPolicy
@@ -106,8 +106,8 @@ def test_pauses(policy: RetryPolicy, pauses: List[float]) -> None:
 def test_jitter() -> None:
     """A random part of a second comes on top, also of the longest pause."""
     policy = RetryPolicy(initial_interval=9, max_interval=4)
-    pauses = [_attempts._pause(policy, 1) for _ in range(200)]
+    pauses = [retry._pause(policy, 1) for _ in range(200)]
     assert min(pauses) >= 4
     assert max(pauses) <= 5
     assert len(set(pauses)) > 100
-    assert _attempts._pause(policy._replace(jitter=False), 1) == 4
+    assert retry._pause(policy._replace(jitter=False), 1) == 4

@@ -17,8 +17,8 @@ from typing_extensions import Annotated
 from scenarios.provider import CALLS, DRIVERS, ServerProvider
 from streamgraph import MessageAccumulator
 from streamgraph.graph import add_messages
-from streamgraph.testing import Reply, ToolCall
 from streamgraph.types import Command
+from streamgraph_integrations.openai_server import Reply, ToolCall
 
 TEXT = "Why did the cat sit on the ice cream? It wanted a purrfait!"
 TOOL_CALLS = [ToolCall("ask", {"topic": "text"}, id="call_1"), ToolCall("ask", {"topic": "reasoning"}, id="call_2")]

@@ -11,7 +11,7 @@ import httpx
 import respx
 from langchain_openai import ChatOpenAI
 
-from streamgraph.testing import OpenAIServer
+from streamgraph_integrations.openai_server import OpenAIServer
 
 PATIENCE = 15  # seconds until a wait that should end at once counts as failed
 

@@ -11,7 +11,7 @@ from typing_extensions import Literal
 
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import END, START, MessagesState, StateGraph
-from streamgraph.testing import OpenAIServer, Reply, ToolCall
+from streamgraph_integrations.openai_server import OpenAIServer, Reply, ToolCall
 
 
 @tool

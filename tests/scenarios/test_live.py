@@ -19,7 +19,7 @@ from scenarios.provider import DRIVERS, JOKE, PATIENCE, POEM, ServerProvider, an
 from scenarios.shapes import QUESTION, SHAPES, State, graph_of
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import END, START, MessagesState, StateGraph
-from streamgraph.testing import Reply, Request, ToolCall
+from streamgraph_integrations.openai_server import Reply, Request, ToolCall
 
 
 class Pace:

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessageChunk
 
 from scenarios.provider import CALLS, DRIVERS, JOKE, PATIENCE, POEM, ServerProvider, collect, finish
 from scenarios.shapes import QUESTION, SHAPES, Asked, graph_of, node_function, parallel_nodes
-from streamgraph.testing import Request
+from streamgraph_integrations.openai_server import Request
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 

@@ -14,8 +14,8 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, RootModel
 from typing_extensions import Literal
 
-from streamgraph._langchain._partial_json import MISSING
-from streamgraph._langchain._structured import Format, Growing
+from streamgraph._messages.partial_json import MISSING
+from streamgraph._messages.structured import Format, Growing
 from structured.checking import check_growth, faults, same
 from structured.fakes import OBJECT, SCHEMA, Joke
 

@@ -15,10 +15,10 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 
 from streamgraph import START, MessageAccumulator, MessagesState, StateGraph
-from streamgraph._langchain import _partial_json
+from streamgraph._messages import partial_json
 from streamgraph.graph.message import REMOVE_ALL_MESSAGES
-from streamgraph.testing import OpenAIServer, Reply, ToolCall
 from streamgraph.types import RetryPolicy
+from streamgraph_integrations.openai_server import OpenAIServer, Reply, ToolCall
 from structured.checking import check_growth, is_part, same
 from structured.fakes import DRIVERS, asker, chain, read
 
@@ -207,13 +207,13 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.characters = 0
-        original = _partial_json._parsed
+        original = partial_json._parsed
 
         def counted(text: str) -> Any:
             self.characters += len(text)
             return original(text)
 
-        monkeypatch.setattr(_partial_json, "_parsed", counted)
+        monkeypatch.setattr(partial_json, "_parsed", counted)
 
     def of(self, length: int, calls: int) -> int:
         """The characters that are parsed for so many calls of this length, which are looked at after every delta."""

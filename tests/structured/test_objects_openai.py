@@ -10,7 +10,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_openai import ChatOpenAI
 
 from streamgraph import MessageAccumulator
-from streamgraph.testing import OpenAIServer, Reply, ToolCall
+from streamgraph_integrations.openai_server import OpenAIServer, Reply, ToolCall
 from structured.checking import check_growth, faults
 from structured.fakes import DRIVERS, METHODS, OBJECT, SCHEMAS, SCHEMAS_READ, TEXT, Joke, asker, chain, read
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streamgraph._langchain import _partial_json
-from streamgraph._langchain._partial_json import MISSING, PartialJson
+from streamgraph._messages import partial_json
+from streamgraph._messages.partial_json import MISSING, PartialJson
 from structured.checking import is_part, same
 
 TEXTS = st.one_of(
@@ -195,14 +195,14 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.characters = self.calls = 0
-        original = _partial_json._parsed
+        original = partial_json._parsed
 
         def counted(text: str) -> Any:
             self.characters += len(text)
             self.calls += 1
             return original(text)
 
-        monkeypatch.setattr(_partial_json, "_parsed", counted)
+        monkeypatch.setattr(partial_json, "_parsed", counted)
 
     def of(self, text: str, size: int) -> int:
         """The characters that are parsed for a text that is looked at after each piece of it."""

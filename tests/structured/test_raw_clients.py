@@ -18,11 +18,11 @@ from openai import AsyncOpenAI, OpenAI
 from drivers.helpers import PATIENCE, eventually
 from filters.reference import normal, parts_of
 from streamgraph import START, MessageAccumulator, StateGraph
+from streamgraph._message_writer import message_writer
 from streamgraph.config import get_stream_writer
 from streamgraph.prebuilt import ToolNode
-from streamgraph.raw import message_writer
-from streamgraph.testing import OpenAIServer, Reply
 from streamgraph.types import RetryPolicy
+from streamgraph_integrations.openai_server import OpenAIServer, Reply
 from structured.fakes import DRIVERS, State, chain, leave, read
 
 AGAIN = RetryPolicy(initial_interval=0.001, jitter=False, max_attempts=3)

@@ -15,10 +15,10 @@ from langchain_core.messages.ai import UsageMetadata
 
 from filters.reference import normal
 from streamgraph import START, MessageAccumulator, StateGraph
-from streamgraph._core._watch import Watch
+from streamgraph._message_writer import MessageWriter, message_writer
+from streamgraph._streams.watchdog import Watch
 from streamgraph.config import get_stream_writer
 from streamgraph.func import entrypoint, task
-from streamgraph.raw import MessageWriter, message_writer
 from streamgraph.types import TimeoutPolicy
 from structured.fakes import DRIVERS, State, chain, leave, pieces, read, run
 

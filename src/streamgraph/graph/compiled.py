@@ -10,18 +10,18 @@ from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from streamgraph._core._parts import Parts
-from streamgraph._core._plan import Channel, Plan
-from streamgraph._core._run import Run
-from streamgraph._core._state import Writes
-from streamgraph.graph.base import GraphBase
-from streamgraph.graph.draw import below, drawable
-from streamgraph.graph.inputs import read_input
-from streamgraph.graph.runnable import GraphRunnable
-from streamgraph.graph.schema import Schema
-from streamgraph.graph.schema_models import model_of, typed_state
-from streamgraph.graph.specs import NodeSpec
-from streamgraph.graph.subgraphs import graph_in
+from streamgraph._core.parts import Parts
+from streamgraph._core.plan import Channel, Plan
+from streamgraph._core.run import Run
+from streamgraph._core.state import Writes
+from streamgraph._runnable.base import GraphBase
+from streamgraph._runnable.inputs import read_input
+from streamgraph._runnable.runnable import GraphRunnable
+from streamgraph._runnable.schema import Schema
+from streamgraph._runnable.schema_models import model_of, typed_state
+from streamgraph._runnable.subgraphs import graph_in
+from streamgraph.graph._draw import below, drawable
+from streamgraph.graph._specs import NodeSpec
 
 __all__ = ["CompiledStateGraph"]
 

@@ -18,7 +18,7 @@ from langchain_core.messages import (
 )
 from typing_extensions import Annotated, Literal, TypedDict
 
-from streamgraph._langchain._scope import current_scope
+from streamgraph._langchain.scope import current_scope
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
 

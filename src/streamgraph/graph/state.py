@@ -8,19 +8,19 @@ from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequen
 
 from typing_extensions import Self
 
-from streamgraph._core._plan import Channel
+from streamgraph._core.plan import Channel
+from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
-from streamgraph._langchain._cache import check_cache
-from streamgraph._langchain._nodes import bound_config, is_node_like, name_of, takes_no_input
+from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
+from streamgraph._runnable.schema import Schema, read_schema
+from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
-from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
-from streamgraph.graph.hints import literal_results
-from streamgraph.graph.names import checked_name
-from streamgraph.graph.planning import JoinSpec, Planner, inferred_input
-from streamgraph.graph.schema import Schema, read_schema
-from streamgraph.graph.specs import (
+from streamgraph.graph._annotations import literal_results
+from streamgraph.graph._compiler import JoinSpec, Planner, inferred_input
+from streamgraph.graph._names import checked_name
+from streamgraph.graph._specs import (
     DEFAULT_HANDLER,
     BranchSpec,
     HowToRun,
@@ -30,7 +30,7 @@ from streamgraph.graph.specs import (
     how_to_run,
     read_destinations,
 )
-from streamgraph.graph.unsupported import refuse
+from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
 
 __all__ = ["StateGraph"]
 

@@ -11,8 +11,8 @@ from langchain_core.tools import base as _core_tools
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import Annotated, TypeVar
 
-from streamgraph._langchain._scope import current_scope
-from streamgraph._langchain._tool_events import emit_output_delta
+from streamgraph._langchain.scope import current_scope
+from streamgraph._langchain.tool_events import emit_output_delta
 from streamgraph.types import StreamWriter
 
 __all__ = ["InjectedState", "InjectedStore", "ToolRuntime"]

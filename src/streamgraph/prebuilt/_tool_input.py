@@ -7,7 +7,7 @@ from typing import Any, List, Mapping, Optional
 
 from langchain_core.messages import AIMessage
 
-from streamgraph._langchain._scope import Scope
+from streamgraph._langchain.scope import Scope
 from streamgraph.prebuilt._tool_call import TOOL_CALL_WITH_CONTEXT
 from streamgraph.prebuilt._tool_errors import ToolNodeInputError
 

@@ -17,9 +17,9 @@ from langchain_core.runnables.config import (
 from langchain_core.tools import BaseTool
 from typing_extensions import Literal
 
-from streamgraph._langchain._runtime import runtime_of
-from streamgraph._langchain._scope import Scope, current_scope, no_writer
-from streamgraph._langchain._tool_events import tool_call
+from streamgraph._langchain.runtime import runtime_of
+from streamgraph._langchain.scope import Scope, current_scope, no_writer
+from streamgraph._langchain.tool_events import tool_call
 from streamgraph.prebuilt._gather import gather
 from streamgraph.prebuilt._injected import TOOL_RUNTIME, InjectedState, InjectedStore, ToolRuntime
 from streamgraph.prebuilt._tool_call import (

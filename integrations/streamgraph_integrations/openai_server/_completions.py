@@ -1,0 +1,137 @@
+"""From a `Reply` to the JSON of OpenAI's chat completions; nothing here reads or writes a socket."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain, zip_longest
+from typing import Any, Dict, Iterator, List, Optional
+
+from streamgraph_integrations.openai_server._ids import Ids
+from streamgraph_integrations.openai_server._reply import Reply, ToolCall
+from streamgraph_integrations.openai_server._wire import (
+    arguments_of,
+    call_id,
+    fragments_of,
+    split_words,
+    token_counts,
+    tokens_of,
+)
+
+FINGERPRINT = "fp_streamgraph"
+_PREFIX = "chatcmpl-"
+
+
+class Completions:
+    """`POST /v1/chat/completions`."""
+
+    end = b"data: [DONE]\n\n"
+
+    def problem(self, body: Dict[str, Any]) -> Optional[str]:
+        """What OpenAI would refuse the body for, if anything."""
+        return None if isinstance(body.get("messages"), list) else "Missing required parameter: 'messages'."
+
+    def messages(self, body: Dict[str, Any]) -> List[Any]:
+        """The conversation, which is there as it is."""
+        return list(body["messages"])
+
+    def whole(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> Dict[str, Any]:
+        """The `chat.completion` object of a request without streaming."""
+        message: Dict[str, Any] = {"role": "assistant", "content": reply.text or None, "refusal": None}
+        if not reply.text and not reply.tool_calls:
+            message["content"] = ""
+        if ids.in_messages:
+            message.update(ids.field(_PREFIX))
+        if reply.reasoning:
+            message["reasoning_content"] = reply.reasoning
+        if reply.tool_calls:
+            message["tool_calls"] = [
+                {
+                    "id": call_id(call, ids, index),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": arguments_of(call)},
+                }
+                for index, call in enumerate(reply.tool_calls)
+            ]
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}
+        made = {**ids.field(_PREFIX), **_envelope("chat.completion", body, created), "choices": [choice]}
+        counts = usage(reply, body)
+        if counts is not None:
+            made["usage"] = counts
+        return made
+
+    def chunks(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> List[Dict[str, Any]]:
+        """The `chat.completion.chunk` objects of a stream, in order.
+
+        One chunk for each token of the reasoning and of the text, the deltas of the tool calls, one chunk with the
+        finish reason, and one with the usage when the request asks for it. The first one carries the role.
+        """
+        options = body.get("stream_options")
+        counts = usage(reply, body) if isinstance(options, dict) and options.get("include_usage") else None
+        deltas = [*_deltas(reply, ids), {}]
+        deltas[0] = {"role": "assistant", **deltas[0]}
+        made = []
+        for index, delta in enumerate(deltas):
+            last = index == len(deltas) - 1
+            if ids.in_messages:
+                delta = {**ids.field(_PREFIX, index, last=last), **delta}
+            reason = reply.finish_reason if last else None
+            made.append([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}])
+        if counts is not None:
+            made.append([])
+        # The usage is null on all chunks but the last, as OpenAI sends it.
+        return [
+            {
+                **ids.field(_PREFIX, index, last=index == len(made) - 1),
+                **_envelope("chat.completion.chunk", body, created),
+                "choices": choices,
+                **({} if counts is None else {"usage": None if choices else counts}),
+            }
+            for index, choices in enumerate(made)
+        ]
+
+    def framed(self, chunk: Dict[str, Any]) -> bytes:
+        """A chunk as an event without a name."""
+        return f"data: {json.dumps(chunk)}\n\n".encode()
+
+    def failed(self, problem: Dict[str, Any], index: int) -> Dict[str, Any]:
+        """The error as it would be without a stream."""
+        return problem
+
+
+def usage(reply: Reply, body: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    """Token counts of a reply, under the names that chat completions have for them."""
+    counted = token_counts(reply, body)
+    if counted is None:
+        return None
+    prompt, done = counted
+    counts: Dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": done, "total_tokens": prompt + done}
+    if reply.reasoning:
+        counts["completion_tokens_details"] = {"reasoning_tokens": len(reply.reasoning.split())}
+    return counts
+
+
+def _envelope(kind: str, body: Dict[str, Any], created: int) -> Dict[str, Any]:
+    return {"object": kind, "created": created, "model": body.get("model"), "system_fingerprint": FINGERPRINT}
+
+
+def _deltas(reply: Reply, ids: Ids) -> Iterator[Dict[str, Any]]:
+    for token in split_words(reply.reasoning):
+        yield {"reasoning_content": token}
+    tokens = tokens_of(reply)
+    for token in tokens:
+        yield {"content": token}
+    if not reply.reasoning and not tokens and not reply.tool_calls:
+        yield {"content": ""}  # an empty answer still says who gave it
+    calls = [_call_deltas(call, ids, index) for index, call in enumerate(reply.tool_calls)]
+    turns = chain.from_iterable(zip_longest(*calls)) if reply.interleaved else chain.from_iterable(calls)
+    for number, delta in enumerate(delta for delta in turns if delta is not None):
+        yield {"tool_calls": [delta]} if number or tokens else {"content": None, "tool_calls": [delta]}
+
+
+def _call_deltas(call: ToolCall, ids: Ids, index: int) -> List[Dict[str, Any]]:
+    head = {"name": call.name, "arguments": ""}
+    start = {"index": index, "id": call_id(call, ids, index), "type": "function", "function": head}
+    return [
+        start,
+        *({"index": index, "function": {"arguments": fragment}} for fragment in fragments_of(arguments_of(call))),
+    ]

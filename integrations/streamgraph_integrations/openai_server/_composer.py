@@ -1,0 +1,87 @@
+"""The default reply: a short joke, poem or answer on the topic of the last user message."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict
+
+from streamgraph_integrations.openai_server._reply import Reply
+from streamgraph_integrations.openai_server._schema_answer import object_answer
+
+_JOKE = (
+    "Here is a joke about {topic}: two engineers argue all day over who understands {topic} best, "
+    "until a child walks in, asks what {topic} is for, and they both agree to call it a day."
+)
+_POEM = (
+    "A poem about {topic}:\n"
+    "The morning opens, soft and slow,\n"
+    "and {topic} is all I know;\n"
+    "the evening folds its paper wing,\n"
+    "and still of {topic} I sing,\n"
+    "one small word and then the next."
+)
+_PLAIN = (
+    "Here is a short answer about {topic}: start with the part you can try today, look at what happens, "
+    "change one thing at a time, and write down what you learn along the way."
+)
+_UNTITLED = {_JOKE: "streams", _POEM: "the river", _PLAIN: "your question"}
+
+# A topic ends with the sentence; longer ones would drown the answer.
+_TOPIC = re.compile(r"\b(?:about|on the topic of)\b[:\s]+([^\n.?!;]+)", re.IGNORECASE)
+_MAX_TOPIC = 60
+
+
+def compose(body: Dict[str, Any]) -> Reply:
+    """Answer a request of any content with a few dozen words, so that one sees them stream.
+
+    Args:
+        body: The request body; the last message of the role `user` decides.
+
+    Returns:
+        A joke when the message mentions one, a poem when it mentions one, else a plain answer. The same message
+        always gets the same answer, and it names the topic of the message ("... about X") where there is one. A
+        request for structured output gets an object that fits its schema.
+    """
+    message = last_user_text(body)
+    if re.search(r"\bjokes?\b", message, re.IGNORECASE):
+        template = _JOKE
+    elif re.search(r"\bpoems?\b", message, re.IGNORECASE):
+        template = _POEM
+    else:
+        template = _PLAIN
+    topic = _topic(message)
+    if not topic and template is _PLAIN:
+        topic = _shorten(message.rstrip(" .?!"))
+    topic = topic or _UNTITLED[template]
+    return object_answer(body, topic) or Reply(text=template.format(topic=topic))
+
+
+def last_user_text(body: Dict[str, Any]) -> str:
+    """Text of the last user message of a request body; empty when there is none."""
+    messages = body.get("messages")
+    for message in reversed(messages if isinstance(messages, list) else []):
+        if isinstance(message, dict) and message.get("role") == "user":
+            return content_text(message.get("content"))
+    return ""
+
+
+def content_text(content: object) -> str:
+    """Text of a message's content, which is a string or a list of parts of which some are text."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return " ".join(str(part["text"]) for part in content if isinstance(part, dict) and "text" in part)
+    return ""
+
+
+def _topic(message: str) -> str:
+    found = _TOPIC.search(message)
+    if not found:
+        return ""
+    topic = re.sub(r"[\s,]*\bplease\b\s*$", "", found.group(1), flags=re.IGNORECASE)
+    return _shorten(topic.strip(" \"'`,:"))
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _MAX_TOPIC else text[:_MAX_TOPIC].rsplit(" ", 1)[0] + "…"

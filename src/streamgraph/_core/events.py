@@ -1,0 +1,46 @@
+"""What happens while a run is on."""
+
+from __future__ import annotations
+
+from typing import Optional, Union
+
+from streamgraph._core.results import Outcome
+from streamgraph._core.task import Task
+
+
+class TaskDone:
+    """A task has finished.
+
+    Args:
+        task: The task.
+        outcome: What it did.
+        cached: It was not run, since what it does was known.
+    """
+
+    __slots__ = ("cached", "outcome", "task")
+
+    def __init__(self, task: Task, outcome: Outcome, cached: bool = False) -> None:
+        self.task = task
+        self.outcome = outcome
+        self.cached = cached
+
+
+class TaskFailed:
+    """A task has ended with an exception, its cancellation included.
+
+    Args:
+        task: The task.
+        error: The exception.
+        outcome: What its node did, if it was a branch after the node that failed.
+    """
+
+    __slots__ = ("error", "outcome", "task")
+
+    def __init__(self, task: Task, error: BaseException, outcome: Optional[Outcome] = None) -> None:
+        self.task = task
+        self.error = error
+        self.outcome = outcome
+
+
+Event = Union[TaskDone, TaskFailed]
+"""What a run is fed. What tasks emit passes it by: the inbox they share keeps the order."""

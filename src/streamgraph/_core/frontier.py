@@ -1,0 +1,74 @@
+"""What is to run next, and how it follows from what has run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import AbstractSet, Dict, FrozenSet, List, Sequence, Set, Tuple
+
+from streamgraph._core.plan import Node, Plan
+from streamgraph._core.results import Route
+from streamgraph._types import Send
+
+
+@dataclass
+class Frontier:
+    """What a run knows between two supersteps, besides the state's values: plain data that could be saved.
+
+    Attributes:
+        step: The number of the last superstep.
+        due: The nodes to run next.
+        sends: The tasks to run next with an input of their own.
+        joined: For each join in progress, by its trigger, the sources that have run. A join that is complete
+            stays so until its target runs, and takes in what else arrives until then.
+        deferred: The nodes that wait until nothing else is due.
+    """
+
+    step: int = 0
+    due: Set[str] = field(default_factory=set)
+    sends: Tuple[Send, ...] = ()
+    joined: Dict[str, FrozenSet[str]] = field(default_factory=dict)
+    deferred: Set[str] = field(default_factory=set)
+
+    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> None:
+        """Find what is due after a step.
+
+        Args:
+            plan: The graph.
+            finished: The nodes that have finished, and on which routes they sent the run.
+            ran: The names of all nodes that ran, those that failed and were handled included; looked at only while
+                a join is in progress.
+        """
+        due: Set[str] = set()
+        sends: List[Send] = []
+        arriving: Dict[str, Set[str]] = {}
+        if self.joined:
+            self._reset_joins(plan, ran)
+        for node, routes in finished:
+            due.update(node.edges)
+            for join in node.joins:
+                arriving.setdefault(join.trigger, set()).add(node.name)
+            for route in routes:
+                if isinstance(route, Send):
+                    sends.append(route)
+                else:
+                    due.add(route)
+        for trigger, names in arriving.items():
+            join = plan.joins[trigger]
+            self.joined[trigger] = self.joined.get(trigger, frozenset()) | names
+            if self.joined[trigger] == join.sources:
+                due.add(join.target)
+        if plan.deferred:
+            waiting = due & plan.deferred
+            due -= waiting
+            self.deferred |= waiting
+        if self.deferred and not due and not sends:
+            due, self.deferred = self.deferred, set()
+        self.due = due
+        self.sends = tuple(sends)
+
+    def _reset_joins(self, plan: Plan, ran: AbstractSet[str]) -> None:
+        """Begin anew with the joins whose targets have just run."""
+        for trigger, arrived in tuple(self.joined.items()):
+            join = plan.joins[trigger]
+            if arrived == join.sources and join.target in ran:
+                del self.joined[trigger]

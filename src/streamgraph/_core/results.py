@@ -1,0 +1,175 @@
+"""Reading a node's return value: what it writes and where it sends the run."""
+
+from __future__ import annotations
+
+from typing import Any, Hashable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+
+from streamgraph._core.plan import ROOT_KEY, Branch, Plan
+from streamgraph._core.unknown_keys import check_keys
+from streamgraph._types import Command, Send
+from streamgraph.constants import END
+from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteError
+
+Route = Union[str, Send]
+
+
+class Outcome(NamedTuple):
+    """What a finished task did.
+
+    Attributes:
+        writes: The state keys it wrote, in order; a key may occur more than once.
+        routes: Where it sends the run, besides its node's edges.
+        stored: The writes in the form in which they are stored, if that is another.
+    """
+
+    writes: Tuple[Tuple[str, Any], ...]
+    routes: Tuple[Route, ...] = ()
+    stored: Optional[Tuple[Tuple[str, Any], ...]] = None
+
+
+NOTHING = Outcome(())
+
+
+def read_return(plan: Plan, node: str, result: Any) -> Outcome:
+    """Turn what a node returned into an outcome.
+
+    Valid are: nothing, a mapping with some of the state's keys, a state object, a `Command`, a `Send` or a list of
+    them, and a list with `Command`s and mappings.
+
+    Raises:
+        InvalidUpdateError: The value is none of these, or has a key that the state must not have.
+        UnknownRouteError: A `goto` or `Send` names an unknown node.
+        ParentCommand: A command is for the parent graph.
+    """
+    if result is None:
+        return NOTHING
+    if type(result) is dict and not plan.root:
+        pairs = tuple([pair for pair in result.items() if pair[0] in plan.channels])
+        if len(pairs) != len(result):
+            _check_keys(plan, node, result)
+        return Outcome(pairs)
+    if isinstance(result, (Command, Send)):
+        return _read_several(plan, node, (result,))
+    if isinstance(result, (list, tuple)) and any(isinstance(item, (Command, Send)) for item in result):
+        return _read_several(plan, node, result)
+    return Outcome(_read_update(plan, node, result))
+
+
+def _read_several(plan: Plan, node: str, items: Iterable[Any]) -> Outcome:
+    writes: List[Tuple[str, Any]] = []
+    routes: List[Route] = []
+    for item in items:
+        if isinstance(item, Send):
+            routes.append(check_route(plan, node, item))
+        elif not isinstance(item, Command):
+            writes += _read_update(plan, node, item)
+        elif item.graph == Command.PARENT:
+            raise ParentCommand(item)
+        elif item.graph is not None:
+            raise InvalidUpdateError(
+                f"A Command names the graph {item.graph!r}",
+                node=node,
+                hint="Use graph=Command.PARENT for the graph around this one, or leave it out.",
+            )
+        else:
+            writes += _read_command_update(plan, node, item.update)
+            routes += [check_route(plan, node, route) for route in as_list(item.goto)]
+    return Outcome(tuple(writes), tuple(route for route in routes if route != END))
+
+
+def _read_command_update(plan: Plan, node: str, update: Any) -> Sequence[Tuple[str, Any]]:
+    if isinstance(update, (list, tuple)) and all(_is_pair(item) for item in update) and not plan.root:
+        _check_keys(plan, node, dict(update))
+        return [(key, value) for key, value in update if key in plan.channels]
+    return _read_update(plan, node, update)
+
+
+def _read_update(plan: Plan, node: str, update: Any) -> Tuple[Tuple[str, Any], ...]:
+    if update is None:
+        return ()
+    if plan.root:
+        return ((ROOT_KEY, update),)
+    mapping = update if isinstance(update, Mapping) else plan.as_mapping(update)
+    if mapping is None:
+        keys = ", ".join(map(repr, plan.channels))
+        raise InvalidUpdateError(
+            f"Expected a dict with some of the state's keys, got {_describe(update)}",
+            node=node,
+            hint=f"Return a dict with some of {keys}, a Command, or None.",
+        )
+    return _known_pairs(plan, node, mapping)
+
+
+def _known_pairs(plan: Plan, node: str, mapping: Mapping[str, Any]) -> Tuple[Tuple[str, Any], ...]:
+    """Return what a mapping has for the keys of the state."""
+    _check_keys(plan, node, mapping)
+    return tuple([(key, mapping[key]) for key in mapping if key in plan.channels])
+
+
+def _check_keys(plan: Plan, node: str, mapping: Mapping[str, Any]) -> None:
+    if not (node in plan.nodes and plan.nodes[node].passes_on):
+        check_keys(mapping, plan.channels, plan.computed, closed=plan.closed, node=node)
+
+
+def read_routes(plan: Plan, node: str, branch: Branch, result: Any) -> Tuple[Route, ...]:
+    """Turn what a branch function returned into routes.
+
+    Raises:
+        UnknownRouteError: The result is not among the branch's targets, or names an unknown node.
+    """
+    routes: List[Route] = []
+    for item in as_list(result):
+        if isinstance(item, Send) or branch.targets is None:
+            route = item
+        elif isinstance(item, Hashable) and item in branch.targets:
+            route = branch.targets[item]
+        else:
+            raise UnknownRouteError(
+                f"Branch {branch.name!r} returned {item!r}, which is not among its targets",
+                node=node,
+                name=item,
+                known=branch.targets,
+            )
+        if route is None:
+            raise UnknownRouteError(
+                f"Branch {branch.name!r} returned None instead of a destination",
+                node=node,
+                hint="Return a node's name, END, a Send, or a list of these.",
+            )
+        routes.append(check_route(plan, node, route))
+    return tuple(route for route in routes if route != END)
+
+
+def check_route(plan: Plan, node: str, route: Any) -> Route:
+    """Return `route` if the run can go there, else raise UnknownRouteError."""
+    target = route.node if isinstance(route, Send) else route
+    if not isinstance(target, str):
+        raise UnknownRouteError(
+            f"A route is {_describe(target)}", node=node, hint="Give a node's name, END, a Send, or a list of these."
+        )
+    if target in plan.nodes:
+        return route  # type: ignore[no-any-return]
+    if target == END:
+        if not isinstance(route, Send):
+            return END
+        raise UnknownRouteError("A Send goes to END, which runs nothing", node=node, hint="Route to END by its name.")
+    what = "Send" if isinstance(route, Send) else "route"
+    raise UnknownRouteError(
+        f"A {what} goes to {target!r}, but the graph has no such node", node=node, name=target, known=plan.nodes
+    )
+
+
+def as_list(value: Any) -> Sequence[Any]:
+    """Return several routes as they are, and a single one in a list."""
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[0], str)
+
+
+def _describe(value: Any) -> str:
+    text: Optional[str] = repr(value)
+    if text is not None and len(text) > 80:
+        text = f"{text[:77]}..."
+    return f"{text} of type {type(value).__name__}"

@@ -1,0 +1,201 @@
+"""The values of a run: reading them out, folding updates in."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+
+from streamgraph._core.plan import BARE_KEYS, ROOT_KEY, Channel, Plan, Reader
+from streamgraph._streams.copying import CONTAINERS, detach
+from streamgraph._types import Overwrite
+from streamgraph.errors import ErrorLocation, InvalidUpdateError, add_note, locate
+
+Writes = Sequence[Tuple[str, Any]]
+
+_MISSING = object()
+
+
+class State:
+    """The current value of each key that has one, in the order of the schema.
+
+    Whatever is read out is detached: changing it changes nothing here.
+
+    Args:
+        plan: The graph whose state this is.
+    """
+
+    __slots__ = ("_containers", "_plan", "root", "values", "written")
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.root = plan.root
+        self.values: Dict[str, Any] = {}
+        # The keys whose value needs a copy on its way out: a step does not look at the others.
+        self._containers: Set[str] = set()
+        self.store({key: channel.default() for key, channel in plan.channels.items() if channel.default})
+        self.written = False
+
+    def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, Any]:
+        """Return the values of `keys` that have one, or of all keys."""
+        return self._detached(self.values, keys)
+
+    def read(self, reader: Reader, step: int, limit: int, fresh: Optional[Mapping[str, Any]] = None) -> Any:
+        """Return what a node or branch sees.
+
+        Args:
+            reader: What it wants to see.
+            step: The superstep, for managed values.
+            limit: The recursion limit, for managed values.
+            fresh: Values that are to be seen on top of the stored ones.
+        """
+        values = self.values if not fresh else {**self.values, **fresh}
+        if reader.root:
+            return detach(values.get(ROOT_KEY))
+        if fresh:
+            seen = {key: detach(values[key]) for key in (reader.keys or values) if key in values}
+        else:
+            seen = self._detached(values, reader.keys)
+        for key, compute in reader.managed.items():
+            seen[key] = compute(step, limit)
+        return seen if reader.build is None else reader.build(seen)
+
+    def fold(
+        self,
+        writes: Iterable[Tuple[str, Writes]],
+        *,
+        preview: bool = False,
+        at: Optional[Tuple[int, Tuple[str, ...]]] = None,
+    ) -> Dict[str, Any]:
+        """Return the new values of the keys written in one step; nothing is stored yet.
+
+        Args:
+            writes: Per task, in the order in which they count: the node's name and its writes.
+            preview: The result is only looked at; a reducer that changes its first argument gets a copy.
+            at: The step and the namespace of the graph; what goes wrong says that it happened there.
+
+        Raises:
+            InvalidUpdateError: A key without a reducer was written twice, or one with a reducer was
+                overwritten twice.
+            Exception: What a reducer raises.
+        """
+        fresh: Dict[str, Any] = {}
+        writers: Dict[str, str] = {}
+        overwritten: Dict[str, str] = {}
+        channels = self._plan.channels
+        node = ""
+        try:
+            for node, pairs in writes:
+                for key, value in pairs:
+                    reduce = channels[key].reduce
+                    replaces, value = _unwrap(value) if isinstance(value, _REPLACING) else (False, value)
+                    if reduce is None:
+                        if key in fresh:
+                            raise _two_writes(key, writers[key], node)
+                        fresh[key] = value
+                        writers[key] = node
+                    elif replaces:
+                        if key in overwritten:
+                            raise _two_overwrites(key, overwritten[key], node)
+                        fresh[key] = value
+                        overwritten[key] = node
+                    elif key not in overwritten:
+                        current = fresh[key] if key in fresh else self.values.get(key, _MISSING)
+                        if preview:
+                            current = detach(current)
+                        fresh[key] = value if current is _MISSING else _reduced(channels[key], current, value, node)
+        except Exception as error:
+            if at is not None:
+                locate(error, ErrorLocation(node, *at))
+            raise
+        return fresh
+
+    def store(self, fresh: Mapping[str, Any]) -> None:
+        """Make the values that `fold` returned current."""
+        if not fresh:
+            return
+        self.written = True
+        known = len(self.values)
+        self.values.update(fresh)
+        for key, value in fresh.items():
+            if type(value) in CONTAINERS:
+                self._containers.add(key)
+            else:
+                self._containers.discard(key)
+        if 0 < known < len(self.values):
+            self.values = {key: self.values[key] for key in self._plan.channels if key in self.values}
+
+    def _detached(self, values: Mapping[str, Any], keys: Optional[Sequence[str]]) -> Dict[str, Any]:
+        if keys is None:
+            seen = dict(values)
+            for key in self._containers:
+                seen[key] = detach(seen[key])
+            return seen
+        containers = self._containers
+        return {key: detach(values[key]) if key in containers else values[key] for key in keys if key in values}
+
+
+_REPLACING = (Overwrite, dict)
+"""The types of values that may be there to replace the current one."""
+
+
+def _unwrap(value: Any) -> Tuple[bool, Any]:
+    """Tell whether `value` is to replace the current one, and what it is."""
+    if isinstance(value, Overwrite):
+        return True, value.value
+    if type(value) is dict and len(value) == 1 and "__overwrite__" in value:
+        return True, value["__overwrite__"]
+    return False, value
+
+
+def _reduced(channel: Channel, current: Any, value: Any, node: str) -> Any:
+    assert channel.reduce is not None
+    try:
+        return channel.reduce(current, value)
+    except Exception as error:
+        add_note(error, f"In the reducer of key {channel.key!r}, with what node {node!r} wrote.")
+        raise
+
+
+def _two_writes(key: str, first: str, second: str) -> InvalidUpdateError:
+    who = f"node {first!r} writes it twice" if first == second else f"nodes {first!r} and {second!r} both write it"
+    return InvalidUpdateError(
+        f"At key {key!r}: Can receive only one value per step, but {who}",
+        key=key,
+        hint="To combine several values, give the key a reducer: Annotated[..., reducer].",
+    )
+
+
+def _two_overwrites(key: str, first: str, second: str) -> InvalidUpdateError:
+    return InvalidUpdateError(
+        f"Nodes {first!r} and {second!r} both overwrite one key in one step",
+        key=key,
+        hint="Let one of them write through the reducer, or put them in different steps.",
+    )
+
+
+def as_view(writes: Writes) -> Any:
+    """Return writes as the `updates` mode shows them.
+
+    A mapping, or `None` if there are none; where a key was written more than once, a list with one
+    mapping per write; for a state that is one value, that value.
+    """
+    if not writes:
+        return None
+    if writes[0][0] in BARE_KEYS:
+        return detach(writes[-1][1]) if len(writes) == 1 else [detach(value) for _, value in writes]
+    merged = {key: detach(value) if type(value) in CONTAINERS else value for key, value in writes}
+    if len(merged) == len(writes):
+        return merged
+    return [{key: detach(value)} for key, value in writes]
+
+
+def as_result(writes: Writes) -> Dict[str, Any]:
+    """Return writes as a task's `result` shows them: several to one key under `$writes`."""
+    result: Dict[str, Any] = {}
+    several: Dict[str, List[Any]] = {}
+    for key, value in writes:
+        if key in result:
+            several.setdefault(key, [result[key]]).append(detach(value))
+        else:
+            result[key] = detach(value)
+    result.update({key: {"$writes": values} for key, values in several.items()})
+    return result

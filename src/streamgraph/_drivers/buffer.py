@@ -1,0 +1,165 @@
+"""Where parts wait for a slow consumer, and where those who make them wait for room."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import Any, Callable, List, Tuple
+from weakref import WeakSet
+
+from streamgraph._drivers.overflow import Store
+from streamgraph._protocols import not_held_up
+from streamgraph._streams.backpressure import Put
+from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.part import Emitted
+from streamgraph.errors import StreamClosed
+
+
+class Buffer:
+    """What one reader has yet to take, with limited room for parts.
+
+    A thread that has a part too many waits until it is taken, or until the work is to end. Code on which the reader
+    itself depends is never kept waiting: what it makes is taken in, be it one too many, and it may `wait` if it can.
+
+    Args:
+        store: What is kept, and how.
+        wake: Is called when something has come.
+        is_reader: Whether the reader depends on the thread that calls this.
+    """
+
+    def __init__(self, store: Store, wake: Callable[[], None], is_reader: Callable[[], bool]) -> None:
+        self._store = store
+        self._wake = wake
+        self._is_reader = is_reader
+        # Reentrant, for a stream may be collected at any point, and closes its buffer then.
+        self._lock = threading.RLock()
+        self._vacant = threading.Condition(self._lock)
+        self._awaiting: List[Tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._closed = False
+
+    @property
+    def parts(self) -> int:
+        """How many parts wait for the reader."""
+        return self._store.parts
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return self._store.empty
+
+    @property
+    def full(self) -> bool:
+        """Whether whoever emits a part now ought to wait first."""
+        return self._store.full and not self._closed and not not_held_up.get()
+
+    def put(self, item: Any) -> None:
+        """Add the end of a task, or a part for which nobody can wait."""
+        with self._lock:
+            self._store.append(item)
+        self._wake()
+
+    def entrance(self, stop: Stop) -> Put:
+        """Return the way in for some work: a thread waits there while it is full, but not once the work is to end."""
+        return partial(self._enter, stop)
+
+    def take(self) -> Any:
+        """Return what comes next, or `None` if there is nothing."""
+        with self._lock:
+            item = self._store.pop()
+            if item is not None and self._store.parts < self._store.limit:
+                self._vacant.notify()
+                self._release()
+        return item
+
+    async def wait(self) -> None:
+        """Wait, on any event loop, until less waits for the reader than may, or until it reads no more."""
+        loop = asyncio.get_running_loop()
+        while not not_held_up.get():
+            with self._lock:
+                if self._closed or self._store.parts < self._store.limit:
+                    return
+                room = loop.create_future()
+                self._awaiting.append((loop, room))
+            await room
+
+    def close(self) -> None:
+        """Let nobody wait any more: there is no reader."""
+        with self._lock:
+            self._closed = True
+            self._stir()
+            self._release()
+
+    def _enter(self, stop: Stop, part: Emitted) -> None:
+        with self._lock:
+            there = not self._closed and self._store.offer(part)
+            if not there and not self._closed and (self._is_reader() or not_held_up.get()):
+                self._store.append(part)
+                there = True
+        if not there:
+            self._enter_later(stop, part)
+        self._wake()
+
+    def _enter_later(self, stop: Stop, part: Emitted) -> None:
+        _to_be_closed(self)
+        stop.on_set(self._stir)
+        try:
+            with self._lock:
+                while not self._closed and not stop.is_set:
+                    if self._store.offer(part):
+                        return
+                    self._vacant.wait()
+                # It may be this thread that was told of room; somebody else can have it.
+                self._vacant.notify()
+        finally:
+            stop.forget(self._stir)
+        if not stop.is_set:
+            raise StreamClosed("nobody reads this stream any more")
+        stop.check()
+
+    def _stir(self) -> None:
+        """Let those who wait look again whether they still should."""
+        with self._lock:
+            self._vacant.notify_all()
+
+    def _release(self) -> None:
+        """Let coroutines look again whether there is room."""
+        if not self._awaiting:
+            return
+        waiting, self._awaiting = self._awaiting, []
+        running = asyncio._get_running_loop()
+        for loop, room in waiting:
+            if loop is running:
+                _end(room)
+            else:
+                with suppress(RuntimeError):  # the loop is closed, and nothing on it waits
+                    loop.call_soon_threadsafe(_end, room)
+
+
+def _end(room: asyncio.Future[None]) -> None:
+    if not room.done():
+        room.set_result(None)
+
+
+# A stream that is still referred to when the interpreter ends would keep it from ending: it waits for all threads, and
+# those wait for a reader.
+_open: WeakSet[Buffer] = WeakSet()
+_registered = False
+
+
+def _to_be_closed(buffer: Buffer) -> None:
+    global _registered
+    _open.add(buffer)
+    if not _registered:
+        _registered = True
+        # Before concurrent.futures waits for its threads; the public atexit comes after that.
+        register = getattr(threading, "_register_atexit", None)
+        if register is not None:
+            with suppress(RuntimeError):  # that is what is happening
+                register(_close_all)
+
+
+def _close_all() -> None:
+    for buffer in tuple(_open):
+        buffer.close()

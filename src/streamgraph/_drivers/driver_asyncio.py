@@ -1,0 +1,329 @@
+"""The asyncio driver: the loop owns the run, tasks run in place or as asyncio tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import CancelledError
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any, Callable, Optional, Type, TypeVar
+from weakref import WeakMethod
+
+from streamgraph._core.effects import CancelTasks, Fail, Finish, StartTask
+from streamgraph._core.events import TaskFailed
+from streamgraph._core.task import Task
+from streamgraph._drivers.calls_asyncio import InContext, all_over, drive
+from streamgraph._drivers.generator_api import AsyncGeneratorStream
+from streamgraph._drivers.inbox_asyncio import AsyncInbox, BoundedAsyncInbox
+from streamgraph._drivers.overflow import store_of
+from streamgraph._drivers.shutdown import HERE
+from streamgraph._drivers.stream import Note, Stream
+from streamgraph._drivers.tasks_asyncio import LoopTasks
+from streamgraph._propagation import is_awaited
+from streamgraph._protocols import Session
+from streamgraph._streams.flow import NO_PACE, Pace
+from streamgraph._streams.part import Emitted
+from streamgraph._streams.router import NO_CHUNK
+from streamgraph.errors import EventLoopError, StreamBusyError, StreamClosed
+
+_TURN = 64
+"""After how many chunks that were there already the loop gets a turn."""
+
+ChunkT = TypeVar("ChunkT")
+T = TypeVar("T")
+
+
+class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
+    """The chunks of a running graph, made as they are awaited.
+
+    An async generator and an async context manager: leaving the `async with` block, `aclose()`, cancelling
+    the task that reads, or dropping the stream stops the run. Each item may be awaited in a different
+    task of one loop, one at a time.
+    """
+
+    def __init__(self, session: Session, pace: Pace = NO_PACE) -> None:
+        super().__init__(session, pace)
+        bounded = None if pace.max_buffer is None else BoundedAsyncInbox(store_of(pace, session.merging))
+        self._inbox = bounded or AsyncInbox()
+        self._room = None if bounded is None else bounded.room
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._tasks = LoopTasks(self._inbox, self._pool)
+        # The task that reads, while it runs a node in place, and what aclose() waits for in another task then.
+        self._reader: Optional[asyncio.Task[Any]] = None
+        self._in_place_over: Optional[asyncio.Future[None]] = None
+        outlet, put = session.outlet, self._inbox.put
+        session.connect(outlet.connect(put), self._tasks.launch, outlet.room(put, self._room))
+
+    def __aiter__(self) -> AsyncGraphStream[ChunkT]:
+        return self
+
+    async def __anext__(self) -> ChunkT:
+        if self._ended:
+            self._raise_failure()
+            raise StopAsyncIteration
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise _no_loop() from None
+        if self._loop is not None and self._loop is not loop:
+            raise _other_loop()
+        if not self._turn.acquire(False):
+            raise StreamBusyError("another asyncio task, or by one of the graph's own nodes")
+        try:
+            if self._vigil is not None and self._vigil.pull() and self._late is None:
+                self._hurry(self._inbox.put)
+                self._tasks.cancel_all()
+            if not self._begun:
+                await self._begin(loop)
+            elif not self._seq % _TURN:
+                # Who finds thousands of chunks waiting would take them all before anybody else has a turn.
+                await asyncio.sleep(0)
+            chunk = await self._advance()
+        except BaseException as error:
+            if self._closed_meanwhile() and isinstance(error, (Exception, CancelledError, StreamClosed)):
+                # It was closed in another task, and this is what came of that.
+                raise StopAsyncIteration from None
+            told = self._session.stop.is_set
+            await self._end(error)
+            if told and isinstance(error, StreamClosed) and not is_awaited():
+                # The run around this one has ended. In a task that a node has made nobody may be there to hear of it.
+                raise CancelledError from None
+            chunk = self._last_part(error)
+            if chunk is NO_CHUNK:
+                raise
+        finally:
+            self._turn.release()
+        if chunk is NO_CHUNK:
+            raise StopAsyncIteration
+        self._seq += 1
+        return chunk  # type: ignore[no-any-return]
+
+    async def __aenter__(self) -> AsyncGraphStream[ChunkT]:
+        return self
+
+    async def __aexit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        await self.aclose()
+
+    def abandon(self) -> None:
+        """End the run, since nobody reads it any more; from any thread."""
+        if self._ended:
+            return
+        self._mark_ended("closed")
+        self._session.stop.set()
+        self._pool.leaving = True
+        self._release()
+        self._tasks.cancel_from_outside()
+        closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
+        for call in closing or ():
+            assert call.action.sync is not None
+            call.action.sync(*call.args)
+
+    def has_reader(self) -> bool:
+        """Whether there is a loop that may go on reading once the main thread has come to its end."""
+        return self._loop is not None and self._loop.is_running() and super().has_reader()
+
+    async def aclose(self) -> None:
+        """Stop the run: async nodes are cancelled and have ended when this returns.
+
+        A sync node in a thread ends at its next token or writer call.
+        """
+        if self._ended:
+            return
+        await self._end(GeneratorExit("the consumer closed the stream"))
+        if self._reader is not None and self._reader is not asyncio.current_task():
+            assert self._loop is not None
+            self._reader.cancel()
+            self._in_place_over = self._loop.create_future()
+            await self._in_place_over
+
+    async def run(self) -> Any:
+        """Pull everything and return the output."""
+        async for _ in self:
+            pass
+        return self._output
+
+    @property
+    def ag_running(self) -> bool:
+        """Whether it is being pulled."""
+        return self._turn.locked()
+
+    @property
+    def ag_suspended(self) -> bool:
+        """Whether its run has begun, and goes on when it is pulled again."""
+        return self._begun and not self._ended and not self.ag_running
+
+    @property
+    def buffered(self) -> int:
+        """How many chunks wait to be handed out."""
+        return self._inbox.parts
+
+    async def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._mark_begun()
+        self._loop, self._read_by = loop, HERE.link
+        self._inbox.open(self._loop)
+        if self._session.must_watch(self._loop):
+            self._session.stop.on_set(partial(_tell, self._loop, WeakMethod(self._no_longer_wanted)))
+        work = self._session.opening()
+        if self._vigil is None:
+            self._commands.extend(await drive(work, self._pool))
+        else:
+            self._tasks.open(work)
+
+    def _closed_meanwhile(self) -> bool:
+        return self._ended
+
+    def _no_longer_wanted(self) -> None:
+        """End, since the run around this one has, which does not know this loop and cannot cancel what is on it."""
+        if self._reader is not None:
+            self._reader.cancel()
+        elif not self._ended:
+            self._inbox.put(Note([], StreamClosed("the run around this one has ended")))
+
+    async def _advance(self) -> Any:
+        """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
+        commands, inbox = self._commands, self._inbox
+        while True:
+            while commands:
+                command = commands.popleft()
+                if isinstance(command, StartTask):
+                    await self._start(command.task, command.alone)
+                    if self._ended:
+                        return NO_CHUNK
+                elif isinstance(command, Emitted):
+                    if self._above is not None and self._above.full:
+                        await self._above.wait()
+                    chunk = self._chunk(command)
+                    if chunk is not NO_CHUNK:
+                        return chunk
+                elif isinstance(command, Finish):
+                    await self._finish(command.output)
+                    return NO_CHUNK
+                elif isinstance(command, CancelTasks):
+                    for task in command.tasks:
+                        self._jobs[task.id].stop.set()
+                        self._tasks.cancel(task.id)
+                else:
+                    assert isinstance(command, Fail)
+                    raise command.error
+            event = inbox.take()
+            if event is None:
+                event = await (inbox.wait() if self._vigil is None else self._keep_vigil())
+                if self._ended:
+                    return NO_CHUNK
+            if event is None:
+                continue
+            if type(event) is Emitted:
+                chunk = self._outlet.shape(event)
+                if chunk is not NO_CHUNK:
+                    return chunk
+            else:
+                self._feed(event)
+
+    async def _keep_vigil(self) -> Optional[Emitted]:
+        """Wait until there may be an event; returns a heartbeat if it is time for one.
+
+        Raises:
+            RunTimeoutError: The run has taken longer than it may.
+        """
+        assert self._vigil is not None
+        word = self._vigil.word()
+        if word is None:
+            await self._inbox.wait(self._vigil.patience())
+        return word
+
+    async def _start(self, task: Task, alone: bool) -> None:
+        if self._session.stop.is_set or self._late is not None:
+            self._check_wanted()
+        job, inbox = self._session.job(task), self._inbox
+        if alone and self._in_place:
+            in_place = InContext(drive(job.work, self._pool, job.stop), job.context, self._pool.leave)
+            self._reader = asyncio.current_task()
+            try:
+                event = await in_place
+            finally:
+                self._reader = None
+                if self._in_place_over is not None:
+                    # aclose() in another task has cancelled this one to get at the node.
+                    _uncancel()
+                    # That task may have been cancelled while it waited.
+                    if not self._in_place_over.done():
+                        self._in_place_over.set_result(None)
+            if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
+                raise event.error
+            self._pool.leaving = False
+            if inbox.empty:
+                self._feed(event)
+            else:  # tasks that it has called come first
+                inbox.put(event)
+            return
+        self._jobs[task.id] = job
+        if self._vigil is not None:
+            self._vigil.started(task, job)
+        self._tasks.start(task, job)
+
+    async def _finish(self, output: Any) -> None:
+        closing = self._session.closing(output, None)
+        if closing is not None:
+            await drive(closing, self._pool)
+        self._output = output
+        self._session.stop.finish()
+        self._mark_ended("done")
+        self._release()
+
+    async def _end(self, error: BaseException) -> None:
+        """End the run before its time, for whatever reason; its asyncio tasks have ended when this returns."""
+        if self._ended:
+            return
+        self._mark_ended("failed" if isinstance(error, Exception) else "closed")
+        self._session.stop.set()
+        self._pool.leaving = True
+        self._commands.clear()
+        running = self._tasks.cancel_all()
+        try:
+            await all_over(running)
+        finally:
+            self._release()
+            closing = self._session.closing(None, error) if self._begun else None
+            if closing is not None:
+                await drive(closing, self._pool)
+
+    def _release(self) -> None:
+        if self._room is not None:
+            self._room.close()
+        self._inbox.wake()
+
+
+def _no_loop() -> EventLoopError:
+    return EventLoopError(
+        "astream() and ainvoke() need asyncio's event loop, which does not run here",
+        hint="Under trio, read the sync stream() in a thread: await trio.to_thread.run_sync(...).",
+    )
+
+
+def _other_loop() -> EventLoopError:
+    return EventLoopError(
+        "This stream belongs to another event loop: the one on which its first chunk was awaited",
+        hint="Read it and close it there; the sync stream() can be read in any thread.",
+    )
+
+
+def _tell(loop: asyncio.AbstractEventLoop, method: WeakMethod[Callable[[], None]]) -> None:
+    """Call a method on its loop, if both are still there; from any thread."""
+
+    def call() -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    with suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(call)
+
+
+def _uncancel() -> None:
+    # Tasks count their cancellations from Python 3.11 on.
+    uncancel = getattr(asyncio.current_task(), "uncancel", None)
+    if uncancel is not None:
+        uncancel()

@@ -1,0 +1,169 @@
+"""A private event loop in a thread of its own, through which a blocking run awaits what can only be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Awaitable, Callable, Coroutine, Optional, Set, Tuple
+
+from streamgraph._propagation import carrier
+from streamgraph._protocols import private_loops
+from streamgraph._streams.cancellation import Stop
+from streamgraph.errors import StreamClosed
+
+# A task that a node has made may end so. It carries that to who awaits it, as with any other error; asyncio lets these
+# two end the loop as well, on which everything else of the run is.
+_no_end_of_the_loop = suppress(KeyboardInterrupt, SystemExit)
+
+
+class Portal:
+    """Runs coroutines for threads that block until they are done.
+
+    The loop starts with the first call and lives until `close`, so that what an async client opened in
+    one node can be used in the next.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed = self._stopped = False
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._thread: Optional[threading.Thread] = None
+        self._tasks: Set[asyncio.Task[None]] = set()
+        self._cancelled: Set[asyncio.Task[None]] = set()
+
+    def call(self, function: Callable[..., Awaitable[Any]], args: Tuple[Any, ...], stop: Stop) -> Any:
+        """Await `function(*args)` on the loop, in a copy of the caller's context, and return the result.
+
+        Args:
+            function: Returns the awaitable.
+            args: Its arguments.
+            stop: Cancels the call when it is set.
+        """
+        done: Future[Any] = Future()
+        context = contextvars.copy_context()
+
+        task: Optional[asyncio.Task[None]] = None
+
+        def begin() -> None:
+            nonlocal task
+            task = context.run(loop.create_task, _work(done, function, args))
+            self._tasks.add(task)
+            task.add_done_callback(ended)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._cancelled.discard(task)
+            if not done.done():
+                # Cancelled before its first step, so that it could not report it.
+                done.set_exception(asyncio.CancelledError())
+
+        def cancel() -> None:
+            loop.call_soon_threadsafe(cancel_here)
+
+        def cancel_here() -> None:
+            if task is not None:
+                self._cancel(task)
+
+        with self._lock:
+            # Before close() or not at all: what is scheduled behind the end of the loop would never run.
+            loop = self._started()
+            loop.call_soon_threadsafe(begin)
+        stop.on_set(cancel)
+        try:
+            return done.result()
+        finally:
+            stop.forget(cancel)
+
+    def close(self) -> None:
+        """Cancel what still runs and end the loop; harmless if it was never started."""
+        with self._lock:
+            self._closed = True
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(self._stop, loop)
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        if self._closed:
+            raise StreamClosed("the run has ended")
+        if self._loop is None:
+            # In a context of its own: a loop keeps the one it was made in, and with that the node and its stream.
+            loop = contextvars.Context().run(asyncio.new_event_loop)
+            thread = threading.Thread(target=self._serve, args=(loop,), name="streamgraph-loop", daemon=True)
+            private_loops.add(loop)
+            try:
+                thread.start()
+            except RuntimeError:  # there can be no more threads
+                loop.close()
+                raise
+            self._loop, self._thread = loop, thread
+        return self._loop
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        """Cancel a task, but not again while it cleans up."""
+        if task not in self._cancelled and not task.done():
+            self._cancelled.add(task)
+            task.cancel()
+
+    def _stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._stopped = True
+        loop.stop()
+
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        executor = ThreadPoolExecutor(thread_name_prefix="streamgraph-to-thread")
+        loop.set_default_executor(executor)
+        try:
+            while not self._stopped:
+                with _no_end_of_the_loop:
+                    loop.run_forever()
+            for task in tuple(self._tasks):
+                self._cancel(task)
+            if self._tasks:
+                _complete(loop, asyncio.wait(tuple(self._tasks)))
+            _complete(loop, _wind_up())
+        finally:
+            # A thread that a node has started cannot be stopped; whoever closes the stream does not wait for it.
+            executor.shutdown(wait=False)
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+@carrier
+async def _work(done: Future[Any], function: Callable[..., Awaitable[Any]], args: Tuple[Any, ...]) -> None:
+    try:
+        done.set_result(await function(*args))
+    except BaseException as error:
+        done.set_exception(error)
+
+
+def _complete(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> None:
+    task = loop.create_task(coroutine)
+    while not task.done():
+        with _no_end_of_the_loop:
+            loop.run_until_complete(task)
+
+
+async def _wind_up() -> None:
+    """End what nodes have left behind on this loop: their tasks, and generators that nobody has read to their end."""
+    await asyncio.sleep(0)
+    left = _others()
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    # A generator that was collected is closed by a task that the loop makes in its next turn.
+    await asyncio.sleep(0)
+    while _others():
+        await asyncio.wait(_others())
+
+
+def _others() -> Set[asyncio.Task[Any]]:
+    """Return all tasks but the one that asks."""
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}

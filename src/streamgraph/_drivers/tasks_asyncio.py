@@ -1,0 +1,157 @@
+"""The asyncio tasks of one run: those of its nodes, and those that are called beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import CancelledError
+from contextvars import Context, copy_context
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
+
+from streamgraph._core.effects import Command
+from streamgraph._core.events import TaskFailed
+from streamgraph._core.task import Task
+from streamgraph._drivers.calls_asyncio import all_over, drive
+from streamgraph._drivers.inbox_asyncio import AsyncInbox
+from streamgraph._drivers.shutdown import is_exiting
+from streamgraph._drivers.stream import Note
+from streamgraph._drivers.workers import Pool
+from streamgraph._protocols import Job, Work
+
+_OPENING = "opening"
+
+_running: Set[asyncio.Task[Any]] = set()
+"""The tasks of all runs. A loop does not keep its tasks: those that wait for each other would go with a stream that the
+collector finds, in the middle of what they do, instead of being cancelled."""
+
+
+class LoopTasks:
+    """The asyncio tasks of one run.
+
+    They know the inbox but not the stream: a stream that only its own tasks still know of is to be collected, and its
+    run stopped.
+
+    Args:
+        inbox: Where their ends go.
+        pool: Where they make calls that must not block the loop.
+    """
+
+    def __init__(self, inbox: AsyncInbox, pool: Pool) -> None:
+        self._inbox = inbox
+        self._pool = pool
+        self._tasks: Dict[str, asyncio.Task[Any]] = {}
+
+    def open(self, work: Work[List[Command]]) -> None:
+        """Begin the run while its reader waits for something else as well."""
+        self._begin(_OPENING, copy_context(), self._open(work))
+
+    def start(self, task: Task, job: Job) -> None:
+        """Start the task of a node."""
+
+        def ended(running: asyncio.Task[Any]) -> None:
+            self._tasks.pop(task.id, None)
+            _running.discard(running)
+            if running.cancelled():
+                # It was cancelled before its first step and could not report that itself.
+                self._inbox.put(TaskFailed(task, CancelledError()))
+
+        self._begin(task.id, job.context, self._report(job), ended)
+
+    def launch(self, job: Job) -> None:
+        """Start a job beside the one that asks for it, from the loop or from a thread."""
+        loop = self._inbox.loop
+        assert loop is not None
+        key = f"beside:{id(job)}"
+
+        def start() -> None:
+            self._begin(key, job.context, drive(job.work, self._pool, job.stop), ended)
+
+        def cancel() -> None:
+            if loop.is_running():
+                loop.call_soon_threadsafe(self.cancel, key)
+            elif job.lost is not None:
+                # Nothing on that loop goes on, and a thread may wait for this.
+                job.lost()
+
+        def ended(running: asyncio.Task[Any]) -> None:
+            self._forget(key, running)
+            job.stop.forget(cancel)
+            if running.cancelled():
+                # It was cancelled before its first step; its work has to know.
+                job.context.run(_close, job.work)
+
+        if self._inbox.on_loop():
+            start()
+        else:
+            loop.call_soon_threadsafe(start)
+        job.stop.on_set(cancel)
+
+    def cancel(self, key: str) -> None:
+        """Cancel a task, unless it has ended already."""
+        if key in self._tasks:
+            self._tasks[key].cancel()
+
+    def cancel_all(self) -> Set[asyncio.Task[Any]]:
+        """Cancel all tasks; returns them."""
+        running = set(self._tasks.values())
+        for task in running:
+            task.cancel()
+        return running
+
+    def cancel_from_outside(self) -> None:
+        """Cancel all tasks; from any thread. Wait for them where nobody else will run their loop any more."""
+        loop, running = self._inbox.loop, set(self._tasks.values())
+        if loop is None or not running:
+            return
+        ended = all_over(running)
+        try:
+            loop.call_soon_threadsafe(self.cancel_all)
+            if is_exiting() and not loop.is_running():
+                loop.run_until_complete(ended)
+        except RuntimeError:  # the loop is closed
+            _running.difference_update(running)
+        finally:
+            ended.close()
+
+    def _begin(
+        self,
+        key: str,
+        context: Context,
+        coroutine: Coroutine[Any, Any, Any],
+        ended: Optional[Callable[[asyncio.Task[Any]], None]] = None,
+    ) -> None:
+        assert self._inbox.loop is not None
+        # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
+        running = context.run(self._inbox.loop.create_task, coroutine)
+        self._tasks[key] = running
+        _running.add(running)
+        # Not a partial: asyncio shows the arguments of one wherever it shows a task; tasks among them make circles.
+        running.add_done_callback(ended or (lambda running: self._forget(key, running)))
+
+    def _forget(self, key: str, running: asyncio.Task[Any]) -> None:
+        self._tasks.pop(key, None)
+        _running.discard(running)
+
+    async def _open(self, work: Work[List[Command]]) -> None:
+        try:
+            self._inbox.put(Note(await drive(work, self._pool)))
+        except BaseException as error:
+            self._inbox.put(Note([], error))
+
+    async def _report(self, job: Job) -> None:
+        try:
+            event = await drive(job.work, self._pool, job.stop)
+            job.over = True
+            self._inbox.put(event)
+        except Exception as error:
+            # Work that does not end as it should must not leave the reader waiting.
+            self._inbox.put(Note([], error))
+
+
+def _close(work: Work[Any]) -> None:
+    """Let work that was never begun come to its end."""
+    try:
+        next(work)
+        work.throw(CancelledError())
+    except StopIteration:
+        return
+    raise AssertionError("work that was cancelled went on")

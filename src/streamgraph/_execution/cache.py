@@ -1,0 +1,112 @@
+"""Keeping what nodes did: an adapter to any cache with the interface of langgraph-checkpoint's `BaseCache`."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+from streamgraph._core.plan import RETURN_KEY, Node
+from streamgraph._core.results import Outcome, Route
+from streamgraph._core.task import Task
+from streamgraph._policies import CachePolicy, TimeoutPolicy, timeout_policy
+from streamgraph._protocols import Action, Call, Work
+from streamgraph._streams.copying import detach
+from streamgraph._types import Overwrite, Send
+
+Namespace = Tuple[str, ...]
+
+
+class Cache:
+    """The results of nodes, in somebody's cache.
+
+    Args:
+        backend: Has `get(keys)`, `set({key: (value, ttl)})`, `clear(namespaces)` and their async twins `aget`, `aset`
+            and `aclear`; a key is a namespace, which is a tuple of strings, and a string.
+    """
+
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def look_up(self, task: Task, policy: CachePolicy) -> Work[Optional[Outcome]]:
+        """Return what a task with this input did before, or `None` if that is not known."""
+        key = _key(task, policy)
+        found = yield Call(Action(self._backend.get, self._backend.aget), ([key],))
+        return _decoded(found[key]) if key in found else None
+
+    def keep(self, task: Task, policy: CachePolicy, outcome: Outcome) -> Work[None]:
+        """Keep what a task did."""
+        pairs = {_key(task, policy): (_encoded(outcome), policy.ttl)}
+        yield Call(Action(self._backend.set, self._backend.aset), (pairs,))
+
+    def clear(self, nodes: Iterable[Node]) -> None:
+        """Forget the results of these nodes."""
+        self._backend.clear([namespace_of(node) for node in nodes])
+
+    async def aclear(self, nodes: Iterable[Node]) -> None:
+        """Forget the results of these nodes."""
+        await self._backend.aclear([namespace_of(node) for node in nodes])
+
+
+def check_cache(backend: Any) -> None:
+    """Raise TypeError if `backend` cannot be a cache."""
+    if backend is not None and not all(hasattr(backend, name) for name in ("get", "set", "aget", "aset", "aclear")):
+        raise TypeError(
+            f"cache is {backend!r:.80}; give an InMemoryCache, or another with get, set, clear and their async twins."
+        )
+
+
+def namespace_of(node: Node) -> Namespace:
+    """Return the namespace of a node's results: its function and its name."""
+    return ("streamgraph", node.cache_name, node.name)
+
+
+def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
+    if task.node.result_key == RETURN_KEY:
+        args, kwargs = task.input
+        made = policy.key_func(*args, **kwargs)
+    else:
+        made = policy.key_func(task.input)
+    if not isinstance(made, (str, bytes)):
+        raise TypeError(f"The key_func of node {task.name!r} must return a string or bytes, it returned {made!r:.80}.")
+    digest = blake2b(made.encode() if isinstance(made, str) else made, digest_size=16).hexdigest()
+    return namespace_of(task.node), digest
+
+
+# As plain data: a cache may write it to disk, or send it somewhere.
+
+
+def _encoded(outcome: Outcome) -> Dict[str, Any]:
+    writes: List[Any] = [
+        [key, detach(value.value), "overwrites"] if isinstance(value, Overwrite) else [key, detach(value), ""]
+        for key, value in outcome.writes
+    ]
+    return {
+        "writes": writes,
+        "routes": [_sent(route) if isinstance(route, Send) else route for route in outcome.routes],
+    }
+
+
+def _sent(send: Send) -> Dict[str, Any]:
+    limit = timeout_policy(send.timeout)
+    return {
+        "node": send.node,
+        "arg": detach(send.arg),
+        "timeout": None if limit is None else [limit.run_timeout, limit.idle_timeout, limit.refresh_on],
+    }
+
+
+def _decoded(kept: Dict[str, Any]) -> Outcome:
+    routes: List[Route] = [
+        Send(
+            route["node"],
+            detach(route["arg"]),
+            None if route["timeout"] is None else TimeoutPolicy(*route["timeout"]),
+        )
+        if isinstance(route, dict)
+        else route
+        for route in kept["routes"]
+    ]
+    writes = [
+        (key, Overwrite(detach(value)) if overwrites else detach(value)) for key, value, overwrites in kept["writes"]
+    ]
+    return Outcome(tuple(writes), tuple(routes))

@@ -1,0 +1,89 @@
+"""Trying a node again, and cutting it short."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from typing import Callable, Optional, TypeVar
+
+from streamgraph._core.task import Task
+from streamgraph._policies import RetryPolicy
+from streamgraph._protocols import Action, Call, Work
+from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.copying import detach
+from streamgraph.errors import GraphBubbleUp
+
+T = TypeVar("T")
+
+_log = logging.getLogger("streamgraph.retry")
+
+Once = Callable[[Stop, int, float], Work[T]]
+"""One attempt: with what tells it to stop, its number counted from 1, and the time of the first one's start."""
+
+
+def attempts(task: Task, stop: Stop, once: Once[T]) -> Work[T]:
+    """Make attempts until one succeeds or the node's retry policies give up.
+
+    Each attempt gets the input as it was, and a signal of its own: what a failed one has left behind in a thread
+    can no longer emit anything.
+
+    Args:
+        task: The task.
+        stop: Tells it to stop.
+        once: Makes an attempt.
+
+    Raises:
+        Exception: What the last attempt raised.
+    """
+    given, retry = task.input, task.node.policies.retry
+    began, number = time.time(), 0
+    while True:
+        number += 1
+        attempt = Stop(stop)
+        if retry or task.node.handler is not None:
+            task.input = detach(given)
+        try:
+            return (yield from once(attempt, number, began))
+        except GraphBubbleUp:
+            raise
+        except Exception as error:
+            attempt.set()
+            policy = next((policy for policy in retry if policy.applies_to(error)), None)
+            if policy is None or number >= policy.max_attempts or stop.is_set:
+                task.input = given  # for the error handler
+                raise
+            pause = _pause(policy, number)
+            _log.info(
+                "Node %r is tried again in %.2f s, after attempt %d: %r",
+                task.name,
+                pause,
+                number,
+                error,
+                exc_info=error,
+            )
+        yield Call(_PAUSE, (pause, stop))
+
+
+def _pause(policy: RetryPolicy, number: int) -> float:
+    return policy.pause(number) + (random.uniform(0, 1) if policy.jitter else 0.0)
+
+
+def _sleep(seconds: float, stop: Stop) -> None:
+    awake = threading.Event()
+    stop.on_set(awake.set)
+    try:
+        awake.wait(seconds)
+    finally:
+        stop.forget(awake.set)
+    if stop.is_set:
+        stop.check()
+
+
+async def _asleep(seconds: float, stop: Optional[Stop]) -> None:
+    await asyncio.sleep(seconds)
+
+
+_PAUSE = Action(_sleep, _asleep)

@@ -1,0 +1,373 @@
+"""A run of a graph as LangChain sees it: its trace, the config and context of its tasks, what they call."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, get_running_loop
+from contextvars import copy_context
+from dataclasses import replace
+from functools import partial
+from time import monotonic, time
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple, Union
+
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.runnables import RunnableConfig
+
+from streamgraph._core.control import RunControl
+from streamgraph._core.effects import Command as RunCommand
+from streamgraph._core.events import TaskDone, TaskFailed
+from streamgraph._core.parts import Parts
+from streamgraph._core.plan import RETURN_KEY, Branch
+from streamgraph._core.results import NOTHING, Outcome, read_return, read_routes
+from streamgraph._core.state import Writes
+from streamgraph._core.task import Task
+from streamgraph._core.workflow import AnyRun
+from streamgraph._execution.cache import Cache
+from streamgraph._execution.retry import attempts
+from streamgraph._execution.subtasks import Calls, settled
+from streamgraph._langchain.activity import Pulse
+from streamgraph._langchain.configs import RunConfig, enter_config, open_manager, task_config
+from streamgraph._langchain.handlers import TaskHandler
+from streamgraph._langchain.injection import Invocation
+from streamgraph._langchain.langgraph import peer_configurable
+from streamgraph._langchain.scope import RunScope, Scope, enter_scope, metadata_of
+from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
+from streamgraph._langchain.traces import Trace
+from streamgraph._messages.backpressure_tap import tap_of
+from streamgraph._messages.coalescing import MERGING
+from streamgraph._messages.tap import enter_tap, is_tapped
+from streamgraph._messages.tracker import Messages
+from streamgraph._messages.untracked import StrayHandler, forget, listen
+from streamgraph._protocols import Call, CarriedExit, Job, Launch, Merging, Partial, Work, private_loops
+from streamgraph._signals import Unstreamed
+from streamgraph._streams.backpressure import Put, Room
+from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.router import Outlet
+from streamgraph._streams.watchdog import Watch
+from streamgraph.errors import GraphBubbleUp, ParentCommand
+
+_HEARD_MODES = ("messages", "objects")
+"""The modes for which models are listened to."""
+
+_TAPPED_MODES = (*_HEARD_MODES, "tools")
+"""The modes for which anything is."""
+
+
+class GraphSession:
+    """One run of one graph.
+
+    Args:
+        run: The state machine.
+        outlet: Where its parts go.
+        config: What it was configured with.
+        parts: Makes what the stream shows.
+        given: The input as the user gave it, for traces.
+        writes: The input as writes to state keys.
+        scope: The task it is called in, if it is nested.
+        detached: It goes on when that task is told to stop.
+        context: The user's object for `Runtime.context`.
+        store: The user's store.
+        cache: Keeps the results of nodes.
+        control: Through which the run can be asked to end.
+        asynchronous: Whether an async driver runs it.
+    """
+
+    merging: Merging = MERGING
+
+    def __init__(
+        self,
+        run: AnyRun,
+        outlet: Outlet,
+        config: RunConfig,
+        *,
+        parts: Parts,
+        given: Any,
+        writes: Writes,
+        scope: Optional[Scope],
+        detached: bool,
+        context: Any,
+        store: Any,
+        cache: Optional[Cache] = None,
+        control: Optional[RunControl] = None,
+        asynchronous: bool,
+    ) -> None:
+        self.run = run
+        self.outlet = outlet
+        self._above = None if detached else scope
+        self.stop = Stop() if self._above is None else Stop(self._above.stop)
+        self._config = config
+        self._given = given
+        self._writes = writes
+        self._scope = scope
+        self._cache = cache
+        self._asynchronous = asynchronous
+        self._calls = Calls(parts, run.ns, self, config.concurrency)
+        self._put: Put = _unconnected
+        self._room: Optional[Room] = None
+        self._here: FrozenSet[str] = outlet.here
+        self._below: FrozenSet[str] = outlet.below
+        self._audience = outlet.audience if outlet.audience.filtered else None
+        # In a graph that is called in a task, or in what it has left behind, it has to be said that nobody listens.
+        self._listens = is_tapped() or not self._here.isdisjoint(_TAPPED_MODES)
+        self._around: Optional[Messages] = scope.run.messages if scope is not None else None
+        self._messages = self._around if self._around is not None else self._message_log()
+        self._shared = RunScope(
+            run.ns,
+            run.plan,
+            below=self._below,
+            messages=self._messages,
+            config=config,
+            configurable={**config.configurable, **peer_configurable()},
+            context=context,
+            store=store,
+            control=control,
+            audience=self._audience,
+            audience_below=outlet.audience_below if outlet.audience_below.filtered else None,
+            state=run.state.snapshot,
+            call=self._calls.start,
+            stop=self.stop,
+        )
+        self._trace: Optional[Trace] = None
+        self._quiet: BaseCallbackManager
+
+    def connect(self, put: Put, launch: Launch, room: Optional[Room] = None) -> None:
+        """Take the functions through which tasks emit, and through which they start other tasks."""
+        self._put = put
+        self._room = self._shared.room = room
+        self._calls.connect(put if room is None else room.entrance(self.stop), launch)
+
+    def must_watch(self, loop: AbstractEventLoop) -> bool:
+        """Whether nobody cancels what runs on this loop when the run around this one is told to stop."""
+        above = self._above
+        return above is not None and loop is not above.run.loop and loop not in private_loops
+
+    def opening(self) -> Work[List[RunCommand]]:
+        """Begin the run, and its trace if anybody listens."""
+        if self._messages is not None and self._around is None:
+            listen(self._messages)
+        if self._asynchronous:
+            self._shared.loop = get_running_loop()
+        manager = open_manager(self._config, asynchronous=self._asynchronous, without=(TaskHandler, StrayHandler))
+        self._quiet = manager
+        if manager.handlers:
+            self._trace = Trace(manager)
+            name = self._config.name or self.run.plan.name
+            yield Call(self._trace.start, (self._given, name, self._config.run_id), brief=True)
+        return self.run.start(self._writes)
+
+    def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
+        """End the trace of the run, if there is one."""
+        self._calls.over = error is None or isinstance(error, Exception)
+        if self._messages is not None and self._around is None:
+            forget(self._messages)
+        return None if self._trace is None else self._trace.closing(output, error)
+
+    def partial(self) -> Partial:
+        """Return what the run has come to so far."""
+        return Partial({} if self._messages is None else self._messages.texts(), self.run.output())
+
+    def explain(self) -> List[Unstreamed]:
+        """Return which model calls were not streamed so far, and why."""
+        if "messages" not in self._here:
+            hint = 'Ask for it: stream_mode="messages", or a list of modes with it.'
+            return [Unstreamed("mode", "the stream was not asked for `messages`", hint)]
+        assert self._messages is not None
+        ns = self.run.ns
+        return [item for item in self._messages.unstreamed if item.namespace[: len(ns)] == ns]
+
+    def job(self, task: Task) -> Job:
+        """Prepare a task: its context, what it calls, and how to stop it."""
+        stop = self.stop if len(self.run.tasks) == 1 else Stop(self.stop)
+        return Job(copy_context(), self.work(task, stop, self._scope), stop)
+
+    def work(self, task: Task, stop: Stop, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
+        """Everything there is to a task, from opening its trace to reading what it returned.
+
+        It runs in the task's own context, and whatever happens, it ends with an event.
+
+        Args:
+            task: The task.
+            stop: Tells it to stop.
+            parent: The task that this one is inside of: that has called it, or that the graph is nested in.
+        """
+        trace: Optional[Trace] = None
+        try:
+            node, policies = task.node, task.node.policies
+            cache = self._cache if policies.cache is not None else None
+            if cache is not None and policies.cache is not None:
+                known = yield from cache.look_up(task, policies.cache)
+                if known is not None:
+                    return TaskDone(task, self._known(task, stop, parent, known), cached=True)
+            above = parent.trace if parent is not None and node.result_key == RETURN_KEY else self._trace
+            callbacks = self._quiet
+            if above is not None and node.action is not None:
+                trace = yield from self._traced(task, above)
+                callbacks = trace.child("seq:step:1")
+            if policies.retry or task.timeout is not None or node.handler is not None:
+                once = partial(self._attempt, task, parent, callbacks, trace)
+                result, outcome = yield from attempts(task, stop, once)
+            else:
+                result, outcome = yield from self._attempt(task, parent, callbacks, trace, stop)
+            if cache is not None and policies.cache is not None:
+                yield from cache.keep(task, policies.cache, outcome)
+            if trace is not None:
+                yield from trace.closing(result, None)
+        except GeneratorExit:
+            raise
+        except BaseException as raised:
+            error = raised.error if isinstance(raised, CarriedExit) else raised
+            if trace is not None:
+                try:
+                    yield from trace.closing(None, error)
+                except GeneratorExit:
+                    raise
+                except BaseException as insisting:
+                    # A handler of the user's that insists on its own errors (raise_error), or a cancellation meanwhile.
+                    error = insisting.error if isinstance(insisting, CarriedExit) else insisting
+            return TaskFailed(task, error, task.outcome)
+        return TaskDone(task, outcome)
+
+    def _attempt(
+        self,
+        task: Task,
+        parent: Optional[Scope],
+        callbacks: BaseCallbackManager,
+        trace: Optional[Trace],
+        stop: Stop,
+        number: int = 1,
+        began: Optional[float] = None,
+    ) -> Work[Tuple[Any, Outcome]]:
+        """Run a node once: call it, read what it returned, and ask its branches where to go."""
+        run, node, key, messages = self.run, task.node, task.node.result_key, self._messages
+        scope = self._scope_of(task, stop, parent, trace, number, began)
+        invocation = Invocation(self._enter(scope, callbacks, traced=trace is not None), scope)
+        task.outcome = None
+        result, outcome = None, NOTHING
+        try:
+            if number > 1 and messages is not None:
+                messages.retract(scope)
+            if node.action is not None:
+                try:
+                    result = yield Call(node.action, (task.input, invocation), False, scope.watch)
+                except ParentCommand as below:
+                    if key is not None:
+                        raise
+                    # A graph that ran in this node returned a command for this one.
+                    result = replace(below.command, graph=None)
+                if scope.children:
+                    yield from settled(scope.children)
+                outcome = read_return(run.plan, task.name, result) if key is None else Outcome(((key, result),))
+                if scope.writes:
+                    outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
+                task.outcome = outcome
+            if node.branches:
+                outcome = yield from self._branch(task, outcome, invocation, trace)
+            scope.over = True
+            if messages is not None and "messages" in self._here:
+                outcome = messages.returned(run.plan, scope, outcome, run.state.values)
+        except Exception as error:
+            scope.over = scope.watch is None or not scope.watch.expired  # else it is still on, in its thread
+            yield from settled(scope.children, cancel=True)
+            if messages is not None and not isinstance(error, GraphBubbleUp):
+                messages.discard(scope)
+            raise
+        return result, outcome
+
+    def _known(self, task: Task, stop: Stop, parent: Optional[Scope], outcome: Outcome) -> Outcome:
+        """Return what a task did before; the messages that it wrote are shown like any others."""
+        if self._messages is None or "messages" not in self._here:
+            return outcome
+        scope = self._scope_of(task, stop, parent)
+        return self._messages.returned(self.run.plan, scope, outcome, self.run.state.values)
+
+    def _scope_of(
+        self,
+        task: Task,
+        stop: Stop,
+        parent: Optional[Scope],
+        trace: Optional[Trace] = None,
+        number: int = 1,
+        began: Optional[float] = None,
+    ) -> Scope:
+        return Scope(
+            task,
+            self._shared,
+            self._here if self._audience is None else self._audience.modes_of(task.name),
+            self._put if self._room is None else self._room.entrance(stop),
+            stop,
+            parent,
+            trace,
+            None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),
+            number,
+            time() if began is None else began,
+        )
+
+    def _traced(self, task: Task, above: Trace) -> Work[Trace]:
+        """Open the trace of a task; what it is and where it comes from is in the metadata, as in LangGraph."""
+        called = task.node.result_key == RETURN_KEY
+        manager = above.child("seq:step:1" if called else f"graph:step:{task.step}")
+        manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
+        trace = Trace(manager, chunks=True)
+        given = task.input if task.node.shown is None else task.node.shown(task.input)
+        yield Call(trace.start, (given, task.name, None), brief=True)
+        return trace
+
+    def _branch(self, task: Task, outcome: Outcome, invocation: Invocation, trace: Optional[Trace]) -> Work[Outcome]:
+        """Ask the branches of the task's node where to go; they see the state with what the node has just written."""
+        run = self.run
+        fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)], preview=True)
+        routes = list(outcome.routes)
+        for number, branch in enumerate(task.node.branches, 3):
+            seen = run.state.read(branch.reader, task.step, run.limit, fresh)
+            if trace is None:
+                answer = yield Call(branch.action, (seen, invocation))
+            else:
+                answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
+            routes += read_routes(run.plan, task.name, branch, answer)
+        return outcome._replace(routes=tuple(routes))
+
+    def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
+        """Ask a branch where to go, as a run of its own within that of the node."""
+        manager = trace.child(f"seq:step:{number}")
+        own = Trace(manager) if branch.traced else None
+        if own is not None:
+            yield Call(own.start, (seen, branch.name, None), brief=True)
+            manager = own.child()
+        config = self._enter(scope, manager, traced=True)
+        try:
+            answer = yield Call(branch.action, (seen, Invocation(config, scope)))
+        except Exception as error:
+            if own is not None:
+                yield from own.closing(None, error)
+            raise
+        if own is not None:
+            yield from own.closing(answer, None)
+        return answer
+
+    def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
+        """Set up the context of a task, which this runs in."""
+        handlers: List[BaseCallbackHandler] = [Pulse(scope)] if scope.watches else []
+        if self._listens:
+            tap = None if self._here.isdisjoint(_HEARD_MODES) else tap_of(scope)
+            tools = ToolTap(scope) if "tools" in scope.here else None
+            enter_tap(tap)
+            enter_tool_tap(tools)
+            handlers += filter(None, (tap, tools))
+        metadata, tags = scope.task.node.metadata, scope.task.node.tags
+        if handlers or metadata or tags:
+            # A config given to a call in the node replaces the node's; what the manager carries survives that.
+            callbacks = callbacks.copy()
+            callbacks.add_metadata(dict(metadata), inherit=True)
+            callbacks.add_tags(list(tags), inherit=True)
+            for handler in handlers:
+                callbacks.add_handler(handler, inherit=True)
+        config = task_config(scope, callbacks)
+        enter_scope(scope)
+        enter_config(config, traced)
+        return config
+
+    def _message_log(self) -> Optional[Messages]:
+        return None if (self._here | self._below).isdisjoint(_HEARD_MODES) else Messages()
+
+
+def _unconnected(part: Any) -> None:
+    raise AssertionError("the session was not given to a driver")

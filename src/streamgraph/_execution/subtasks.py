@@ -1,0 +1,327 @@
+"""Tasks that are called inside other tasks: `@task` functions, and the futures of their results."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from asyncio import CancelledError
+from collections import deque
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import Any, Deque, Generator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from weakref import ref
+
+from typing_extensions import Protocol
+
+from streamgraph._core.events import TaskDone, TaskFailed
+from streamgraph._core.ids import child_seed, task_id
+from streamgraph._core.parts import Parts
+from streamgraph._core.plan import Node
+from streamgraph._core.task import Task, called_task
+from streamgraph._core.workflow import value_of
+from streamgraph._langchain.scope import Scope
+from streamgraph._protocols import Action, Call, Job, Launch, Work, raisable
+from streamgraph._streams.backpressure import Put
+from streamgraph._streams.cancellation import Stop
+from streamgraph.errors import ErrorLocation, locate
+
+T = TypeVar("T")
+
+
+class Working(Protocol):
+    """A run, as those that start tasks in it see it."""
+
+    def work(self, task: Task, stop: Stop, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
+        """Return everything there is to a task."""
+
+
+class TaskFuture(Future[T]):
+    """The result of a `@task` that was called: `result()` waits for it, and it can be awaited.
+
+    Args:
+        stop: Tells the task to stop.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__()
+        self._stop = stop
+        # Who takes the only one settles the future; `pop` can't be interrupted.
+        self._unsettled: Deque[None] = deque([None])
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return _own(self).__await__()
+
+    def cancel(self) -> bool:
+        """Ask the task to stop; what runs in a thread ends at its next token or writer call."""
+        if self.done():
+            return self.cancelled()
+        self._stop.set()
+        return super().cancel()
+
+    def settle(self, event: Union[TaskDone, TaskFailed]) -> None:
+        """Take the end of the task, if it is the first to come.
+
+        Args:
+            event: How it ended.
+        """
+        try:
+            self._unsettled.pop()
+        except IndexError:
+            return
+        if isinstance(event, TaskFailed) and isinstance(event.error, CancelledError) and self._stop.is_set:
+            super().cancel()
+        if not self.set_running_or_notify_cancel():
+            return
+        if isinstance(event, TaskFailed):
+            self.set_exception(event.error)
+        else:
+            self.set_result(value_of(event.outcome.writes))
+
+
+class _Call(NamedTuple):
+    """A task that is called inside another.
+
+    Attributes:
+        task: The task.
+        caller: The one it is called in.
+        future: Its result.
+        stop: Tells it to stop.
+        counts: Whether it is one of those of which only so many may run at once.
+    """
+
+    task: Task
+    caller: Scope
+    future: TaskFuture[Any]
+    stop: Stop
+    counts: bool
+
+
+class _Waiting(NamedTuple):
+    """A task that waits for its turn."""
+
+    call: _Call
+    job: Job
+
+
+class Calls:
+    """The tasks that are called inside the tasks of one run.
+
+    Args:
+        parts: Makes what the stream shows of them.
+        ns: The namespace of the run.
+        run: The run; it is not kept, so that all of it goes with its stream.
+        concurrency: The most of them that may run at once; those that they call in turn do not count, since they
+            are waited for.
+
+    Attributes:
+        over: The run has ended, be it with an error; it was not left.
+    """
+
+    def __init__(self, parts: Parts, ns: Tuple[str, ...], run: Working, concurrency: Optional[int]) -> None:
+        self._parts = parts
+        self._ns = ns
+        self._run = ref(run)
+        self._concurrency = concurrency
+        self.over = False
+        self._lock = threading.Lock()
+        self._running = 0
+        self._waiting: Deque[_Waiting] = deque()
+        self._put: Put
+        self._launch: Launch
+
+    def connect(self, put: Put, launch: Launch) -> None:
+        """Take the functions through which tasks emit and are started."""
+        self._put = put
+        self._launch = launch
+
+    def start(self, caller: Scope, node: Node, given: Any) -> Any:
+        """Start a task inside another.
+
+        Args:
+            caller: The task it is called in.
+            node: The function.
+            given: Its arguments, positional and by name.
+
+        Returns:
+            A future of its result: one of the event loop that this is called on, else one to wait for.
+
+        Raises:
+            StreamClosed: The calling task is no longer wanted.
+            RuntimeError: Its run is over.
+        """
+        if not self.over and caller.stop.is_set:
+            caller.go_on()
+        run = self._run()
+        if self.over or run is None or caller.stop.is_set:
+            raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
+        stop = Stop(caller.stop)
+        future: TaskFuture[Any] = TaskFuture(stop)
+        with self._lock:
+            index = len(caller.children)
+            caller.children = caller.children or []
+            caller.children.append(future)
+        id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
+        task = called_task(id_, node, given, caller.task, index)
+        try:
+            for part in self._parts.started(task):
+                self._put(part)
+        except BaseException as error:  # there is no room for it: so it is not started, and nobody is to wait for it
+            future.settle(TaskFailed(task, error))
+            raise
+        counts = self._concurrency is not None and not caller.is_called
+        call = _Call(task, caller, future, stop, counts)
+        self._admit(_Waiting(call, Job(copy_context(), self._work(run, call), stop, partial(_lose, call))))
+        return _on_loop(future)
+
+    def _work(self, run: Working, call: _Call) -> Work[Union[TaskDone, TaskFailed]]:
+        """Everything there is to a task, up to its future, which gets a result whatever happens."""
+        task, stop = call.task, call.stop
+        event: Union[TaskDone, TaskFailed] = TaskFailed(task, CancelledError())
+        try:
+            if not stop.is_set:
+                event = yield from run.work(task, stop, call.caller)
+            self._show(event, stop)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            # There was no room for what it shows, or nobody is there to see it.
+            event = TaskFailed(task, error)
+        finally:
+            call.future.settle(event)
+            if call.counts:
+                self._admit_next()
+        return event
+
+    def _show(self, event: Union[TaskDone, TaskFailed], stop: Stop) -> None:
+        if stop.is_set:
+            return
+        task = event.task
+        if isinstance(event, TaskFailed):
+            event.error = raisable(task, event.error)
+            locate(event.error, ErrorLocation(task.name, task.step, self._ns))
+            parts = self._parts.failed(task, event.error, None)
+        else:
+            parts = self._parts.finished(task, event.outcome, event.cached)
+        for part in parts:
+            self._put(part)
+
+    def _admit(self, waiting: _Waiting) -> None:
+        if waiting.call.counts and self._concurrency is not None:
+            with self._lock:
+                must_wait = self._running >= self._concurrency
+                if must_wait:
+                    self._waiting.append(waiting)
+                else:
+                    self._running += 1
+            if must_wait:
+                waiting.call.stop.on_set(partial(self._abandon, waiting))
+                return
+        if not self._begin(waiting) and waiting.call.counts:
+            self._admit_next()
+
+    def _admit_next(self) -> None:
+        begun = False
+        while not begun:
+            with self._lock:
+                if not self._waiting:
+                    self._running -= 1
+                    return
+                waiting = self._waiting.popleft()
+            begun = self._begin(waiting)
+
+    def _begin(self, waiting: _Waiting) -> bool:
+        """Start a task, or make the reason why that is not possible its result; returns whether it was started."""
+        try:
+            self._launch(waiting.job)
+        except RuntimeError as error:
+            waiting.job.work.close()
+            waiting.call.future.settle(TaskFailed(waiting.call.task, error))
+            return False
+        return True
+
+    def _abandon(self, waiting: _Waiting) -> None:
+        """End a task that was told to stop before its turn came."""
+        with self._lock:
+            if waiting not in self._waiting:
+                return
+            self._waiting.remove(waiting)
+        waiting.job.work.close()
+        _lose(waiting.call)
+
+
+def _lose(call: _Call) -> None:
+    """End a task that no driver runs any more: who waits for its result must not wait for ever."""
+    Future.cancel(call.future)
+    call.future.settle(TaskFailed(call.task, CancelledError()))
+
+
+def _on_loop(future: TaskFuture[T]) -> Any:
+    """Return a future in the form that suits the caller: on an event loop, one of the loop's own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return future
+    return _own(future)
+
+
+def _own(future: TaskFuture[T]) -> asyncio.Future[T]:
+    """Return a future of the running event loop that follows a task's, and cancels it when it is cancelled.
+
+    `asyncio.wrap_future` does the same, but complains where a task outlives the loop, and where nobody asks for an
+    error; that is no mistake here, since the task's result is in the stream.
+    """
+    loop = asyncio.get_running_loop()
+    own: asyncio.Future[T] = loop.create_future()
+
+    def follow() -> None:
+        if own.done():
+            return
+        if future.cancelled():
+            own.cancel()
+            return
+        error = future.exception()
+        if error is None:
+            own.set_result(future.result())
+        else:
+            own.set_exception(error)
+            own.exception()
+
+    def tell(_: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: there is nobody to tell
+            loop.call_soon_threadsafe(follow)
+
+    def cancel(_: Any) -> None:
+        if own.cancelled():
+            future.cancel()
+
+    own.add_done_callback(cancel)
+    future.add_done_callback(tell)
+    return own
+
+
+def settled(futures: Sequence[TaskFuture[Any]], *, cancel: bool = False) -> Work[None]:
+    """Wait until these tasks have ended; nobody has to have asked for their results.
+
+    Args:
+        futures: Their results.
+        cancel: Tell them to stop first.
+    """
+    running: List[TaskFuture[Any]] = [future for future in futures if not future.done()]
+    if cancel:
+        for future in running:
+            future.cancel()
+    if running:
+        yield Call(_WAIT, (running,))
+
+
+def _wait(futures: Sequence[TaskFuture[Any]]) -> None:
+    wait(futures)
+
+
+async def _await(futures: Sequence[TaskFuture[Any]]) -> None:
+    await asyncio.wait(set(map(_own, futures)))
+
+
+_WAIT = Action(_wait, _await)

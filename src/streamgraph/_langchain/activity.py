@@ -1,0 +1,54 @@
+"""Signs of life: what keeps a node with a limit for silence from being cut short."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+
+from streamgraph._langchain.scope import Scope
+
+T = TypeVar("T")
+
+
+class Pulse(BaseCallbackHandler):
+    """Notes everything that models, tools, chains and nested graphs report while a task runs.
+
+    Args:
+        scope: The task.
+    """
+
+    run_inline = True
+
+    def __init__(self, scope: Scope) -> None:
+        self._touch = scope.touch
+
+    def tap_output_iter(self, run_id: UUID, output: T) -> T:
+        """Having this method makes langchain-core stream inside `invoke`: a model's tokens are signs of life."""
+        return output
+
+    def tap_output_aiter(self, run_id: UUID, output: T) -> T:
+        """Having this method makes langchain-core stream inside `ainvoke`."""
+        return output
+
+    def _report(self, *args: Any, **kwargs: Any) -> None:
+        self._touch()
+
+    def _speak(self, *args: Any, **kwargs: Any) -> None:
+        self._touch(spoken=True)
+
+    on_chat_model_start = _report
+    on_llm_start = _report
+    on_llm_new_token = _speak
+    on_llm_end = _speak
+    on_llm_error = _report
+    on_chain_start = _report
+    on_chain_end = _report
+    on_chain_error = _report
+    on_tool_start = _report
+    on_tool_end = _report
+    on_tool_error = _report
+    on_retriever_start = _report
+    on_retriever_end = _report
+    on_retriever_error = _report

@@ -1,0 +1,227 @@
+"""Configs: of a run, from the three places they come from, and of each of its tasks."""
+
+from __future__ import annotations
+
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Union, cast
+
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import (
+    CONFIG_KEYS,
+    merge_configs,
+    set_config_context,
+    var_child_runnable_config,
+)
+
+from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
+
+
+class _DefaultLimit(int):
+    """A recursion limit that nobody has set.
+
+    A node's config has to carry a limit, or langchain-core fills in its own (25) where the config passes through
+    a chain; a number of a type of its own can be told from one that a user has set.
+    """
+
+
+DEFAULT_RECURSION_LIMIT = _DefaultLimit(10007)
+
+SHOWN_CONFIGURABLE: FrozenSet[str] = frozenset(
+    ("thread_id", "run_id", "assistant_id", "graph_id", "checkpoint_id", "checkpoint_ns", "task_id")
+)
+"""The keys of `configurable` that metadata shows; the others may be secrets."""
+
+_INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "graph:step:")
+
+_KNOWN = frozenset(CONFIG_KEYS)
+
+_UNSET: Any = object()
+
+
+@dataclass
+class RunConfig:
+    """What a run was configured with.
+
+    Attributes:
+        tags: The user's tags of the run and of everything around it.
+        metadata: The user's metadata, likewise.
+        configurable: The user's `configurable`, likewise.
+        callbacks: The callbacks it was given, or that it inherits.
+        limit: The most supersteps it may take.
+        concurrency: The most tasks that may run at once.
+        name: The name of the run in traces, if it was given one.
+        run_id: The id of the run in traces, if it was given one.
+    """
+
+    tags: List[str] = field(default_factory=list)
+    metadata: Dict[str, Any] = field(default_factory=dict)
+    configurable: Dict[str, Any] = field(default_factory=dict)
+    callbacks: Union[BaseCallbackManager, List[BaseCallbackHandler], None] = None
+    limit: int = DEFAULT_RECURSION_LIMIT
+    concurrency: Optional[int] = None
+    name: Optional[str] = None
+    run_id: Any = None
+
+    @property
+    def shown_ids(self) -> Dict[str, Any]:
+        """The well-known ids of `configurable`."""
+        if not self.configurable:
+            return {}
+        return {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}
+
+
+def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig], scope: Optional[Scope]) -> RunConfig:
+    """Put together what a graph was bound to, what it inherits and what it was called with.
+
+    Args:
+        own: What the graph was bound to with `with_config`.
+        given: What it was called with.
+        scope: The task it is called in, if it is nested.
+    """
+    if not own and not given and scope is None and var_child_runnable_config.get() is None:
+        return RunConfig()
+    inherited: Mapping[str, Any] = var_child_runnable_config.get() or {}
+    layers = (inherited, _tidy(own), _tidy(given))
+    config = RunConfig()
+    seen: Dict[str, None] = {}
+    for layer in layers:
+        if layer:
+            seen.update(dict.fromkeys(layer.get("tags") or ()))
+            config.metadata.update(layer.get("metadata") or {})
+            config.configurable.update(layer.get("configurable") or {})
+    if scope is not None:
+        # A node's metadata says more about where something comes from than what its graph was bound to.
+        config.metadata.update(scope.task.node.metadata)
+        config.metadata.update((given or {}).get("metadata") or {})
+    if config.metadata:
+        config.metadata = {key: value for key, value in config.metadata.items() if not key.startswith("langgraph_")}
+    if seen:
+        config.tags = user_tags(seen)
+    config.callbacks = _callbacks(inherited, own, given)
+    _, bound, called = layers
+    config.limit = _limit(bound, called, scope)
+    config.concurrency = _last("max_concurrency", *layers)
+    config.name = _last("run_name", bound, called)
+    config.run_id = _last("run_id", bound, called)
+    config.configurable.pop(SCOPE_KEY, None)
+    return config
+
+
+def _tidy(config: Optional[RunnableConfig]) -> Mapping[str, Any]:
+    """Return a config with what is no key of one in its `configurable`, as langchain-core takes it."""
+    if not config or _KNOWN.issuperset(config):
+        return config or {}
+    extra = {key: value for key, value in config.items() if key not in _KNOWN}
+    tidied = {key: value for key, value in config.items() if key in _KNOWN}
+    tidied["configurable"] = {**(config.get("configurable") or {}), **extra}
+    return tidied
+
+
+def bound_together(one: RunnableConfig, other: RunnableConfig) -> RunnableConfig:
+    """Return the config of a graph that was bound to `one` and then to `other`.
+
+    (langchain-core's `merge_configs` would add what the context and the defaults say at this moment.)
+    """
+    first, second = cast("Dict[str, Any]", one), cast("Dict[str, Any]", other)
+    both = {**first, **second}
+    for key in ("metadata", "configurable"):
+        if key in both:
+            both[key] = {**(first.get(key) or {}), **(second.get(key) or {})}
+    if "tags" in both:
+        both["tags"] = list(dict.fromkeys([*(one.get("tags") or ()), *(other.get("tags") or ())]))
+    if "callbacks" in both:
+        both["callbacks"] = _callbacks({}, one, other)
+    return cast("RunnableConfig", both)
+
+
+def _last(key: str, *layers: Mapping[str, Any]) -> Any:
+    for layer in reversed(layers):
+        if layer and layer.get(key) is not None:
+            return layer[key]
+    return None
+
+
+def _limit(own: Mapping[str, Any], given: Mapping[str, Any], scope: Optional[Scope]) -> int:
+    """Return the limit set nearest to the call; what is bound to a graph counts before what is inherited."""
+    inherited: int = scope.run.config.limit if scope is not None else DEFAULT_RECURSION_LIMIT
+    for limit in (given.get("recursion_limit"), own.get("recursion_limit"), inherited):
+        if limit is not None and not isinstance(limit, _DefaultLimit):
+            return limit
+    return DEFAULT_RECURSION_LIMIT
+
+
+def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], given: Optional[RunnableConfig]) -> Any:
+    # As in langchain-core: what is handed over replaces what is inherited, and adds to what is bound.
+    handed = (given or {}).get("callbacks")
+    if handed is None:
+        handed = inherited.get("callbacks")
+    bound = (own or {}).get("callbacks")
+    if handed is None or bound is None:
+        return handed if bound is None else bound
+    if isinstance(bound, list) and isinstance(handed, list):
+        # A handler that is given in both places would hear everything twice.
+        return [*bound, *(handler for handler in handed if not any(handler is known for known in bound))]
+    return merge_configs({"callbacks": bound}, {"callbacks": handed}).get("callbacks")
+
+
+def user_tags(tags: Iterable[str]) -> List[str]:
+    """Return the tags that a user gave, without those that LangChain adds to find its way."""
+    return [tag for tag in tags if not tag.startswith(_INTERNAL_TAGS)]
+
+
+def open_manager(config: RunConfig, *, asynchronous: bool, without: Tuple[type, ...]) -> BaseCallbackManager:
+    """Return a callback manager with everybody who listens to the run: handlers, tracers, global hooks.
+
+    Args:
+        config: The config of the run.
+        asynchronous: Whether it is for an async run.
+        without: The classes of handlers to leave out: they belong to the task around the run, or to nobody.
+    """
+    kind = AsyncCallbackManager if asynchronous else CallbackManager
+    manager: BaseCallbackManager = kind.configure(
+        inheritable_callbacks=config.callbacks,
+        inheritable_tags=config.tags or None,
+        inheritable_metadata=config.metadata or None,
+    )
+    manager.handlers = [handler for handler in manager.handlers if not isinstance(handler, without)]
+    manager.inheritable_handlers = [h for h in manager.inheritable_handlers if not isinstance(h, without)]
+    return manager
+
+
+def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
+    """Return the config that a task runs with."""
+    run, node = scope.run, scope.task.node
+    made: RunnableConfig = {
+        "metadata": {**run.metadata, **node.metadata, **metadata_of(scope.task, run.ns)},
+        "callbacks": callbacks,
+        "configurable": {**run.configurable, SCOPE_KEY: scope},
+        "recursion_limit": run.config.limit,
+    }
+    if run.config.tags or node.tags:
+        made["tags"] = [*run.config.tags, *node.tags]
+    if run.config.concurrency is not None:
+        made["max_concurrency"] = run.config.concurrency
+    return made
+
+
+def enter_config(config: RunnableConfig, traced: bool) -> None:
+    """Make `config` the one that Runnables called in this context inherit, for good: the context belongs to the task.
+
+    Args:
+        config: The config.
+        traced: Somebody listens, so tracers that keep track of the current run need to know as well.
+    """
+    if not traced:
+        var_child_runnable_config.set(config)
+        return
+    with set_config_context(config) as entered:
+        _adopt(entered)
+
+
+def _adopt(entered: Context) -> None:
+    here = copy_context()
+    for variable, value in entered.items():
+        if here.get(variable, _UNSET) is not value:
+            variable.set(value)

@@ -1,0 +1,81 @@
+"""Nodes that are generator functions: what they yield goes into the stream, what they return is the update.
+
+Yielded strings and message chunks are tokens of one message (`messages`); everything else is `custom` data.
+The update is the returned value, or, where a generator cannot return one or returns nothing, the last
+mapping it yielded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping, Tuple
+from uuid import uuid4
+
+from langchain_core.messages import AIMessageChunk, BaseMessageChunk
+
+from streamgraph._langchain.injection import Invocation, injected
+from streamgraph._langchain.scope import Scope
+from streamgraph._protocols import Action
+
+
+class _Yields:
+    """Sorts what a generator node yields."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._id = f"gen-{uuid4()}"
+        self.update: Any = None
+
+    def take(self, item: Any) -> None:
+        if isinstance(item, str):
+            item = AIMessageChunk(content=item)
+        if isinstance(item, BaseMessageChunk):
+            if self._scope.run.messages is not None:
+                self._scope.run.messages.token(self._scope, self._id, item)
+            else:
+                self._scope.go_on(spoken=True)
+        else:
+            self._scope.write(item)
+            if isinstance(item, Mapping):
+                self.update = item
+
+    def close(self) -> None:
+        """End the message that the yielded tokens are."""
+        if self._scope.run.messages is not None:
+            self._scope.run.messages.finished(self._id)
+
+
+def generator_action(function: Callable[..., Any], names: Tuple[str, ...]) -> Action:
+    """Return how to call a node that is a generator function."""
+
+    def call(value: Any, invocation: Invocation) -> Any:
+        yields = _Yields(invocation.scope)
+        generator = function(value, **injected(names, invocation))
+        try:
+            while True:
+                yields.take(next(generator))
+        except StopIteration as result:
+            return yields.update if result.value is None else result.value
+        finally:
+            yields.close()
+            generator.close()
+
+    return Action(call, None)
+
+
+def async_generator_action(function: Callable[..., Any], names: Tuple[str, ...]) -> Action:
+    """Return how to call a node that is an async generator function."""
+
+    async def call(value: Any, invocation: Invocation) -> Any:
+        yields, room = _Yields(invocation.scope), invocation.scope.run.room
+        generator = function(value, **injected(names, invocation))
+        try:
+            async for item in generator:
+                if room is not None:
+                    await room.wait()
+                yields.take(item)
+        finally:
+            yields.close()
+            await generator.aclose()
+        return yields.update
+
+    return Action(None, call)

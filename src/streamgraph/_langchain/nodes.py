@@ -1,0 +1,185 @@
+"""Anything that can be a node -> an action that a driver can call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+
+from langchain_core.runnables import (
+    Runnable,
+    RunnableBinding,
+    RunnableGenerator,
+    RunnableLambda,
+    RunnableParallel,
+)
+
+from streamgraph._langchain.generator_nodes import async_generator_action, generator_action
+from streamgraph._langchain.injection import Invocation, injected, injected_names
+from streamgraph._langchain.signatures import parameters_of
+from streamgraph._protocols import Action
+
+_PARTS = ("steps", "steps__", "bound", "runnable", "fallbacks", "mapper", "branches", "default", "runnables")
+"""The fields in which langchain-core's composed Runnables hold what they are made of."""
+
+
+def is_node_like(target: Any) -> bool:
+    """Whether `target` can be a node or a branch: a callable, a Runnable, or a dict of these."""
+    if isinstance(target, dict):
+        return bool(target) and all(map(is_node_like, target.values()))
+    return callable(target) or isinstance(target, Runnable)
+
+
+def takes_no_input(target: Any) -> bool:
+    """Whether `target` is a function that could not even be given the state."""
+    if isinstance(target, (Runnable, dict)):
+        return False
+    parameters = parameters_of(target)
+    named_only = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    return parameters is not None and all(parameter.kind in named_only for parameter in parameters)
+
+
+def name_of(target: Any) -> Optional[str]:
+    """Return the name that a node gets if it was given none, or `None` if nothing suggests one."""
+    if isinstance(target, Runnable):
+        return target.get_name()
+    if isinstance(target, functools.partial):
+        return name_of(target.func)
+    name = getattr(target, "__name__", None)
+    return name if isinstance(name, str) else None if isinstance(target, dict) else type(target).__name__
+
+
+def bound_config(target: Any) -> Tuple[Tuple[str, ...], Dict[str, Any]]:
+    """Return the tags and the metadata that a node was bound to with `with_config`.
+
+    They belong to everything in the node. langchain-core hands them on by itself, but before version 1.0 and
+    Python 3.11 not to what an async function calls.
+    """
+    tags: Tuple[str, ...] = ()
+    metadata: Dict[str, Any] = {}
+    while isinstance(target, RunnableBinding):
+        tags = (*(target.config.get("tags") or ()), *tags)
+        metadata = {**(target.config.get("metadata") or {}), **metadata}
+        target = target.bound
+    return tags, metadata
+
+
+def identity_of(target: Any) -> str:
+    """Return what tells a node's function from others, in any process; for what is not a function, nothing much."""
+    name = getattr(target, "__qualname__", None)
+    return f"{getattr(target, '__module__', None)}.{name}" if isinstance(name, str) else "__dynamic__"
+
+
+def as_action(target: Any, *, error: bool = False) -> Action:
+    """Return how to call a node: with its input and an `Invocation`.
+
+    A function gets the parameters it names; a Runnable gets the config; a dict becomes a `RunnableParallel`.
+
+    Args:
+        target: The node.
+        error: Whether it handles an error, and gets that as well.
+    """
+    if isinstance(target, dict):
+        target = RunnableParallel(target)
+    if isinstance(target, Runnable):
+        return _runnable_action(target)
+    names = injected_names(target, error=error)
+    kind = _kind_of(target)
+    if kind == "generator":
+        return generator_action(target, names)
+    if kind == "async generator":
+        return async_generator_action(target, names)
+    action = _plain_call(target) if not names else _injecting_call(target, names)
+    return Action(None, action) if kind == "coroutine" else Action(action, None)
+
+
+def as_call(function: Callable[..., Any]) -> Action:
+    """Return how to call a function with arguments of its own: with `(args, kwargs)` and an `Invocation`.
+
+    The parameters that nodes get by name it gets as well, where the caller has left them out.
+    """
+    target: Any = function
+    if isinstance(target, Runnable):
+        return _runnable_call(target)
+    names = injected_names(function, skip=0)
+    signature = inspect.signature(function) if names else None
+
+    def call(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+        args, kwargs = given
+        if signature is None:
+            return function(*args, **kwargs)
+        bound = signature.bind_partial(*args, **kwargs).arguments
+        return function(*args, **kwargs, **injected(tuple(name for name in names if name not in bound), invocation))
+
+    return Action(None, call) if _kind_of(function) == "coroutine" else Action(call, None)
+
+
+def _runnable_call(runnable: Runnable[Any, Any]) -> Action:
+    sync, asyn = _runnable_action(runnable)
+
+    def call(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+        assert sync is not None
+        return sync(*given[0], invocation)
+
+    def acall(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+        assert asyn is not None
+        return asyn(*given[0], invocation)
+
+    return Action(None if sync is None else call, acall)
+
+
+def _plain_call(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(value: Any, invocation: Invocation) -> Any:
+        return function(value)
+
+    return call
+
+
+def _injecting_call(function: Callable[..., Any], names: Tuple[str, ...]) -> Callable[..., Any]:
+    def call(value: Any, invocation: Invocation) -> Any:
+        return function(value, **injected(names, invocation))
+
+    return call
+
+
+def _runnable_action(runnable: Runnable[Any, Any]) -> Action:
+    def invoke(value: Any, invocation: Invocation) -> Any:
+        return runnable.invoke(value, invocation.config)
+
+    def ainvoke(value: Any, invocation: Invocation) -> Any:
+        return runnable.ainvoke(value, invocation.config)
+
+    return Action(None if _needs_loop(runnable) else invoke, ainvoke)
+
+
+def _needs_loop(runnable: Any) -> bool:
+    """Whether a Runnable, or a part of it, can only be awaited."""
+    if isinstance(runnable, RunnableLambda):
+        return not hasattr(runnable, "func")
+    if isinstance(runnable, RunnableGenerator):
+        return not hasattr(runnable, "_transform")
+    return any(map(_needs_loop, parts_of(runnable)))
+
+
+def parts_of(runnable: Any) -> Iterator[Any]:
+    """Yield what one of langchain-core's composed Runnables is made of."""
+    if isinstance(runnable, dict):
+        yield from runnable.values()
+    elif isinstance(runnable, (list, tuple)):
+        yield from runnable
+    elif type(runnable).__module__.startswith("langchain_core.runnables."):
+        yield from (getattr(runnable, name) for name in _PARTS if hasattr(runnable, name))
+
+
+def _kind_of(target: Any) -> str:
+    """Tell how a callable gives its result: at once, by a coroutine, or bit by bit."""
+    while isinstance(target, functools.partial):
+        target = target.func
+    for function in (target, getattr(target, "__call__", None)):  # noqa: B004  (its kind is asked, not its presence)
+        if inspect.iscoroutinefunction(function):
+            return "coroutine"
+        if inspect.isgeneratorfunction(function):
+            return "generator"
+        if inspect.isasyncgenfunction(function):
+            return "async generator"
+    return "plain"

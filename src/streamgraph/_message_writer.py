@@ -1,0 +1,138 @@
+"""Tokens of clients that are not LangChain's, in the `messages` of a stream."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Type, Union, cast
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
+
+from streamgraph._langchain.scope import Scope, current_scope
+from streamgraph._messages.model_call import Call
+from streamgraph._messages.tracker import foreign_metadata
+
+__all__ = ["MessageWriter", "message_writer"]
+
+
+class MessageWriter:
+    """Writes one message, token by token, into the stream; made by `message_writer`.
+
+    Attributes:
+        id: The id of the message.
+    """
+
+    def __init__(self, call: Optional[Call], scope: Optional[Scope], id: str) -> None:  # noqa: A002  (the field's name)
+        self.id = id
+        self._call = call
+        self._scope = scope
+        self._pieces: List[AIMessageChunk] = []
+
+    def write(self, token: Union[str, AIMessageChunk, None]) -> None:
+        """Show a token.
+
+        Args:
+            token: The text; or a chunk with more to it, such as tool calls or usage. An empty text and `None`, which
+                clients send between others, are left out.
+
+        Raises:
+            StreamClosed: The consumer has left; let it pass, so that the client's response is closed.
+        """
+        if not token:
+            return
+        # Whatever id a client puts on a chunk, the message goes by its own from the first token on.
+        said = AIMessageChunk(content=token) if isinstance(token, str) else token
+        chunk = said.model_copy(update={"id": self.id})
+        self._pieces.append(chunk)
+        if self._call is not None:
+            self._call.token(chunk)
+        elif self._scope is not None:
+            self._scope.go_on(spoken=True)
+
+    __call__ = write
+
+    @property
+    def message(self) -> AIMessage:
+        """The message so far, as a node may return it: the stream does not show it again."""
+        first = self._pieces[0] if self._pieces else AIMessageChunk(content="")
+        whole = first + self._pieces[1:] if len(self._pieces) > 1 else first
+        return cast("AIMessage", message_chunk_to_message(whole).model_copy(update={"id": self.id}))
+
+
+class message_writer:  # noqa: N801  (used like a function)
+    """Let a client that is not LangChain's stream into `messages`, with the metadata that a model of LangChain has.
+
+    A context manager, for sync and async code, in nodes, tools and whatever they call::
+
+        with message_writer(model="gpt-4o-mini", provider="openai") as message:
+            for event in client.chat.completions.create(model="gpt-4o-mini", messages=asked, stream=True):
+                message.write(event.choices[0].delta.content)
+        return {"messages": [message.message]}
+
+    If the consumer leaves, `write` raises and the block ends; where the client's response is a context manager, put it
+    into a `with` as well, so that it is closed at once and not when it is collected.
+
+    Outside of a run, and where nobody asked for `messages`, it only puts the message together. What an attempt that
+    fails has written is taken back as that of a model is. (LangGraph's way is `custom` data, langgraph #972.)
+
+    Args:
+        name: The name in the metadata (`run_name`); that of the model by default.
+        model: The model's name (`ls_model_name`).
+        provider: Who runs it (`ls_provider`).
+        tags: Tags, for filters; `nostream` hides the message.
+        metadata: More metadata.
+        id: The id of the message; one is made by default.
+    """
+
+    def __init__(
+        self,
+        name: Optional[str] = None,
+        *,
+        model: Optional[str] = None,
+        provider: Optional[str] = None,
+        tags: Sequence[str] = (),
+        metadata: Optional[Mapping[str, Any]] = None,
+        id: Optional[str] = None,  # noqa: A002  (the field's name)
+    ) -> None:
+        if isinstance(tags, str):
+            raise TypeError(f"tags is {tags!r:.80}; give a list of tags.")
+        self._name = name or model or "message_writer"
+        described: Dict[str, Optional[str]] = {"ls_provider": provider, "ls_model_name": model, "ls_model_type": "chat"}
+        known = {key: value for key, value in described.items() if value is not None}
+        self._metadata = {**known, **(metadata or {})}
+        self._tags = list(tags)
+        self._id = id
+        self._call: Optional[Call] = None
+        self._messages: Any = None
+
+    def __enter__(self) -> MessageWriter:
+        scope, run_id = current_scope(), uuid4()
+        if scope is not None and scope.stop.finished:
+            scope = None
+        if scope is not None and scope.run.messages is not None:
+            tags = list(dict.fromkeys([*scope.run.config.tags, *scope.task.node.tags, *self._tags]))
+            self._messages = scope.run.messages
+            self._call = self._messages.started(
+                scope, run_id, name=self._name, tags=tags, metadata=foreign_metadata(scope, self._metadata)
+            )
+        self._run_id = run_id
+        self._writer = MessageWriter(self._call, scope, self._id or f"run-{run_id}")
+        return self._writer
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        call, messages = self._call, self._messages
+        if call is None:
+            return
+        messages.ended(self._run_id, call, self._writer.message if error is None else None)
+        if isinstance(error, Exception):
+            messages.broken_off(call)
+
+    async def __aenter__(self) -> MessageWriter:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.__exit__(kind, error, trace)

@@ -1,0 +1,68 @@
+"""Copies of messages that a reader may change."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, Dict, Optional, Tuple, Type, Union
+
+from langchain_core.messages import BaseMessage
+from pydantic import BaseModel
+from typing_extensions import Literal, get_args, get_origin
+
+from streamgraph._streams.copying import CONTAINERS, detach
+
+# Where pydantic keeps what a model consists of. It is set here past all that guards it, since this is done for every
+# token: BaseModel.__copy__ does the same with more detours.
+_set_fields = BaseModel.__dict__["__dict__"].__set__
+_set_names, _set_extra, _set_private = (
+    BaseModel.__dict__[f"__pydantic_{slot}__"].__set__ for slot in ("fields_set", "extra", "private")
+)
+
+
+def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noqa: A002  (the field's name)
+    """Return a copy under `id` that shares no container with `message`, so that a reader can change it.
+
+    langchain-core goes on to sum up the chunks it has announced; a changed one would change the result.
+    """
+    kind = type(message)
+    fields = message.__dict__.copy()
+    for key in _CONTAINER_FIELDS.get(kind) or _container_fields(kind):
+        value = fields.get(key)
+        if type(value) in CONTAINERS:
+            fields[key] = detach(value) if value else value.copy()  # type: ignore[union-attr]
+    fields["id"] = id
+    copied = kind.__new__(kind)
+    extra = message.__pydantic_extra__
+    _set_fields(copied, fields)
+    _set_names(copied, message.__pydantic_fields_set__.copy())
+    _set_extra(copied, detach(extra) if extra else extra)
+    _set_private(copied, message.__pydantic_private__)
+    return copied
+
+
+_CONTAINER_FIELDS: Dict[Type[BaseMessage], Tuple[str, ...]] = {}
+
+
+def _container_fields(kind: Type[BaseMessage]) -> Tuple[str, ...]:
+    """Return the fields of a message class that can hold a container; computed once for each class."""
+    found = tuple(key for key, field in kind.model_fields.items() if not _is_scalar(field.annotation))
+    return _CONTAINER_FIELDS.setdefault(kind, found)
+
+
+def _is_scalar(hint: Any) -> bool:
+    """Whether a type hint names only strings, numbers and the like: `Optional[str]`, `Literal["last"]`."""
+    # Literal is another object in typing_extensions on Python 3.9, and X | Y another than Union from 3.10 to 3.13.
+    if get_origin(hint) in (Union, getattr(types, "UnionType", Union), Literal, typing.Literal):
+        return all(isinstance(item, str) or _is_scalar(item) for item in get_args(hint))
+    return hint in (str, bool, int, float, type(None))
+
+
+def twin_of(mode: str, data: Any) -> Any:
+    """Copy the payload of a part for a second consumer; custom data is the user's and stays as it is."""
+    if mode == "custom":
+        return data
+    if mode == "messages":
+        message, metadata = data
+        return private_copy(message, message.id), detach(metadata)
+    return detach(data)

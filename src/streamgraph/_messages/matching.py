@@ -1,0 +1,90 @@
+"""Recognising messages: in what nodes return, in the state, and as the same as others."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+
+from langchain_core.messages import BaseMessage
+
+from streamgraph._core.plan import Channel, Plan
+from streamgraph._types import Overwrite
+
+
+class History:
+    """The messages that were there before a task ran.
+
+    Args:
+        state: The values of the state.
+        given: What the task got.
+    """
+
+    def __init__(self, state: Mapping[str, Any], given: Any) -> None:
+        values: List[Any] = [*state.values()]
+        values += given.values() if isinstance(given, dict) else [given]
+        self._by_id: Dict[Optional[str], List[BaseMessage]] = {}
+        for message in chain.from_iterable(map(messages_in, values)):
+            self._by_id.setdefault(message.id, []).append(message)
+
+    def mentions(self, id: Optional[str]) -> bool:  # noqa: A002  (the field's name)
+        """Whether there was a message with this id."""
+        return id in self._by_id
+
+    def has(self, message: BaseMessage) -> bool:
+        """Whether this message was there, and said the same."""
+        return any(same_message(message, old) for old in self._by_id.get(message.id, ()))
+
+
+def prepared(channel: Optional[Channel], value: Any) -> Any:
+    """Return a written value in the form in which it is stored."""
+    prepare = channel.prepare if channel is not None else None
+    if prepare is None:
+        return value
+    return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)
+
+
+def parts_of(plan: Plan, value: Any) -> Iterable[Tuple[Optional[str], Any]]:
+    """Return what messages are looked for in of a task's whole result, which is under no state key."""
+    fields = None
+    if not isinstance(value, BaseMessage):
+        fields = value if isinstance(value, Mapping) else plan.as_mapping(value)
+    return ((None, part) for part in ((value,) if fields is None else fields.values()))
+
+
+def messages_in(value: Any) -> Iterator[BaseMessage]:
+    """Yield the messages that a written value is or lists."""
+    if isinstance(value, Overwrite):
+        value = value.value
+    if isinstance(value, BaseMessage):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if isinstance(item, BaseMessage):
+                yield item
+
+
+def same_message(one: BaseMessage, other: Optional[BaseMessage]) -> bool:
+    """Whether two messages say the same, be they whole or summed up from chunks, whatever their ids."""
+    return one is other or (
+        other is not None
+        and one.type.replace("MessageChunk", "").lower() == other.type.replace("MessageChunk", "").lower()
+        and _says(one, other)
+        and one.name == other.name
+        and getattr(one, "tool_calls", None) == getattr(other, "tool_calls", None)
+        and getattr(one, "tool_call_id", None) == getattr(other, "tool_call_id", None)
+    )
+
+
+def _says(one: BaseMessage, other: BaseMessage) -> bool:
+    """Whether two contents are the same, or the text of one is all there is in the blocks of the other to read."""
+    if type(one.content) is type(other.content):
+        return one.content == other.content
+    return text_of(one) == text_of(other)
+
+
+def text_of(message: BaseMessage) -> str:
+    """Return the text of a message, of its content blocks if it has such."""
+    content = message.content
+    if isinstance(content, str):
+        return content
+    return "".join(block if isinstance(block, str) else str(block.get("text", "")) for block in content)

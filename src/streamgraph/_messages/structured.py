@@ -1,0 +1,83 @@
+"""Structured output while it is being written: what there is of the object after each token."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, NamedTuple, Optional
+
+from langchain_core.messages import AIMessageChunk, BaseMessage
+
+from streamgraph._messages.matching import text_of
+from streamgraph._messages.partial_json import MISSING, PartialJson
+from streamgraph._messages.partial_schema import Fitting
+
+
+class Format(NamedTuple):
+    """How a model was told to answer by `with_structured_output`.
+
+    Attributes:
+        name: The name of the schema.
+        schema: The JSON schema; empty if it is not known.
+        by_tool: The object is the arguments of a tool call, whatever the model says besides.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+    by_tool: bool
+
+
+def format_of(options: Optional[Mapping[str, Any]]) -> Optional[Format]:
+    """Return the format that a model call was given, or `None` if it answers in prose.
+
+    Args:
+        options: What langchain-core tells callbacks of the call's options.
+    """
+    given = (options or {}).get("ls_structured_output_format")
+    if not isinstance(given, Mapping):
+        return None
+    schema = given.get("schema")
+    schema = schema if isinstance(schema, Mapping) else {}
+    method = (given.get("kwargs") or {}).get("method")
+    return Format(str(schema.get("title") or schema.get("name") or "object"), schema, method == "function_calling")
+
+
+class Growing:
+    """The object that a model call is writing.
+
+    Args:
+        format_: How it was told to answer.
+    """
+
+    __slots__ = ("_by_tool", "_fitting", "_index", "_json", "_last", "_read")
+
+    def __init__(self, format_: Format) -> None:
+        self._by_tool = format_.by_tool
+        self._fitting = Fitting(format_.schema)
+        self._json = PartialJson()
+        self._index: Any = MISSING
+        self._read: Any = MISSING
+        self._last: Any = MISSING
+
+    def add(self, chunk: BaseMessage) -> Any:
+        """Take in a token; return the object if there is more of it than before, else `MISSING`."""
+        text = self._text(chunk)
+        if not text:
+            return MISSING
+        self._json.add(text)
+        value = self._json.value
+        if value is self._read:
+            return MISSING  # long answers are not read after each token
+        self._read = value
+        fitted = MISSING if value is MISSING else self._fitting.of(value, self._json.open_text)
+        if fitted is MISSING or fitted == self._last or not isinstance(fitted, (dict, list)):
+            return MISSING
+        self._last = fitted
+        return fitted
+
+    def _text(self, chunk: BaseMessage) -> str:
+        calls = chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ()
+        if calls:
+            # Of several calls the first is the answer, as for the parsers of langchain-core.
+            if self._index is MISSING:
+                self._index = calls[0].get("index")
+            return "".join(call.get("args") or "" for call in calls if call.get("index") == self._index)
+        return "" if self._by_tool or self._index is not MISSING else text_of(chunk)

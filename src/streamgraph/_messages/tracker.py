@@ -1,0 +1,366 @@
+"""Which messages a stream has shown: each one once, as tokens or whole.
+
+A model call shows its message token by token; later the node returns that message, or a copy, or its text in
+a new one, and it must not be shown again. A message is recognised by its id, by what the calls inside the
+same task have produced, and by what was in the state before the task; never by the identity of objects,
+which says nothing once memory is used again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from uuid import uuid4
+
+from langchain_core.messages import BaseMessage, RemoveMessage
+
+from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, Plan
+from streamgraph._core.results import Outcome
+from streamgraph._langchain.scope import Scope
+from streamgraph._langchain.tool_events import answered
+from streamgraph._messages.copying import private_copy
+from streamgraph._messages.explain import Asked, why_not
+from streamgraph._messages.matching import History, messages_in, parts_of, prepared, same_message, text_of
+from streamgraph._messages.model_call import Call
+from streamgraph._messages.structured import Format, Growing
+from streamgraph._signals import Reason, Unstreamed
+from streamgraph._streams.filters import STRUCTURED_KEY
+from streamgraph._streams.part import Emitted
+from streamgraph.constants import TAG_NOSTREAM
+
+_WHOLE = (RESULT_KEY, RETURN_KEY)
+
+_NODE_OUTPUT = {"ls_integration": "langgraph"}
+
+
+class Messages:
+    """What a stream, and the graphs below it, has shown of messages."""
+
+    def __init__(self) -> None:
+        self._calls: Dict[Any, Call] = {}
+        self._shown: Dict[str, Union[Call, BaseMessage]] = {}
+        # What was produced inside each running task, the tasks of nested graphs included.
+        self._by_task: Dict[str, List[Union[Call, BaseMessage]]] = {}
+        # Calls that answer with an object, by the ids of their messages, until these are parsed.
+        self._unparsed: Dict[str, Call] = {}
+        self.unstreamed: List[Unstreamed] = []
+        """What was not streamed."""
+        # What has been shown of attempts that failed, by their task: to be taken back when there is another one.
+        self._failed: Dict[str, List[Union[Call, BaseMessage]]] = {}
+
+    def started(
+        self,
+        scope: Scope,
+        run_id: Any,
+        *,
+        name: Optional[str],
+        tags: List[str],
+        metadata: Mapping[str, Any],
+        asked: Optional[Asked] = None,
+        format_: Optional[Format] = None,
+    ) -> Call:
+        """A model call starts.
+
+        Args:
+            scope: The task it is made in.
+            run_id: Its id in traces.
+            name: Its name in traces.
+            tags: The user's tags on it.
+            metadata: Its metadata, without what must not be shown.
+            asked: How it was made, if it is one of LangChain's models.
+            format_: How it was told to answer, if not in prose.
+        """
+        if run_id in self._calls:
+            # The same call, heard of through both the context and an explicit config.
+            return self._calls[run_id]
+        if self._failed:
+            self.retract(scope)
+        shown = {
+            **metadata,
+            **scope.metadata(),
+            "checkpoint_ns": scope.address,
+            "tags": tags,
+            "run_id": str(run_id),
+            "run_name": name,
+            **_tool_call(),
+        }
+        growing = None
+        if format_ is not None:
+            shown[STRUCTURED_KEY] = format_.name
+            if TAG_NOSTREAM not in tags and scope.shows_objects(tags):
+                growing = Growing(format_)
+        hidden = TAG_NOSTREAM in tags or not scope.shows(tags, raw=format_ is not None)
+        call = self._open(scope, run_id, Call(scope, shown, hidden, asked, growing))
+        if hidden and scope.hears_messages:
+            self._note(call, *_hidden(tags))
+        return call
+
+    def hears(self, run_id: Any) -> bool:
+        """Whether a model call is known that is still on."""
+        return run_id in self._calls
+
+    def call(self, run_id: Any, scope: Scope) -> Optional[Call]:
+        """Return the model call with this id, if it is one of this task that is still on."""
+        call = self._calls.get(run_id)
+        return call if call is not None and call.scope is scope else None
+
+    def token(self, scope: Scope, key: str, chunk: BaseMessage) -> None:
+        """Show a token that does not come from a model call of LangChain.
+
+        A node that yields what it gets from a model passes on what has been shown: that is not shown again.
+
+        Args:
+            scope: The task it comes from.
+            key: Stands for the message that it is a part of.
+            chunk: The token.
+        """
+        if self._echoes(scope, chunk):
+            scope.go_on()
+            return
+        call = self._calls.get(key)
+        if call is None:
+            metadata = _node_metadata(scope)
+            call = self._open(scope, key, Call(scope, metadata, not scope.shows(metadata["tags"])))
+        call.token(chunk, key)
+
+    def ended(self, run_id: Any, call: Call, message: Optional[BaseMessage]) -> None:
+        """A model call is over, with its message or, after an error, without one."""
+        self._calls.pop(run_id, None)
+        call.open = False
+        if message is not None and call.asked is not None and not call.streamed and not call.hidden:
+            self._note(call, *why_not(call.asked))
+        call.asked = None
+        try:
+            if message is not None:
+                call.end(message)
+        finally:
+            self._shown.update(dict.fromkeys(call.ids, call))
+            if call.scope is None or call.scope.over:
+                call.scope = None  # it has outlived its task, or this is a client's that has
+            elif call.structured and message is not None:
+                self.to_parse(call)
+
+    def finished(self, key: str) -> None:
+        """A message is over that does not come from a model call of LangChain.
+
+        Args:
+            key: What it is known by; see `token`.
+        """
+        call = self._calls.get(key)
+        if call is not None:
+            self.ended(key, call, None)
+
+    def to_parse(self, call: Call) -> None:
+        """Take note that an object is still to be made of the finished message of a call."""
+        self._unparsed.update(dict.fromkeys(call.ids, call))
+
+    def unparsed(self, message: Any, scope: Scope) -> Optional[Call]:
+        """Return the call of this task whose finished message is given to a parser now; each is returned once.
+
+        Args:
+            message: What a Runnable gets.
+            scope: The task.
+        """
+        call = self._unparsed.get(str(message.id)) if self._unparsed and isinstance(message, BaseMessage) else None
+        if call is None or call.scope is not scope:
+            return None
+        for id_ in call.ids:
+            self._unparsed.pop(id_, None)
+        return call
+
+    def pushed(self, scope: Scope, message: BaseMessage, key: Optional[str]) -> None:
+        """Show a message that a node hands over before it returns; unless it has been shown.
+
+        Args:
+            scope: The task.
+            message: The message, with an id.
+            key: The state key it is written to.
+        """
+        before = self._shown.get(str(message.id))
+        if before is None or not same_message(message, _produced(before)):
+            self._show(scope, message, key, pushed=True)
+
+    def texts(self) -> Dict[str, str]:
+        """Return the texts of the messages that have been shown, as far as they came, by their ids."""
+        texts: Dict[str, str] = {}
+        for item in (*self._shown.values(), *self._calls.values()):
+            message = _produced(item)
+            if message is not None and item.id is not None and not (isinstance(item, Call) and item.hidden):
+                texts[item.id] = text_of(message)
+        return texts
+
+    def discard(self, scope: Scope) -> None:
+        """Forget what a failed attempt has produced: if the next one produces the same, that is another message.
+
+        Args:
+            scope: The attempt.
+        """
+        for key, call in tuple(self._calls.items()):
+            if call.scope is scope:  # a thread or asyncio task that it has left behind goes on with it
+                self.ended(key, call, None)
+        dropped = self._by_task.pop(scope.address, [])
+        self._forget(scope.parent, dropped)
+        self._failed[scope.address] = dropped
+
+    def broken_off(self, call: Call) -> None:
+        """A model call has failed; if the task makes another one, that takes its place."""
+        if call.streamed and call.scope is not None:
+            self._failed.setdefault(call.scope.address, []).append(call)
+
+    def retract(self, scope: Scope) -> None:
+        """Take back what a failed attempt has shown, be it of a node or of a model, before the next one shows more.
+
+        A `RemoveMessage` with the id of each message says so. (LangGraph leaves the tokens there.)
+
+        Args:
+            scope: The next attempt.
+        """
+        dropped = self._failed.pop(scope.address, [])
+        self._forget(scope, dropped)
+        for item in dropped:
+            ns, node, metadata = scope.run.ns, scope.task.name, _node_metadata(scope)
+            if isinstance(item, Call):
+                ns, node, metadata = item.ns, item.node, item.metadata
+            if isinstance(item, Call) and (item.hidden or not item.streamed):
+                continue
+            scope.go_on()
+            self._shown.pop(str(item.id), None)
+            taken_back = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
+            scope.put_in(Emitted(ns, "messages", taken_back, node))
+
+    def _forget(self, scope: Optional[Scope], dropped: List[Union[Call, BaseMessage]]) -> None:
+        """Take messages out of what tasks have produced, from this one upwards."""
+        while scope is not None and scope.run.messages is self:
+            produced = self._by_task.get(scope.address, [])
+            produced[:] = [item for item in produced if not any(item is gone for gone in dropped)]
+            scope = scope.parent
+
+    def returned(self, plan: Plan, scope: Scope, outcome: Outcome, before: Mapping[str, Any]) -> Outcome:
+        """Show the messages that a node writes to the state and that have not been shown yet.
+
+        Args:
+            plan: The graph of the node.
+            scope: The task.
+            outcome: What it did.
+            before: The state before it.
+
+        Returns:
+            The outcome, with messages in the form and under the ids under which they were shown.
+        """
+        produced = self._by_task.pop(scope.address, [])
+        outcome = self._shown_in(plan, scope, outcome, before, produced) if outcome.writes else outcome
+        for item in produced:
+            # One that is on belongs to a thread or asyncio task of the node's own, and is shown while the run lasts.
+            if isinstance(item, Call) and item.scope is scope and not item.open:
+                item.scope = None
+        return outcome
+
+    def _shown_in(
+        self,
+        plan: Plan,
+        scope: Scope,
+        outcome: Outcome,
+        before: Mapping[str, Any],
+        produced: List[Union[Call, BaseMessage]],
+    ) -> Outcome:
+        stored = [(key, prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
+        fresh = [
+            (key, message)
+            for written, returned in stored
+            for key, value in (parts_of(plan, returned) if written in _WHOLE else ((written, returned),))
+            for message in messages_in(value)
+        ]
+        if fresh:
+            history = History(before, scope.task.input)
+            for key, message in fresh:
+                if not self._known(message, produced, history):
+                    self._show(scope, message, key)
+        return outcome._replace(stored=tuple(stored))
+
+    def _note(self, call: Call, reason: Reason, why: str, hint: str) -> None:
+        metadata = call.metadata
+        name, run_id = str(metadata["run_name"]), str(metadata["run_id"])
+        step = metadata["langgraph_step"]
+        self.unstreamed.append(Unstreamed(reason, why, hint, name, call.node, step, call.ns, run_id))
+
+    def _open(self, scope: Scope, key: Any, call: Call) -> Call:
+        self._calls[key] = call
+        self._remember(scope, call)
+        return call
+
+    def _remember(self, scope: Optional[Scope], produced: Union[Call, BaseMessage]) -> None:
+        while scope is not None and scope.run.messages is self:
+            self._by_task.setdefault(scope.address, []).append(produced)
+            scope = scope.parent
+
+    def _echoes(self, scope: Scope, chunk: BaseMessage) -> bool:
+        """Whether a chunk is a token of a model call of this task."""
+        finished = self._shown.get(chunk.id) if chunk.id is not None else None
+        calls = [call for call in self._calls.values() if call.asked is not None and call.scope is scope]
+        calls += [finished] if isinstance(finished, Call) and finished.scope is scope else []
+        return any(call.has_shown(chunk) for call in calls)
+
+    def _known(self, message: BaseMessage, produced: Iterable[Union[Call, BaseMessage]], history: History) -> bool:
+        if history.has(message) or (isinstance(message, RemoveMessage) and history.mentions(message.id)):
+            return True
+        if message.id is not None and message.id in self._shown:
+            if _is_secret(self._shown[message.id]):
+                return True
+            # It may have been changed and shown more than once.
+            several = [item for item in produced if _goes_by(item, message.id)]
+            return any(same_message(message, _produced(item)) for item in (self._shown[message.id], *several))
+        return any(same_message(message, _produced(item)) for item in produced)
+
+    def _show(self, scope: Scope, message: BaseMessage, key: Optional[str], *, pushed: bool = False) -> None:
+        id_ = message.id or str(uuid4())
+        self._shown[id_] = message
+        self._remember(scope if pushed else scope.parent, message)
+        metadata = _node_metadata(scope, {} if pushed else _NODE_OUTPUT)
+        if scope.shows(metadata["tags"], key):
+            scope.emit("messages", (private_copy(message, id_), metadata), key)
+
+
+def _hidden(tags: List[str]) -> Tuple[Reason, str, str]:
+    """Return why the messages of a model with these tags are not shown: the kind of reason, the reason, what to do."""
+    if TAG_NOSTREAM in tags:
+        return "nostream", f"it has the tag {TAG_NOSTREAM!r}", "Take the tag from the model, chain or node."
+    return "filtered", "the filters of the stream leave it out", "See include_ and exclude_ of the call."
+
+
+def foreign_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return the metadata of a model call that LangChain knows nothing of.
+
+    Args:
+        scope: The task it is made in.
+        metadata: What the user says of it.
+    """
+    own = {key: value for key, value in metadata.items() if not key.startswith("langgraph_")}
+    return {**scope.run.metadata, **scope.task.node.metadata, **own}
+
+
+def _node_metadata(scope: Scope, source: Mapping[str, Any] = _NODE_OUTPUT) -> Dict[str, Any]:
+    """Return the metadata of a message that a node returns."""
+    metadata = {**scope.run.metadata, **scope.task.node.metadata, **source, **scope.metadata()}
+    if scope.run.ns:
+        metadata["checkpoint_ns"] = "|".join(scope.run.ns)
+    metadata["tags"] = [*scope.run.config.tags, *scope.task.node.tags]
+    metadata.update(_tool_call())
+    return metadata
+
+
+def _tool_call() -> Dict[str, str]:
+    """Return what ties a message to the tool call inside of which it is made."""
+    call_id = answered.get()
+    return {} if call_id is None else {"tool_call_id": call_id}
+
+
+def _is_secret(item: Union[Call, BaseMessage]) -> bool:
+    """Whether a message must not be seen in any form: edited, such as by naming who speaks, it says what it said."""
+    return isinstance(item, Call) and TAG_NOSTREAM in item.metadata["tags"]
+
+
+def _goes_by(item: Union[Call, BaseMessage], id: str) -> bool:  # noqa: A002  (the field's name)
+    return id in item.ids if isinstance(item, Call) else item.id == id
+
+
+def _produced(item: Union[Call, BaseMessage]) -> Optional[BaseMessage]:
+    return item.message() if isinstance(item, Call) else item

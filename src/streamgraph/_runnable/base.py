@@ -1,0 +1,213 @@
+"""A graph or workflow as an object: what it is made of, bound to, and how a run of it is opened."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
+from typing_extensions import Self
+
+from streamgraph._core.control import RunControl
+from streamgraph._core.parts import Parts
+from streamgraph._core.plan import Node, Plan
+from streamgraph._core.state import Writes
+from streamgraph._core.workflow import AnyRun
+from streamgraph._execution.cache import Cache
+from streamgraph._execution.session import GraphSession
+from streamgraph._langchain.configs import bound_together, resolve_config
+from streamgraph._langchain.scope import current_scope
+from streamgraph._runnable.config_checks import check_config
+from streamgraph._runnable.opening import Definition, open_session
+from streamgraph._runnable.options import Modes, StreamOptions, check_keys, check_version, stream_options
+from streamgraph._runnable.schema import read_schema
+from streamgraph._runnable.schema_models import model_of
+from streamgraph._streams.filters import Filter
+from streamgraph._types import GraphOutput
+from streamgraph.errors import UnknownOptionError
+
+Keys = Union[None, str, Sequence[str]]
+
+
+class GraphBase(Runnable[Any, Any]):
+    """A graph or workflow, ready to run.
+
+    It holds no state of a run, so one instance can run many times at once.
+
+    Attributes:
+        name: The name of its runs in traces.
+        config: What it was bound to with `with_config`.
+        context_schema: The class of the object that a run can be given as `context=`.
+        store: The store that its nodes get.
+        cache: Where the results of nodes with a cache policy are kept.
+        debug: Whether every run prints what happens.
+    """
+
+    _plan: Plan
+    _targets: Mapping[str, Any]
+    """What its nodes were made of, by name."""
+
+    def __init__(
+        self, *, name: str, context_schema: Optional[Type[Any]], store: Any, cache: Any, debug: bool = False
+    ) -> None:
+        self.name = name
+        self.config: Optional[RunnableConfig] = None
+        self.context_schema = context_schema
+        self.store = store
+        self.cache = cache
+        self.debug = debug
+
+    @abstractmethod
+    def _writes(self, given: Any, *, lenient: bool) -> Writes:
+        """Check the input of a run and turn it into writes.
+
+        Args:
+            given: The input.
+            lenient: It is the state of another graph, which may well have other keys.
+        """
+
+    @abstractmethod
+    def _typed(self, output: Any) -> Any:
+        """Return an output as an instance of its schema, for `version="v2"`."""
+
+    @abstractmethod
+    def _run(self, parts: Parts, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> AnyRun:
+        """Return the state machine of a new run."""
+
+    def with_config(self, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Self:
+        """Return a copy that runs with this config, in addition to that of each call.
+
+        Args:
+            config: The config.
+            **kwargs: Keys of the config.
+
+        Raises:
+            UnknownOptionError: It is no config, or a key or value in it cannot be meant.
+        """
+        check_config(config)
+        check_config(kwargs)
+        bound = copy.copy(self)
+        given = RunnableConfig(**{**(config or {}), **kwargs})  # type: ignore[typeddict-item]
+        bound.config = given if self.config is None else bound_together(self.config, given)
+        return bound
+
+    def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
+        """Return a copy, with other values for some attributes, such as its name.
+
+        Args:
+            update: The attributes and their values.
+        """
+        copied = copy.copy(self)
+        vars(copied).update(update or {})
+        return copied
+
+    def get_context_jsonschema(self) -> Optional[Dict[str, Any]]:
+        """Return the JSON schema of the object that a run can be given as `context=`, or `None` if it takes none."""
+        schema = self.context_schema
+        return None if schema is None else model_of(read_schema(schema), "Context", lenient=False).model_json_schema()
+
+    def clear_cache(self, nodes: Optional[Sequence[str]] = None) -> None:
+        """Forget the cached results of all nodes, or of these.
+
+        Args:
+            nodes: The names of the nodes.
+
+        Raises:
+            ValueError: There is no cache.
+            UnknownOptionError: There is no such node.
+        """
+        self._caching().clear(self._named(nodes))
+
+    async def aclear_cache(self, nodes: Optional[Sequence[str]] = None) -> None:
+        """Forget the cached results of all nodes, or of these; for a cache that is awaited."""
+        await self._caching().aclear(self._named(nodes))
+
+    def _caching(self) -> Cache:
+        if self.cache is None:
+            raise ValueError("No cache is set for this graph: give one to compile(cache=...).")
+        return Cache(self.cache)
+
+    def _named(self, names: Optional[Sequence[str]]) -> List[Node]:
+        nodes = self._plan.nodes
+        for name in names or ():
+            if name not in nodes:
+                raise UnknownOptionError(f"There is no node {name!r} to forget results of", name=name, known=nodes)
+        return [nodes[name] for name in (nodes if names is None else names)]
+
+    def _options(
+        self,
+        stream_mode: Modes,
+        print_mode: Modes,
+        output_keys: Keys,
+        subgraphs: Optional[bool],
+        debug: Optional[bool],
+        version: str,
+        control: Optional[RunControl],
+        filter_: Optional[Filter] = None,
+    ) -> StreamOptions:
+        options = stream_options(
+            self._plan,
+            stream_mode=stream_mode,
+            print_mode=self._print_mode(print_mode, debug),
+            subgraphs=subgraphs,
+            version=version,
+            output_keys=output_keys,
+        )
+        return options._replace(control=control, filter=filter_) if control or filter_ else options
+
+    def _quiet_options(
+        self, print_mode: Modes, keys: Keys, debug: Optional[bool], version: str, control: Optional[RunControl]
+    ) -> StreamOptions:
+        """Return the options of a call that only waits for the output."""
+        shown = self._print_mode(print_mode, debug)
+        if not shown:
+            return StreamOptions(version=check_version(version), keys=keys, control=control)
+        return self._options("values", shown, keys, False, False, version, control)._replace(shown=frozenset())
+
+    def _print_mode(self, print_mode: Modes, debug: Optional[bool]) -> Modes:
+        return ("updates", "values") if (self.debug if debug is None else debug) and not print_mode else print_mode
+
+    def _session(
+        self,
+        given: Any,
+        config: Optional[RunnableConfig],
+        context: Any,
+        options: StreamOptions,
+        *,
+        asynchronous: bool,
+    ) -> GraphSession:
+        check_config(config)
+        scope = current_scope(config)
+        detached = scope is not None and scope.lets_go()
+        if scope is not None and scope.stop.is_set and (detached or scope.stop.finished):
+            scope = None  # started by something that a node has left behind: a run of its own
+        return open_session(
+            Definition(
+                self.get_name(), self._plan, self._run, self._typed, self.context_schema, self.store, self.cache
+            ),
+            options,
+            resolve_config(self.config, config, scope),
+            given=given,
+            writes=self._writes(given, lenient=scope is not None and given is scope.task.input),
+            context=context,
+            scope=scope,
+            detached=detached,
+            asynchronous=asynchronous,
+        )
+
+    def _shown_keys(self, keys: Keys) -> Keys:
+        """Return the keys that a caller who waits for the output gets: those of the output schema by default."""
+        if keys is None and len(self._plan.output_keys) < len(self._plan.channels):
+            return self._plan.output_keys
+        return check_keys(self._plan, keys)
+
+    def _as_output(self, output: Any, version: str) -> Any:
+        return GraphOutput(self._typed(output)) if version == "v2" else output
+
+
+def is_graph(target: Any) -> bool:
+    """Whether a node is a graph, be it one that is bound to a config."""
+    while isinstance(target, RunnableBinding):
+        target = target.bound
+    return isinstance(target, GraphBase)

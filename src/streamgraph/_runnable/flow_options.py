@@ -1,0 +1,45 @@
+"""The options of a stream that are about its consumer's pace: checked when the call is made."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Optional
+
+from streamgraph._policies import Seconds
+from streamgraph._streams.flow import NO_PACE, OVERFLOWS, Overflow, Pace
+from streamgraph.errors import UnknownOptionError
+
+
+def check_pace(
+    max_buffer: Optional[int] = None,
+    overflow: Overflow = "block",
+    heartbeat: Optional[Seconds] = None,
+    timeout: Optional[Seconds] = None,
+) -> Pace:
+    """Return what a consumer asked for; see `GraphRunnable.stream`.
+
+    Raises:
+        UnknownOptionError: A number or time is not positive, or there is no such `overflow`.
+    """
+    if overflow not in OVERFLOWS:
+        raise UnknownOptionError(f"Unknown overflow {overflow!r}", name=overflow, known=OVERFLOWS)
+    if max_buffer is None and heartbeat is None and timeout is None:
+        if overflow != "block":
+            raise UnknownOptionError(f"overflow={overflow!r} needs max_buffer", hint="Say how many chunks may wait.")
+        return NO_PACE
+    return Pace(_count(max_buffer), overflow, _seconds("heartbeat", heartbeat), _seconds("timeout", timeout))
+
+
+def _count(given: Any) -> Optional[int]:
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
+        return given
+    raise UnknownOptionError(f"max_buffer must be a number of chunks greater than 0, got {given!r:.80}")
+
+
+def _seconds(name: str, given: Any) -> Optional[float]:
+    if given is None:
+        return None
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise UnknownOptionError(f"{name} must be seconds greater than 0 or a timedelta, got {given!r:.80}")
+    return float(seconds)

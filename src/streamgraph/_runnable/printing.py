@@ -1,0 +1,31 @@
+"""Printing what happens, for `print_mode` and `debug`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, FrozenSet
+
+from streamgraph._streams.part import Emitted
+from streamgraph._streams.router import NO_CHUNK, SIGNAL_MODES
+
+Shape = Callable[[Emitted], Any]
+
+
+def printing(shape: Shape, *, shown: FrozenSet[str], printed: FrozenSet[str]) -> Shape:
+    """Return `shape`, which also prints parts on their way.
+
+    Args:
+        shape: Makes the chunks.
+        shown: The modes whose chunks the consumer gets.
+        printed: The modes whose parts are printed: the mode, the namespace of a nested graph, and the payload.
+    """
+    yielded = shown | SIGNAL_MODES
+
+    def shape_and_print(part: Emitted) -> Any:
+        if part.mode in printed:
+            mode = f"[{part.mode}]"
+            graph = f"[graph={'|'.join(part.ns)}] " if part.ns else ""
+            print(f"\033[1m{mode}\033[0m" if sys.stdout.isatty() else mode, f"{graph}{part.data!r}")
+        return shape(part) if part.mode in yielded else NO_CHUNK
+
+    return shape_and_print

@@ -1,0 +1,239 @@
+"""State schemas: classes -> keys, reducers and the objects that nodes get."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import inspect
+import sys
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from typing_extensions import (
+    Annotated,
+    NotRequired,
+    ReadOnly,
+    Required,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+from streamgraph._core.plan import ROOT_KEY, Channel, Reader
+from streamgraph.errors import StateSchemaError
+from streamgraph.managed import ManagedValue
+
+_CONCRETE: Dict[Any, Callable[[], Any]] = {
+    collections.abc.Sequence: list,
+    collections.abc.MutableSequence: list,
+    collections.abc.Iterable: list,
+    collections.abc.Collection: list,
+    collections.abc.Set: set,
+    collections.abc.MutableSet: set,
+    collections.abc.Mapping: dict,
+    collections.abc.MutableMapping: dict,
+}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A state schema, taken apart.
+
+    Attributes:
+        source: The class or type it was made from.
+        channels: The state's keys.
+        managed: Keys that are computed for each step.
+        build: Makes an instance of a mapping of the keys; `None` if the mapping itself will do.
+    """
+
+    source: Any
+    channels: Mapping[str, Channel]
+    managed: Mapping[str, Callable[[int, int], Any]]
+    build: Optional[Callable[[Dict[str, Any]], Any]] = None
+
+    @property
+    def root(self) -> bool:
+        """Whether the state is one value instead of a mapping."""
+        return ROOT_KEY in self.channels
+
+    @property
+    def closed(self) -> bool:
+        """Whether the schema says that there are no other keys."""
+        if is_typeddict(self.source):
+            return getattr(self.source, "__closed__", None) is True
+        if not inspect.isclass(self.source):
+            return False
+        if issubclass(self.source, BaseModel):
+            return self.source.model_config.get("extra") == "forbid"
+        return dataclasses.is_dataclass(self.source)
+
+    def reader(self, all_keys: Mapping[str, Channel]) -> Reader:
+        """Return the reader of this schema's keys, in a state that has `all_keys`."""
+        keys = None if set(self.channels) == set(all_keys) else tuple(self.channels)
+        return Reader(keys, self.build, self.managed, self.root)
+
+
+def read_schema(source: Any) -> Schema:
+    """Take a state schema apart.
+
+    Args:
+        source: A TypedDict, a dataclass, a pydantic model, or any other type for a state of one value.
+
+    Raises:
+        StateSchemaError: The schema has no hints, hints that cannot be evaluated, or an unusable reducer.
+    """
+    if not _has_keys(source):
+        return Schema(source, {ROOT_KEY: _channel(ROOT_KEY, source)}, {})
+    channels: Dict[str, Channel] = {}
+    managed: Dict[str, Callable[[int, int], Any]] = {}
+    for key, hint in hints_of(source).items():
+        mark = next((item for item in _annotations(hint) if isinstance(item, ManagedValue)), None)
+        if mark is not None:
+            managed[key] = mark.compute
+        else:
+            channels[key] = _channel(key, hint)
+    return Schema(source, channels, managed, _builder(source))
+
+
+def _has_keys(source: Any) -> bool:
+    """Whether a schema has keys, or is the type of the one value that the state is."""
+    if is_typeddict(source) or dataclasses.is_dataclass(source):
+        return True
+    if source is Any or not inspect.isclass(source) or source.__module__ == "builtins":
+        return False
+    if issubclass(source, BaseModel):
+        return True
+    if any("__annotations__" in vars(base) for base in source.__mro__):
+        return True
+    if issubclass(source, (dict, list, set, str, int, float, bytes, tuple)) or get_origin(source) is not None:
+        return False
+    raise StateSchemaError(
+        f"The state schema {source.__name__} has no annotated keys",
+        hint="Use a TypedDict, a dataclass or a pydantic model with a type hint for each key of the state.",
+    )
+
+
+def is_keyed(hint: Any) -> bool:
+    """Whether a type hint is a TypedDict, a dataclass or a pydantic model: something with keys."""
+    if is_typeddict(hint) or (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
+        return True
+    return inspect.isclass(hint) and issubclass(hint, BaseModel)
+
+
+def hints_of(source: Any) -> Dict[str, Any]:
+    """Return the type hints of a schema, with their `Annotated` extras.
+
+    Raises:
+        StateSchemaError: A hint cannot be evaluated.
+    """
+    # Code run by exec() may belong to no module, which Python 3.9 does not expect.
+    names: Optional[Dict[str, Any]] = None if getattr(source, "__module__", None) in sys.modules else {}
+    try:
+        hints: Dict[str, Any] = get_type_hints(source, globalns=names, include_extras=True)
+    except Exception as error:
+        newer = sys.version_info < (3, 10) and isinstance(error, TypeError)
+        raise StateSchemaError(
+            f"The type hints of {getattr(source, '__name__', source)} cannot be evaluated: {error}",
+            hint="On Python 3.9 write Optional[X] and Union[X, Y] instead of X | None and X | Y."
+            if newer
+            else "Define the class, and what its hints name, at the top level of a module.",
+        ) from error
+    return {key: _required(hint) for key, hint in hints.items()}
+
+
+def _required(hint: Any) -> Any:
+    while get_origin(hint) in (Required, NotRequired, ReadOnly):
+        hint = get_args(hint)[0]
+    return hint
+
+
+def _annotations(hint: Any) -> Tuple[Any, ...]:
+    return tuple(hint.__metadata__) if get_origin(hint) is Annotated else ()
+
+
+def _channel(key: str, hint: Any) -> Channel:
+    marks = _annotations(hint)
+    reduce = marks[-1] if marks and callable(marks[-1]) and not inspect.isclass(marks[-1]) else None
+    if reduce is None:
+        return Channel(key)
+    _check_reducer(key, reduce)
+    return Channel(key, reduce, _default(get_args(hint)[0]), getattr(reduce, "prepare", None))
+
+
+def _check_reducer(key: str, reduce: Any) -> None:
+    try:
+        parameters = inspect.signature(reduce).parameters.values()
+    except (TypeError, ValueError):
+        # Some builtins, such as max, have no signature to check.
+        return
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in positional if p.default is p.empty]
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if len(required) > 2 or (len(positional) < 2 and not variadic):
+        name = getattr(reduce, "__name__", repr(reduce))
+        raise StateSchemaError(
+            f"Invalid reducer signature: {name} must take two arguments, the current value and the update",
+            key=key,
+        )
+
+
+def _default(hint: Any) -> Optional[Callable[[], Any]]:
+    """Return what makes the initial value of a key with a reducer, or `None` if its type makes none."""
+    kind = get_origin(hint) or hint
+    make = _CONCRETE.get(kind, kind)
+    try:
+        make()
+    except Exception:
+        # Not every type can be made from nothing; then the first write is the first value.
+        return None
+    return make  # type: ignore[no-any-return]
+
+
+def _builder(source: Any) -> Optional[Callable[[Dict[str, Any]], Any]]:
+    if issubclass(source, dict) or is_typeddict(source):
+        return None
+    if issubclass(source, BaseModel):
+        return lambda values: source.model_validate(values, by_alias=True, by_name=True)
+    return lambda values: source(**values)
+
+
+def as_mapping(value: Any) -> Optional[Mapping[str, Any]]:
+    """Return the keys that a state object sets, or `None` if `value` is no such object.
+
+    A pydantic object sets the fields that it was given, not those that have their defaults; unless a default was
+    changed in place, such as a list that something was appended to.
+    """
+    if isinstance(value, BaseModel):
+        given = value.model_fields_set
+        return {
+            key: getattr(value, key)
+            for key, item in type(value).model_fields.items()
+            if key in given or _differs(getattr(value, key), item)
+        }
+    return all_fields(value)
+
+
+def _differs(value: Any, item: FieldInfo) -> bool:
+    """Whether the value of a field that was not set is another than its default."""
+    if item.default_factory is not None:
+        try:
+            return bool(value != item.default_factory())  # type: ignore[call-arg]
+        except TypeError:
+            return False  # made from the other fields; whether it was changed cannot be told
+    return type(value).__hash__ is None and bool(value != item.default)
+
+
+def all_fields(value: Any) -> Optional[Mapping[str, Any]]:
+    """Return every field of a state object, or `None` if `value` is no such object."""
+    if isinstance(value, BaseModel):
+        return {key: getattr(value, key) for key in type(value).model_fields}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if isinstance(value, (str, bytes, int, float, list, set, tuple)) or value is None:
+        return None
+    annotations = [vars(base).get("__annotations__") for base in type(value).__mro__]
+    names = [name for hints in annotations if isinstance(hints, dict) for name in hints]
+    return {name: getattr(value, name) for name in names if hasattr(value, name)} if names else None

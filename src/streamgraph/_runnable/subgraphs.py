@@ -1,0 +1,95 @@
+"""Finding the graphs and tasks that run inside nodes."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Iterator, NamedTuple, Optional, Set, Tuple, Union
+
+from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.tools import BaseTool
+
+from streamgraph._core.plan import Node
+from streamgraph._langchain.nodes import parts_of
+from streamgraph._runnable.base import GraphBase
+
+
+def graph_in(target: Any) -> Optional[GraphBase]:
+    """Return the graph that a node is or, as far as its code shows, calls; `None` if there is none.
+
+    Looked into are chains, and what functions refer to by name: variables around them, and of their module.
+
+    Args:
+        target: What the node was made of.
+    """
+    return next((found for found in _inside(target, set()) if isinstance(found, GraphBase)), None)
+
+
+class KnownNames(NamedTuple):
+    """What can be known before a run of the names in it.
+
+    Attributes:
+        nodes: Those of nodes, their error handlers, and tasks.
+        keys: Those of the keys of states.
+    """
+
+    nodes: Tuple[str, ...]
+    keys: Tuple[str, ...]
+
+
+def known_names(graph: GraphBase) -> KnownNames:
+    """Return the names in a graph, and in what runs inside it as far as the code of its nodes shows."""
+    nodes, keys, seen = {}, {}, {id(graph)}
+    graphs = [graph]
+    for found in graphs:
+        keys.update(dict.fromkeys(found._plan.channels))
+        for name, node in found._plan.nodes.items():
+            nodes.update(dict.fromkeys((name, node.handler.name) if node.handler is not None else (name,)))
+        for target in found._targets.values():
+            for inner in _inside(target, seen):
+                if isinstance(inner, GraphBase):
+                    graphs.append(inner)
+                else:
+                    nodes[inner.name] = None
+    return KnownNames(tuple(nodes), tuple(keys))
+
+
+def _inside(target: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
+    """Yield the graphs in something that can be a node, and the tasks that it calls as nodes."""
+    if id(target) in seen:
+        return
+    seen.add(id(target))
+    if isinstance(target, GraphBase):
+        yield target
+    elif isinstance(getattr(target, "task_node", None), Node):
+        yield target.task_node
+        yield from _inside(target.func, seen)
+    elif isinstance(target, BaseTool):
+        for function in (getattr(target, "func", None), getattr(target, "coroutine", None)):
+            yield from _inside(function, seen)
+    elif hasattr(target, "tools_by_name"):
+        for tool in target.tools_by_name.values():
+            yield from _inside(tool, seen)
+    elif isinstance(target, RunnableLambda):
+        for function in (getattr(target, "func", None), getattr(target, "afunc", None)):
+            yield from _inside(function, seen)
+    elif isinstance(target, Runnable):
+        for part in parts_of(target):
+            yield from _inside(part, seen)
+    elif isinstance(target, (list, tuple)):
+        for part in target:
+            yield from _inside(part, seen)
+    elif callable(target):
+        function = inspect.unwrap(target)
+        if inspect.isfunction(function) or inspect.ismethod(function):
+            yield from _named(function, seen)
+
+
+def _named(function: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
+    """Yield the graphs and tasks that a function's code names."""
+    try:
+        named = inspect.getclosurevars(function)
+    except (TypeError, ValueError):
+        return  # a variable around it has no value yet
+    for value in (*named.nonlocals.values(), *named.globals.values()):
+        if isinstance(value, Runnable) or hasattr(value, "task_node"):
+            yield from _inside(value, seen)

@@ -1,0 +1,49 @@
+"""The shape of a chunk: LangGraph's tuples (`v1`) or its typed parts (`v2`)."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
+from streamgraph._streams.part import Emitted
+
+
+def shape_of(
+    *, version: str, several: bool, namespace: bool, coerce: Callable[[Emitted], Any]
+) -> Callable[[Emitted], Any]:
+    """Return the function that makes a chunk of a part.
+
+    Args:
+        version: `"v1"` for payloads and tuples, `"v2"` for dicts with `type`, `ns` and `data`.
+        several: Whether modes were given as a list, so that chunks name theirs.
+        namespace: Whether chunks carry the namespace.
+        coerce: Gives the data of a `values` part of v2 the type of its schema.
+    """
+    if version == "v2":
+
+        def typed(part: Emitted) -> Dict[str, Any]:
+            chunk: Dict[str, Any] = {"type": part.mode, "ns": part.ns, "data": part.data}
+            if part.mode == "values":
+                chunk["data"] = coerce(part)
+                chunk["interrupts"] = ()
+            return chunk
+
+        return typed
+    if several:
+        return _full if namespace else _moded
+    return _spaced if namespace else _bare
+
+
+def _bare(part: Emitted) -> Any:
+    return part.data
+
+
+def _moded(part: Emitted) -> Any:
+    return part.mode, part.data
+
+
+def _spaced(part: Emitted) -> Any:
+    return part.ns, part.data
+
+
+def _full(part: Emitted) -> Any:
+    return part.ns, part.mode, part.data

@@ -1,0 +1,110 @@
+"""The clock of one attempt of a node: how long it has been running, and how long it has been silent."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from typing_extensions import Literal
+
+from streamgraph._policies import TimeoutPolicy
+from streamgraph._streams.cancellation import Stop
+from streamgraph.errors import NodeTimeoutError
+
+
+class Watch:
+    """Measures one attempt against its limits.
+
+    Args:
+        node: The node, for the error.
+        step: The superstep, likewise.
+        policy: The limits.
+        clock: Returns a monotonic time in seconds.
+        stop: Tells the attempt, and nothing beside it, to stop.
+
+    Attributes:
+        expired: A limit was reached; in a thread the attempt goes on until it notices.
+    """
+
+    __slots__ = (
+        "_active",
+        "_began",
+        "_clock",
+        "_first",
+        "_idle",
+        "_limit",
+        "_node",
+        "_policy",
+        "_step",
+        "expired",
+        "stop",
+    )
+
+    def __init__(self, node: str, step: int, policy: TimeoutPolicy, clock: Callable[[], float], stop: Stop) -> None:
+        self.stop = stop
+        self.expired = False
+        self._node = node
+        self._step = step
+        self._clock = clock
+        self._limit: Optional[float] = policy.run_timeout  # type: ignore[assignment]
+        self._idle: Optional[float] = policy.idle_timeout  # type: ignore[assignment]
+        # The limit for the first token, until there is one.
+        self._first: Optional[float] = policy.first_token_timeout  # type: ignore[assignment]
+        self._policy = policy
+        self._began = self._active = clock()
+
+    def expire(self) -> None:
+        """Tell the attempt to stop, since a limit was reached."""
+        self.expired = True
+        self.stop.set()
+
+    @property
+    def listens(self) -> bool:
+        """Whether signs of life matter that the node does not give on purpose."""
+        policy = self._policy
+        return policy.first_token_timeout is not None or (self._idle is not None and policy.refresh_on == "auto")
+
+    def touch(self) -> None:
+        """Take note of a sign of life that the node gives on purpose; from any thread."""
+        self._active = self._clock()
+
+    def note(self, spoken: bool) -> None:
+        """Take note of any other sign of life; from any thread.
+
+        Args:
+            spoken: It is a token or message.
+        """
+        if spoken:
+            self._first = None
+        if self._policy.refresh_on == "auto":
+            self._active = self._clock()
+
+    def remaining(self) -> Optional[float]:
+        """Return the seconds until a limit is reached if nothing happens, or `None` if there is no limit any more."""
+        due = [self._began + limit for limit in (self._limit, self._first) if limit is not None]
+        if self._idle is not None:
+            due.append(self._active + self._idle)
+        return max(min(due) - self._clock(), 0) if due else None
+
+    def error(self) -> Optional[NodeTimeoutError]:
+        """Return the error of the limit that was reached, or `None` if there is time left."""
+        now = self._clock()
+        elapsed = now - self._began
+        if self._limit is not None and elapsed >= self._limit:
+            return self._error("run", elapsed)
+        first = self._first  # which a token in another thread may lift
+        if first is not None and elapsed >= first:
+            return self._error("first_token", elapsed)
+        if self._idle is not None and now - self._active >= self._idle:
+            return self._error("idle", elapsed)
+        return None
+
+    def _error(self, kind: Literal["run", "idle", "first_token"], elapsed: float) -> NodeTimeoutError:
+        return NodeTimeoutError(
+            self._node,
+            elapsed,
+            kind=kind,
+            run_timeout=self._limit,
+            idle_timeout=self._idle,
+            first_token_timeout=self._policy.first_token_timeout,  # type: ignore[arg-type]
+            step=self._step,
+        )
