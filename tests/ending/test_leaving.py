@@ -31,6 +31,7 @@ from ending.helpers import (
     tasks,
     three_deep,
 )
+from streamgraph._drivers import shutdown
 from streamgraph.config import get_stream_writer
 from streamgraph.runtime import get_runtime
 
@@ -375,3 +376,41 @@ def test_loop_that_was_closed_around_a_stream() -> None:
         return [witness() for witness in witnesses] == [None]
 
     eventually(nothing_is_left)
+
+
+def test_streams_that_nodes_drop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph has ended when `aclose` returns, also where its node was left in the middle of it and has dropped it."""
+    blocked = Blocked()
+    # The thread that ends what was dropped comes late.
+    monkeypatch.setattr(shutdown, "_begin_ending", lambda: None)
+
+    async def main() -> None:
+        before = tasks()
+        reader = asyncio.create_task(read())
+        await soon(blocked.started.is_set)
+        await stream.aclose()
+        await asyncio.wait([reader])
+        assert blocked.is_over()
+        assert tasks() <= before
+
+    async def read() -> None:
+        async for _ in stream:
+            pass
+
+    stream = start(blocked, "shields", dropping, "values", "astream")
+    run(main())
+    shutdown._end_dropped()
+
+
+def dropping(graph: Any) -> Any:
+    """A node that is left in the middle of a stream, which it does not close."""
+
+    async def node(state: Any) -> None:
+        stream = graph.astream(state, stream_mode="custom")
+        await stream.__anext__()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            del stream
+
+    return node

@@ -138,6 +138,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
             self._reader.cancel()
             self._in_place_over = self._loop.create_future()
             await self._in_place_over
+            await self._all_over_below()
 
     async def run(self) -> Any:
         """Pull everything and return the output."""
@@ -163,6 +164,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     async def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._mark_begun()
         self._loop, self._read_by = loop, HERE.link
+        self._session.stop.runner = self._tasks
         self._inbox.open(self._loop)
         if self._session.must_watch(self._loop):
             self._session.stop.on_set(partial(_tell, self._loop, WeakMethod(self._no_longer_wanted)))
@@ -284,11 +286,18 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         running = self._tasks.cancel_all()
         try:
             await all_over(running)
+            await self._all_over_below()
         finally:
             self._release()
             closing = self._session.closing(None, error) if self._begun else None
             if closing is not None:
                 await drive(closing, self._pool)
+
+    async def _all_over_below(self) -> None:
+        """Wait for the tasks of graphs in nodes that did not: one that is left by an exception drops its streams."""
+        for stop in self._session.stop.below():
+            if isinstance(stop.runner, LoopTasks) and stop.runner.is_on(self._loop):
+                await all_over(stop.runner.cancel_all())
 
     def _release(self) -> None:
         if self._room is not None:

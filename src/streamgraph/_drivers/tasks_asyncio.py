@@ -90,6 +90,10 @@ class LoopTasks:
         if key in self._tasks:
             self._tasks[key].cancel()
 
+    def is_on(self, loop: Optional[asyncio.AbstractEventLoop]) -> bool:
+        """Whether they run on this event loop."""
+        return self._inbox.loop is loop
+
     def cancel_all(self) -> Set[asyncio.Task[Any]]:
         """Cancel all tasks; returns them."""
         running = set(self._tasks.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional
 from weakref import ReferenceType, ref
 
 from streamgraph.errors import StreamClosed
@@ -16,15 +16,19 @@ class Stop:
 
     Args:
         *parents: The signals of what this work is part of; each of them sets this one too.
+
+    Attributes:
+        runner: What runs the tasks of this signal, for those who have to wait for them.
     """
 
-    __slots__ = ("__weakref__", "_above", "_below", "_callbacks", "finished", "is_set")
+    __slots__ = ("__weakref__", "_above", "_below", "_callbacks", "finished", "is_set", "runner")
 
     def __init__(self, *parents: Stop) -> None:
         self.is_set = False
         self.finished = False
         # They are there as long as this is, though what they belong to may be over: this hears by them of those above.
         self._above = parents
+        self.runner: Optional[object] = None
         self._callbacks: List[Callable[[], None]] = []
         # Weak, since work leaves nothing behind when it ends, however long the run goes on. A dict and not a WeakSet:
         # what is below may begin and end in any thread while this is gone through, and a dict is copied at one go.
@@ -68,6 +72,13 @@ class Stop:
             stop.is_set = stop.finished = True
             stop._callbacks.clear()
             reached += stop._alive_below()
+
+    def below(self) -> List[Stop]:
+        """Return the signals below this one, at every depth."""
+        reached = self._alive_below()
+        for stop in reached:
+            reached += stop._alive_below()
+        return reached
 
     def check(self) -> None:
         """End work that is no longer wanted.
