@@ -9,7 +9,7 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from streamgraph._langchain.scope import Scope, current_scope
-from streamgraph._messages.model_call import Call
+from streamgraph._messages.model_call import ModelCall
 from streamgraph._messages.tracker import foreign_metadata
 
 __all__ = ["MessageWriter", "message_writer"]
@@ -22,7 +22,7 @@ class MessageWriter:
         id: The id of the message.
     """
 
-    def __init__(self, call: Optional[Call], scope: Optional[Scope], id: str) -> None:  # noqa: A002  (the field's name)
+    def __init__(self, call: Optional[ModelCall], scope: Optional[Scope], id: str) -> None:  # noqa: A002  (the field's name)
         self.id = id
         self._call = call
         self._scope = scope
@@ -47,7 +47,7 @@ class MessageWriter:
         if self._call is not None:
             self._call.token(chunk)
         elif self._scope is not None:
-            self._scope.go_on(spoken=True)
+            self._scope.check_alive(is_token=True)
 
     __call__ = write
 
@@ -102,7 +102,7 @@ class message_writer:  # noqa: N801  (used like a function)
         self._metadata = {**known, **(metadata or {})}
         self._tags = list(tags)
         self._id = id
-        self._call: Optional[Call] = None
+        self._call: Optional[ModelCall] = None
         self._messages: Any = None
 
     def __enter__(self) -> MessageWriter:

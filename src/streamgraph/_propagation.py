@@ -25,17 +25,17 @@ _SYNC, _ASYNC = "sync", "async"
 _carriers: Dict[int, str] = {}
 
 
-def carrier(function: F) -> F:
+def propagates(function: F) -> F:
     """Mark a function whose callees' exceptions reach somebody who waits for them."""
     _carriers[id(function.__code__)] = _ASYNC if inspect.iscoroutinefunction(function) else _SYNC
     return function
 
 
 # An executor keeps what a call raises in its future.
-carrier(executor._worker)
+propagates(executor._worker)
 
 
-def is_carried() -> bool:
+def is_propagated() -> bool:
     """Whether an exception that is raised here reaches somebody who waits for this work."""
     return any(True for _ in _on_stack())
 
@@ -45,7 +45,7 @@ def is_awaited() -> bool:
     return _ASYNC in _on_stack()
 
 
-def close_here() -> None:
+def cancel_here() -> None:
     """End this work, if that can be done without anybody having to complain of it.
 
     Raises:
@@ -76,7 +76,7 @@ def _know_anyio() -> None:
     """Mark the threads of `anyio.to_thread`, once it has any."""
     worker = getattr(sys.modules.get("anyio._backends._asyncio"), "WorkerThread", None)
     if worker is not None:
-        carrier(worker.run)
+        propagates(worker.run)
 
 
 def _current_task() -> Optional[asyncio.Task[Any]]:

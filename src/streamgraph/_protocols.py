@@ -28,16 +28,16 @@ from weakref import WeakSet
 
 from typing_extensions import Protocol
 
-from streamgraph._core.effects import Command
+from streamgraph._core.effects import Effect
 from streamgraph._core.events import TaskDone, TaskFailed
 from streamgraph._core.task import Task
 from streamgraph._core.workflow import AnyRun
 from streamgraph._signals import Unstreamed
-from streamgraph._streams.backpressure import Put, Room
-from streamgraph._streams.cancellation import Stop
-from streamgraph._streams.part import Emitted
-from streamgraph._streams.router import Outlet
-from streamgraph._streams.watchdog import Watch
+from streamgraph._streams.backpressure import Capacity, Put
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.part import Part
+from streamgraph._streams.router import Router
+from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import NodeCancelledError
 
 T = TypeVar("T")
@@ -61,19 +61,19 @@ class Call:
     Args:
         action: What to call.
         args: Its arguments.
-        brief: It returns at once, so an event loop need not be spared it.
+        nonblocking: It returns at once, so an event loop need not be spared it.
         watch: Says how long it may take; a call that is cut short goes on in its thread, unheard.
     """
 
     # No NamedTuple: each step makes one of these, and that would take twice as long.
-    __slots__ = ("action", "args", "brief", "watch")
+    __slots__ = ("action", "args", "nonblocking", "watch")
 
     def __init__(
-        self, action: Action, args: Tuple[Any, ...] = (), brief: bool = False, watch: Optional[Watch] = None
+        self, action: Action, args: Tuple[Any, ...] = (), nonblocking: bool = False, watch: Optional[Watchdog] = None
     ) -> None:
         self.action = action
         self.args = args
-        self.brief = brief
+        self.nonblocking = nonblocking
         self.watch = watch
 
 
@@ -81,7 +81,7 @@ Work = Generator[Call, Any, T]
 """Calls to make one after the other, with a result in the end."""
 
 
-class CarriedExit(BaseException):
+class WrappedExit(BaseException):
     """Carries a `GeneratorExit` or `StopIteration` of the user's into work, which would take it for its own end."""
 
     def __init__(self, error: BaseException) -> None:
@@ -92,12 +92,12 @@ class CarriedExit(BaseException):
 E = TypeVar("E", BaseException, Optional[BaseException])
 
 
-def carried(error: E) -> E:
+def wrap_for_throw(error: E) -> E:
     """Return `error` in a form that can be thrown into work."""
-    return CarriedExit(error) if isinstance(error, (GeneratorExit, StopIteration)) else error
+    return WrappedExit(error) if isinstance(error, (GeneratorExit, StopIteration)) else error
 
 
-def raisable(task: Task, error: BaseException) -> BaseException:
+def as_public_error(task: Task, error: BaseException) -> BaseException:
     """Return what is raised for an exception of a node: itself, but for those that mean something to whoever reads.
 
     Args:
@@ -132,21 +132,21 @@ def on_loop() -> bool:
     return True
 
 
-_MOMENT = 1e-6
+_YIELD_SECONDS = 1e-6
 """Seconds; with 0 the thread would often be back before the other one has woken up."""
 
 
-def give_way() -> None:
+def yield_to_reader() -> None:
     """Let the thread that reads have what has just been put there for it, if this is another one.
 
     A thread that waits for nothing goes on for 5 ms before the interpreter lets another one run
     (`sys.setswitchinterval`), and what a provider sends at one go is many tokens.
     """
     if not on_loop():
-        sleep(_MOMENT)
+        sleep(_YIELD_SECONDS)
 
 
-not_held_up: ContextVar[bool] = ContextVar("streamgraph_not_held_up", default=False)
+never_block: ContextVar[bool] = ContextVar("streamgraph_not_held_up", default=False)
 """Whether code must not be kept waiting for a consumer, since the consumer's thread or event loop waits for it."""
 
 
@@ -154,7 +154,7 @@ private_loops: WeakSet[AbstractEventLoop] = WeakSet()
 """The event loops on which blocking runs await; what a run awaits there is cancelled when it is told to stop."""
 
 
-class Pile(Protocol):
+class Batch(Protocol):
     """Payloads of parts that follow each other, to be one part."""
 
     def add(self, data: Any) -> bool:
@@ -164,20 +164,20 @@ class Pile(Protocol):
         """Return the payload that says the same as all of them."""
 
 
-class Merging(Protocol):
+class Coalescer(Protocol):
     """What can be merged of what waits for a slow consumer."""
 
-    def place(self, part: Emitted) -> str:
+    def source(self, part: Part) -> str:
         """Return the task that a part comes from, as far as it is known: the beginning of its namespace in one string.
 
         What one task and those inside it make has to stay in its order.
         """
 
-    def pile(self, part: Emitted) -> Optional[Pile]:
+    def batch(self, part: Part) -> Optional[Batch]:
         """Begin a pile with this part, or return `None` if nothing can be added to such a part."""
 
 
-class Job:
+class TaskRun:
     """A task, ready to run.
 
     Args:
@@ -196,7 +196,7 @@ class Job:
         self,
         context: Context,
         work: Work[Union[TaskDone, TaskFailed]],
-        stop: Stop,
+        stop: CancelToken,
         lost: Optional[Callable[[], None]] = None,
     ) -> None:
         self.context = context
@@ -206,7 +206,7 @@ class Job:
         self.over = False
 
 
-Launch = Callable[[Job], None]
+Spawn = Callable[[TaskRun], None]
 """Starts a job beside the one that asks for it; from any thread. Its work sees to its own end.
 
 Raises a RuntimeError if the job can't be started: there can be no more threads, or its event loop is closed.
@@ -230,17 +230,17 @@ class Session(Protocol):
     """One run of one graph, as a driver sees it."""
 
     run: AnyRun
-    outlet: Outlet
-    stop: Stop
-    merging: Merging
+    router: Router
+    stop: CancelToken
+    coalescer: Coalescer
 
-    def connect(self, put: Put, launch: Launch, room: Optional[Room] = None) -> None:
+    def connect(self, put: Put, spawn: Spawn, capacity: Optional[Capacity] = None) -> None:
         """Take the functions through which tasks emit, and through which they start other tasks.
 
         Args:
             put: Takes what tasks emit.
-            launch: Starts a task beside another.
-            room: The room that there is for what they emit, if it is limited; each of them has its own way in then.
+            spawn: Starts a task beside another.
+            capacity: The room that there is for what they emit, if it is limited; each of them has its own way in then.
         """
 
     def must_watch(self, loop: AbstractEventLoop) -> bool:
@@ -249,10 +249,10 @@ class Session(Protocol):
         So it is where a node in a thread runs a loop of its own.
         """
 
-    def opening(self) -> Work[List[Command]]:
+    def opening(self) -> Work[List[Effect]]:
         """Begin the run; returns its first commands."""
 
-    def job(self, task: Task) -> Job:
+    def job(self, task: Task) -> TaskRun:
         """Prepare a task."""
 
     def partial(self) -> Partial:

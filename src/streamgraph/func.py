@@ -28,7 +28,7 @@ from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
-from streamgraph._core.parts import Parts
+from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.state import Writes
 from streamgraph._core.workflow import WorkflowRun
@@ -249,7 +249,7 @@ class Workflow(GraphRunnable):
     def _typed(self, output: Any) -> Any:
         return output
 
-    def _run(self, parts: Parts, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> WorkflowRun:
+    def _run(self, parts: PartBuilder, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> WorkflowRun:
         return WorkflowRun(self._plan, parts, seed=seed, ns=ns, limit=limit)
 
 

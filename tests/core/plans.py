@@ -8,12 +8,12 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 from streamgraph._core.effects import CancelTasks, Fail, Finish, StartTask
 from streamgraph._core.events import TaskDone, TaskFailed
-from streamgraph._core.parts import Parts
-from streamgraph._core.plan import Branch, Channel, Node, Plan, Reader
-from streamgraph._core.results import read_return, read_routes
+from streamgraph._core.parts import PartBuilder
+from streamgraph._core.plan import Branch, Channel, Node, Plan, StateView
+from streamgraph._core.results import read_result, read_routes
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.part import Part
 
 SEED = b"0123456789abcdef"
 Chooser = Callable[[List[Task]], int]
@@ -49,7 +49,7 @@ def node(name: str, *edges: str, **fields: Any) -> Node:
 
 def branch(name: str, action: Callable[[Any], Any], targets: Optional[Mapping[Any, str]] = None) -> Branch:
     """A conditional edge."""
-    return Branch(name, action, Reader(), targets)
+    return Branch(name, action, StateView(), targets)
 
 
 def plan(start: Sequence[str], *nodes: Node, keys: Optional[Dict[str, Channel]] = None, **fields: Any) -> Plan:
@@ -96,7 +96,7 @@ class Driver:
         ns: Tuple[str, ...] = (),
         output: Any = None,
     ) -> None:
-        parts = Parts(ns, frozenset(modes), clock=lambda: "now")
+        parts = PartBuilder(ns, frozenset(modes), clock=lambda: "now")
         self.run = Run(graph, parts, seed=SEED, ns=ns, limit=limit, concurrency=concurrency, output=output)
         self.log: List[Entry] = []
         self.running: List[Task] = []
@@ -123,7 +123,7 @@ class Driver:
         outcome = None
         try:
             result = task.node.action(task.input) if task.step else None
-            outcome = read_return(self._plan, task.name, result)
+            outcome = read_result(self._plan, task.name, result)
             fresh = self.run.state.fold([(task.name, outcome.writes)])
             routes = list(outcome.routes)
             for item in task.node.branches:
@@ -140,7 +140,7 @@ class Driver:
                 self.running.append(command.task)
                 self.most = max(self.most, len(self.running))
                 self.log.append(Entry("start", step, command.task.name))
-            elif isinstance(command, Emitted):
+            elif isinstance(command, Part):
                 self.log.append(Entry(command.mode, step, command.data))
             elif isinstance(command, CancelTasks):
                 self.cancelled += command.tasks

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamgraph._streams.copying import CONTAINERS, detach
+from streamgraph._streams.copying import CONTAINERS, copy_containers
 
 LEAVES = st.none() | st.integers() | st.text(max_size=3)
 VALUES = st.recursive(
@@ -58,7 +58,7 @@ def spoil(value):
 def test_equal_and_apart(value):
     """A copy is equal and of the same type, and whatever is done to it leaves the original as it was."""
     told = repr(value)
-    copied = detach(value)
+    copied = copy_containers(value)
     assert copied == value
     assert repr(copied) == told
     spoil(copied)
@@ -69,7 +69,7 @@ def test_equal_and_apart(value):
 @given(VALUES)
 def test_changes_of_the_original(value):
     """Whatever is done to the original leaves a copy as it was."""
-    copied = detach(value)
+    copied = copy_containers(value)
     told = repr(copied)
     spoil(value)
     assert repr(copied) == told
@@ -78,13 +78,13 @@ def test_changes_of_the_original(value):
 @pytest.mark.parametrize("value", [None, 1, "text", b"bytes", frozenset((1,)), Thing(), Names([1]), print])
 def test_other_objects_are_handed_out_as_they_are(value):
     """What is no container of Python's own is not copied."""
-    assert detach(value) is value
+    assert copy_containers(value) is value
 
 
 def test_objects_inside_stay_the_same():
     """Objects in containers keep their identity."""
     thing = Thing()
-    copied = detach({"deep": [(thing, [thing])]})
+    copied = copy_containers({"deep": [(thing, [thing])]})
     assert copied["deep"][0][0] is thing
     assert copied["deep"][0][1][0] is thing
 
@@ -97,7 +97,7 @@ def test_objects_inside_stay_the_same():
 def test_every_kind_of_container_is_copied(value):
     """Each type of container gives a new object of its own type."""
     assert type(value) in CONTAINERS
-    copied = detach(value)
+    copied = copy_containers(value)
     assert copied is not value
     assert copied == value
     assert type(copied) is type(value)
@@ -105,16 +105,16 @@ def test_every_kind_of_container_is_copied(value):
 
 def test_what_a_container_remembers():
     """A deque keeps its bound and a defaultdict its factory."""
-    assert detach(deque([1, 2], maxlen=2)).maxlen == 2
-    assert detach(defaultdict(list)).default_factory is list
+    assert copy_containers(deque([1, 2], maxlen=2)).maxlen == 2
+    assert copy_containers(defaultdict(list)).default_factory is list
 
 
 def test_tuples():
     """A tuple is only copied if there is something to copy in it."""
     plain = (1, ("a", None))
-    assert detach(plain) is plain
+    assert copy_containers(plain) is plain
     holder = (1, [2])
-    copied = detach(holder)
+    copied = copy_containers(holder)
     assert copied == holder
     assert copied[1] is not holder[1]
 
@@ -123,18 +123,18 @@ def test_cycles():
     """A list that holds itself, directly or by way of others, is copied in its shape."""
     one = [1]
     one.append(one)
-    copied = detach(one)
+    copied = copy_containers(one)
     assert copied[1] is copied
     assert copied is not one
     two = {"list": [], "pair": ()}
     two["list"].append(two)
     two["pair"] = (two["list"],)
-    copied = detach(two)
+    copied = copy_containers(two)
     assert copied["list"][0] is copied
     assert copied["pair"][0] is copied["list"]
     three = deque([({},)])
     three[0][0]["back"] = three
-    copied = detach(three)
+    copied = copy_containers(three)
     assert copied[0][0]["back"] is copied
 
 
@@ -143,7 +143,7 @@ def test_cycles():
 )
 def test_shared_references_stay_shared(shared):
     """A container that occurs twice occurs twice in the copy, as one."""
-    copied = detach({"one": shared, "two": [shared]})
+    copied = copy_containers({"one": shared, "two": [shared]})
     assert copied["one"] is copied["two"][0]
     assert copied["one"] is not shared
 
@@ -152,4 +152,4 @@ def test_a_memo_joins_several_calls():
     """With a common memo, what two values share is still shared in their copies."""
     memo: dict = {}
     shared = [1]
-    assert detach([shared], memo)[0] is detach((0, shared), memo)[1]
+    assert copy_containers([shared], memo)[0] is copy_containers((0, shared), memo)[1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from streamgraph._streams.formats import shape_of
-from streamgraph._streams.part import Emitted
-from streamgraph._streams.router import Outlet, Upstream
+from streamgraph._streams.formats import chunk_format
+from streamgraph._streams.part import Part
+from streamgraph._streams.router import ParentStream, Router
 
 ALL = frozenset(("values", "updates", "messages", "custom", "tasks", "debug"))
 NONE: frozenset = frozenset()
@@ -19,7 +19,7 @@ def plain(part):
 
 def outlet(modes=(), nested=(), up=None, ns=("n:1",)):
     """An outlet of a graph with one level of namespace."""
-    return Outlet(ns, frozenset(modes), frozenset(nested), up=up, shape=plain)
+    return Router(ns, frozenset(modes), frozenset(nested), up=up, shape=plain)
 
 
 def sent(made, *modes_and_depths):
@@ -27,14 +27,14 @@ def sent(made, *modes_and_depths):
     inbox = []
     put = made.connect(inbox.append)
     for mode, depth in modes_and_depths:
-        put(Emitted(("n:1",) + ("deep:2",) * depth, mode, None))
+        put(Part(("n:1",) + ("deep:2",) * depth, mode, None))
     return [(part.mode, len(part.ns) - 1) for part in inbox]
 
 
 def test_root():
     """Without a run around it, everything is for the own inbox, and what is wanted is what the consumer wants."""
     made = outlet(["updates", "custom"], ["custom"])
-    assert (made.here, made.below) == (frozenset(("updates", "custom")), frozenset(("custom",)))
+    assert (made.wanted, made.wanted_below) == (frozenset(("updates", "custom")), frozenset(("custom",)))
     assert sent(made, ("updates", 0), ("custom", 1)) == [("updates", 0), ("custom", 1)]
 
 
@@ -56,16 +56,16 @@ def test_live(modes, nested, live):
 def test_nobody_reads_here():
     """A nested graph without a consumer of its own hands what its tasks emit straight up."""
     got = []
-    made = outlet(up=Upstream(got.append, ALL))
+    made = outlet(up=ParentStream(got.append, ALL))
     assert made.connect(pytest.fail) == got.append
-    assert made.here == made.below == ALL
+    assert made.wanted == made.wanted_below == ALL
 
 
 def test_both():
     """A consumer inside a node gets its parts and the run around gets those that it wants."""
     got = []
-    made = outlet(["values", "messages"], ["messages"], up=Upstream(got.append, frozenset(("messages", "updates"))))
-    assert made.here == frozenset(("values", "messages", "updates"))
+    made = outlet(["values", "messages"], ["messages"], up=ParentStream(got.append, frozenset(("messages", "updates"))))
+    assert made.wanted == frozenset(("values", "messages", "updates"))
     own = sent(made, ("values", 0), ("messages", 0), ("updates", 0), ("values", 1), ("messages", 1))
     assert own == [("values", 0), ("messages", 0), ("messages", 1)]
     assert [part.mode for part in got] == ["messages", "updates", "messages"]
@@ -74,7 +74,7 @@ def test_both():
 def test_custom_data_is_for_the_nearest():
     """Custom data that is read in a node does not also go up."""
     got = []
-    made = outlet(["custom"], ["custom"], up=Upstream(got.append, ALL))
+    made = outlet(["custom"], ["custom"], up=ParentStream(got.append, ALL))
     assert sent(made, ("custom", 0), ("custom", 1)) == [("custom", 0), ("custom", 1)]
     assert got == []
 
@@ -82,17 +82,17 @@ def test_custom_data_is_for_the_nearest():
 def test_forward():
     """What the run itself makes goes up if it is wanted there."""
     got = []
-    made = outlet(["values"], up=Upstream(got.append, frozenset(("values",))))
+    made = outlet(["values"], up=ParentStream(got.append, frozenset(("values",))))
     for mode in ("values", "updates"):
-        made.forward(Emitted(("n:1",), mode, mode))
+        made.forward(Part(("n:1",), mode, mode))
     assert [part.mode for part in got] == ["values"]
-    outlet(["values"]).forward(Emitted(("n:1",), "values", None))
+    outlet(["values"]).forward(Part(("n:1",), "values", None))
 
 
 def test_is_own():
     """The consumer's modes are one thing for its graph and another for those below."""
     made = outlet(["values"], ["custom"])
-    found = [made.is_own(Emitted(ns, mode, None)) for ns in (("n:1",), ("n:1", "m:2")) for mode in ("values", "custom")]
+    found = [made.is_own(Part(ns, mode, None)) for ns in (("n:1",), ("n:1", "m:2")) for mode in ("values", "custom")]
     assert found == [True, False, False, True]
 
 
@@ -107,14 +107,14 @@ def test_is_own():
 )
 def test_v1(several, namespace, chunk):
     """LangGraph's tuples."""
-    shape = shape_of(version="v1", several=several, namespace=namespace, coerce=plain)
-    assert shape(Emitted(("a:1",), "updates", "data")) == chunk
+    shape = chunk_format(version="v1", several=several, namespace=namespace, coerce=plain)
+    assert shape(Part(("a:1",), "updates", "data")) == chunk
 
 
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("namespace", [False, True])
 def test_v2(several, namespace):
     """Typed parts are the same however the modes were asked for; values are of the schema's type."""
-    shape = shape_of(version="v2", several=several, namespace=namespace, coerce=lambda part: part.data.upper())
-    assert shape(Emitted(("a:1",), "updates", "data")) == {"type": "updates", "ns": ("a:1",), "data": "data"}
-    assert shape(Emitted((), "values", "data")) == {"type": "values", "ns": (), "data": "DATA", "interrupts": ()}
+    shape = chunk_format(version="v2", several=several, namespace=namespace, coerce=lambda part: part.data.upper())
+    assert shape(Part(("a:1",), "updates", "data")) == {"type": "updates", "ns": ("a:1",), "data": "data"}
+    assert shape(Part((), "values", "data")) == {"type": "values", "ns": (), "data": "DATA", "interrupts": ()}

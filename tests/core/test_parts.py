@@ -6,9 +6,9 @@ import pytest
 
 from core.plans import SEED, channels, node, plan
 from streamgraph._core.ids import task_id
-from streamgraph._core.parts import Parts, root_or_mapping
+from streamgraph._core.parts import PartBuilder, root_or_mapping
 from streamgraph._core.plan import ROOT_KEY, Channel, Node
-from streamgraph._core.results import Outcome
+from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State
 from streamgraph._core.task import PUSH, Task
 
@@ -17,7 +17,7 @@ GRAPH = plan(["a"], node("a"), keys=channels("p"))
 
 def made(*modes, **fields):
     """Something that makes parts of these modes."""
-    return Parts(("n:1",), frozenset(modes), clock=lambda: "now", **fields)
+    return PartBuilder(("n:1",), frozenset(modes), clock=lambda: "now", **fields)
 
 
 def shown(parts):
@@ -41,7 +41,7 @@ def state(**values):
 def test_nothing_is_made_for_nobody():
     """Without modes there are no parts."""
     parts = made()
-    outcome = Outcome((("p", 1),))
+    outcome = TaskResult((("p", 1),))
     assert parts.values(state(p=1), {"p": 1}) == parts.started(task()) == parts.finished(task(), outcome) == []
     assert parts.failed(task(), ValueError(), outcome) == []
 
@@ -85,18 +85,18 @@ def test_values_are_apart():
 )
 def test_updates(keys, update):
     """What a node wrote, of the keys asked for."""
-    outcome = Outcome((("x", [1]), ("p", 2), ("x", [3])))
+    outcome = TaskResult((("x", [1]), ("p", 2), ("x", [3])))
     assert shown(made("updates", keys=keys).finished(task(), outcome)) == [("updates", {"a": update})]
 
 
 def test_update_of_nothing():
     """A node that writes nothing is shown with `None`."""
-    assert shown(made("updates").finished(task(), Outcome(()))) == [("updates", {"a": None})]
+    assert shown(made("updates").finished(task(), TaskResult(()))) == [("updates", {"a": None})]
 
 
 def test_update_before_result():
     """A task's update comes before its result, and `tasks` before `debug`."""
-    parts = made("updates", "tasks", "debug").finished(task(), Outcome((("p", 1),)))
+    parts = made("updates", "tasks", "debug").finished(task(), TaskResult((("p", 1),)))
     assert [part.mode for part in parts] == ["updates", "tasks", "debug"]
 
 
@@ -105,13 +105,13 @@ RESULT = {"id": "id", "name": "a", "error": None, "result": {"p": 1}, "interrupt
 
 def test_result():
     """The end of a task has its id, name and writes."""
-    assert shown(made("tasks").finished(task(), Outcome((("p", 1),)))) == [("tasks", RESULT)]
+    assert shown(made("tasks").finished(task(), TaskResult((("p", 1),)))) == [("tasks", RESULT)]
 
 
 def test_debug():
     """The same with step, time and kind around it."""
     wrapped = {"step": 1, "timestamp": "now", "type": "task_result", "payload": RESULT}
-    assert shown(made("debug").finished(task(), Outcome((("p", 1),)))) == [("debug", wrapped)]
+    assert shown(made("debug").finished(task(), TaskResult((("p", 1),)))) == [("debug", wrapped)]
     (part,) = made("debug").started(task({"p": 1}))
     assert (part.data["type"], part.data["payload"]["input"]) == ("task", {"p": 1})
 
@@ -132,7 +132,7 @@ def test_failure():
     error = ValueError("no")
     parts = made("updates", "tasks")
     assert shown(parts.failed(task(), error, None)) == [("tasks", {**RESULT, "error": error, "result": {}})]
-    assert shown(parts.failed(task(), error, Outcome((("p", 1),)))) == [
+    assert shown(parts.failed(task(), error, TaskResult((("p", 1),)))) == [
         ("updates", {"a": {"p": 1}}),
         ("tasks", {**RESULT, "error": error}),
     ]
@@ -142,12 +142,12 @@ def test_start_branches_are_not_shown():
     """The hidden task of the start's branches has no parts."""
     parts = made("updates", "tasks", "debug")
     hidden = Task("id", Node("__start__"), 0, None, ("__start__",), -1)
-    assert parts.finished(hidden, Outcome(())) == parts.failed(hidden, ValueError(), Outcome(())) == []
+    assert parts.finished(hidden, TaskResult(())) == parts.failed(hidden, ValueError(), TaskResult(())) == []
 
 
 def test_parts_are_apart():
     """Tasks, debug, the task's input and the writes share no containers."""
-    outcome, one = Outcome((("x", [1]),)), task({"x": [1]})
+    outcome, one = TaskResult((("x", [1]),)), task({"x": [1]})
     maker = made("updates", "tasks", "debug", metadata={"deep": [1]}, tags=["tag"])
 
     def spoil(value):
@@ -183,5 +183,5 @@ def test_tasks():
     pushed = Task("id", node("a"), 2, None, (PUSH,), 3)
     assert (pulled.path, pushed.path) == (("__pregel_pull", "a"), ("__pregel_push", 3, False))
     assert pulled.order < pushed.order < Task("id", node("a"), 2, None, (PUSH,), 10).order
-    assert pulled.place == ("a:id",)
+    assert pulled.ns_suffix == ("a:id",)
     assert task_id(SEED, 1, "a", -1) != task_id(SEED, 1, "a", 0)

@@ -8,7 +8,7 @@ import pytest
 
 from core.plans import branch, channels, node, plan
 from streamgraph._core.plan import ROOT_KEY, Channel
-from streamgraph._core.results import as_list, check_route, read_return, read_routes
+from streamgraph._core.results import as_list, check_route, read_result, read_routes
 from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteError
 from streamgraph.types import Command, Send
 
@@ -58,7 +58,7 @@ VALID = [
 @pytest.mark.parametrize(("result", "writes", "routes"), VALID, ids=lambda value: repr(value)[:40])
 def test_valid(result, writes, routes):
     """What a node may return, and what it writes and where it goes."""
-    outcome = read_return(graph(), "writer", result)
+    outcome = read_result(graph(), "writer", result)
     assert (list(outcome.writes), list(outcome.routes)) == (writes, routes)
     assert outcome.stored is None
 
@@ -72,7 +72,7 @@ def test_valid(result, writes, routes):
 def test_invalid(result):
     """Anything else is an error that names the node, the type and the keys."""
     with pytest.raises(InvalidUpdateError) as raised:
-        read_return(graph(), "writer", result)
+        read_result(graph(), "writer", result)
     assert raised.value.node == "writer"
     assert all(text in str(raised.value) for text in ("Expected a dict", "'writer'", "'x', 'p'", " of type "))
 
@@ -80,18 +80,18 @@ def test_invalid(result):
 def test_long_values_are_shortened():
     """A huge wrong value does not make a huge message."""
     with pytest.raises(InvalidUpdateError) as raised:
-        read_return(graph(), "writer", "x" * 10_000)
+        read_result(graph(), "writer", "x" * 10_000)
     assert len(str(raised.value)) < 300
 
 
 def test_root_state():
     """A state of one value takes any value but nothing, also through a command."""
     root = plan([], node("writer"), keys={ROOT_KEY: Channel(ROOT_KEY)})
-    assert read_return(root, "writer", None).writes == ()
+    assert read_result(root, "writer", None).writes == ()
     for value in (5, [], {"x": 1}, "text", [("p", 1)]):
-        assert read_return(root, "writer", value).writes == ((ROOT_KEY, value),)
-        assert read_return(root, "writer", Command(update=value)).writes == ((ROOT_KEY, value),)
-    assert read_return(root, "writer", [Command(update=1), 2]).writes == ((ROOT_KEY, 1), (ROOT_KEY, 2))
+        assert read_result(root, "writer", value).writes == ((ROOT_KEY, value),)
+        assert read_result(root, "writer", Command(update=value)).writes == ((ROOT_KEY, value),)
+    assert read_result(root, "writer", [Command(update=1), 2]).writes == ((ROOT_KEY, 1), (ROOT_KEY, 2))
 
 
 def test_parent():
@@ -99,14 +99,14 @@ def test_parent():
     command = Command(graph=Command.PARENT, update={"anything": 1}, goto="anywhere")
     for result in (command, [{"x": [1]}, command]):
         with pytest.raises(ParentCommand) as raised:
-            read_return(graph(), "writer", result)
+            read_result(graph(), "writer", result)
         assert raised.value.command is command
 
 
 def test_command_for_another_graph():
     """A command that names any other graph is an error."""
     with pytest.raises(InvalidUpdateError, match=r"'elsewhere'.*'writer'.*Command\.PARENT"):
-        read_return(graph(), "writer", Command(graph="elsewhere"))
+        read_result(graph(), "writer", Command(graph="elsewhere"))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_command_for_another_graph():
 def test_unknown_route(result):
     """A route to an unknown node names the node, the wrong name and the closest right one."""
     with pytest.raises(UnknownRouteError) as raised:
-        read_return(graph(), "writer", result)
+        read_result(graph(), "writer", result)
     error = raised.value
     assert (error.node, error.name, error.suggestion) == ("writer", "raeder", "reader")
     assert "Did you mean 'reader'?" in str(error)
@@ -125,7 +125,7 @@ def test_send_to_the_end():
     """The end runs nothing, so nothing can be sent to it."""
     for result in (Send("__end__", 1), Command(goto=[Send("__end__", 1)])):
         with pytest.raises(UnknownRouteError, match="END"):
-            read_return(graph(), "writer", result)
+            read_result(graph(), "writer", result)
 
 
 @pytest.mark.parametrize("route", [["reader"], {"reader"}, {"to": "reader"}, None, 5], ids=repr)

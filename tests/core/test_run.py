@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.plans import Driver, branch, by, channels, first, last, node, plan
-from streamgraph._core.plan import ROOT_KEY, Channel, Join, Node, Reader
+from streamgraph._core.plan import ROOT_KEY, Channel, Join, Node, StateView
 from streamgraph.errors import GraphRecursionError, InvalidUpdateError, ParentCommand, location_of
 from streamgraph.types import Command, Overwrite, Send
 
@@ -151,7 +151,7 @@ def test_recursion_limit_names_what_is_left():
 
 def test_managed_values_see_step_and_limit():
     """Nodes read values computed for their step."""
-    reader = Reader(managed={"left": lambda step, limit: limit - step})
+    reader = StateView(managed={"left": lambda step, limit: limit - step})
     graph = plan(
         ["a"],
         *(
@@ -247,7 +247,7 @@ def test_input_that_cannot_be_built():
     def build(seen):
         raise ValueError("unfit")
 
-    graph = plan(["a"], node("a", "b"), node("b", reader=Reader(build=build)))
+    graph = plan(["a"], node("a", "b"), node("b", reader=StateView(build=build)))
     driver = Driver(graph).play()
     assert location_of(driver.error).node == "b"
     assert driver.of("values") == [{"x": ["a"]}]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.plans import Driver, by, first, last, plan
-from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, Reader
+from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, StateView
 from streamgraph.errors import GraphRecursionError
 from streamgraph.types import Command, Send
 
@@ -80,7 +80,7 @@ def plan_of(drawn: Tuple[Spec, ...], start: FrozenSet[str], joined: Any) -> Plan
     nodes = []
     for name, spec in zip(NAMES, drawn):
         routes = () if spec.routes is None else sorted(spec.routes)
-        choose = Branch("choose", lambda seen, routes=routes: list(routes[: len(seen["x"]) % 3]), Reader())
+        choose = Branch("choose", lambda seen, routes=routes: list(routes[: len(seen["x"]) % 3]), StateView())
         nodes.append(
             Node(
                 name,

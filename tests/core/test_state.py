@@ -7,7 +7,7 @@ from operator import add
 import pytest
 
 from core.plans import channels, plan
-from streamgraph._core.plan import ROOT_KEY, Channel, Reader
+from streamgraph._core.plan import ROOT_KEY, Channel, StateView
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph.errors import InvalidUpdateError
 from streamgraph.types import Overwrite
@@ -116,12 +116,12 @@ def test_snapshot_of_some_keys():
 def test_what_was_read_is_apart():
     """Changing a snapshot, what a node read, or what it read with fresh values changes nothing here."""
     made = state(x=[1], p={"deep": [1]})
-    readers = (Reader(), Reader(("x", "p")), Reader(build=lambda seen: seen))
+    readers = (StateView(), StateView(("x", "p")), StateView(build=lambda seen: seen))
     for seen in (made.snapshot(), made.snapshot(["x", "p"]), *(made.read(reader, 1, 9) for reader in readers)):
         seen["x"].append(2)
         seen["p"]["deep"].append(2)
     fresh = {"z": [1]}
-    seen = made.read(Reader(), 1, 9, fresh)
+    seen = made.read(StateView(), 1, 9, fresh)
     for value in (seen["x"], seen["z"], seen["p"]["deep"]):
         value.append(2)
     assert made.snapshot() == {"x": [1], "z": [], "p": {"deep": [1]}}
@@ -141,14 +141,16 @@ def test_what_is_read_of_a_key_that_changes_its_type():
 def test_read_keys():
     """A reader sees its keys, if they have a value, and what was freshly written before what is stored."""
     made = state(x=[1], p=1)
-    assert made.read(Reader(("x", "q")), 1, 9) == {"x": [1]}
-    assert made.read(Reader(("x", "q")), 1, 9, {"q": 2, "z": [5]}) == {"x": [1], "q": 2}
-    assert made.read(Reader(), 1, 9, {"p": 2}) == {"x": [1], "z": [], "p": 2}
+    assert made.read(StateView(("x", "q")), 1, 9) == {"x": [1]}
+    assert made.read(StateView(("x", "q")), 1, 9, {"q": 2, "z": [5]}) == {"x": [1], "q": 2}
+    assert made.read(StateView(), 1, 9, {"p": 2}) == {"x": [1], "z": [], "p": 2}
 
 
 def test_read_managed():
     """Managed values are computed of the step and the limit, and given to what builds the node's input."""
-    reader = Reader(("p",), build=lambda seen: tuple(seen.items()), managed={"left": lambda step, limit: limit - step})
+    reader = StateView(
+        ("p",), build=lambda seen: tuple(seen.items()), managed={"left": lambda step, limit: limit - step}
+    )
     assert state(p=1).read(reader, 2, 9) == (("p", 1), ("left", 7))
 
 
@@ -156,10 +158,10 @@ def test_root():
     """A state of one value is read as that value."""
     made = State(plan([], keys={ROOT_KEY: Channel(ROOT_KEY, add, list)}))
     made.store(made.fold([("a", [(ROOT_KEY, [1])])]))
-    seen = made.read(Reader(root=True), 1, 9)
+    seen = made.read(StateView(root=True), 1, 9)
     seen.append(2)
-    assert made.read(Reader(root=True), 1, 9) == [1]
-    assert made.read(Reader(root=True), 1, 9, {ROOT_KEY: 7}) == 7
+    assert made.read(StateView(root=True), 1, 9) == [1]
+    assert made.read(StateView(root=True), 1, 9, {ROOT_KEY: 7}) == 7
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,22 @@ import gc
 
 import pytest
 
-from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import StreamClosed
 
 
 def test_new():
     """A new signal is neither set nor finished."""
-    stop = Stop()
+    stop = CancelToken()
     assert (stop.is_set, stop.finished) == (False, False)
 
 
 def test_reaches_what_is_below():
     """Setting a signal sets those below it, at every depth, and none above."""
-    top = Stop()
-    middle = Stop(top)
-    bottom = Stop(middle)
-    beside = Stop(top)
+    top = CancelToken()
+    middle = CancelToken(top)
+    bottom = CancelToken(middle)
+    beside = CancelToken(top)
     middle.set()
     assert (top.is_set, middle.is_set, bottom.is_set, beside.is_set) == (False, True, True, False)
     top.set()
@@ -31,8 +31,8 @@ def test_reaches_what_is_below():
 
 def test_reaches_past_one_that_is_gone():
     """What is below hears of those above by a signal that nobody else refers to any more, as that of an attempt."""
-    top = Stop()
-    bottom = Stop(Stop(top))
+    top = CancelToken()
+    bottom = CancelToken(CancelToken(top))
     gc.collect()
     top.set()
     assert bottom.is_set
@@ -40,14 +40,14 @@ def test_reaches_past_one_that_is_gone():
 
 def test_below_a_set_one():
     """What begins below a signal that is set already is set from its start."""
-    top = Stop()
+    top = CancelToken()
     top.set()
-    assert Stop(top).is_set
+    assert CancelToken(top).is_set
 
 
 def test_callbacks():
     """A callback is called once, when the signal is set; at once if it is already; not at all if taken back."""
-    stop = Stop()
+    stop = CancelToken()
     called = []
     forgotten = lambda: called.append("forgotten")  # noqa: E731
     stop.on_set(lambda: called.append("early"))
@@ -64,7 +64,7 @@ def test_callbacks():
 
 def test_callback_that_takes_itself_back():
     """A callback may take itself back while it is called, and the others are still called."""
-    stop = Stop()
+    stop = CancelToken()
     called = []
 
     def once():
@@ -79,7 +79,7 @@ def test_callback_that_takes_itself_back():
 
 def test_ends_work_as_long_as_it_is_on():
     """Work that looks here after the signal was set, but before the end, is ended; before and afterwards it goes on."""
-    stop = Stop()
+    stop = CancelToken()
     stop.check()
     stop.set()
     for _ in range(2):
@@ -91,11 +91,11 @@ def test_ends_work_as_long_as_it_is_on():
 
 def test_several_parents():
     """Work that is part of two others ends with the first of them that does."""
-    one, other = Stop(), Stop()
-    first, second = Stop(one, other), Stop(other, one)
+    one, other = CancelToken(), CancelToken()
+    first, second = CancelToken(one, other), CancelToken(other, one)
     one.set()
     assert (first.is_set, second.is_set, other.is_set) == (True, True, False)
-    assert Stop(other, one).is_set
+    assert CancelToken(other, one).is_set
     other.finish()
     assert first.finished
     assert second.finished
@@ -104,16 +104,16 @@ def test_several_parents():
 @pytest.mark.parametrize("way", ["set", "finish"])
 def test_deeper_than_calls_can_be(way):
     """Graphs that call themselves may be nested in each other deeper than a call stack is long."""
-    chain = [Stop()]
+    chain = [CancelToken()]
     for _ in range(5000):
-        chain.append(Stop(chain[-1]))
+        chain.append(CancelToken(chain[-1]))
     getattr(chain[0], way)()
     assert chain[-1].is_set
 
 
 def test_finish_calls_nobody():
     """An orderly end is no cancellation: callbacks are dropped, not called."""
-    stop = Stop()
+    stop = CancelToken()
     called = []
     stop.on_set(lambda: called.append(1))
     stop.finish()
@@ -123,8 +123,8 @@ def test_finish_calls_nobody():
 
 def test_leaves_nothing_behind():
     """A long run does not keep the signals of the tasks that are over."""
-    top = Stop()
+    top = CancelToken()
     for _ in range(5):
-        Stop(top)
+        CancelToken(top)
     gc.collect()
     assert len(top._below) == 0

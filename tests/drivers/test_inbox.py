@@ -184,14 +184,14 @@ class _SlowLoop:
 
     def __init__(self, loop):
         self._loop = loop
-        self.entered, self.go_on = threading.Event(), threading.Event()
+        self.entered, self.check_alive = threading.Event(), threading.Event()
 
     def __getattr__(self, name):
         return getattr(self._loop, name)
 
     def is_closed(self):
         self.entered.set()
-        assert self.go_on.wait(10)
+        assert self.check_alive.wait(10)
         return self._loop.is_closed()
 
 
@@ -220,7 +220,7 @@ def test_a_late_waker_does_not_silence_the_next():
         inbox._waiter.set_result(None)
         while taken != [1] or inbox._waiter is None:
             await asyncio.sleep(0)
-        slow.go_on.set()
+        slow.check_alive.set()
         await asyncio.get_running_loop().run_in_executor(None, late.join)
         await asyncio.get_running_loop().run_in_executor(None, inbox.put, 2)
         await asyncio.wait_for(reader, 5)

@@ -12,7 +12,7 @@ import pytest
 
 from drivers.helpers import PATIENCE, Forever, eventually, graph_of, threads
 from streamgraph._drivers.portal import Portal
-from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import StreamClosed
 
 color: ContextVar[str] = ContextVar("color", default="none")
@@ -41,7 +41,7 @@ class Caller(threading.Thread):
 
     def __init__(self, portal: Portal, function: Any, *args: Any, stop: Any = None) -> None:
         super().__init__()
-        self.stop = stop or Stop()
+        self.stop = stop or CancelToken()
         self.outcome: Any = None
         self._call = (portal, function, args)
         self.start()
@@ -71,9 +71,9 @@ def test_result_and_error(portal: Portal) -> None:
         raise error
 
     error = ValueError("no")
-    assert portal.call(double, (21,), Stop()) == 42
+    assert portal.call(double, (21,), CancelToken()) == 42
     with pytest.raises(ValueError, match="no") as caught:
-        portal.call(fail, (error,), Stop())
+        portal.call(fail, (error,), CancelToken())
     assert caught.value is error
 
 
@@ -85,8 +85,8 @@ def test_starts_with_the_first_call_and_keeps_its_loop(portal: Portal) -> None:
 
     before = threads()
     assert threads() == before
-    first = portal.call(where, (), Stop())
-    assert portal.call(where, (), Stop()) == first
+    first = portal.call(where, (), CancelToken())
+    assert portal.call(where, (), CancelToken()) == first
     assert threads() - before == {first[1]}
     assert first[1].daemon
 
@@ -102,7 +102,7 @@ def test_context_is_copied(portal: Portal) -> None:
 
     token = color.set("mine")
     try:
-        assert [portal.call(look, (), Stop()) for _ in range(2)] == ["mine", "mine"]
+        assert [portal.call(look, (), CancelToken()) for _ in range(2)] == ["mine", "mine"]
         assert color.get() == "mine"
     finally:
         color.reset(token)
@@ -143,11 +143,11 @@ def test_stop_cancels_its_call_only(portal: Portal) -> None:
 
 def test_stop_of_what_is_above(portal: Portal) -> None:
     """The signal reaches a call from further up."""
-    above = Stop()
-    between = Stop(above)  # whoever is above knows it only weakly
+    above = CancelToken()
+    between = CancelToken(above)  # whoever is above knows it only weakly
     log: List[str] = []
     started = threading.Event()
-    caller = Caller(portal, forever, log, started, stop=Stop(between))
+    caller = Caller(portal, forever, log, started, stop=CancelToken(between))
     assert started.wait(PATIENCE)
     above.set()
     assert isinstance(caller.end(), asyncio.CancelledError)
@@ -156,7 +156,7 @@ def test_stop_of_what_is_above(portal: Portal) -> None:
 
 def test_stop_that_was_set_before(portal: Portal) -> None:
     """A call that is no longer wanted when it is made is cancelled as well."""
-    stop = Stop()
+    stop = CancelToken()
     stop.set()
     assert isinstance(Caller(portal, forever, [], threading.Event(), stop=stop).end(), asyncio.CancelledError)
 
@@ -167,7 +167,7 @@ def test_signal_forgets_a_call_that_is_over(portal: Portal) -> None:
     async def quick() -> str:
         return "done"
 
-    stop = Stop()
+    stop = CancelToken()
     for _ in range(3):
         assert portal.call(quick, (), stop) == "done"
     portal.close()
@@ -204,7 +204,7 @@ def test_close_ends_async_generators(portal: Portal) -> None:
         kept.append(items())
         return await kept[0].__anext__()
 
-    assert portal.call(begin, (), Stop()) == 1
+    assert portal.call(begin, (), CancelToken()) == 1
     portal.close()
     assert log == ["closed"]
 
@@ -227,7 +227,7 @@ def test_call_after_close(portal: Portal) -> None:
     portal.close()
     portal.close()
     with pytest.raises(StreamClosed):
-        portal.call(Forever().node, ({},), Stop())
+        portal.call(Forever().node, ({},), CancelToken())
     assert threads() == before
 
 
@@ -287,7 +287,7 @@ def test_interrupts_do_not_end_the_loop(caplog):
         await asyncio.sleep(0)
         kept[0].add_done_callback(asyncio.Task.exception)
 
-    portal.call(node, (), Stop())
+    portal.call(node, (), CancelToken())
     portal.close()
     assert cleaned == [True]
     assert not caplog.records

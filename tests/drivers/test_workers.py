@@ -16,7 +16,7 @@ from typing_extensions import Annotated, TypedDict
 
 from streamgraph import START, StateGraph
 from streamgraph._drivers import workers
-from streamgraph._drivers.workers import Crew
+from streamgraph._drivers.workers import WorkerPool
 
 PATIENCE = 20.0
 
@@ -50,7 +50,7 @@ class Tasks:
 
 def test_each_waits_for_all_others() -> None:
     """Tasks that can only end together do end."""
-    tasks, barrier, crew = Tasks(40), threading.Barrier(40), Crew()
+    tasks, barrier, crew = Tasks(40), threading.Barrier(40), WorkerPool()
 
     def meet() -> None:
         barrier.wait(PATIENCE)
@@ -65,7 +65,7 @@ def test_each_waits_for_all_others() -> None:
 @pytest.mark.usefixtures("undisturbed")
 def test_short_ones_share_a_thread() -> None:
     """What waits for nothing does not get a thread each."""
-    tasks, crew = Tasks(500), Crew()
+    tasks, crew = Tasks(500), WorkerPool()
     for _ in range(500):
         crew.do(tasks.done)
     assert tasks.over.wait(PATIENCE)
@@ -76,7 +76,7 @@ def test_short_ones_share_a_thread() -> None:
 @given(st.lists(st.sets(st.integers(0, 11), max_size=3), min_size=12, max_size=12), st.permutations(range(12)))
 def test_whatever_waits_for_whatever(waits: List[Set[int]], order: List[int]) -> None:
     """Tasks that wait for others, which may be given before or after them: none is kept from its end."""
-    tasks, crew = Tasks(12), Crew()
+    tasks, crew = Tasks(12), WorkerPool()
     ended = [threading.Event() for _ in waits]
 
     def run(number: int) -> None:
@@ -93,7 +93,7 @@ def test_whatever_waits_for_whatever(waits: List[Set[int]], order: List[int]) ->
 
 def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no more threads: those there are do it, and without any the task is refused."""
-    crew, tasks, begun, go_on = Crew(), Tasks(5), threading.Event(), threading.Event()
+    crew, tasks, begun, go_on = WorkerPool(), Tasks(5), threading.Event(), threading.Event()
 
     def hold() -> None:
         begun.set()
@@ -120,7 +120,7 @@ def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the moment in which a thread is started: what is done later is not kept from its threads."""
-    crew, tasks, start = Crew(), Tasks(3), threading.Thread.start
+    crew, tasks, start = WorkerPool(), Tasks(3), threading.Thread.start
 
     def interrupted(thread: threading.Thread) -> None:
         start(thread)
@@ -153,7 +153,7 @@ def test_interrupted_at_any_moment() -> None:
 def test_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """One run uses so many threads at once and no more; what waits for its turn gets it."""
     monkeypatch.setattr(workers, "_THREADS", 3)
-    tasks, at_once, most, lock, pool = Tasks(20), [0], [0], threading.Lock(), workers.Pool()
+    tasks, at_once, most, lock, pool = Tasks(20), [0], [0], threading.Lock(), workers.RunThreads()
     three, all_given = threading.Barrier(3), threading.Event()
 
     def work(number: int) -> None:

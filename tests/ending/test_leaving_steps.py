@@ -13,7 +13,7 @@ import pytest
 from drivers.helpers import PATIENCE, eventually, graph_of, line_of, run, soon
 from ending import ways
 from ending.helpers import Births, as_node, awaited, called, gathered, in_tool, pulled, ran, streamed, threaded
-from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.cancellation import CancelToken
 from streamgraph.config import get_stream_writer
 from streamgraph.runtime import get_runtime
 
@@ -172,12 +172,14 @@ def test_stop_while_work_begins() -> None:
     sys.setswitchinterval(1e-6)
     try:
         for _ in range(10):
-            parent, made, over = Stop(), [], threading.Event()
-            made += [Stop(parent) for _ in range(3000)]
+            parent, made, over = CancelToken(), [], threading.Event()
+            made += [CancelToken(parent) for _ in range(3000)]
 
-            def begin(parent: Stop = parent, made: List[Stop] = made, over: threading.Event = over) -> None:
+            def begin(
+                parent: CancelToken = parent, made: List[CancelToken] = made, over: threading.Event = over
+            ) -> None:
                 while not over.is_set():
-                    made.append(Stop(parent))
+                    made.append(CancelToken(parent))
 
             threads = [threading.Thread(target=begin) for _ in range(2)]
             for thread in threads:

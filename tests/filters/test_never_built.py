@@ -14,8 +14,8 @@ from streamgraph import MessagesState
 from streamgraph._core import parts
 from streamgraph._langchain import tool_events
 from streamgraph._messages import model_call, tracker
-from streamgraph._streams.part import Emitted
-from streamgraph._streams.router import Outlet
+from streamgraph._streams.part import Part
+from streamgraph._streams.router import Router
 from streamgraph.config import get_stream_writer
 
 GRAPH = scenario()
@@ -32,9 +32,9 @@ class Work(NamedTuple):
         tool_taps: How many tasks had their tools listened to.
     """
 
-    built: List[Emitted]
+    built: List[Part]
     copied: List[Any]
-    queued: List[Emitted]
+    queued: List[Part]
     detached: List[Any]
     tool_taps: List[Any]
 
@@ -58,23 +58,23 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
         monkeypatch.setattr(owner, name, counted)
 
-    counting(Emitted, "__init__", done.built)
+    counting(Part, "__init__", done.built)
     counting(model_call, "private_copy", done.copied)
     counting(tracker, "private_copy", done.copied)
-    counting(parts, "detach", done.detached)
+    counting(parts, "copy_containers", done.detached)
     counting(parts, "as_view", done.detached)
     counting(parts, "as_result", done.detached)
     counting(tool_events.ToolTap, "__init__", done.tool_taps)
-    connect = Outlet.connect
+    connect = Router.connect
 
-    def connected(outlet: Outlet, inbox: Any) -> Any:
-        def put(part: Emitted) -> None:
+    def connected(outlet: Router, inbox: Any) -> Any:
+        def put(part: Part) -> None:
             done.queued.append(part)
             inbox(part)
 
         return connect(outlet, put)
 
-    monkeypatch.setattr(Outlet, "connect", connected)
+    monkeypatch.setattr(Router, "connect", connected)
     return done
 
 

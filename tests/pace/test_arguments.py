@@ -8,8 +8,8 @@ from typing import Any, Dict
 import pytest
 
 from drivers.helpers import graph_of, run
-from streamgraph._runnable.flow_options import check_pace
-from streamgraph._streams.flow import NO_PACE, Pace
+from streamgraph._runnable.flow_options import check_flow_control
+from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph.errors import UnknownKeywordError, UnknownOptionError
 
 WRONG: Dict[str, Dict[str, Any]] = {
@@ -53,7 +53,7 @@ def test_of_a_call_that_waits() -> None:
 
 def test_what_they_become() -> None:
     """Times become seconds; without any of them there is no pace to keep."""
-    assert check_pace() is NO_PACE
-    assert check_pace(3, "raise", timedelta(minutes=1), 2) == Pace(3, "raise", 60.0, 2.0)
-    assert not check_pace(3).watches
-    assert check_pace(heartbeat=1).watches
+    assert check_flow_control() is UNLIMITED
+    assert check_flow_control(3, "raise", timedelta(minutes=1), 2) == FlowControl(3, "raise", 60.0, 2.0)
+    assert not check_flow_control(3).watches
+    assert check_flow_control(heartbeat=1).watches

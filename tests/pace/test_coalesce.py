@@ -11,9 +11,9 @@ from langchain_core.messages.tool import tool_call_chunk
 
 from drivers.helpers import PATIENCE, State, eventually, graph_of, run, soon
 from pace.makers import MAKERS, MODES, Made, text
-from streamgraph._drivers.overflow import MergingStore
-from streamgraph._messages.coalescing import MERGING
-from streamgraph._streams.part import Emitted
+from streamgraph._drivers.overflow import CoalescingQueue
+from streamgraph._messages.coalescing import COALESCER
+from streamgraph._streams.part import Part
 from streamgraph.config import get_stream_writer
 
 LIMIT = 3
@@ -89,18 +89,18 @@ def test_order_of_a_task_stays() -> None:
     assert joined.endswith("8 |8")
 
 
-def part(content: Any, node: str = "node", id_: str = "m", **fields: Any) -> Emitted:
+def part(content: Any, node: str = "node", id_: str = "m", **fields: Any) -> Part:
     """A token."""
     metadata = {"langgraph_node": node, "langgraph_checkpoint_ns": f"{node}:1", "tags": []}
-    return Emitted((), "messages", (AIMessageChunk(content=content, id=id_, **fields), metadata), node)
+    return Part((), "messages", (AIMessageChunk(content=content, id=id_, **fields), metadata), node)
 
 
-def custom(data: Any, node: str = "node", ns: Any = ()) -> Emitted:
+def custom(data: Any, node: str = "node", ns: Any = ()) -> Part:
     """Custom data."""
-    return Emitted(ns, "custom", data, node)
+    return Part(ns, "custom", data, node)
 
 
-def taken(store: MergingStore) -> List[Any]:
+def taken(store: CoalescingQueue) -> List[Any]:
     """Everything that waits: texts of tokens, and custom data."""
     items: List[Any] = []
     while not store.empty:
@@ -125,7 +125,7 @@ def test_sums_are_equal() -> None:
     for token in tokens[1:]:
         whole = whole + token.data[0]
     for limit in (1, 2, 7):
-        store, taken_ones = MergingStore(limit, MERGING), []
+        store, taken_ones = CoalescingQueue(limit, COALESCER), []
         for token in tokens:
             while not store.offer(token):  # content blocks are not merged with text
                 taken_ones.append(store.pop())
@@ -141,7 +141,7 @@ def test_sums_are_equal() -> None:
 
 def test_what_stays_apart() -> None:
     """Other messages, other metadata, other namespaces and what came between are not merged."""
-    store = MergingStore(1, MERGING)
+    store = CoalescingQueue(1, COALESCER)
     assert store.offer(part("a"))
     assert store.offer(part("b"))
     assert not store.offer(part("x", id_="other"))
@@ -164,9 +164,9 @@ def test_what_stays_apart() -> None:
         (custom("x", node="inner", ns=("other:1",)), True),
     ],
 )
-def test_what_comes_between(between: Emitted, merges: bool) -> None:
+def test_what_comes_between(between: Part, merges: bool) -> None:
     """What the same task, or a graph in it, makes comes between; what others make does not."""
-    store = MergingStore(2, MERGING)
+    store = CoalescingQueue(2, COALESCER)
     assert store.offer(part("a"))
     assert store.offer(between)
     assert store.offer(part("b")) is merges
@@ -178,7 +178,7 @@ def test_tokens_of_an_inner_graph() -> None:
     inner = part("i", node="inner")
     inner.ns = ("node:1",)
     inner.data[1]["langgraph_checkpoint_ns"] = "node:1|inner:1"
-    store = MergingStore(2, MERGING)
+    store = CoalescingQueue(2, COALESCER)
     assert store.offer(inner)
     assert store.offer(part("a"))
     again = part("i", node="inner")
@@ -189,7 +189,7 @@ def test_tokens_of_an_inner_graph() -> None:
 
 def test_what_was_taken_is_not_added_to() -> None:
     """A chunk that was handed out is left alone."""
-    store = MergingStore(1, MERGING)
+    store = CoalescingQueue(1, COALESCER)
     assert store.offer(part("a"))
     first = store.pop()
     assert store.offer(part("b"))
@@ -200,7 +200,7 @@ def test_what_was_taken_is_not_added_to() -> None:
 
 def test_models_beside_each_other() -> None:
     """Interleaved tokens of parallel nodes are merged into those of their own message."""
-    store = MergingStore(2, MERGING)
+    store = CoalescingQueue(2, COALESCER)
     for number in range(10):
         assert store.offer(part(f"{number}", node="one"))
         assert store.offer(part(f"{number}", node="two"))

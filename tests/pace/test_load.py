@@ -12,10 +12,10 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 
 from drivers.helpers import State, graph_of, run
-from streamgraph._drivers.overflow import MergingStore
-from streamgraph._messages.coalescing import MERGING
+from streamgraph._drivers.overflow import CoalescingQueue
+from streamgraph._messages.coalescing import COALESCER
 from streamgraph._messages.copying import private_copy
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.part import Part
 from streamgraph.runtime import Runtime
 
 COUNT = 100_000
@@ -92,10 +92,10 @@ def test_merging_is_linear_and_flat() -> None:
     word = AIMessageChunk(content="word ", id="m")
 
     def merged(count: int) -> float:
-        store = MergingStore(1, MERGING)
+        store = CoalescingQueue(1, COALESCER)
         began = time.perf_counter()
         for _ in range(count):
-            assert store.offer(Emitted((), "messages", (private_copy(word, "m"), metadata), "node"))
+            assert store.offer(Part((), "messages", (private_copy(word, "m"), metadata), "node"))
         assert store.pop().data[0].content == "word " * count
         return time.perf_counter() - began
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, RootModel
 from typing_extensions import Literal
 
 from streamgraph._messages.partial_json import MISSING
-from streamgraph._messages.structured import Format, Growing
+from streamgraph._messages.structured import Format, PartialObject
 from structured.checking import check_growth, faults, same
 from structured.fakes import OBJECT, SCHEMA, Joke
 
@@ -27,7 +27,7 @@ Kind = Tuple[Dict[str, Any], Any]
 
 def grown(schema: Any, text: str, size: int = 1, by_tool: bool = False) -> List[Any]:
     """What there is to show of an answer that comes in pieces."""
-    growing = Growing(Format("answer", schema, by_tool))
+    growing = PartialObject(Format("answer", schema, by_tool))
     shown = [growing.add(AIMessageChunk(text[start : start + size])) for start in range(0, len(text), size)]
     return copy.deepcopy([value for value in shown if value is not MISSING])
 
@@ -298,7 +298,7 @@ def looks(items: int, most: float = float("inf")) -> int:
     number = Consulted(type="integer")
     kind = {"type": "array", "items": properties(number=number, kind={"enum": ["pun", "punk"]})}
     text = json.dumps({"jokes": [{"number": count, "kind": "pun"} for count in range(items)]})
-    growing = Growing(Format("answer", properties(jokes=kind), False))
+    growing = PartialObject(Format("answer", properties(jokes=kind), False))
     for start in range(0, len(text), 60):
         growing.add(AIMessageChunk(text[start : start + 60]))
         if number.times > most:

@@ -13,7 +13,7 @@ from filters.reference import Part, normal, parts_of, passes
 from streamgraph import START, StateGraph
 from streamgraph._messages import model_call
 from streamgraph._messages import structured as structured_module
-from streamgraph._streams.part import Emitted
+from streamgraph._streams import part as parts
 from streamgraph.types import RetryPolicy
 from structured.fakes import CALLS, DRIVERS, GIVEN, METHODS, OBJECT, Echo, Joke, State, asker, chain, read
 
@@ -221,7 +221,11 @@ def test_nostream(hide: Any, call: str, driver: str) -> None:
 def test_never_made(rules: Dict[str, Any], driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An object that is filtered out is not even read: no JSON parsed, nothing put together."""
     made: List[Any] = []
-    for owner, name in ((structured_module.PartialJson, "add"), (Emitted, "__init__"), (model_call, "private_copy")):
+    for owner, name in (
+        (structured_module.PartialJson, "add"),
+        (parts.Part, "__init__"),
+        (model_call, "private_copy"),
+    ):
         original = getattr(owner, name)
 
         def counted(*args: Any, _original: Any = original, **kwargs: Any) -> Any:
@@ -233,7 +237,9 @@ def test_never_made(rules: Dict[str, Any], driver: str, monkeypatch: pytest.Monk
     assert read(graph, GIVEN, driver, stream_mode=TWO, **rules).chunks == []
     assert made == []
     assert read(graph, GIVEN, driver, stream_mode="messages").chunks != []
-    assert not any(isinstance(one, structured.PartialJson) for one in made), "read though nobody asked for objects"
+    assert not any(isinstance(one, structured_module.PartialJson) for one in made), (
+        "read though nobody asked for objects"
+    )
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

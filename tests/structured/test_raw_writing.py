@@ -16,7 +16,7 @@ from langchain_core.messages.ai import UsageMetadata
 from filters.reference import normal
 from streamgraph import START, MessageAccumulator, StateGraph
 from streamgraph._message_writer import MessageWriter, message_writer
-from streamgraph._streams.watchdog import Watch
+from streamgraph._streams.watchdog import Watchdog
 from streamgraph.config import get_stream_writer
 from streamgraph.func import entrypoint, task
 from streamgraph.types import TimeoutPolicy
@@ -202,13 +202,13 @@ def test_in_threads(driver: str) -> None:
 def test_signs_of_life(how: Any, modes: Any, driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the limits of a node each token counts as those of a model do, whoever sees it."""
     noted: List[bool] = []
-    note = Watch.note
+    note = Watchdog.activity
 
-    def counted(watch: Watch, spoken: bool) -> None:
+    def counted(watch: Watchdog, spoken: bool) -> None:
         noted.append(spoken)
         note(watch, spoken)
 
-    monkeypatch.setattr(Watch, "note", counted)
+    monkeypatch.setattr(Watchdog, "activity", counted)
     policy = TimeoutPolicy(idle_timeout=60, first_token_timeout=60)
     builder = StateGraph(State).add_node("node", asynchronous(writes("one ", "two", **how)), timeout=policy)
     read(builder.add_edge(START, "node").compile(), {}, driver, stream_mode=modes)

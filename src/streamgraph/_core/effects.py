@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Sequence, Union
 
 from streamgraph._core.task import Task
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.part import Part
 
 
 class StartTask:
@@ -54,5 +54,5 @@ class Fail:
         self.error = error
 
 
-Command = Union[Emitted, StartTask, CancelTasks, Finish, Fail]
+Effect = Union[Part, StartTask, CancelTasks, Finish, Fail]
 """What a run asks for; a part stands for itself: it is to be handed to whoever wants it."""

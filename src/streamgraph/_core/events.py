@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional, Union
 
-from streamgraph._core.results import Outcome
+from streamgraph._core.results import TaskResult
 from streamgraph._core.task import Task
 
 
@@ -19,7 +19,7 @@ class TaskDone:
 
     __slots__ = ("cached", "outcome", "task")
 
-    def __init__(self, task: Task, outcome: Outcome, cached: bool = False) -> None:
+    def __init__(self, task: Task, outcome: TaskResult, cached: bool = False) -> None:
         self.task = task
         self.outcome = outcome
         self.cached = cached
@@ -36,7 +36,7 @@ class TaskFailed:
 
     __slots__ = ("error", "outcome", "task")
 
-    def __init__(self, task: Task, error: BaseException, outcome: Optional[Outcome] = None) -> None:
+    def __init__(self, task: Task, error: BaseException, outcome: Optional[TaskResult] = None) -> None:
         self.task = task
         self.error = error
         self.outcome = outcome

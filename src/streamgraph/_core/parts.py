@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
-from streamgraph._core.results import Outcome
+from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
-from streamgraph._streams.copying import detach
-from streamgraph._streams.filters import Audience
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.copying import copy_containers
+from streamgraph._streams.filters import Subscribers
+from streamgraph._streams.part import Part
 
 Namespace = Tuple[str, ...]
 Keys = Union[None, str, Sequence[str]]
@@ -19,7 +19,7 @@ _TASK_EVENTS = frozenset(("tasks", "debug"))
 _NODE_PARTS = frozenset(("updates", "tasks", "debug"))
 
 
-class Parts:
+class PartBuilder:
     """Makes the parts of one run, for the modes that somebody wants and no other.
 
     Args:
@@ -29,7 +29,7 @@ class Parts:
         metadata: The metadata of the run that its task events carry.
         tags: The tags of the run, likewise.
         clock: Returns the time for `debug`, as ISO 8601 text.
-        audience: Who wants them, if somebody leaves nodes out.
+        subscribers: Who wants them, if somebody leaves nodes out.
 
     Attributes:
         shows_starts: Somebody wants to know of tasks that start.
@@ -44,9 +44,9 @@ class Parts:
         metadata: Optional[Mapping[str, Any]] = None,
         tags: Sequence[str] = (),
         clock: Callable[[], str],
-        audience: Optional[Audience] = None,
+        subscribers: Optional[Subscribers] = None,
     ) -> None:
-        self._audience = audience if audience is not None and audience.filtered else None
+        self._subscribers = subscribers if subscribers is not None and subscribers.filtered else None
         self._ns = ns
         self._keys = keys
         self._metadata = metadata or {}
@@ -56,22 +56,22 @@ class Parts:
         self._modes = modes
         self.shows_starts = not modes.isdisjoint(_TASK_EVENTS)
 
-    def values(self, state: State, fresh: Mapping[str, Any]) -> List[Emitted]:
+    def values(self, state: State, fresh: Mapping[str, Any]) -> List[Part]:
         """Return the state after a step that wrote `fresh`."""
         if not self._values or not fresh:
             return []
         keys = self._keys
         if isinstance(keys, str):
-            return [Emitted(self._ns, "values", detach(fresh[keys]))] if keys in fresh else []
+            return [Part(self._ns, "values", copy_containers(fresh[keys]))] if keys in fresh else []
         if keys is not None and not any(key in fresh for key in keys):
             return []
-        return [Emitted(self._ns, "values", root_or_mapping(state, keys))]
+        return [Part(self._ns, "values", root_or_mapping(state, keys))]
 
-    def returned(self, value: Any) -> List[Emitted]:
+    def returned(self, value: Any) -> List[Part]:
         """Return what a functional workflow has returned."""
-        return [Emitted(self._ns, "values", detach(value))] if self._values else []
+        return [Part(self._ns, "values", copy_containers(value))] if self._values else []
 
-    def started(self, task: Task) -> List[Emitted]:
+    def started(self, task: Task) -> List[Part]:
         """Return the event of a task that starts."""
         modes = self._modes_of(task)
         if modes.isdisjoint(_TASK_EVENTS):
@@ -79,68 +79,68 @@ class Parts:
         payload: Dict[str, Any] = {
             "id": task.id,
             "name": task.name,
-            "input": detach(task.input),
+            "input": copy_containers(task.input),
             "triggers": task.triggers,
         }
         metadata = {**self._metadata, **task.node.metadata}
         if self._tags:
             metadata["tags"] = list(self._tags)
         if metadata:
-            payload["metadata"] = detach(metadata)
+            payload["metadata"] = copy_containers(metadata)
         return self._task_event(task, modes, "task", payload)
 
-    def finished(self, task: Task, outcome: Outcome, cached: bool = False) -> List[Emitted]:
+    def finished(self, task: Task, outcome: TaskResult, cached: bool = False) -> List[Part]:
         """Return the update and the result of a finished task; of one that was not run the update alone."""
         modes = self._modes_of(task)
         if task.node.action is None or modes.isdisjoint(_NODE_PARTS):
             return []
-        parts: List[Emitted] = []
+        parts: List[Part] = []
         if "updates" in modes:
             update = {task.name: self._update(outcome)}
             if cached:
                 update["__metadata__"] = {"cached": True}
-            parts.append(Emitted(self._ns, "updates", update, task.name))
+            parts.append(Part(self._ns, "updates", update, task.name))
         if not cached and not modes.isdisjoint(_TASK_EVENTS):
             parts += self._task_event(task, modes, "task_result", _result(task, as_result(outcome.writes)))
         return parts
 
-    def failed(self, task: Task, error: BaseException, outcome: Optional[Outcome]) -> List[Emitted]:
+    def failed(self, task: Task, error: BaseException, outcome: Optional[TaskResult]) -> List[Part]:
         """Return the result of a failed task, and the update of its node if it was a branch that failed."""
         modes = self._modes_of(task)
         if task.node.action is None or modes.isdisjoint(_NODE_PARTS):
             return []
-        parts: List[Emitted] = []
+        parts: List[Part] = []
         if outcome is not None and "updates" in modes:
-            parts.append(Emitted(self._ns, "updates", {task.name: self._update(outcome)}, task.name))
+            parts.append(Part(self._ns, "updates", {task.name: self._update(outcome)}, task.name))
         if not modes.isdisjoint(_TASK_EVENTS):
             result = as_result(outcome.writes) if outcome is not None else {}
             parts += self._task_event(task, modes, "task_result", _result(task, result, error))
         return parts
 
     def _modes_of(self, task: Task) -> FrozenSet[str]:
-        return self._modes if self._audience is None else self._audience.modes_of(task.name)
+        return self._modes if self._subscribers is None else self._subscribers.modes_of(task.name)
 
-    def _update(self, outcome: Outcome) -> Any:
+    def _update(self, outcome: TaskResult) -> Any:
         keys = self._keys
         if keys is None:
             return as_view(outcome.writes)
         if not isinstance(keys, str):
             return as_view([pair for pair in outcome.writes if pair[0] in keys])
         shown = [value for key, value in outcome.writes if key == keys]
-        return detach(shown[-1]) if shown else None
+        return copy_containers(shown[-1]) if shown else None
 
-    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, Any]) -> List[Emitted]:
-        parts = [Emitted(self._ns, "tasks", payload, task.name)] if "tasks" in modes else []
+    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, Any]) -> List[Part]:
+        parts = [Part(self._ns, "tasks", payload, task.name)] if "tasks" in modes else []
         if "debug" in modes:
-            own = detach(payload) if parts else payload  # each of two parts has its own
+            own = copy_containers(payload) if parts else payload  # each of two parts has its own
             wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": own}
-            parts.append(Emitted(self._ns, "debug", wrapped, task.name))
+            parts.append(Part(self._ns, "debug", wrapped, task.name))
         return parts
 
 
 def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> Any:
     """Return the state's value as a user sees it: a mapping, or the one value of a root state."""
-    return detach(next(iter(state.values.values()), None)) if state.root else state.snapshot(keys)
+    return copy_containers(next(iter(state.values.values()), None)) if state.root else state.snapshot(keys)
 
 
 def _result(task: Task, result: Dict[str, Any], error: Optional[BaseException] = None) -> Dict[str, Any]:

@@ -39,7 +39,7 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Reader:
+class StateView:
     """What a node or branch function sees of the state.
 
     Attributes:
@@ -69,7 +69,7 @@ class Branch:
 
     name: str
     action: Any
-    reader: Reader
+    reader: StateView
     targets: Optional[Mapping[Hashable, str]] = None
     traced: bool = True
 
@@ -114,7 +114,7 @@ class Node:
 
     name: str
     action: Any = None
-    reader: Reader = Reader()
+    reader: StateView = StateView()
     triggers: Tuple[str, ...] = ()
     edges: Tuple[str, ...] = ()
     joins: Tuple[Join, ...] = ()

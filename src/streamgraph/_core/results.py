@@ -13,7 +13,7 @@ from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteEr
 Route = Union[str, Send]
 
 
-class Outcome(NamedTuple):
+class TaskResult(NamedTuple):
     """What a finished task did.
 
     Attributes:
@@ -27,10 +27,10 @@ class Outcome(NamedTuple):
     stored: Optional[Tuple[Tuple[str, Any], ...]] = None
 
 
-NOTHING = Outcome(())
+NOTHING = TaskResult(())
 
 
-def read_return(plan: Plan, node: str, result: Any) -> Outcome:
+def read_result(plan: Plan, node: str, result: Any) -> TaskResult:
     """Turn what a node returned into an outcome.
 
     Valid are: nothing, a mapping with some of the state's keys, a state object, a `Command`, a `Send` or a list of
@@ -47,15 +47,15 @@ def read_return(plan: Plan, node: str, result: Any) -> Outcome:
         pairs = tuple([pair for pair in result.items() if pair[0] in plan.channels])
         if len(pairs) != len(result):
             _check_keys(plan, node, result)
-        return Outcome(pairs)
+        return TaskResult(pairs)
     if isinstance(result, (Command, Send)):
         return _read_several(plan, node, (result,))
     if isinstance(result, (list, tuple)) and any(isinstance(item, (Command, Send)) for item in result):
         return _read_several(plan, node, result)
-    return Outcome(_read_update(plan, node, result))
+    return TaskResult(_read_update(plan, node, result))
 
 
-def _read_several(plan: Plan, node: str, items: Iterable[Any]) -> Outcome:
+def _read_several(plan: Plan, node: str, items: Iterable[Any]) -> TaskResult:
     writes: List[Tuple[str, Any]] = []
     routes: List[Route] = []
     for item in items:
@@ -74,7 +74,7 @@ def _read_several(plan: Plan, node: str, items: Iterable[Any]) -> Outcome:
         else:
             writes += _read_command_update(plan, node, item.update)
             routes += [check_route(plan, node, route) for route in as_list(item.goto)]
-    return Outcome(tuple(writes), tuple(route for route in routes if route != END))
+    return TaskResult(tuple(writes), tuple(route for route in routes if route != END))
 
 
 def _read_command_update(plan: Plan, node: str, update: Any) -> Sequence[Tuple[str, Any]]:

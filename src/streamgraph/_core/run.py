@@ -6,17 +6,17 @@ from collections import deque
 from typing import Any, Deque, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from streamgraph._core.control import RunControl
-from streamgraph._core.effects import CancelTasks, Command, Fail, Finish, StartTask
+from streamgraph._core.effects import CancelTasks, Effect, Fail, Finish, StartTask
 from streamgraph._core.events import Event, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import task_id
-from streamgraph._core.parts import Keys, Parts, root_or_mapping
+from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping
 from streamgraph._core.plan import Node, Plan
-from streamgraph._core.results import Outcome, Route
+from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
 from streamgraph._policies import timeout_policy
-from streamgraph._streams.copying import detach
+from streamgraph._streams.copying import copy_containers
 from streamgraph._types import Send
 from streamgraph.errors import (
     ErrorLocation,
@@ -54,7 +54,7 @@ class Run:
     def __init__(
         self,
         plan: Plan,
-        parts: Parts,
+        parts: PartBuilder,
         *,
         seed: bytes,
         ns: tuple = (),  # type: ignore[type-arg]
@@ -76,13 +76,13 @@ class Run:
         self._fresh_input: Dict[str, Any] = {}
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
-        self._done: Dict[str, Outcome] = {}
+        self._done: Dict[str, TaskResult] = {}
         # What a node has written whose branch has failed, and for which an error handler runs.
-        self._shown: Dict[str, Outcome] = {}
+        self._shown: Dict[str, TaskResult] = {}
         self.tasks: List[Task] = []
         self._error: Optional[BaseException] = None
 
-    def start(self, writes: Writes) -> List[Command]:
+    def start(self, writes: Writes) -> List[Effect]:
         """Begin with this input.
 
         Args:
@@ -101,7 +101,7 @@ class Run:
         self._waiting.extend(self.tasks)
         return self._start_waiting()
 
-    def feed(self, event: Event) -> List[Command]:
+    def feed(self, event: Event) -> List[Effect]:
         """Take in what happened.
 
         Args:
@@ -114,19 +114,19 @@ class Run:
         if self._error is not None:
             return self._stopped()
         self._done[task.id] = event.outcome
-        commands: List[Command] = [*self._parts.finished(task, event.outcome, event.cached)]
+        commands: List[Effect] = [*self._parts.finished(task, event.outcome, event.cached)]
         if self._waiting:
             commands += self._start_waiting()
         elif not self._running:
             commands += self._close_step()
         return commands
 
-    def _failed(self, event: TaskFailed) -> List[Command]:
+    def _failed(self, event: TaskFailed) -> List[Effect]:
         task, error = event.task, event.error
         del self._running[task.id]
         if self._error is not None:
             return self._stopped()
-        commands: List[Command] = []
+        commands: List[Effect] = []
         if not (isinstance(error, ParentCommand) and self.ns):
             locate(error, ErrorLocation(task.name, task.step, self.ns))
             commands += self._parts.failed(task, error, event.outcome)
@@ -140,19 +140,19 @@ class Run:
             commands.append(CancelTasks(list(self._running.values())))
         return commands + self._stopped()
 
-    def _handle(self, failed: Task, error: Exception) -> List[Command]:
+    def _handle(self, failed: Task, error: Exception) -> List[Effect]:
         """Run the error handler of a node in its place, in the same step."""
         task = handling_task(task_id(self._seed, failed.step, f"handles {failed.id}", -1), failed, error)
         self.tasks.append(task)
         self._running[task.id] = task
         return [StartTask(task, alone=len(self._running) == 1)]
 
-    def _stopped(self) -> List[Command]:
+    def _stopped(self) -> List[Effect]:
         """Fail, once every task that ran beside the failed one has ended."""
         assert self._error is not None
         return [] if self._running else [Fail(self._error)]
 
-    def _close_step(self) -> List[Command]:
+    def _close_step(self) -> List[Effect]:
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
         finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
         written: List[Tuple[str, Writes]] = []
@@ -179,7 +179,7 @@ class Run:
         self._fresh_input = {}
         return [*self._parts.values(self.state, fresh), *self._open_step()]
 
-    def _open_step(self) -> List[Command]:
+    def _open_step(self) -> List[Effect]:
         frontier = self.frontier
         if not frontier.due and not frontier.sends:
             return [Finish(self.output())]
@@ -204,7 +204,7 @@ class Run:
             self.tasks = self._plan_tasks()
         except Exception as error:
             return [Fail(error)]
-        commands: List[Command] = []
+        commands: List[Effect] = []
         if self._parts.shows_starts:
             for task in self.tasks:
                 commands += self._parts.started(task)
@@ -229,14 +229,19 @@ class Run:
     def _sent(self, send: Send, index: int) -> Task:
         step, name = self.frontier.step, send.node
         task = Task(
-            task_id(self._seed, step, name, index), self.plan.nodes[name], step, detach(send.arg), (PUSH,), index
+            task_id(self._seed, step, name, index),
+            self.plan.nodes[name],
+            step,
+            copy_containers(send.arg),
+            (PUSH,),
+            index,
         )
         if send.timeout is not None:
             task.timeout = timeout_policy(send.timeout)
         return task
 
-    def _start_waiting(self) -> List[Command]:
-        commands: List[Command] = []
+    def _start_waiting(self) -> List[Effect]:
+        commands: List[Effect] = []
         alone = len(self.tasks) == 1
         while self._waiting and (self._concurrency is None or len(self._running) < self._concurrency):
             task = self._waiting.popleft()

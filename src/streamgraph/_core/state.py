@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
-from streamgraph._core.plan import BARE_KEYS, ROOT_KEY, Channel, Plan, Reader
-from streamgraph._streams.copying import CONTAINERS, detach
+from streamgraph._core.plan import BARE_KEYS, ROOT_KEY, Channel, Plan, StateView
+from streamgraph._streams.copying import CONTAINERS, copy_containers
 from streamgraph._types import Overwrite
 from streamgraph.errors import ErrorLocation, InvalidUpdateError, add_note, locate
 
@@ -38,7 +38,7 @@ class State:
         """Return the values of `keys` that have one, or of all keys."""
         return self._detached(self.values, keys)
 
-    def read(self, reader: Reader, step: int, limit: int, fresh: Optional[Mapping[str, Any]] = None) -> Any:
+    def read(self, reader: StateView, step: int, limit: int, fresh: Optional[Mapping[str, Any]] = None) -> Any:
         """Return what a node or branch sees.
 
         Args:
@@ -49,9 +49,9 @@ class State:
         """
         values = self.values if not fresh else {**self.values, **fresh}
         if reader.root:
-            return detach(values.get(ROOT_KEY))
+            return copy_containers(values.get(ROOT_KEY))
         if fresh:
-            seen = {key: detach(values[key]) for key in (reader.keys or values) if key in values}
+            seen = {key: copy_containers(values[key]) for key in (reader.keys or values) if key in values}
         else:
             seen = self._detached(values, reader.keys)
         for key, compute in reader.managed.items():
@@ -100,7 +100,7 @@ class State:
                     elif key not in overwritten:
                         current = fresh[key] if key in fresh else self.values.get(key, _MISSING)
                         if preview:
-                            current = detach(current)
+                            current = copy_containers(current)
                         fresh[key] = value if current is _MISSING else _reduced(channels[key], current, value, node)
         except Exception as error:
             if at is not None:
@@ -127,10 +127,12 @@ class State:
         if keys is None:
             seen = dict(values)
             for key in self._containers:
-                seen[key] = detach(seen[key])
+                seen[key] = copy_containers(seen[key])
             return seen
         containers = self._containers
-        return {key: detach(values[key]) if key in containers else values[key] for key in keys if key in values}
+        return {
+            key: copy_containers(values[key]) if key in containers else values[key] for key in keys if key in values
+        }
 
 
 _REPLACING = (Overwrite, dict)
@@ -181,11 +183,11 @@ def as_view(writes: Writes) -> Any:
     if not writes:
         return None
     if writes[0][0] in BARE_KEYS:
-        return detach(writes[-1][1]) if len(writes) == 1 else [detach(value) for _, value in writes]
-    merged = {key: detach(value) if type(value) in CONTAINERS else value for key, value in writes}
+        return copy_containers(writes[-1][1]) if len(writes) == 1 else [copy_containers(value) for _, value in writes]
+    merged = {key: copy_containers(value) if type(value) in CONTAINERS else value for key, value in writes}
     if len(merged) == len(writes):
         return merged
-    return [{key: detach(value)} for key, value in writes]
+    return [{key: copy_containers(value)} for key, value in writes]
 
 
 def as_result(writes: Writes) -> Dict[str, Any]:
@@ -194,8 +196,8 @@ def as_result(writes: Writes) -> Dict[str, Any]:
     several: Dict[str, List[Any]] = {}
     for key, value in writes:
         if key in result:
-            several.setdefault(key, [result[key]]).append(detach(value))
+            several.setdefault(key, [result[key]]).append(copy_containers(value))
         else:
-            result[key] = detach(value)
+            result[key] = copy_containers(value)
     result.update({key: {"$writes": values} for key, values in several.items()})
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional, Tuple
 
 from streamgraph._core.plan import Node
-from streamgraph._core.results import Outcome
+from streamgraph._core.results import TaskResult
 from streamgraph._policies import TimeoutPolicy
 from streamgraph.errors import NodeError
 
@@ -18,7 +18,7 @@ class Task:
 
     Args (besides attributes):
         index: The position among the step's `Send`s, or -1 for a node reached by edges.
-        inside: The task that it is a part of: the one that called it, or whose failure it handles.
+        parent: The task that it is a part of: the one that called it, or whose failure it handles.
 
     Attributes:
         id: Unique in the run, in the shape of a UUID.
@@ -29,7 +29,7 @@ class Task:
         triggers: What started it, sorted.
         path: LangGraph's description of how it came about, for metadata.
         order: The place of its writes among those of its step: nodes by name, then `Send`s as sent.
-        place: Its part of the namespace of graphs that run in it: `name:id`, after that of the task it is inside of.
+        ns_suffix: Its part of the namespace of graphs that run in it: `name:id`, after that of its parent.
         timeout: How long an attempt may take.
         error: The failure that it handles.
         calls: How many graphs have been called in it, in all of its attempts.
@@ -43,10 +43,10 @@ class Task:
         "input",
         "name",
         "node",
+        "ns_suffix",
         "order",
         "outcome",
         "path",
-        "place",
         "step",
         "timeout",
         "triggers",
@@ -60,7 +60,7 @@ class Task:
         input: Any,  # noqa: A002
         triggers: Tuple[str, ...],
         index: int,
-        inside: Optional[Task] = None,
+        parent: Optional[Task] = None,
     ) -> None:
         self.id = id
         self.node = node
@@ -70,13 +70,13 @@ class Task:
         self.triggers = triggers
         self.path: Tuple[Any, ...] = (PULL, node.name) if index < 0 else (PUSH, index, False)
         self.order: Tuple[Any, ...] = (0, 0, node.name) if index < 0 else (1, index, node.name)
-        self.place: Tuple[str, ...] = (f"{node.name}:{id}",)
+        self.ns_suffix: Tuple[str, ...] = (f"{node.name}:{id}",)
         self.timeout: Optional[TimeoutPolicy] = node.policies.timeout
         self.error: Optional[NodeError] = None
         self.calls = 0
-        self.outcome: Optional[Outcome] = None
-        if inside is not None:
-            self.place = (*inside.place, *self.place)
+        self.outcome: Optional[TaskResult] = None
+        if parent is not None:
+            self.ns_suffix = (*parent.ns_suffix, *self.ns_suffix)
 
 
 def called_task(id: str, node: Node, given: Any, caller: Task, index: int) -> Task:  # noqa: A002

@@ -9,16 +9,16 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Awaitable, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar
 
-from streamgraph._drivers.workers import Pool
-from streamgraph._propagation import carrier
-from streamgraph._protocols import Call, CarriedExit, Work, carried
-from streamgraph._streams.cancellation import Stop
+from streamgraph._drivers.workers import RunThreads
+from streamgraph._propagation import propagates
+from streamgraph._protocols import Call, Work, WrappedExit, wrap_for_throw
+from streamgraph._streams.cancellation import CancelToken
 
 T = TypeVar("T")
 
 
-@carrier
-async def drive(work: Work[T], pool: Pool, stop: Optional[Stop] = None) -> T:
+@propagates
+async def drive(work: Work[T], pool: RunThreads, stop: Optional[CancelToken] = None) -> T:
     """Make the calls of `work`, one after the other, and return its result.
 
     Args:
@@ -33,27 +33,27 @@ async def drive(work: Work[T], pool: Pool, stop: Optional[Stop] = None) -> T:
             error: Optional[BaseException] = None
             try:
                 if call.watch is not None:
-                    value = await _within(call, pool)
+                    value = await _call_with_timeout(call, pool)
                 elif asyn is not None:
                     value = await asyn(*call.args)
-                elif call.brief:
+                elif call.nonblocking:
                     assert sync is not None
                     value = sync(*call.args)
                 else:
                     assert sync is not None
                     value, raised_there = await _in_thread(pool, sync, call.args, stop)
-                    error = carried(raised_there)
+                    error = wrap_for_throw(raised_there)
             except BaseException as raised:
-                error = carried(raised)
+                error = wrap_for_throw(raised)
             call = work.send(value) if error is None else work.throw(error)
     except StopIteration as result:
         return result.value  # type: ignore[no-any-return]
-    except CarriedExit as left:
+    except WrappedExit as left:
         # The work has let it out again: this coroutine is being closed, as when it is collected in the middle.
         raise left.error from None
 
 
-async def all_over(tasks: Set[Any]) -> None:
+async def wait_cancelled(tasks: Set[Any]) -> None:
     """Wait until these cancelled tasks have ended, also if this task is cancelled meanwhile.
 
     An anyio scope cancels whatever waits inside it again and again; waiting must survive that, or what the
@@ -71,7 +71,7 @@ async def all_over(tasks: Set[Any]) -> None:
 
 
 def _submit(
-    pool: Pool, function: Callable[..., Any], args: Tuple[Any, ...]
+    pool: RunThreads, function: Callable[..., Any], args: Tuple[Any, ...]
 ) -> Future[Tuple[Any, Optional[BaseException]]]:
     """Call `function(*args)` in a thread, in a copy of this context; the result is what it returned or raised."""
 
@@ -86,7 +86,7 @@ def _submit(
 
 
 async def _in_thread(
-    pool: Pool, function: Callable[..., Any], args: Tuple[Any, ...], stop: Optional[Stop]
+    pool: RunThreads, function: Callable[..., Any], args: Tuple[Any, ...], stop: Optional[CancelToken]
 ) -> Tuple[Any, Optional[BaseException]]:
     """Call `function(*args)` off the loop; return its result or what it raised."""
     running = _submit(pool, function, args)
@@ -109,12 +109,12 @@ async def _in_thread(
         raise
 
 
-@carrier
+@propagates
 async def _awaited(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
-async def _within(call: Call, pool: Pool) -> Any:
+async def _call_with_timeout(call: Call, pool: RunThreads) -> Any:
     """Make a call that may take only so long.
 
     Raises:
@@ -151,12 +151,12 @@ async def _within(call: Call, pool: Pool) -> Any:
 async def _end(running: asyncio.Future[Any]) -> None:
     """Cancel something and wait until it has ended; however it does, that is of no interest any more."""
     running.cancel()
-    await all_over({running})
+    await wait_cancelled({running})
     if not running.cancelled():
         running.exception()
 
 
-class InContext:
+class ContextCoroutine:
     """Awaits a coroutine inside a context of its own, without the cost of a task.
 
     Every step of the coroutine runs in the context, as a task would run it; what it waits for is waited

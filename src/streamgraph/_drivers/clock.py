@@ -6,41 +6,41 @@ from time import monotonic
 from typing import Dict, Optional, Tuple
 
 from streamgraph._core.task import Task
-from streamgraph._protocols import Job
+from streamgraph._protocols import TaskRun
 from streamgraph._signals import Heartbeat, RunningTask
-from streamgraph._streams.flow import Pace
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.flow import FlowControl
+from streamgraph._streams.part import Part
 from streamgraph.errors import RunTimeoutError
 
 
-class Vigil:
+class ConsumerClock:
     """The clock of one run that a consumer waits for.
 
     Args:
-        pace: What the consumer asked for.
+        flow: What the consumer asked for.
     """
 
-    def __init__(self, pace: Pace) -> None:
-        self._heartbeat = pace.heartbeat
-        self._timeout = pace.timeout
+    def __init__(self, flow: FlowControl) -> None:
+        self._heartbeat = flow.heartbeat
+        self._timeout = flow.timeout
         self._began: Optional[float] = None
-        self._pulled = 0.0
+        self._asked_at = 0.0
         # Since when the consumer has waited, and got nothing but heartbeats.
-        self._quiet = 0.0
-        self._beaten = False
-        self._tasks: Dict[str, Tuple[Task, Job, float]] = {}
+        self._silent_since = 0.0
+        self._sent_heartbeat = False
+        self._tasks: Dict[str, Tuple[Task, TaskRun, float]] = {}
 
     def pull(self) -> bool:
         """Take note that the consumer asks for a chunk; returns whether it has waited too long altogether."""
-        self._pulled = now = monotonic()
-        if not self._beaten:
-            self._quiet = now
-        self._beaten = False
+        self._asked_at = now = monotonic()
+        if not self._sent_heartbeat:
+            self._silent_since = now
+        self._sent_heartbeat = False
         if self._began is None:
             self._began = now
         return self._timeout is not None and now - self._began >= self._timeout
 
-    def started(self, task: Task, job: Job) -> None:
+    def started(self, task: Task, job: TaskRun) -> None:
         """Take note that a task runs."""
         self._tasks[task.id] = (task, job, monotonic())
 
@@ -48,14 +48,14 @@ class Vigil:
         """Take note that a task has ended."""
         self._tasks.pop(task.id, None)
 
-    def patience(self) -> float:
+    def seconds_left(self) -> float:
         """Return for how many seconds the consumer can be left without a word."""
-        due = [self._pulled + self._heartbeat] if self._heartbeat is not None else []
+        due = [self._asked_at + self._heartbeat] if self._heartbeat is not None else []
         if self._timeout is not None and self._began is not None:
             due.append(self._began + self._timeout)
         return max(min(due) - monotonic(), 0)
 
-    def word(self) -> Optional[Emitted]:
+    def poll(self) -> Optional[Part]:
         """Return a heartbeat if it is time for one.
 
         Raises:
@@ -64,10 +64,10 @@ class Vigil:
         now = monotonic()
         if self._timeout is not None and self._began is not None and now - self._began >= self._timeout:
             raise self.error()
-        if self._heartbeat is None or now - self._pulled < self._heartbeat:
+        if self._heartbeat is None or now - self._asked_at < self._heartbeat:
             return None
-        self._beaten = True
-        return Emitted((), "heartbeat", Heartbeat(now - self._quiet, self._running(now)))
+        self._sent_heartbeat = True
+        return Part((), "heartbeat", Heartbeat(now - self._silent_since, self._running(now)))
 
     def error(self) -> RunTimeoutError:
         """Return the error of a run that has taken too long."""

@@ -13,17 +13,17 @@ from weakref import WeakMethod
 from streamgraph._core.effects import CancelTasks, Fail, Finish, StartTask
 from streamgraph._core.events import TaskFailed
 from streamgraph._core.task import Task
-from streamgraph._drivers.calls_asyncio import InContext, all_over, drive
+from streamgraph._drivers.calls_asyncio import ContextCoroutine, drive, wait_cancelled
 from streamgraph._drivers.generator_api import AsyncGeneratorStream
 from streamgraph._drivers.inbox_asyncio import AsyncInbox, BoundedAsyncInbox
-from streamgraph._drivers.overflow import store_of
+from streamgraph._drivers.overflow import overflow_queue
 from streamgraph._drivers.shutdown import HERE
-from streamgraph._drivers.stream import Note, Stream
+from streamgraph._drivers.stream import Stream, Wakeup
 from streamgraph._drivers.tasks_asyncio import LoopTasks
 from streamgraph._propagation import is_awaited
 from streamgraph._protocols import Session
-from streamgraph._streams.flow import NO_PACE, Pace
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.flow import UNLIMITED, FlowControl
+from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
 from streamgraph.errors import EventLoopError, StreamBusyError, StreamClosed
 
@@ -42,18 +42,18 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     task of one loop, one at a time.
     """
 
-    def __init__(self, session: Session, pace: Pace = NO_PACE) -> None:
-        super().__init__(session, pace)
-        bounded = None if pace.max_buffer is None else BoundedAsyncInbox(store_of(pace, session.merging))
+    def __init__(self, session: Session, flow: FlowControl = UNLIMITED) -> None:
+        super().__init__(session, flow)
+        bounded = None if flow.max_buffer is None else BoundedAsyncInbox(overflow_queue(flow, session.coalescer))
         self._inbox = bounded or AsyncInbox()
-        self._room = None if bounded is None else bounded.room
+        self._capacity = None if bounded is None else bounded.capacity
         self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._tasks = LoopTasks(self._inbox, self._pool)
         # The task that reads, while it runs a node in place, and what aclose() waits for in another task then.
         self._reader: Optional[asyncio.Task[Any]] = None
         self._in_place_over: Optional[asyncio.Future[None]] = None
-        outlet, put = session.outlet, self._inbox.put
-        session.connect(outlet.connect(put), self._tasks.launch, outlet.room(put, self._room))
+        router, put = session.router, self._inbox.put
+        session.connect(router.connect(put), self._tasks.spawn, router.capacity(put, self._capacity))
 
     def __aiter__(self) -> AsyncGraphStream[ChunkT]:
         return self
@@ -71,8 +71,8 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         if not self._turn.acquire(False):
             raise StreamBusyError("another asyncio task, or by one of the graph's own nodes")
         try:
-            if self._vigil is not None and self._vigil.pull() and self._late is None:
-                self._hurry(self._inbox.put)
+            if self._clock is not None and self._clock.pull() and self._timeout_error is None:
+                self._time_out(self._inbox.put)
                 self._tasks.cancel_all()
             if not self._begun:
                 await self._begin(loop)
@@ -169,7 +169,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         if self._session.must_watch(self._loop):
             self._session.stop.on_set(partial(_tell, self._loop, WeakMethod(self._no_longer_wanted)))
         work = self._session.opening()
-        if self._vigil is None:
+        if self._clock is None:
             self._commands.extend(await drive(work, self._pool))
         else:
             self._tasks.open(work)
@@ -182,7 +182,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         if self._reader is not None:
             self._reader.cancel()
         elif not self._ended:
-            self._inbox.put(Note([], StreamClosed("the run around this one has ended")))
+            self._inbox.put(Wakeup([], StreamClosed("the run around this one has ended")))
 
     async def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
@@ -194,7 +194,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                     await self._start(command.task, command.alone)
                     if self._ended:
                         return NO_CHUNK
-                elif isinstance(command, Emitted):
+                elif isinstance(command, Part):
                     if self._above is not None and self._above.full:
                         await self._above.wait()
                     chunk = self._chunk(command)
@@ -212,36 +212,36 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                     raise command.error
             event = inbox.take()
             if event is None:
-                event = await (inbox.wait() if self._vigil is None else self._keep_vigil())
+                event = await (inbox.wait() if self._clock is None else self._wait_or_heartbeat())
                 if self._ended:
                     return NO_CHUNK
             if event is None:
                 continue
-            if type(event) is Emitted:
-                chunk = self._outlet.shape(event)
+            if type(event) is Part:
+                chunk = self._router.shape(event)
                 if chunk is not NO_CHUNK:
                     return chunk
             else:
                 self._feed(event)
 
-    async def _keep_vigil(self) -> Optional[Emitted]:
+    async def _wait_or_heartbeat(self) -> Optional[Part]:
         """Wait until there may be an event; returns a heartbeat if it is time for one.
 
         Raises:
             RunTimeoutError: The run has taken longer than it may.
         """
-        assert self._vigil is not None
-        word = self._vigil.word()
+        assert self._clock is not None
+        word = self._clock.poll()
         if word is None:
-            await self._inbox.wait(self._vigil.patience())
+            await self._inbox.wait(self._clock.seconds_left())
         return word
 
     async def _start(self, task: Task, alone: bool) -> None:
-        if self._session.stop.is_set or self._late is not None:
+        if self._session.stop.is_set or self._timeout_error is not None:
             self._check_wanted()
         job, inbox = self._session.job(task), self._inbox
         if alone and self._in_place:
-            in_place = InContext(drive(job.work, self._pool, job.stop), job.context, self._pool.leave)
+            in_place = ContextCoroutine(drive(job.work, self._pool, job.stop), job.context, self._pool.leave)
             self._reader = asyncio.current_task()
             try:
                 event = await in_place
@@ -262,8 +262,8 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                 inbox.put(event)
             return
         self._jobs[task.id] = job
-        if self._vigil is not None:
-            self._vigil.started(task, job)
+        if self._clock is not None:
+            self._clock.started(task, job)
         self._tasks.start(task, job)
 
     async def _finish(self, output: Any) -> None:
@@ -285,7 +285,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._commands.clear()
         running = self._tasks.cancel_all()
         try:
-            await all_over(running)
+            await wait_cancelled(running)
             await self._all_over_below()
         finally:
             self._release()
@@ -295,13 +295,13 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
 
     async def _all_over_below(self) -> None:
         """Wait for the tasks of graphs in nodes that did not: one that is left by an exception drops its streams."""
-        for stop in self._session.stop.below():
+        for stop in self._session.stop.descendants():
             if isinstance(stop.runner, LoopTasks) and stop.runner.is_on(self._loop):
-                await all_over(stop.runner.cancel_all())
+                await wait_cancelled(stop.runner.cancel_all())
 
     def _release(self) -> None:
-        if self._room is not None:
-            self._room.close()
+        if self._capacity is not None:
+            self._capacity.close()
         self._inbox.wake()
 
 

@@ -10,20 +10,20 @@ from queue import Empty
 from types import TracebackType
 from typing import Any, List, Optional, Type, TypeVar
 
-from streamgraph._core.effects import CancelTasks, Command, Fail, Finish, StartTask
+from streamgraph._core.effects import CancelTasks, Effect, Fail, Finish, StartTask
 from streamgraph._core.task import Task
 from streamgraph._drivers.generator_api import GeneratorStream
 from streamgraph._drivers.inbox_threads import AnyInbox, BoundedInbox, Inbox
-from streamgraph._drivers.overflow import store_of
+from streamgraph._drivers.overflow import overflow_queue
 from streamgraph._drivers.portal import Portal
 from streamgraph._drivers.shutdown import HERE
-from streamgraph._drivers.stream import Note, Stream
-from streamgraph._drivers.workers import Pool
-from streamgraph._propagation import carrier, is_carried
-from streamgraph._protocols import Call, Job, Session, Work, carried, not_held_up, on_loop
-from streamgraph._streams.cancellation import Stop
-from streamgraph._streams.flow import NO_PACE, Pace
-from streamgraph._streams.part import Emitted
+from streamgraph._drivers.stream import Stream, Wakeup
+from streamgraph._drivers.workers import RunThreads
+from streamgraph._propagation import is_propagated, propagates
+from streamgraph._protocols import Call, Session, TaskRun, Work, never_block, on_loop, wrap_for_throw
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.flow import UNLIMITED, FlowControl
+from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
 from streamgraph.errors import StreamBusyError, StreamClosed
 
@@ -38,15 +38,15 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
     the run. It may be pulled from different threads, one at a time.
     """
 
-    def __init__(self, session: Session, pace: Pace = NO_PACE) -> None:
-        super().__init__(session, pace)
+    def __init__(self, session: Session, flow: FlowControl = UNLIMITED) -> None:
+        super().__init__(session, flow)
         self._inbox: AnyInbox = Inbox()
-        if pace.max_buffer is not None:
-            self._inbox = BoundedInbox(store_of(pace, session.merging))
+        if flow.max_buffer is not None:
+            self._inbox = BoundedInbox(overflow_queue(flow, session.coalescer))
         self._portal = Portal()
-        outlet, put = session.outlet, self._inbox.put
-        launch = partial(_launch, self._pool, self._portal)
-        session.connect(outlet.connect(put), launch, outlet.room(put, self._inbox.room))
+        router, put = session.router, self._inbox.put
+        spawn = partial(_spawn, self._pool, self._portal)
+        session.connect(router.connect(put), spawn, router.capacity(put, self._inbox.capacity))
 
     def __iter__(self) -> GraphStream[ChunkT]:
         return self
@@ -59,8 +59,8 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             raise self._busy()
         try:
             self._read_by = HERE.link
-            if self._vigil is not None and self._vigil.pull() and self._late is None:
-                self._hurry(self._inbox.end)
+            if self._clock is not None and self._clock.pull() and self._timeout_error is None:
+                self._time_out(self._inbox.end)
             if not self._begun:
                 self._begin()
             chunk = self._advance()
@@ -70,7 +70,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                 raise StopIteration from None
             told = self._session.stop.is_set
             self._end(error)
-            if told and isinstance(error, StreamClosed) and not is_carried() and not on_loop():
+            if told and isinstance(error, StreamClosed) and not is_propagated() and not on_loop():
                 # The run around this one has ended, and a node has handed the stream to a thread of its own.
                 raise StopIteration from None
             chunk = self._last_part(error)
@@ -122,7 +122,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
     def _begin(self) -> None:
         self._mark_begun()
         work, pool, portal, stop = self._session.opening(), self._pool, self._portal, self._session.stop
-        if self._vigil is None:
+        if self._clock is None:
             self._commands.extend(_drive(work, pool, portal, stop))
         else:
             pool.start(copy_context().run, _open, self._inbox, work, pool, portal, stop)
@@ -137,7 +137,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
 
     def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
-        commands, inbox, vigil = self._commands, self._inbox, self._vigil
+        commands, inbox, vigil = self._commands, self._inbox, self._clock
         while True:
             while commands:
                 command = commands.popleft()
@@ -145,7 +145,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                     self._start(command.task, command.alone)
                     if self._ended:
                         return NO_CHUNK
-                elif isinstance(command, Emitted):
+                elif isinstance(command, Part):
                     chunk = self._chunk(command)
                     if chunk is not NO_CHUNK:
                         return chunk
@@ -158,9 +158,9 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                 else:
                     assert isinstance(command, Fail)
                     raise command.error
-            event = inbox.get() if vigil is None else self._keep_vigil()
-            if type(event) is Emitted:
-                chunk = self._outlet.shape(event)
+            event = inbox.get() if vigil is None else self._wait_or_heartbeat()
+            if type(event) is Part:
+                chunk = self._router.shape(event)
                 if chunk is not NO_CHUNK:
                     return chunk
             else:
@@ -169,24 +169,24 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                     return NO_CHUNK
                 self._feed(event)
 
-    def _keep_vigil(self) -> Any:
+    def _wait_or_heartbeat(self) -> Any:
         """Return the next event, or a heartbeat if it takes its time.
 
         Raises:
             RunTimeoutError: The run has taken longer than it may.
         """
-        assert self._vigil is not None
-        patience = 0.0
+        assert self._clock is not None
+        seconds_left = 0.0
         while True:
             with suppress(Empty):
-                return self._inbox.get(timeout=patience)
-            word = self._vigil.word()
+                return self._inbox.get(timeout=seconds_left)
+            word = self._clock.poll()
             if word is not None:
                 return word
-            patience = self._vigil.patience()
+            seconds_left = self._clock.seconds_left()
 
     def _start(self, task: Task, alone: bool) -> None:
-        if self._session.stop.is_set or self._late is not None:
+        if self._session.stop.is_set or self._timeout_error is not None:
             self._check_wanted()
         job = self._session.job(task)
         if alone and self._in_place:
@@ -198,10 +198,10 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         else:
             if self._above is not None and on_loop():
                 # A loop waits here, and the consumer of the run around may be on it.
-                job.context.run(not_held_up.set, True)
+                job.context.run(never_block.set, True)
             self._jobs[task.id] = job
-            if self._vigil is not None:
-                self._vigil.started(task, job)
+            if self._clock is not None:
+                self._clock.started(task, job)
             self._pool.start(job.context.run, _report, self._inbox, self._pool, self._portal, job)
 
     def _finish(self, output: Any) -> None:
@@ -220,15 +220,15 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         self._mark_ended("failed" if isinstance(error, Exception) else "closed")
         self._session.stop.set()
         self._commands.clear()
-        self._inbox.end(Note([]))  # who pulls in another thread is not to wait for what runs
+        self._inbox.end(Wakeup([]))  # who pulls in another thread is not to wait for what runs
         self._release()
         closing = self._session.closing(None, error) if self._begun else None
         if closing is not None:
             _drive(closing, self._pool, self._portal, self._session.stop)
 
     def _release(self) -> None:
-        if self._inbox.room is not None:
-            self._inbox.room.close()
+        if self._inbox.capacity is not None:
+            self._inbox.capacity.close()
         self._portal.close()
 
 
@@ -236,29 +236,29 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
 # collected, and its run stopped.
 
 
-def _open(inbox: AnyInbox, work: Work[List[Command]], pool: Pool, portal: Portal, stop: Stop) -> None:
+def _open(inbox: AnyInbox, work: Work[List[Effect]], pool: RunThreads, portal: Portal, stop: CancelToken) -> None:
     try:
-        inbox.end(Note(_drive(work, pool, portal, stop)))
+        inbox.end(Wakeup(_drive(work, pool, portal, stop)))
     except BaseException as error:
-        inbox.end(Note([], error))
+        inbox.end(Wakeup([], error))
 
 
-def _report(inbox: AnyInbox, pool: Pool, portal: Portal, job: Job) -> None:
+def _report(inbox: AnyInbox, pool: RunThreads, portal: Portal, job: TaskRun) -> None:
     try:
         event = _drive(job.work, pool, portal, job.stop)
         job.over = True
         inbox.end(event)
     except BaseException as error:
         # Work that does not end as it should must not leave the reader waiting.
-        inbox.end(Note([], error))
+        inbox.end(Wakeup([], error))
 
 
-def _launch(pool: Pool, portal: Portal, job: Job) -> None:
+def _spawn(pool: RunThreads, portal: Portal, job: TaskRun) -> None:
     pool.start(job.context.run, _drive, job.work, pool, portal, job.stop)
 
 
-@carrier
-def _drive(work: Work[T], pool: Pool, portal: Portal, stop: Stop) -> T:
+@propagates
+def _drive(work: Work[T], pool: RunThreads, portal: Portal, stop: CancelToken) -> T:
     """Make the calls of `work`, one after the other, and return its result."""
     try:
         call = next(work)
@@ -273,14 +273,14 @@ def _drive(work: Work[T], pool: Pool, portal: Portal, stop: Stop) -> T:
                     assert asyn is not None
                     value = portal.call(asyn, call.args, stop)
             except BaseException as error:
-                call = work.throw(carried(error))
+                call = work.throw(wrap_for_throw(error))
             else:
                 call = work.send(value)
     except StopIteration as result:
         return result.value  # type: ignore[no-any-return]
 
 
-def _within(call: Call, pool: Pool, portal: Portal) -> Any:
+def _within(call: Call, pool: RunThreads, portal: Portal) -> Any:
     """Make a call that may take only so long.
 
     Raises:

@@ -6,9 +6,9 @@ import asyncio
 from collections import deque
 from typing import Any, Deque, Optional
 
-from streamgraph._drivers.buffer import Buffer
-from streamgraph._drivers.overflow import Store
-from streamgraph._streams.part import Emitted
+from streamgraph._drivers.buffer import BoundedBuffer
+from streamgraph._drivers.overflow import OverflowQueue
+from streamgraph._streams.part import Part
 
 
 class AsyncInbox:
@@ -63,7 +63,7 @@ class AsyncInbox:
     @property
     def parts(self) -> int:
         """How many parts wait."""
-        return sum(type(item) is Emitted for item in tuple(self._items))
+        return sum(type(item) is Part for item in tuple(self._items))
 
     def take(self) -> Any:
         """Return the next item, or `None` if there is none."""
@@ -91,30 +91,30 @@ class BoundedAsyncInbox(AsyncInbox):
         store: What is kept, and how.
     """
 
-    __slots__ = ("room",)
+    __slots__ = ("capacity",)
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: OverflowQueue) -> None:
         super().__init__()
-        self.room = Buffer(store, self.wake, self.on_loop)
+        self.capacity = BoundedBuffer(store, self.wake, self.on_loop)
         """The room there is for parts."""
 
     def put(self, item: Any) -> None:
         """Add an item; from any thread."""
-        self.room.put(item)
+        self.capacity.put(item)
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to take."""
-        return self.room.empty
+        return self.capacity.empty
 
     @property
     def parts(self) -> int:
         """How many parts wait."""
-        return self.room.parts
+        return self.capacity.parts
 
     def take(self) -> Any:
         """Return the next item, or `None` if there is none."""
-        return self.room.take()
+        return self.capacity.take()
 
 
 def _release(waiter: asyncio.Future[None]) -> None:

@@ -7,8 +7,8 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import Any, Callable, Deque, Optional, Union
 
-from streamgraph._drivers.buffer import Buffer
-from streamgraph._drivers.overflow import Store
+from streamgraph._drivers.buffer import BoundedBuffer
+from streamgraph._drivers.overflow import OverflowQueue
 
 
 class Inbox:
@@ -17,10 +17,10 @@ class Inbox:
     Attributes:
         put: Adds a part.
         get: Returns the next item; waits for it.
-        room: The room there is for parts; not limited here.
+        capacity: The room there is for parts; not limited here.
     """
 
-    room = None
+    capacity = None
 
     def __init__(self) -> None:
         self._items: SimpleQueue[Any] = SimpleQueue()
@@ -56,21 +56,21 @@ class BoundedInbox:
         store: What is kept, and how.
 
     Attributes:
-        room: The room there is for parts.
+        capacity: The room there is for parts.
     """
 
-    def __init__(self, store: Store) -> None:
-        self.room = Buffer(store, self._wake, self._is_reader)
+    def __init__(self, store: OverflowQueue) -> None:
+        self.capacity = BoundedBuffer(store, self._wake, self._is_reader)
         self._there = threading.Condition(threading.RLock())
         self._reader: Optional[int] = None
 
     def put(self, part: Any) -> None:
         """Add a part for which nobody can wait."""
-        self.room.put(part)
+        self.capacity.put(part)
 
     def end(self, event: Any) -> None:
         """Add the end of a task."""
-        self.room.put(event)
+        self.capacity.put(event)
 
     def ended(self) -> None:
         """Take note that the end of a task was taken."""
@@ -78,12 +78,12 @@ class BoundedInbox:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to take."""
-        return self.room.empty
+        return self.capacity.empty
 
     @property
     def parts(self) -> int:
         """How many parts wait."""
-        return self.room.parts
+        return self.capacity.parts
 
     def get(self, timeout: Optional[float] = None) -> Any:
         """Return the next item; waits for it.
@@ -92,11 +92,11 @@ class BoundedInbox:
             Empty: So many seconds have passed, and there is none.
         """
         self._reader = threading.get_ident()
-        item = self.room.take()
+        item = self.capacity.take()
         if item is None:
             with self._there:
-                self._there.wait_for(lambda: not self.room.empty, timeout)
-            item = self.room.take()
+                self._there.wait_for(lambda: not self.capacity.empty, timeout)
+            item = self.capacity.take()
         if item is None:
             raise Empty
         return item

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any, Deque, Dict, Optional
 
-from streamgraph._protocols import Merging, Pile
+from streamgraph._protocols import Batch, Coalescer
 from streamgraph._signals import Gap
-from streamgraph._streams.flow import Pace
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.flow import FlowControl
+from streamgraph._streams.part import Part
 from streamgraph.errors import StreamOverflowError
 
 
-class Store:
+class OverflowQueue:
     """Parts and the ends of tasks, first in, first out; of the parts only so many. One too many has to wait outside.
 
     Args:
@@ -42,11 +42,11 @@ class Store:
 
     def append(self, item: Any) -> None:
         """Take something in, be it one too many."""
-        if type(item) is Emitted:
+        if type(item) is Part:
             self.parts += 1
         self._items.append(item)
 
-    def offer(self, part: Emitted) -> bool:
+    def offer(self, part: Part) -> bool:
         """Take a part in, unless it has to wait."""
         if self.parts >= self.limit:
             return self._overflow(part)
@@ -58,16 +58,16 @@ class Store:
         if not self._items:
             return None
         item = self._items.popleft()
-        if type(item) is Emitted:
+        if type(item) is Part:
             self.parts -= 1
         return item
 
-    def _overflow(self, part: Emitted) -> bool:
+    def _overflow(self, part: Part) -> bool:
         """Do something about a part that is one too many; returns whether it need not wait."""
         return False
 
 
-class DroppingStore(Store):
+class DropOldestQueue(OverflowQueue):
     """The oldest part goes, and a gap tells of it before whatever is next."""
 
     def __init__(self, limit: int) -> None:
@@ -85,17 +85,17 @@ class DroppingStore(Store):
             return super().pop()
         gap = Gap(sum(self._dropped.values()), dict(self._dropped))
         self._dropped.clear()
-        return Emitted((), "gap", gap)
+        return Part((), "gap", gap)
 
-    def _overflow(self, part: Emitted) -> bool:
-        oldest = next(index for index, item in enumerate(self._items) if type(item) is Emitted)
+    def _overflow(self, part: Part) -> bool:
+        oldest = next(index for index, item in enumerate(self._items) if type(item) is Part)
         self._dropped[self._items[oldest].mode] += 1
         del self._items[oldest]
         self._items.append(part)
         return True
 
 
-class RefusingStore(Store):
+class RaisingQueue(OverflowQueue):
     """One too many is an error of the node that makes it."""
 
     @property
@@ -103,46 +103,46 @@ class RefusingStore(Store):
         """Waiting is not what was asked for."""
         return False
 
-    def _overflow(self, part: Emitted) -> bool:
+    def _overflow(self, part: Part) -> bool:
         raise StreamOverflowError(self.limit, part.source)
 
 
-class _Waiting:
+class _WaitingPart:
     """A part that waits, and what has been added to it."""
 
-    __slots__ = ("part", "pile", "place")
+    __slots__ = ("batch", "part", "source")
 
-    def __init__(self, part: Emitted, place: str) -> None:
+    def __init__(self, part: Part, source: str) -> None:
         self.part = part
-        self.place = place
-        self.pile: Optional[Pile] = None
+        self.source = source
+        self.batch: Optional[Batch] = None
 
-    def add(self, part: Emitted, merging: Merging) -> bool:
-        if self.pile is None:
-            self.pile = merging.pile(self.part)
-        return self.pile is not None and part.mode == self.part.mode and self.pile.add(part.data)
+    def add(self, part: Part, coalescer: Coalescer) -> bool:
+        if self.batch is None:
+            self.batch = coalescer.batch(self.part)
+        return self.batch is not None and part.mode == self.part.mode and self.batch.add(part.data)
 
-    def sum(self) -> Emitted:
-        if self.pile is None:
+    def sum(self) -> Part:
+        if self.batch is None:
             return self.part
         part = self.part
-        return Emitted(part.ns, part.mode, self.pile.sum(), part.source, part.key)
+        return Part(part.ns, part.mode, self.batch.sum(), part.source, part.key)
 
 
-class MergingStore(Store):
+class CoalescingQueue(OverflowQueue):
     """One too many is added to the last one that waits of the same task, if they can be one.
 
     Args:
         limit: How many parts there may be.
-        merging: Says which can be one.
+        coalescer: Says which can be one.
     """
 
-    def __init__(self, limit: int, merging: Merging) -> None:
+    def __init__(self, limit: int, coalescer: Coalescer) -> None:
         super().__init__(limit)
-        self._merging = merging
+        self._coalescer = coalescer
         # By their tasks the parts that something may be added to: nothing of the task, nor of one around or inside it,
         # has come after them.
-        self._last: Dict[str, _Waiting] = {}
+        self._last: Dict[str, _WaitingPart] = {}
 
     @property
     def full(self) -> bool:
@@ -151,41 +151,43 @@ class MergingStore(Store):
 
     def append(self, item: Any) -> None:
         """Take something in, be it one too many."""
-        if type(item) is not Emitted:
+        if type(item) is not Part:
             self._items.append(item)
             return
-        place = self._merging.place(item)
-        for other in [other for other in self._last if other.startswith(place) or place.startswith(other)]:
+        source = self._coalescer.source(item)
+        for other in [other for other in self._last if other.startswith(source) or source.startswith(other)]:
             del self._last[other]
-        self._last[place] = waiting = _Waiting(item, place)
+        self._last[source] = waiting = _WaitingPart(item, source)
         self._items.append(waiting)
         self.parts += 1
 
     def pop(self) -> Any:
         """Return what comes next, with what was added to it."""
         item = super().pop()
-        if type(item) is not _Waiting:
+        if type(item) is not _WaitingPart:
             return item
         self.parts -= 1
-        if self._last.get(item.place) is item:
-            del self._last[item.place]
+        if self._last.get(item.source) is item:
+            del self._last[item.source]
         return item.sum()
 
-    def _overflow(self, part: Emitted) -> bool:
-        last = self._last.get(self._merging.place(part))
-        return last is not None and last.add(part, self._merging)
+    def _overflow(self, part: Part) -> bool:
+        last = self._last.get(self._coalescer.source(part))
+        return last is not None and last.add(part, self._coalescer)
 
 
-def store_of(pace: Pace, merging: Merging) -> Store:
+def overflow_queue(flow: FlowControl, coalescer: Coalescer) -> OverflowQueue:
     """Return a store as the consumer wants it.
 
     Args:
-        pace: What it asked for; with a limit.
-        merging: Says which parts can be merged.
+        flow: What it asked for; with a limit.
+        coalescer: Says which parts can be merged.
     """
-    assert pace.max_buffer is not None
-    if pace.overflow == "drop_oldest":
-        return DroppingStore(pace.max_buffer)
-    if pace.overflow == "raise":
-        return RefusingStore(pace.max_buffer)
-    return MergingStore(pace.max_buffer, merging) if pace.overflow == "coalesce" else Store(pace.max_buffer)
+    assert flow.max_buffer is not None
+    if flow.overflow == "drop_oldest":
+        return DropOldestQueue(flow.max_buffer)
+    if flow.overflow == "raise":
+        return RaisingQueue(flow.max_buffer)
+    return (
+        CoalescingQueue(flow.max_buffer, coalescer) if flow.overflow == "coalesce" else OverflowQueue(flow.max_buffer)
+    )

@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Awaitable, Callable, Coroutine, Optional, Set, Tuple
 
-from streamgraph._propagation import carrier
+from streamgraph._propagation import propagates
 from streamgraph._protocols import private_loops
-from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import StreamClosed
 
 # A task that a node has made may end so. It carries that to who awaits it, as with any other error; asyncio lets these
@@ -34,7 +34,7 @@ class Portal:
         self._tasks: Set[asyncio.Task[None]] = set()
         self._cancelled: Set[asyncio.Task[None]] = set()
 
-    def call(self, function: Callable[..., Awaitable[Any]], args: Tuple[Any, ...], stop: Stop) -> Any:
+    def call(self, function: Callable[..., Awaitable[Any]], args: Tuple[Any, ...], stop: CancelToken) -> Any:
         """Await `function(*args)` on the loop, in a copy of the caller's context, and return the result.
 
         Args:
@@ -134,7 +134,7 @@ class Portal:
             loop.close()
 
 
-@carrier
+@propagates
 async def _work(done: Future[Any], function: Callable[..., Awaitable[Any]], args: Tuple[Any, ...]) -> None:
     try:
         done.set_result(await function(*args))

@@ -9,15 +9,15 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Union
 
 from typing_extensions import Literal
 
-from streamgraph._core.effects import Command
+from streamgraph._core.effects import Effect
 from streamgraph._core.events import Event, TaskFailed
-from streamgraph._drivers.clock import Vigil
+from streamgraph._drivers.clock import ConsumerClock
 from streamgraph._drivers.shutdown import HERE, drop, opened, over
-from streamgraph._drivers.workers import Pool
-from streamgraph._protocols import Job, Partial, Session, raisable
+from streamgraph._drivers.workers import RunThreads
+from streamgraph._protocols import Partial, Session, TaskRun, as_public_error
 from streamgraph._signals import RunFailure, Unstreamed
-from streamgraph._streams.flow import NO_PACE, Pace
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.flow import UNLIMITED, FlowControl
+from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
 from streamgraph.errors import RunTimeoutError, location_of
 
@@ -27,7 +27,7 @@ _IN_PLACE = 8
 """How many graphs deep nodes are called on one call stack: a graph that calls itself can go deeper than a stack can."""
 
 
-class Note:
+class Wakeup:
     """What a reader finds among the ends of tasks: how the run goes on, or that it does not.
 
     Args:
@@ -35,7 +35,7 @@ class Note:
         error: What the run fails with instead.
     """
 
-    def __init__(self, commands: List[Command], error: Optional[BaseException] = None) -> None:
+    def __init__(self, commands: List[Effect], error: Optional[BaseException] = None) -> None:
         self.commands = commands
         self.error = error
 
@@ -45,26 +45,28 @@ class Stream:
 
     Args:
         session: The run.
-        pace: How it gets along with its consumer.
+        flow: How it gets along with its consumer.
     """
 
     # Known also of a stream that was interrupted while it was made.
     _begun = _ended = False
 
-    def __init__(self, session: Session, pace: Pace) -> None:
+    def __init__(self, session: Session, flow: FlowControl) -> None:
         self._session = session
-        self._outlet = session.outlet
+        self._router = session.router
         # A node may run where its stream is read, unless there is something to be read meanwhile.
-        self._in_place = pace is NO_PACE and not session.outlet.live and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
-        self._above = session.outlet.room_above
-        self._vigil = Vigil(pace) if pace.watches else None
-        self._late: Optional[RunTimeoutError] = None
+        self._in_place = (
+            flow is UNLIMITED and not session.router.live and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
+        )
+        self._above = session.router.parent_capacity
+        self._clock = ConsumerClock(flow) if flow.watches else None
+        self._timeout_error: Optional[RunTimeoutError] = None
         self._failure: Optional[Exception] = None
         self._status: Status = "pending"
         self._seq = 0
-        self._commands: Deque[Command] = deque()
-        self._jobs: Dict[str, Job] = {}
-        self._pool = Pool()
+        self._commands: Deque[Effect] = deque()
+        self._jobs: Dict[str, TaskRun] = {}
+        self._pool = RunThreads()
         self._output: Any = None
         # Held while the stream is pulled; nobody waits for it.
         self._turn = threading.Lock()
@@ -131,25 +133,25 @@ class Stream:
         """
         return self._session.explain()
 
-    def _chunk(self, part: Emitted) -> Any:
+    def _chunk(self, part: Part) -> Any:
         """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""
-        if self._outlet.alone:
-            return self._outlet.shape(part)
+        if self._router.sole_consumer:
+            return self._router.shape(part)
         if not self._session.stop.is_set:  # else the run around has ended or is failing, and this would come after that
-            self._outlet.forward(part)
-        return self._outlet.shape(part) if self._outlet.is_own(part) else NO_CHUNK
+            self._router.forward(part)
+        return self._router.shape(part) if self._router.is_own(part) else NO_CHUNK
 
-    def _feed(self, event: Union[Event, Note]) -> None:
-        if isinstance(event, Note):
+    def _feed(self, event: Union[Event, Wakeup]) -> None:
+        if isinstance(event, Wakeup):
             if event.error is not None:
                 raise event.error
             self._commands.extend(event.commands)
             return
         self._jobs.pop(event.task.id, None)
-        if self._vigil is not None:
-            self._vigil.ended(event.task)
+        if self._clock is not None:
+            self._clock.ended(event.task)
         if isinstance(event, TaskFailed):
-            event.error = raisable(event.task, event.error)
+            event.error = as_public_error(event.task, event.error)
         self._commands.extend(self._session.run.feed(event))
 
     def _check_wanted(self) -> None:
@@ -159,8 +161,8 @@ class Stream:
             RunTimeoutError: The run has taken longer than it may.
             StreamClosed: The run around this one has ended before its time, or is failing.
         """
-        if self._late is not None:
-            raise self._late
+        if self._timeout_error is not None:
+            raise self._timeout_error
         self._session.stop.check()
 
     def _mark_begun(self) -> None:
@@ -173,15 +175,15 @@ class Stream:
         self._status = status
         over(self)
 
-    def _hurry(self, put: Callable[[Note], None]) -> None:
+    def _time_out(self, put: Callable[[Wakeup], None]) -> None:
         """Tell what runs to stop, since the run has taken too long, and fail after what it has made by now.
 
         Args:
             put: Adds a note to what has yet to be read.
         """
-        assert self._vigil is not None
-        self._late = self._vigil.error()
-        put(Note([], self._late))
+        assert self._clock is not None
+        self._timeout_error = self._clock.error()
+        put(Wakeup([], self._timeout_error))
         for job in tuple(self._jobs.values()):
             job.stop.set()
 
@@ -190,11 +192,11 @@ class Stream:
 
         The error itself is raised at the next pull then.
         """
-        if not isinstance(error, Exception) or not self._outlet.tells_of_failure:
+        if not isinstance(error, Exception) or not self._router.emits_error_part:
             return NO_CHUNK
         where = location_of(error)
         failure = RunFailure(error) if where is None else RunFailure(error, where.node, where.step)
-        chunk = self._outlet.shape(Emitted(() if where is None else where.namespace, "error", failure))
+        chunk = self._router.shape(Part(() if where is None else where.namespace, "error", failure))
         if chunk is not NO_CHUNK:
             self._failure = error
         return chunk

@@ -7,15 +7,15 @@ from asyncio import CancelledError
 from contextvars import Context, copy_context
 from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
 
-from streamgraph._core.effects import Command
+from streamgraph._core.effects import Effect
 from streamgraph._core.events import TaskFailed
 from streamgraph._core.task import Task
-from streamgraph._drivers.calls_asyncio import all_over, drive
+from streamgraph._drivers.calls_asyncio import drive, wait_cancelled
 from streamgraph._drivers.inbox_asyncio import AsyncInbox
 from streamgraph._drivers.shutdown import is_exiting
-from streamgraph._drivers.stream import Note
-from streamgraph._drivers.workers import Pool
-from streamgraph._protocols import Job, Work
+from streamgraph._drivers.stream import Wakeup
+from streamgraph._drivers.workers import RunThreads
+from streamgraph._protocols import TaskRun, Work
 
 _OPENING = "opening"
 
@@ -35,16 +35,16 @@ class LoopTasks:
         pool: Where they make calls that must not block the loop.
     """
 
-    def __init__(self, inbox: AsyncInbox, pool: Pool) -> None:
+    def __init__(self, inbox: AsyncInbox, pool: RunThreads) -> None:
         self._inbox = inbox
         self._pool = pool
         self._tasks: Dict[str, asyncio.Task[Any]] = {}
 
-    def open(self, work: Work[List[Command]]) -> None:
+    def open(self, work: Work[List[Effect]]) -> None:
         """Begin the run while its reader waits for something else as well."""
         self._begin(_OPENING, copy_context(), self._open(work))
 
-    def start(self, task: Task, job: Job) -> None:
+    def start(self, task: Task, job: TaskRun) -> None:
         """Start the task of a node."""
 
         def ended(running: asyncio.Task[Any]) -> None:
@@ -56,7 +56,7 @@ class LoopTasks:
 
         self._begin(task.id, job.context, self._report(job), ended)
 
-    def launch(self, job: Job) -> None:
+    def spawn(self, job: TaskRun) -> None:
         """Start a job beside the one that asks for it, from the loop or from a thread."""
         loop = self._inbox.loop
         assert loop is not None
@@ -106,7 +106,7 @@ class LoopTasks:
         loop, running = self._inbox.loop, set(self._tasks.values())
         if loop is None or not running:
             return
-        ended = all_over(running)
+        ended = wait_cancelled(running)
         try:
             loop.call_soon_threadsafe(self.cancel_all)
             if is_exiting() and not loop.is_running():
@@ -135,20 +135,20 @@ class LoopTasks:
         self._tasks.pop(key, None)
         _running.discard(running)
 
-    async def _open(self, work: Work[List[Command]]) -> None:
+    async def _open(self, work: Work[List[Effect]]) -> None:
         try:
-            self._inbox.put(Note(await drive(work, self._pool)))
+            self._inbox.put(Wakeup(await drive(work, self._pool)))
         except BaseException as error:
-            self._inbox.put(Note([], error))
+            self._inbox.put(Wakeup([], error))
 
-    async def _report(self, job: Job) -> None:
+    async def _report(self, job: TaskRun) -> None:
         try:
             event = await drive(job.work, self._pool, job.stop)
             job.over = True
             self._inbox.put(event)
         except Exception as error:
             # Work that does not end as it should must not leave the reader waiting.
-            self._inbox.put(Note([], error))
+            self._inbox.put(Wakeup([], error))
 
 
 def _close(work: Work[Any]) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Callable, Deque, Dict, Optional, Tuple, TypeVar
 
-from streamgraph._propagation import carrier
+from streamgraph._propagation import propagates
 
 _THREADS = 1024
 """A bound for steps of any width."""
@@ -36,7 +36,7 @@ class _Worker(threading.Thread):
         crew: Where there is work.
     """
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: WorkerPool) -> None:
         super().__init__(name=f"streamgraph_{next(_number)}")
         self._crew = crew
         self._bell = threading.Lock()
@@ -58,7 +58,7 @@ class _Worker(threading.Thread):
                 task = crew.next(self)
 
 
-class Crew:
+class WorkerPool:
     """The threads of a process, and what they have yet to do.
 
     Never more than one thread is on its way: whoever takes a task while there are others calls the next thread before
@@ -149,13 +149,13 @@ def _release(lock: threading.Lock) -> None:
         return
 
 
-CREW = Crew()
+WORKERS = WorkerPool()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=CREW.forget)
+    os.register_at_fork(after_in_child=WORKERS.forget)
 
 
-class Pool:
+class RunThreads:
     """The threads that one run uses, as many as it needs at once but for a bound.
 
     Attributes:
@@ -177,7 +177,7 @@ class Pool:
         self._waiting.append(partial(function, *args))
         task = self._next()
         if task is not None:
-            CREW.do(partial(self._work, task))
+            WORKERS.do(partial(self._work, task))
 
     def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
         """Call `function(*args)` in a thread; returns the future of what it returns or raises."""
@@ -210,7 +210,7 @@ class Pool:
             task = self._next()
 
 
-@carrier
+@propagates
 def _settle(done: Future[T], function: Callable[..., T], args: Tuple[Any, ...]) -> None:
     if not done.set_running_or_notify_cancel():
         return

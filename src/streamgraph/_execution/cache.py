@@ -6,11 +6,11 @@ from hashlib import blake2b
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from streamgraph._core.plan import RETURN_KEY, Node
-from streamgraph._core.results import Outcome, Route
+from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.task import Task
 from streamgraph._policies import CachePolicy, TimeoutPolicy, timeout_policy
 from streamgraph._protocols import Action, Call, Work
-from streamgraph._streams.copying import detach
+from streamgraph._streams.copying import copy_containers
 from streamgraph._types import Overwrite, Send
 
 Namespace = Tuple[str, ...]
@@ -27,13 +27,13 @@ class Cache:
     def __init__(self, backend: Any) -> None:
         self._backend = backend
 
-    def look_up(self, task: Task, policy: CachePolicy) -> Work[Optional[Outcome]]:
+    def look_up(self, task: Task, policy: CachePolicy) -> Work[Optional[TaskResult]]:
         """Return what a task with this input did before, or `None` if that is not known."""
         key = _key(task, policy)
         found = yield Call(Action(self._backend.get, self._backend.aget), ([key],))
         return _decoded(found[key]) if key in found else None
 
-    def keep(self, task: Task, policy: CachePolicy, outcome: Outcome) -> Work[None]:
+    def keep(self, task: Task, policy: CachePolicy, outcome: TaskResult) -> Work[None]:
         """Keep what a task did."""
         pairs = {_key(task, policy): (_encoded(outcome), policy.ttl)}
         yield Call(Action(self._backend.set, self._backend.aset), (pairs,))
@@ -75,9 +75,11 @@ def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
 # As plain data: a cache may write it to disk, or send it somewhere.
 
 
-def _encoded(outcome: Outcome) -> Dict[str, Any]:
+def _encoded(outcome: TaskResult) -> Dict[str, Any]:
     writes: List[Any] = [
-        [key, detach(value.value), "overwrites"] if isinstance(value, Overwrite) else [key, detach(value), ""]
+        [key, copy_containers(value.value), "overwrites"]
+        if isinstance(value, Overwrite)
+        else [key, copy_containers(value), ""]
         for key, value in outcome.writes
     ]
     return {
@@ -90,16 +92,16 @@ def _sent(send: Send) -> Dict[str, Any]:
     limit = timeout_policy(send.timeout)
     return {
         "node": send.node,
-        "arg": detach(send.arg),
+        "arg": copy_containers(send.arg),
         "timeout": None if limit is None else [limit.run_timeout, limit.idle_timeout, limit.refresh_on],
     }
 
 
-def _decoded(kept: Dict[str, Any]) -> Outcome:
+def _decoded(kept: Dict[str, Any]) -> TaskResult:
     routes: List[Route] = [
         Send(
             route["node"],
-            detach(route["arg"]),
+            copy_containers(route["arg"]),
             None if route["timeout"] is None else TimeoutPolicy(*route["timeout"]),
         )
         if isinstance(route, dict)
@@ -107,6 +109,7 @@ def _decoded(kept: Dict[str, Any]) -> Outcome:
         for route in kept["routes"]
     ]
     writes = [
-        (key, Overwrite(detach(value)) if overwrites else detach(value)) for key, value, overwrites in kept["writes"]
+        (key, Overwrite(copy_containers(value)) if overwrites else copy_containers(value))
+        for key, value, overwrites in kept["writes"]
     ]
-    return Outcome(tuple(writes), tuple(routes))
+    return TaskResult(tuple(writes), tuple(routes))

@@ -12,19 +12,19 @@ from typing import Callable, Optional, TypeVar
 from streamgraph._core.task import Task
 from streamgraph._policies import RetryPolicy
 from streamgraph._protocols import Action, Call, Work
-from streamgraph._streams.cancellation import Stop
-from streamgraph._streams.copying import detach
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.copying import copy_containers
 from streamgraph.errors import GraphBubbleUp
 
 T = TypeVar("T")
 
 _log = logging.getLogger("streamgraph.retry")
 
-Once = Callable[[Stop, int, float], Work[T]]
+Attempt = Callable[[CancelToken, int, float], Work[T]]
 """One attempt: with what tells it to stop, its number counted from 1, and the time of the first one's start."""
 
 
-def attempts(task: Task, stop: Stop, once: Once[T]) -> Work[T]:
+def attempts(task: Task, stop: CancelToken, once: Attempt[T]) -> Work[T]:
     """Make attempts until one succeeds or the node's retry policies give up.
 
     Each attempt gets the input as it was, and a signal of its own: what a failed one has left behind in a thread
@@ -42,9 +42,9 @@ def attempts(task: Task, stop: Stop, once: Once[T]) -> Work[T]:
     began, number = time.time(), 0
     while True:
         number += 1
-        attempt = Stop(stop)
+        attempt = CancelToken(stop)
         if retry or task.node.handler is not None:
-            task.input = detach(given)
+            task.input = copy_containers(given)
         try:
             return (yield from once(attempt, number, began))
         except GraphBubbleUp:
@@ -71,7 +71,7 @@ def _pause(policy: RetryPolicy, number: int) -> float:
     return policy.pause(number) + (random.uniform(0, 1) if policy.jitter else 0.0)
 
 
-def _sleep(seconds: float, stop: Stop) -> None:
+def _sleep(seconds: float, stop: CancelToken) -> None:
     awake = threading.Event()
     stop.on_set(awake.set)
     try:
@@ -82,7 +82,7 @@ def _sleep(seconds: float, stop: Stop) -> None:
         stop.check()
 
 
-async def _asleep(seconds: float, stop: Optional[Stop]) -> None:
+async def _asleep(seconds: float, stop: Optional[CancelToken]) -> None:
     await asyncio.sleep(seconds)
 
 

@@ -13,18 +13,18 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._core.control import RunControl
-from streamgraph._core.effects import Command as RunCommand
+from streamgraph._core.effects import Effect as RunCommand
 from streamgraph._core.events import TaskDone, TaskFailed
-from streamgraph._core.parts import Parts
+from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import RETURN_KEY, Branch
-from streamgraph._core.results import NOTHING, Outcome, read_return, read_routes
+from streamgraph._core.results import NOTHING, TaskResult, read_result, read_routes
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._core.workflow import AnyRun
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.retry import attempts
-from streamgraph._execution.subtasks import Calls, settled
-from streamgraph._langchain.activity import Pulse
+from streamgraph._execution.subtasks import Subtasks, settled
+from streamgraph._langchain.activity import ActivityHandler
 from streamgraph._langchain.configs import RunConfig, enter_config, open_manager, task_config
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.injection import Invocation
@@ -33,16 +33,16 @@ from streamgraph._langchain.scope import RunScope, Scope, enter_scope, metadata_
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.backpressure_tap import tap_of
-from streamgraph._messages.coalescing import MERGING
+from streamgraph._messages.coalescing import COALESCER
 from streamgraph._messages.tap import enter_tap, is_tapped
-from streamgraph._messages.tracker import Messages
-from streamgraph._messages.untracked import StrayHandler, forget, listen
-from streamgraph._protocols import Call, CarriedExit, Job, Launch, Merging, Partial, Work, private_loops
+from streamgraph._messages.tracker import MessageTracker
+from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
+from streamgraph._protocols import Call, Coalescer, Partial, Spawn, TaskRun, Work, WrappedExit, private_loops
 from streamgraph._signals import Unstreamed
-from streamgraph._streams.backpressure import Put, Room
-from streamgraph._streams.cancellation import Stop
-from streamgraph._streams.router import Outlet
-from streamgraph._streams.watchdog import Watch
+from streamgraph._streams.backpressure import Capacity, Put
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.router import Router
+from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import GraphBubbleUp, ParentCommand
 
 _HEARD_MODES = ("messages", "objects")
@@ -57,7 +57,7 @@ class GraphSession:
 
     Args:
         run: The state machine.
-        outlet: Where its parts go.
+        router: Where its parts go.
         config: What it was configured with.
         parts: Makes what the stream shows.
         given: The input as the user gave it, for traces.
@@ -71,15 +71,15 @@ class GraphSession:
         asynchronous: Whether an async driver runs it.
     """
 
-    merging: Merging = MERGING
+    coalescer: Coalescer = COALESCER
 
     def __init__(
         self,
         run: AnyRun,
-        outlet: Outlet,
+        router: Router,
         config: RunConfig,
         *,
-        parts: Parts,
+        parts: PartBuilder,
         given: Any,
         writes: Writes,
         scope: Optional[Scope],
@@ -91,37 +91,37 @@ class GraphSession:
         asynchronous: bool,
     ) -> None:
         self.run = run
-        self.outlet = outlet
+        self.router = router
         self._above = None if detached else scope
-        self.stop = Stop() if self._above is None else Stop(self._above.stop)
+        self.stop = CancelToken() if self._above is None else CancelToken(self._above.stop)
         self._config = config
         self._given = given
         self._writes = writes
         self._scope = scope
         self._cache = cache
         self._asynchronous = asynchronous
-        self._calls = Calls(parts, run.ns, self, config.concurrency)
+        self._calls = Subtasks(parts, run.ns, self, config.concurrency)
         self._put: Put = _unconnected
-        self._room: Optional[Room] = None
-        self._here: FrozenSet[str] = outlet.here
-        self._below: FrozenSet[str] = outlet.below
-        self._audience = outlet.audience if outlet.audience.filtered else None
+        self._capacity: Optional[Capacity] = None
+        self._wanted: FrozenSet[str] = router.wanted
+        self._wanted_below: FrozenSet[str] = router.wanted_below
+        self._subscribers = router.subscribers if router.subscribers.filtered else None
         # In a graph that is called in a task, or in what it has left behind, it has to be said that nobody listens.
-        self._listens = is_tapped() or not self._here.isdisjoint(_TAPPED_MODES)
-        self._around: Optional[Messages] = scope.run.messages if scope is not None else None
+        self._listens = is_tapped() or not self._wanted.isdisjoint(_TAPPED_MODES)
+        self._around: Optional[MessageTracker] = scope.run.messages if scope is not None else None
         self._messages = self._around if self._around is not None else self._message_log()
         self._shared = RunScope(
             run.ns,
             run.plan,
-            below=self._below,
+            wanted_below=self._wanted_below,
             messages=self._messages,
             config=config,
             configurable={**config.configurable, **peer_configurable()},
             context=context,
             store=store,
             control=control,
-            audience=self._audience,
-            audience_below=outlet.audience_below if outlet.audience_below.filtered else None,
+            subscribers=self._subscribers,
+            subscribers_below=router.subscribers_below if router.subscribers_below.filtered else None,
             state=run.state.snapshot,
             call=self._calls.start,
             stop=self.stop,
@@ -129,11 +129,11 @@ class GraphSession:
         self._trace: Optional[Trace] = None
         self._quiet: BaseCallbackManager
 
-    def connect(self, put: Put, launch: Launch, room: Optional[Room] = None) -> None:
+    def connect(self, put: Put, spawn: Spawn, capacity: Optional[Capacity] = None) -> None:
         """Take the functions through which tasks emit, and through which they start other tasks."""
         self._put = put
-        self._room = self._shared.room = room
-        self._calls.connect(put if room is None else room.entrance(self.stop), launch)
+        self._capacity = self._shared.capacity = capacity
+        self._calls.connect(put if capacity is None else capacity.sender(self.stop), spawn)
 
     def must_watch(self, loop: AbstractEventLoop) -> bool:
         """Whether nobody cancels what runs on this loop when the run around this one is told to stop."""
@@ -146,12 +146,14 @@ class GraphSession:
             listen(self._messages)
         if self._asynchronous:
             self._shared.loop = get_running_loop()
-        manager = open_manager(self._config, asynchronous=self._asynchronous, without=(TaskHandler, StrayHandler))
+        manager = open_manager(
+            self._config, asynchronous=self._asynchronous, without=(TaskHandler, UntrackedCallHandler)
+        )
         self._quiet = manager
         if manager.handlers:
             self._trace = Trace(manager)
             name = self._config.name or self.run.plan.name
-            yield Call(self._trace.start, (self._given, name, self._config.run_id), brief=True)
+            yield Call(self._trace.start, (self._given, name, self._config.run_id), nonblocking=True)
         return self.run.start(self._writes)
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
@@ -167,19 +169,19 @@ class GraphSession:
 
     def explain(self) -> List[Unstreamed]:
         """Return which model calls were not streamed so far, and why."""
-        if "messages" not in self._here:
+        if "messages" not in self._wanted:
             hint = 'Ask for it: stream_mode="messages", or a list of modes with it.'
             return [Unstreamed("mode", "the stream was not asked for `messages`", hint)]
         assert self._messages is not None
         ns = self.run.ns
         return [item for item in self._messages.unstreamed if item.namespace[: len(ns)] == ns]
 
-    def job(self, task: Task) -> Job:
+    def job(self, task: Task) -> TaskRun:
         """Prepare a task: its context, what it calls, and how to stop it."""
-        stop = self.stop if len(self.run.tasks) == 1 else Stop(self.stop)
-        return Job(copy_context(), self.work(task, stop, self._scope), stop)
+        stop = self.stop if len(self.run.tasks) == 1 else CancelToken(self.stop)
+        return TaskRun(copy_context(), self.work(task, stop, self._scope), stop)
 
-    def work(self, task: Task, stop: Stop, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
+    def work(self, task: Task, stop: CancelToken, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
         """Everything there is to a task, from opening its trace to reading what it returned.
 
         It runs in the task's own context, and whatever happens, it ends with an event.
@@ -214,7 +216,7 @@ class GraphSession:
         except GeneratorExit:
             raise
         except BaseException as raised:
-            error = raised.error if isinstance(raised, CarriedExit) else raised
+            error = raised.error if isinstance(raised, WrappedExit) else raised
             if trace is not None:
                 try:
                     yield from trace.closing(None, error)
@@ -222,7 +224,7 @@ class GraphSession:
                     raise
                 except BaseException as insisting:
                     # A handler of the user's that insists on its own errors (raise_error), or a cancellation meanwhile.
-                    error = insisting.error if isinstance(insisting, CarriedExit) else insisting
+                    error = insisting.error if isinstance(insisting, WrappedExit) else insisting
             return TaskFailed(task, error, task.outcome)
         return TaskDone(task, outcome)
 
@@ -232,10 +234,10 @@ class GraphSession:
         parent: Optional[Scope],
         callbacks: BaseCallbackManager,
         trace: Optional[Trace],
-        stop: Stop,
+        stop: CancelToken,
         number: int = 1,
         began: Optional[float] = None,
-    ) -> Work[Tuple[Any, Outcome]]:
+    ) -> Work[Tuple[Any, TaskResult]]:
         """Run a node once: call it, read what it returned, and ask its branches where to go."""
         run, node, key, messages = self.run, task.node, task.node.result_key, self._messages
         scope = self._scope_of(task, stop, parent, trace, number, began)
@@ -255,14 +257,14 @@ class GraphSession:
                     result = replace(below.command, graph=None)
                 if scope.children:
                     yield from settled(scope.children)
-                outcome = read_return(run.plan, task.name, result) if key is None else Outcome(((key, result),))
+                outcome = read_result(run.plan, task.name, result) if key is None else TaskResult(((key, result),))
                 if scope.writes:
                     outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             scope.over = True
-            if messages is not None and "messages" in self._here:
+            if messages is not None and "messages" in self._wanted:
                 outcome = messages.returned(run.plan, scope, outcome, run.state.values)
         except Exception as error:
             scope.over = scope.watch is None or not scope.watch.expired  # else it is still on, in its thread
@@ -272,9 +274,9 @@ class GraphSession:
             raise
         return result, outcome
 
-    def _known(self, task: Task, stop: Stop, parent: Optional[Scope], outcome: Outcome) -> Outcome:
+    def _known(self, task: Task, stop: CancelToken, parent: Optional[Scope], outcome: TaskResult) -> TaskResult:
         """Return what a task did before; the messages that it wrote are shown like any others."""
-        if self._messages is None or "messages" not in self._here:
+        if self._messages is None or "messages" not in self._wanted:
             return outcome
         scope = self._scope_of(task, stop, parent)
         return self._messages.returned(self.run.plan, scope, outcome, self.run.state.values)
@@ -282,7 +284,7 @@ class GraphSession:
     def _scope_of(
         self,
         task: Task,
-        stop: Stop,
+        stop: CancelToken,
         parent: Optional[Scope],
         trace: Optional[Trace] = None,
         number: int = 1,
@@ -291,12 +293,12 @@ class GraphSession:
         return Scope(
             task,
             self._shared,
-            self._here if self._audience is None else self._audience.modes_of(task.name),
-            self._put if self._room is None else self._room.entrance(stop),
+            self._wanted if self._subscribers is None else self._subscribers.modes_of(task.name),
+            self._put if self._capacity is None else self._capacity.sender(stop),
             stop,
             parent,
             trace,
-            None if task.timeout is None else Watch(task.name, task.step, task.timeout, monotonic, stop),
+            None if task.timeout is None else Watchdog(task.name, task.step, task.timeout, monotonic, stop),
             number,
             time() if began is None else began,
         )
@@ -308,10 +310,12 @@ class GraphSession:
         manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
         trace = Trace(manager, chunks=True)
         given = task.input if task.node.shown is None else task.node.shown(task.input)
-        yield Call(trace.start, (given, task.name, None), brief=True)
+        yield Call(trace.start, (given, task.name, None), nonblocking=True)
         return trace
 
-    def _branch(self, task: Task, outcome: Outcome, invocation: Invocation, trace: Optional[Trace]) -> Work[Outcome]:
+    def _branch(
+        self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
+    ) -> Work[TaskResult]:
         """Ask the branches of the task's node where to go; they see the state with what the node has just written."""
         run = self.run
         fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)], preview=True)
@@ -330,7 +334,7 @@ class GraphSession:
         manager = trace.child(f"seq:step:{number}")
         own = Trace(manager) if branch.traced else None
         if own is not None:
-            yield Call(own.start, (seen, branch.name, None), brief=True)
+            yield Call(own.start, (seen, branch.name, None), nonblocking=True)
             manager = own.child()
         config = self._enter(scope, manager, traced=True)
         try:
@@ -345,10 +349,10 @@ class GraphSession:
 
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set up the context of a task, which this runs in."""
-        handlers: List[BaseCallbackHandler] = [Pulse(scope)] if scope.watches else []
+        handlers: List[BaseCallbackHandler] = [ActivityHandler(scope)] if scope.watches else []
         if self._listens:
-            tap = None if self._here.isdisjoint(_HEARD_MODES) else tap_of(scope)
-            tools = ToolTap(scope) if "tools" in scope.here else None
+            tap = None if self._wanted.isdisjoint(_HEARD_MODES) else tap_of(scope)
+            tools = ToolTap(scope) if "tools" in scope.wanted else None
             enter_tap(tap)
             enter_tool_tap(tools)
             handlers += filter(None, (tap, tools))
@@ -365,8 +369,8 @@ class GraphSession:
         enter_config(config, traced)
         return config
 
-    def _message_log(self) -> Optional[Messages]:
-        return None if (self._here | self._below).isdisjoint(_HEARD_MODES) else Messages()
+    def _message_log(self) -> Optional[MessageTracker]:
+        return None if (self._wanted | self._wanted_below).isdisjoint(_HEARD_MODES) else MessageTracker()
 
 
 def _unconnected(part: Any) -> None:

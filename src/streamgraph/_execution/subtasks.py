@@ -17,23 +17,23 @@ from typing_extensions import Protocol
 
 from streamgraph._core.events import TaskDone, TaskFailed
 from streamgraph._core.ids import child_seed, task_id
-from streamgraph._core.parts import Parts
+from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
 from streamgraph._core.task import Task, called_task
 from streamgraph._core.workflow import value_of
 from streamgraph._langchain.scope import Scope
-from streamgraph._protocols import Action, Call, Job, Launch, Work, raisable
+from streamgraph._protocols import Action, Call, Spawn, TaskRun, Work, as_public_error
 from streamgraph._streams.backpressure import Put
-from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import ErrorLocation, locate
 
 T = TypeVar("T")
 
 
-class Working(Protocol):
+class TaskRunner(Protocol):
     """A run, as those that start tasks in it see it."""
 
-    def work(self, task: Task, stop: Stop, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
+    def work(self, task: Task, stop: CancelToken, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
         """Return everything there is to a task."""
 
 
@@ -44,7 +44,7 @@ class TaskFuture(Future[T]):
         stop: Tells the task to stop.
     """
 
-    def __init__(self, stop: Stop) -> None:
+    def __init__(self, stop: CancelToken) -> None:
         super().__init__()
         self._stop = stop
         # Who takes the only one settles the future; `pop` can't be interrupted.
@@ -94,7 +94,7 @@ class _Call(NamedTuple):
     task: Task
     caller: Scope
     future: TaskFuture[Any]
-    stop: Stop
+    stop: CancelToken
     counts: bool
 
 
@@ -102,10 +102,10 @@ class _Waiting(NamedTuple):
     """A task that waits for its turn."""
 
     call: _Call
-    job: Job
+    job: TaskRun
 
 
-class Calls:
+class Subtasks:
     """The tasks that are called inside the tasks of one run.
 
     Args:
@@ -119,7 +119,7 @@ class Calls:
         over: The run has ended, be it with an error; it was not left.
     """
 
-    def __init__(self, parts: Parts, ns: Tuple[str, ...], run: Working, concurrency: Optional[int]) -> None:
+    def __init__(self, parts: PartBuilder, ns: Tuple[str, ...], run: TaskRunner, concurrency: Optional[int]) -> None:
         self._parts = parts
         self._ns = ns
         self._run = ref(run)
@@ -129,12 +129,12 @@ class Calls:
         self._running = 0
         self._waiting: Deque[_Waiting] = deque()
         self._put: Put
-        self._launch: Launch
+        self._spawn: Spawn
 
-    def connect(self, put: Put, launch: Launch) -> None:
+    def connect(self, put: Put, spawn: Spawn) -> None:
         """Take the functions through which tasks emit and are started."""
         self._put = put
-        self._launch = launch
+        self._spawn = spawn
 
     def start(self, caller: Scope, node: Node, given: Any) -> Any:
         """Start a task inside another.
@@ -152,11 +152,11 @@ class Calls:
             RuntimeError: Its run is over.
         """
         if not self.over and caller.stop.is_set:
-            caller.go_on()
+            caller.check_alive()
         run = self._run()
         if self.over or run is None or caller.stop.is_set:
             raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
-        stop = Stop(caller.stop)
+        stop = CancelToken(caller.stop)
         future: TaskFuture[Any] = TaskFuture(stop)
         with self._lock:
             index = len(caller.children)
@@ -172,10 +172,10 @@ class Calls:
             raise
         counts = self._concurrency is not None and not caller.is_called
         call = _Call(task, caller, future, stop, counts)
-        self._admit(_Waiting(call, Job(copy_context(), self._work(run, call), stop, partial(_lose, call))))
+        self._admit(_Waiting(call, TaskRun(copy_context(), self._work(run, call), stop, partial(_lose, call))))
         return _on_loop(future)
 
-    def _work(self, run: Working, call: _Call) -> Work[Union[TaskDone, TaskFailed]]:
+    def _work(self, run: TaskRunner, call: _Call) -> Work[Union[TaskDone, TaskFailed]]:
         """Everything there is to a task, up to its future, which gets a result whatever happens."""
         task, stop = call.task, call.stop
         event: Union[TaskDone, TaskFailed] = TaskFailed(task, CancelledError())
@@ -194,12 +194,12 @@ class Calls:
                 self._admit_next()
         return event
 
-    def _show(self, event: Union[TaskDone, TaskFailed], stop: Stop) -> None:
+    def _show(self, event: Union[TaskDone, TaskFailed], stop: CancelToken) -> None:
         if stop.is_set:
             return
         task = event.task
         if isinstance(event, TaskFailed):
-            event.error = raisable(task, event.error)
+            event.error = as_public_error(task, event.error)
             locate(event.error, ErrorLocation(task.name, task.step, self._ns))
             parts = self._parts.failed(task, event.error, None)
         else:
@@ -234,7 +234,7 @@ class Calls:
     def _begin(self, waiting: _Waiting) -> bool:
         """Start a task, or make the reason why that is not possible its result; returns whether it was started."""
         try:
-            self._launch(waiting.job)
+            self._spawn(waiting.job)
         except RuntimeError as error:
             waiting.job.work.close()
             waiting.call.future.settle(TaskFailed(waiting.call.task, error))

@@ -12,7 +12,7 @@ from streamgraph._langchain.scope import Scope
 T = TypeVar("T")
 
 
-class Pulse(BaseCallbackHandler):
+class ActivityHandler(BaseCallbackHandler):
     """Notes everything that models, tools, chains and nested graphs report while a task runs.
 
     Args:
@@ -22,7 +22,7 @@ class Pulse(BaseCallbackHandler):
     run_inline = True
 
     def __init__(self, scope: Scope) -> None:
-        self._touch = scope.touch
+        self._signal = scope.signal_activity
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
         """Having this method makes langchain-core stream inside `invoke`: a model's tokens are signs of life."""
@@ -33,10 +33,10 @@ class Pulse(BaseCallbackHandler):
         return output
 
     def _report(self, *args: Any, **kwargs: Any) -> None:
-        self._touch()
+        self._signal()
 
     def _speak(self, *args: Any, **kwargs: Any) -> None:
-        self._touch(spoken=True)
+        self._signal(is_token=True)
 
     on_chat_model_start = _report
     on_llm_start = _report

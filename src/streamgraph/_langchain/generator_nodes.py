@@ -32,7 +32,7 @@ class _Yields:
             if self._scope.run.messages is not None:
                 self._scope.run.messages.token(self._scope, self._id, item)
             else:
-                self._scope.go_on(spoken=True)
+                self._scope.check_alive(is_token=True)
         else:
             self._scope.write(item)
             if isinstance(item, Mapping):
@@ -66,12 +66,12 @@ def async_generator_action(function: Callable[..., Any], names: Tuple[str, ...])
     """Return how to call a node that is an async generator function."""
 
     async def call(value: Any, invocation: Invocation) -> Any:
-        yields, room = _Yields(invocation.scope), invocation.scope.run.room
+        yields, capacity = _Yields(invocation.scope), invocation.scope.run.capacity
         generator = function(value, **injected(names, invocation))
         try:
             async for item in generator:
-                if room is not None:
-                    await room.wait()
+                if capacity is not None:
+                    await capacity.wait()
                 yields.take(item)
         finally:
             yields.close()

@@ -9,8 +9,8 @@ from typing_extensions import TypeVar
 
 from streamgraph._core.control import RunControl
 from streamgraph._langchain.scope import Scope, current_scope, no_writer
-from streamgraph._streams.backpressure import Room
-from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.backpressure import Capacity
+from streamgraph._streams.cancellation import CancelToken
 from streamgraph.types import StreamWriter
 
 ContextT = TypeVar("ContextT", default=Any)
@@ -74,8 +74,8 @@ class Runtime(Generic[ContextT]):
     execution_info: Optional[ExecutionInfo] = None
     server_info: Any = None
     control: Optional[RunControl] = None
-    _stop: Stop = field(default_factory=Stop, repr=False)
-    _room: Optional[Room] = field(default=None, repr=False)
+    _stop: CancelToken = field(default_factory=CancelToken, repr=False)
+    _capacity: Optional[Capacity] = field(default=None, repr=False)
 
     @property
     def stopped(self) -> bool:
@@ -92,8 +92,8 @@ class Runtime(Generic[ContextT]):
         The writer of an async node cannot wait for a slow consumer, so await this after writing. Models and
         async generator nodes are held back without it, and so are sync nodes.
         """
-        if self._room is not None:
-            await self._room.wait()
+        if self._capacity is not None:
+            await self._capacity.wait()
 
     @property
     def drain_requested(self) -> bool:
@@ -133,7 +133,7 @@ def runtime_of(scope: Scope) -> Runtime[Any]:
     run_id = config.run_id or config.configurable.get("run_id")
     info = ExecutionInfo(
         task_id=scope.task.id,
-        checkpoint_ns=scope.address,
+        checkpoint_ns=scope.checkpoint_ns,
         thread_id=config.configurable.get("thread_id"),
         run_id=None if run_id is None else str(run_id),
         node_attempt=scope.attempt,
@@ -147,7 +147,7 @@ def runtime_of(scope: Scope) -> Runtime[Any]:
         execution_info=info,
         control=scope.run.control,
         _stop=scope.stop,
-        _room=scope.run.room,
+        _capacity=scope.run.capacity,
     )
 
 

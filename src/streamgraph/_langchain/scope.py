@@ -14,14 +14,14 @@ from langchain_core.runnables.config import var_child_runnable_config
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import RETURN_KEY, Node, Plan
 from streamgraph._core.task import Task
-from streamgraph._propagation import close_here, is_carried
+from streamgraph._propagation import cancel_here, is_propagated
 from streamgraph._protocols import on_loop
-from streamgraph._streams.backpressure import Aside, Put, Room
-from streamgraph._streams.cancellation import Stop
-from streamgraph._streams.filters import Audience
-from streamgraph._streams.part import Emitted
-from streamgraph._streams.router import Upstream
-from streamgraph._streams.watchdog import Watch
+from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.filters import Subscribers
+from streamgraph._streams.part import Part
+from streamgraph._streams.router import ParentStream
+from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import StreamClosed
 
 SCOPE_KEY = "__streamgraph_scope"
@@ -38,7 +38,7 @@ class RunScope:
 
     Attributes:
         ns: The namespace of the graph.
-        below: The modes wanted from graphs that run in its tasks.
+        wanted_below: The modes wanted from graphs that run in its tasks.
         messages: What keeps track of the messages that have been streamed, if anybody wants messages.
         config: What the run was configured with; nested graphs inherit from it.
         ids: The well-known ids of its `configurable`.
@@ -47,12 +47,12 @@ class RunScope:
         context: The user's object for this run.
         store: The user's store.
         control: Through which the run can be asked to end.
-        audience: Who watches the graph, if some leave something out.
-        audience_below: Who watches graphs that run in its tasks, likewise.
+        subscribers: Who watches the graph, if some leave something out.
+        subscribers_below: Who watches graphs that run in its tasks, likewise.
         plan: The graph.
         state: Returns the current values of the graph's state.
         call: Starts a task inside another one.
-        room: The room there is for what its tasks emit, if it is limited.
+        capacity: The room there is for what its tasks emit, if it is limited.
         loop: The event loop on which the run awaits, if it is an async one.
         stop: Tells the whole run to stop.
         warned: Somebody has been told that what is written now comes too late.
@@ -60,19 +60,19 @@ class RunScope:
 
     ns: Tuple[str, ...]
     plan: Plan
-    below: FrozenSet[str]
+    wanted_below: FrozenSet[str]
     messages: Any
     config: Any
     configurable: Mapping[str, Any]
     context: Any
     store: Any
     control: Optional[RunControl]
-    audience: Optional[Audience]
-    audience_below: Optional[Audience]
+    subscribers: Optional[Subscribers]
+    subscribers_below: Optional[Subscribers]
     state: Callable[[], Any]
     call: Callable[[Scope, Node, Any], Any]
-    stop: Stop
-    room: Optional[Room] = None
+    stop: CancelToken
+    capacity: Optional[Capacity] = None
     loop: Optional[AbstractEventLoop] = None
     warned: bool = False
 
@@ -89,7 +89,7 @@ class Scope:
     Attributes:
         task: The task.
         run: The run that it is a task of.
-        here: The modes wanted from the task.
+        wanted: The modes wanted from the task.
         put: Takes what the task emits; from any thread.
         stop: Tells whether the work is still wanted.
         parent: The scope around the graph, if it is nested.
@@ -107,7 +107,6 @@ class Scope:
         "attempt",
         "began",
         "children",
-        "here",
         "over",
         "parent",
         "put",
@@ -115,6 +114,7 @@ class Scope:
         "stop",
         "task",
         "trace",
+        "wanted",
         "watch",
         "watches",
         "writes",
@@ -124,18 +124,18 @@ class Scope:
         self,
         task: Task,
         run: RunScope,
-        here: FrozenSet[str],
+        wanted: FrozenSet[str],
         put: Put,
-        stop: Stop,
+        stop: CancelToken,
         parent: Optional[Scope],
         trace: Any,
-        watch: Optional[Watch],
+        watch: Optional[Watchdog],
         attempt: int,
         began: float,
     ) -> None:
         self.task = task
         self.run = run
-        self.here = here
+        self.wanted = wanted
         self.put = put
         self.stop = stop
         self.parent = parent
@@ -148,15 +148,15 @@ class Scope:
         self.over = False
         # What happens here is a sign of life for every task around as well.
         around = parent.watches if parent is not None else ()
-        self.watches: Tuple[Watch, ...] = (watch, *around) if watch is not None and watch.listens else around
+        self.watches: Tuple[Watchdog, ...] = (watch, *around) if watch is not None and watch.counts_activity else around
 
     @property
     def inner_ns(self) -> Tuple[str, ...]:
         """The namespace of graphs that run in the task."""
-        return (*self.run.ns, *self.task.place)
+        return (*self.run.ns, *self.task.ns_suffix)
 
     @property
-    def address(self) -> str:
+    def checkpoint_ns(self) -> str:
         """The namespace of the task in one string, as in the metadata key `langgraph_checkpoint_ns`."""
         return "|".join(self.inner_ns)
 
@@ -181,13 +181,13 @@ class Scope:
                 self._say_too_late()
             return
         if self.watches:
-            self.touch(spoken=mode == "messages")
+            self.signal_activity(is_token=mode == "messages")
         try:
-            self.put(Emitted(self.run.ns, mode, data, self.task.name, key))
+            self.put(Part(self.run.ns, mode, data, self.task.name, key))
         except StreamClosed:  # while it waited for room
             self._refuse()
 
-    def put_in(self, part: Emitted) -> None:
+    def put_in(self, part: Part) -> None:
         """Put a part into the stream that was made in this task.
 
         Args:
@@ -203,16 +203,16 @@ class Scope:
 
     def write(self, value: Any) -> None:
         """Put `value` into the stream as `custom` data, if anybody wants that."""
-        if "custom" in self.here:
+        if "custom" in self.wanted:
             self.emit("custom", value)
         else:
-            self.go_on()
+            self.check_alive()
 
-    def go_on(self, *, spoken: bool = False) -> None:
+    def check_alive(self, *, is_token: bool = False) -> None:
         """Do what goes with emitting where nobody wants what is emitted: give a sign of life, and end if told to.
 
         Args:
-            spoken: It is a token or message.
+            is_token: It is a token or message.
 
         Raises:
             StreamClosed: The work is no longer wanted.
@@ -220,7 +220,7 @@ class Scope:
         if self.stop.is_set:
             self._refuse()
         elif self.watches:
-            self.touch(spoken=spoken)
+            self.signal_activity(is_token=is_token)
 
     def _refuse(self) -> None:
         """Answer what comes after the task was told to stop: end the work, unless nobody waits for its end.
@@ -228,7 +228,7 @@ class Scope:
         A call that a node has left behind in a thread or asyncio task of its own finishes, unheard.
         """
         if not self.stop.finished and not self.over:
-            close_here()
+            cancel_here()
 
     def _say_too_late(self) -> None:
         """Warn once of each run that what is written to it is lost."""
@@ -238,30 +238,30 @@ class Scope:
             warn(what, RuntimeWarning, stacklevel=4)
 
     @property
-    def hears_messages(self) -> bool:
+    def wants_messages(self) -> bool:
         """Whether anybody wants messages of the graph, be it of this node or not."""
-        return "messages" in (self.here if self.run.audience is None else self.run.audience.modes)
+        return "messages" in (self.wanted if self.run.subscribers is None else self.run.subscribers.modes)
 
     @property
     def is_called(self) -> bool:
         """Whether the task was called inside another."""
         return self.task.node.result_key == RETURN_KEY
 
-    def touch(self, *, spoken: bool = False) -> None:
+    def signal_activity(self, *, is_token: bool = False) -> None:
         """Give a sign of life, for the timeouts of this task and those around it.
 
         Args:
-            spoken: It is a token or message.
+            is_token: It is a token or message.
         """
         for watch in self.watches:
-            watch.note(spoken)
+            watch.activity(is_token)
 
     def heartbeat(self) -> None:
         """Give a sign of life on purpose; the only kind that counts under `refresh_on="heartbeat"`."""
         scope: Optional[Scope] = self
         while scope is not None:
             if scope.watch is not None:
-                scope.watch.touch()
+                scope.watch.heartbeat()
             scope = scope.parent
 
     def next_call(self) -> int:
@@ -276,19 +276,19 @@ class Scope:
         So it is in a thread that the node has started itself: nobody would be there for the exception that ends it. (An
         asyncio task is cancelled instead.) And so it is with all that a node leaves behind when it returns.
         """
-        return self.over or not (is_carried() or on_loop())
+        return self.over or not (is_propagated() or on_loop())
 
-    def upstream(self, *, detached: bool) -> Upstream:
+    def upstream(self, *, detached: bool) -> ParentStream:
         """Return what this scope takes from graphs that run in it.
 
         Args:
             detached: They go on when the task is told to stop; what they show then is dropped.
         """
-        put, room = self.put, self.run.room
+        put, capacity = self.put, self.run.capacity
         if detached:
-            aside = Aside(self.stop, put, room)
-            put, room = aside.put, aside if room is not None else None
-        return Upstream(put, self.run.below, self.run.audience_below, room)
+            aside = DetachedCapacity(self.stop, put, capacity)
+            put, capacity = aside.put, aside if capacity is not None else None
+        return ParentStream(put, self.run.wanted_below, self.run.subscribers_below, capacity)
 
     def shows(self, tags: Sequence[str], key: Optional[str] = None, *, raw: bool = False) -> bool:
         """Whether anybody wants a message.
@@ -298,15 +298,15 @@ class Scope:
             key: The state key that a node has written it to.
             raw: It is the raw JSON of structured output.
         """
-        if self.run.audience is None:
-            return "messages" in self.here
-        return self.run.audience.message(self.task.name, tags, key, raw)
+        if self.run.subscribers is None:
+            return "messages" in self.wanted
+        return self.run.subscribers.message(self.task.name, tags, key, raw)
 
     def shows_objects(self, tags: Sequence[str]) -> bool:
         """Whether anybody wants the structured output of a model with these tags."""
-        if self.run.audience is None:
-            return "objects" in self.here
-        return self.run.audience.structured(self.task.name, tags)
+        if self.run.subscribers is None:
+            return "objects" in self.wanted
+        return self.run.subscribers.structured(self.task.name, tags)
 
 
 def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:
@@ -321,7 +321,7 @@ def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:
         "langgraph_node": task.name,
         "langgraph_triggers": task.triggers,
         "langgraph_path": task.path,
-        "langgraph_checkpoint_ns": "|".join((*ns, *task.place)),
+        "langgraph_checkpoint_ns": "|".join((*ns, *task.ns_suffix)),
     }
 
 

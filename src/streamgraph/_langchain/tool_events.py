@@ -18,12 +18,14 @@ from streamgraph.errors import GraphDrained
 _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tool_tap", default=None)
 register_configure_hook(_current, inheritable=True)
 
-_coming: ContextVar[Optional[Tuple[str, Mapping[str, Any]]]] = ContextVar("streamgraph_tool_call", default=None)
+_pending_tool_call: ContextVar[Optional[Tuple[str, Mapping[str, Any]]]] = ContextVar(
+    "streamgraph_tool_call", default=None
+)
 # What the model has asked for, on its way from whoever answers the call to the callback of the tool's start: before
 # version 1.0 langchain-core tells its handlers neither the call's id nor which arguments the model gave.
 
 
-answered: ContextVar[Optional[str]] = ContextVar("streamgraph_answered_call", default=None)
+current_tool_call_id: ContextVar[Optional[str]] = ContextVar("streamgraph_answered_call", default=None)
 """The id of the tool call that is being answered; graphs and models that a tool calls inherit it."""
 
 
@@ -35,12 +37,12 @@ def tool_call(call_id: str, args: Mapping[str, Any]) -> Iterator[None]:
         call_id: The call's id.
         args: The arguments that the model gave.
     """
-    token, outer = _coming.set((call_id, args)), answered.set(call_id)
+    token, outer = _pending_tool_call.set((call_id, args)), current_tool_call_id.set(call_id)
     try:
         yield
     finally:
-        _coming.reset(token)
-        answered.reset(outer)
+        _pending_tool_call.reset(token)
+        current_tool_call_id.reset(outer)
 
 
 def emit_output_delta(scope: Optional[Scope], call_id: Optional[str], delta: Any) -> None:
@@ -51,7 +53,7 @@ def emit_output_delta(scope: Optional[Scope], call_id: Optional[str], delta: Any
         call_id: The id of the call.
         delta: The piece.
     """
-    if scope is not None and "tools" in scope.here:
+    if scope is not None and "tools" in scope.wanted:
         scope.emit("tools", {"event": "tool-output-delta", "tool_call_id": call_id, "delta": delta})
 
 
@@ -81,8 +83,8 @@ class ToolTap(TaskHandler):
         **kwargs: Any,
     ) -> None:
         """A tool starts."""
-        coming = _coming.get()
-        _coming.set(None)  # for the tool alone, not for those that it calls in turn
+        coming = _pending_tool_call.get()
+        _pending_tool_call.set(None)  # for the tool alone, not for those that it calls in turn
         if run_id in self._calls or TAG_NOSTREAM in (tags or ()):
             return
         call_id, args = coming or (kwargs.get("tool_call_id") or str(run_id), inputs or {})

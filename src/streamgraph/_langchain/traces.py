@@ -53,7 +53,7 @@ class Trace:
         if asynchronous and error is not None and not isinstance(error, Exception):
             run, asynchronous = run.get_sync(), False
         report, outcome = (run.on_chain_end, output) if error is None else (run.on_chain_error, error)
-        yield Call(Action(None, report) if asynchronous else Action(report, None), (outcome,), brief=True)
+        yield Call(Action(None, report) if asynchronous else Action(report, None), (outcome,), nonblocking=True)
 
     def _start(self, given: Any, name: str, run_id: Any) -> None:
         assert isinstance(self._manager, CallbackManager)

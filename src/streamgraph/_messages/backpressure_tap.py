@@ -11,36 +11,36 @@ from typing import Any
 
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.tap import Tap
-from streamgraph._protocols import not_held_up, on_loop
-from streamgraph._streams.backpressure import Room
+from streamgraph._protocols import never_block, on_loop
+from streamgraph._streams.backpressure import Capacity
 
 
-class HeldTap(Tap):
+class BackpressureTap(Tap):
     """A tap of a stream in which only so many chunks may wait for the consumer.
 
     Args:
         scope: The task.
-        room: The room there is for what it emits.
+        capacity: The room there is for what it emits.
     """
 
-    def __init__(self, scope: Scope, room: Room) -> None:
+    def __init__(self, scope: Scope, capacity: Capacity) -> None:
         super().__init__(scope)
-        self._room = room
+        self._capacity = capacity
 
     @property
     def on_llm_new_token(self) -> Any:
         """A model has made a token: a coroutine function if that has to wait, on an event loop, until there is room."""
-        if not self._room.full or not on_loop():
+        if not self._capacity.full or not on_loop():
             return super().on_llm_new_token
-        room, take, loop = self._room, super().on_llm_new_token, asyncio.get_running_loop()
+        capacity, take, loop = self._capacity, super().on_llm_new_token, asyncio.get_running_loop()
 
         async def take_when_there_is_room(*args: Any, **kwargs: Any) -> None:
             if asyncio.get_running_loop() is loop:
-                await room.wait()
+                await capacity.wait()
             else:
                 # The model is called without being awaited: langchain-core runs this in a thread, for which the
                 # loop waits, and with it maybe the consumer.
-                not_held_up.set(True)
+                never_block.set(True)
             take(*args, **kwargs)
 
         return take_when_there_is_room
@@ -48,4 +48,4 @@ class HeldTap(Tap):
 
 def tap_of(scope: Scope) -> Tap:
     """Return what listens to the models of a task."""
-    return Tap(scope) if scope.run.room is None else HeldTap(scope, scope.run.room)
+    return Tap(scope) if scope.run.capacity is None else BackpressureTap(scope, scope.run.capacity)

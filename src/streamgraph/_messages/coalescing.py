@@ -12,12 +12,12 @@ from typing import Any, Dict, List, Optional
 
 from langchain_core.messages import AIMessageChunk
 
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.part import Part
 
 _BLOCK = 16
 
 
-class TokenPile:
+class TokenBatch:
     """Tokens of one message.
 
     Args:
@@ -55,23 +55,23 @@ class TokenPile:
         return _sum([token for digit in reversed(self._digits) for token in digit]), self._metadata
 
 
-class _Merging:
+class _TokenCoalescer:
     """Says which parts of a stream can be merged."""
 
-    def place(self, part: Emitted) -> str:
+    def source(self, part: Part) -> str:
         """Return the task that a part comes from, as far as it is known."""
         if part.mode == "messages":
-            return str(part.data[1].get("langgraph_checkpoint_ns") or _place(part))
-        return _place(part)
+            return str(part.data[1].get("langgraph_checkpoint_ns") or _source(part))
+        return _source(part)
 
-    def pile(self, part: Emitted) -> Optional[TokenPile]:
+    def batch(self, part: Part) -> Optional[TokenBatch]:
         """Begin a pile with this part, or return `None` if nothing can be added to such a part."""
         if part.mode == "messages" and isinstance(part.data[0], AIMessageChunk):
-            return TokenPile(*part.data)
+            return TokenBatch(*part.data)
         return None
 
 
-MERGING = _Merging()
+COALESCER = _TokenCoalescer()
 
 
 def _sum(tokens: List[AIMessageChunk]) -> AIMessageChunk:
@@ -79,5 +79,5 @@ def _sum(tokens: List[AIMessageChunk]) -> AIMessageChunk:
     return first + rest if rest else first  # type: ignore[return-value]
 
 
-def _place(part: Emitted) -> str:
+def _source(part: Part) -> str:
     return "|".join((*part.ns, f"{part.source}:")) if part.source is not None else "|".join(part.ns)

@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage
 from pydantic import BaseModel
 from typing_extensions import Literal, get_args, get_origin
 
-from streamgraph._streams.copying import CONTAINERS, detach
+from streamgraph._streams.copying import CONTAINERS, copy_containers
 
 # Where pydantic keeps what a model consists of. It is set here past all that guards it, since this is done for every
 # token: BaseModel.__copy__ does the same with more detours.
@@ -30,13 +30,13 @@ def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noq
     for key in _CONTAINER_FIELDS.get(kind) or _container_fields(kind):
         value = fields.get(key)
         if type(value) in CONTAINERS:
-            fields[key] = detach(value) if value else value.copy()  # type: ignore[union-attr]
+            fields[key] = copy_containers(value) if value else value.copy()  # type: ignore[union-attr]
     fields["id"] = id
     copied = kind.__new__(kind)
     extra = message.__pydantic_extra__
     _set_fields(copied, fields)
     _set_names(copied, message.__pydantic_fields_set__.copy())
-    _set_extra(copied, detach(extra) if extra else extra)
+    _set_extra(copied, copy_containers(extra) if extra else extra)
     _set_private(copied, message.__pydantic_private__)
     return copied
 
@@ -58,11 +58,11 @@ def _is_scalar(hint: Any) -> bool:
     return hint in (str, bool, int, float, type(None))
 
 
-def twin_of(mode: str, data: Any) -> Any:
+def copy_payload(mode: str, data: Any) -> Any:
     """Copy the payload of a part for a second consumer; custom data is the user's and stays as it is."""
     if mode == "custom":
         return data
     if mode == "messages":
         message, metadata = data
-        return private_copy(message, message.id), detach(metadata)
-    return detach(data)
+        return private_copy(message, message.id), copy_containers(metadata)
+    return copy_containers(data)

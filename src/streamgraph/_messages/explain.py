@@ -14,7 +14,7 @@ _ENTRIES = frozenset(("generate", "agenerate", "stream", "astream"))
 _DEPTH = 40
 
 
-class Asked(NamedTuple):
+class CallInfo(NamedTuple):
     """How a model was called.
 
     Attributes:
@@ -28,7 +28,7 @@ class Asked(NamedTuple):
     asynchronous: bool = False
 
 
-def asked() -> Asked:
+def call_info() -> CallInfo:
     """Return how the model was called whose callback this is called in.
 
     Callbacks are told a model's name and parameters, not what it is told about streaming (`disable_streaming`, a
@@ -43,14 +43,14 @@ def asked() -> Asked:
             model = variables.get("self")
             if isinstance(model, BaseChatModel):
                 options = variables.get("kwargs")
-                return Asked(model, options or {}, frame.f_code.co_name.startswith("a"))
+                return CallInfo(model, options or {}, frame.f_code.co_name.startswith("a"))
         if frame.f_back is None:
             break
         frame = frame.f_back
-    return Asked()
+    return CallInfo()
 
 
-def why_not(call: Asked) -> Tuple[Reason, str, str]:
+def explain_call(call: CallInfo) -> Tuple[Reason, str, str]:
     """Return why a model call that was heard of gave no tokens: the kind of reason, the reason, what to do."""
     from langchain_core.globals import get_llm_cache
     from langchain_core.language_models import BaseChatModel

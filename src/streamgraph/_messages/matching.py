@@ -11,7 +11,7 @@ from streamgraph._core.plan import Channel, Plan
 from streamgraph._types import Overwrite
 
 
-class History:
+class PriorMessages:
     """The messages that were there before a task ran.
 
     Args:

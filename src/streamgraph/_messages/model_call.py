@@ -9,22 +9,22 @@ from langchain_core.messages import BaseMessage
 
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.copying import private_copy
-from streamgraph._messages.explain import Asked
+from streamgraph._messages.explain import CallInfo
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
-from streamgraph._messages.structured import Growing
-from streamgraph._protocols import give_way
-from streamgraph._streams.copying import detach
+from streamgraph._messages.structured import PartialObject
+from streamgraph._protocols import yield_to_reader
+from streamgraph._streams.copying import copy_containers
 
 
-class Call:
+class ModelCall:
     """One model call: the tokens it streams, which are one message.
 
     Args:
         scope: The task it is made in.
         metadata: The metadata of its chunks.
         hidden: Nobody is to see its message.
-        asked: How it was made, if a model of LangChain was called.
+        call_info: How it was made, if a model of LangChain was called.
         growing: The object it answers with, if that is to be shown.
 
     Attributes:
@@ -36,7 +36,7 @@ class Call:
     __slots__ = (
         "_growing",
         "_pieces",
-        "asked",
+        "call_info",
         "final",
         "hidden",
         "id",
@@ -53,8 +53,8 @@ class Call:
         scope: Scope,
         metadata: Dict[str, Any],
         hidden: bool,
-        asked: Optional[Asked] = None,
-        growing: Optional[Growing] = None,
+        call_info: Optional[CallInfo] = None,
+        growing: Optional[PartialObject] = None,
     ) -> None:
         self.scope: Optional[Scope] = scope
         self.open = True
@@ -64,7 +64,7 @@ class Call:
         self._growing = growing
         self.metadata = metadata
         self.hidden = hidden
-        self.asked = asked
+        self.call_info = call_info
         self.id: Optional[str] = None
         self.ids: Dict[str, None] = {}
         self.final: Optional[BaseMessage] = None
@@ -106,11 +106,11 @@ class Call:
             self.ids[own] = None
         self._pieces.append(chunk)
         if self.hidden:
-            scope.go_on(spoken=True)
+            scope.check_alive(is_token=True)
         else:
             self._show(scope, chunk)
             if first:
-                give_way()
+                yield_to_reader()
         if self._growing is not None:
             more = self._growing.add(chunk)
             if more is not MISSING:
@@ -154,4 +154,4 @@ class Call:
 
     def _show_object(self, scope: Scope, value: Any, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}
-        scope.emit("objects", (detach(value), metadata))
+        scope.emit("objects", (copy_containers(value), metadata))

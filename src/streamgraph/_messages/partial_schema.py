@@ -32,7 +32,7 @@ _WHOLE_ONLY = ("const", "enum", "format", "pattern", "minLength")
 """What only a whole string can be measured by."""
 
 
-class Fitting:
+class PartialSchema:
     """Leaves out of a value what its schema does not allow, or not yet.
 
     What comes out is valid but for required keys that are still to come: the word of an enumeration, a date or a

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING, PartialJson
-from streamgraph._messages.partial_schema import Fitting
+from streamgraph._messages.partial_schema import PartialSchema
 
 
 class Format(NamedTuple):
@@ -40,7 +40,7 @@ def format_of(options: Optional[Mapping[str, Any]]) -> Optional[Format]:
     return Format(str(schema.get("title") or schema.get("name") or "object"), schema, method == "function_calling")
 
 
-class Growing:
+class PartialObject:
     """The object that a model call is writing.
 
     Args:
@@ -51,7 +51,7 @@ class Growing:
 
     def __init__(self, format_: Format) -> None:
         self._by_tool = format_.by_tool
-        self._fitting = Fitting(format_.schema)
+        self._fitting = PartialSchema(format_.schema)
         self._json = PartialJson()
         self._index: Any = MISSING
         self._read: Any = MISSING

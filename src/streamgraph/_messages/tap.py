@@ -14,11 +14,11 @@ from langchain_core.tracers.context import register_configure_hook
 from streamgraph._langchain.configs import SHOWN_CONFIGURABLE, user_tags
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.scope import Scope, current_scope
-from streamgraph._langchain.tool_events import answered, is_tool_tapped
-from streamgraph._messages.explain import asked
-from streamgraph._messages.model_call import Call
+from streamgraph._langchain.tool_events import current_tool_call_id, is_tool_tapped
+from streamgraph._messages.explain import call_info
+from streamgraph._messages.model_call import ModelCall
 from streamgraph._messages.structured import format_of
-from streamgraph._messages.untracked import stray_handler
+from streamgraph._messages.untracked import untracked_call_handler
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class _Listener:
 
     def get(self) -> Optional[BaseCallbackHandler]:
         tap = _current.get()
-        return stray_handler() if tap is None and current_scope() is None else tap
+        return untracked_call_handler() if tap is None and current_scope() is None else tap
 
 
 # A call with callbacks of its own replaces the inherited ones; through this hook langchain-core adds the tap
@@ -54,8 +54,8 @@ class Tap(TaskHandler):
         super().__init__(scope)
         self._messages = scope.run.messages
         self._outer: Dict[UUID, Optional[str]] = {}
-        self._parsers: Dict[UUID, Call] = {}
-        self._last: Tuple[Optional[UUID], Optional[Call]] = (None, None)
+        self._parsers: Dict[UUID, ModelCall] = {}
+        self._last: Tuple[Optional[UUID], Optional[ModelCall]] = (None, None)
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
         """Having this method makes langchain-core stream inside `invoke`; nothing is done here."""
@@ -91,7 +91,7 @@ class Tap(TaskHandler):
             tags=user_tags(tags or ()),
             # A call with metadata of its own has lost the ids (langchain-core 1.x).
             metadata={**self._scope.run.ids, **shown},
-            asked=asked(),
+            call_info=call_info(),
             format_=format_of(kwargs.get("options")),
         )
 
@@ -140,13 +140,13 @@ class Tap(TaskHandler):
     ) -> None:
         """A tool starts: what models in it say belongs to the call that it answers."""
         if tool_call_id is not None:
-            self._outer[run_id] = answered.get()
-            answered.set(tool_call_id)
+            self._outer[run_id] = current_tool_call_id.get()
+            current_tool_call_id.set(tool_call_id)
 
     def on_tool_end(self, output: Any, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any) -> None:
         """A tool has returned."""
         if run_id in self._outer:
-            answered.set(self._outer.pop(run_id))
+            current_tool_call_id.set(self._outer.pop(run_id))
 
     def on_tool_error(
         self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any

@@ -14,17 +14,17 @@ from uuid import uuid4
 from langchain_core.messages import BaseMessage, RemoveMessage
 
 from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, Plan
-from streamgraph._core.results import Outcome
+from streamgraph._core.results import TaskResult
 from streamgraph._langchain.scope import Scope
-from streamgraph._langchain.tool_events import answered
+from streamgraph._langchain.tool_events import current_tool_call_id
 from streamgraph._messages.copying import private_copy
-from streamgraph._messages.explain import Asked, why_not
-from streamgraph._messages.matching import History, messages_in, parts_of, prepared, same_message, text_of
-from streamgraph._messages.model_call import Call
-from streamgraph._messages.structured import Format, Growing
+from streamgraph._messages.explain import CallInfo, explain_call
+from streamgraph._messages.matching import PriorMessages, messages_in, parts_of, prepared, same_message, text_of
+from streamgraph._messages.model_call import ModelCall
+from streamgraph._messages.structured import Format, PartialObject
 from streamgraph._signals import Reason, Unstreamed
 from streamgraph._streams.filters import STRUCTURED_KEY
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.part import Part
 from streamgraph.constants import TAG_NOSTREAM
 
 _WHOLE = (RESULT_KEY, RETURN_KEY)
@@ -32,20 +32,20 @@ _WHOLE = (RESULT_KEY, RETURN_KEY)
 _NODE_OUTPUT = {"ls_integration": "langgraph"}
 
 
-class Messages:
+class MessageTracker:
     """What a stream, and the graphs below it, has shown of messages."""
 
     def __init__(self) -> None:
-        self._calls: Dict[Any, Call] = {}
-        self._shown: Dict[str, Union[Call, BaseMessage]] = {}
+        self._calls: Dict[Any, ModelCall] = {}
+        self._shown: Dict[str, Union[ModelCall, BaseMessage]] = {}
         # What was produced inside each running task, the tasks of nested graphs included.
-        self._by_task: Dict[str, List[Union[Call, BaseMessage]]] = {}
+        self._by_task: Dict[str, List[Union[ModelCall, BaseMessage]]] = {}
         # Calls that answer with an object, by the ids of their messages, until these are parsed.
-        self._unparsed: Dict[str, Call] = {}
+        self._unparsed: Dict[str, ModelCall] = {}
         self.unstreamed: List[Unstreamed] = []
         """What was not streamed."""
         # What has been shown of attempts that failed, by their task: to be taken back when there is another one.
-        self._failed: Dict[str, List[Union[Call, BaseMessage]]] = {}
+        self._failed: Dict[str, List[Union[ModelCall, BaseMessage]]] = {}
 
     def started(
         self,
@@ -55,9 +55,9 @@ class Messages:
         name: Optional[str],
         tags: List[str],
         metadata: Mapping[str, Any],
-        asked: Optional[Asked] = None,
+        call_info: Optional[CallInfo] = None,
         format_: Optional[Format] = None,
-    ) -> Call:
+    ) -> ModelCall:
         """A model call starts.
 
         Args:
@@ -66,7 +66,7 @@ class Messages:
             name: Its name in traces.
             tags: The user's tags on it.
             metadata: Its metadata, without what must not be shown.
-            asked: How it was made, if it is one of LangChain's models.
+            call_info: How it was made, if it is one of LangChain's models.
             format_: How it was told to answer, if not in prose.
         """
         if run_id in self._calls:
@@ -77,7 +77,7 @@ class Messages:
         shown = {
             **metadata,
             **scope.metadata(),
-            "checkpoint_ns": scope.address,
+            "checkpoint_ns": scope.checkpoint_ns,
             "tags": tags,
             "run_id": str(run_id),
             "run_name": name,
@@ -87,10 +87,10 @@ class Messages:
         if format_ is not None:
             shown[STRUCTURED_KEY] = format_.name
             if TAG_NOSTREAM not in tags and scope.shows_objects(tags):
-                growing = Growing(format_)
+                growing = PartialObject(format_)
         hidden = TAG_NOSTREAM in tags or not scope.shows(tags, raw=format_ is not None)
-        call = self._open(scope, run_id, Call(scope, shown, hidden, asked, growing))
-        if hidden and scope.hears_messages:
+        call = self._open(scope, run_id, ModelCall(scope, shown, hidden, call_info, growing))
+        if hidden and scope.wants_messages:
             self._note(call, *_hidden(tags))
         return call
 
@@ -98,7 +98,7 @@ class Messages:
         """Whether a model call is known that is still on."""
         return run_id in self._calls
 
-    def call(self, run_id: Any, scope: Scope) -> Optional[Call]:
+    def call(self, run_id: Any, scope: Scope) -> Optional[ModelCall]:
         """Return the model call with this id, if it is one of this task that is still on."""
         call = self._calls.get(run_id)
         return call if call is not None and call.scope is scope else None
@@ -114,21 +114,21 @@ class Messages:
             chunk: The token.
         """
         if self._echoes(scope, chunk):
-            scope.go_on()
+            scope.check_alive()
             return
         call = self._calls.get(key)
         if call is None:
             metadata = _node_metadata(scope)
-            call = self._open(scope, key, Call(scope, metadata, not scope.shows(metadata["tags"])))
+            call = self._open(scope, key, ModelCall(scope, metadata, not scope.shows(metadata["tags"])))
         call.token(chunk, key)
 
-    def ended(self, run_id: Any, call: Call, message: Optional[BaseMessage]) -> None:
+    def ended(self, run_id: Any, call: ModelCall, message: Optional[BaseMessage]) -> None:
         """A model call is over, with its message or, after an error, without one."""
         self._calls.pop(run_id, None)
         call.open = False
-        if message is not None and call.asked is not None and not call.streamed and not call.hidden:
-            self._note(call, *why_not(call.asked))
-        call.asked = None
+        if message is not None and call.call_info is not None and not call.streamed and not call.hidden:
+            self._note(call, *explain_call(call.call_info))
+        call.call_info = None
         try:
             if message is not None:
                 call.end(message)
@@ -149,11 +149,11 @@ class Messages:
         if call is not None:
             self.ended(key, call, None)
 
-    def to_parse(self, call: Call) -> None:
+    def to_parse(self, call: ModelCall) -> None:
         """Take note that an object is still to be made of the finished message of a call."""
         self._unparsed.update(dict.fromkeys(call.ids, call))
 
-    def unparsed(self, message: Any, scope: Scope) -> Optional[Call]:
+    def unparsed(self, message: Any, scope: Scope) -> Optional[ModelCall]:
         """Return the call of this task whose finished message is given to a parser now; each is returned once.
 
         Args:
@@ -184,7 +184,7 @@ class Messages:
         texts: Dict[str, str] = {}
         for item in (*self._shown.values(), *self._calls.values()):
             message = _produced(item)
-            if message is not None and item.id is not None and not (isinstance(item, Call) and item.hidden):
+            if message is not None and item.id is not None and not (isinstance(item, ModelCall) and item.hidden):
                 texts[item.id] = text_of(message)
         return texts
 
@@ -197,14 +197,14 @@ class Messages:
         for key, call in tuple(self._calls.items()):
             if call.scope is scope:  # a thread or asyncio task that it has left behind goes on with it
                 self.ended(key, call, None)
-        dropped = self._by_task.pop(scope.address, [])
+        dropped = self._by_task.pop(scope.checkpoint_ns, [])
         self._forget(scope.parent, dropped)
-        self._failed[scope.address] = dropped
+        self._failed[scope.checkpoint_ns] = dropped
 
-    def broken_off(self, call: Call) -> None:
+    def broken_off(self, call: ModelCall) -> None:
         """A model call has failed; if the task makes another one, that takes its place."""
         if call.streamed and call.scope is not None:
-            self._failed.setdefault(call.scope.address, []).append(call)
+            self._failed.setdefault(call.scope.checkpoint_ns, []).append(call)
 
     def retract(self, scope: Scope) -> None:
         """Take back what a failed attempt has shown, be it of a node or of a model, before the next one shows more.
@@ -214,27 +214,27 @@ class Messages:
         Args:
             scope: The next attempt.
         """
-        dropped = self._failed.pop(scope.address, [])
+        dropped = self._failed.pop(scope.checkpoint_ns, [])
         self._forget(scope, dropped)
         for item in dropped:
             ns, node, metadata = scope.run.ns, scope.task.name, _node_metadata(scope)
-            if isinstance(item, Call):
+            if isinstance(item, ModelCall):
                 ns, node, metadata = item.ns, item.node, item.metadata
-            if isinstance(item, Call) and (item.hidden or not item.streamed):
+            if isinstance(item, ModelCall) and (item.hidden or not item.streamed):
                 continue
-            scope.go_on()
+            scope.check_alive()
             self._shown.pop(str(item.id), None)
             taken_back = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
-            scope.put_in(Emitted(ns, "messages", taken_back, node))
+            scope.put_in(Part(ns, "messages", taken_back, node))
 
-    def _forget(self, scope: Optional[Scope], dropped: List[Union[Call, BaseMessage]]) -> None:
+    def _forget(self, scope: Optional[Scope], dropped: List[Union[ModelCall, BaseMessage]]) -> None:
         """Take messages out of what tasks have produced, from this one upwards."""
         while scope is not None and scope.run.messages is self:
-            produced = self._by_task.get(scope.address, [])
+            produced = self._by_task.get(scope.checkpoint_ns, [])
             produced[:] = [item for item in produced if not any(item is gone for gone in dropped)]
             scope = scope.parent
 
-    def returned(self, plan: Plan, scope: Scope, outcome: Outcome, before: Mapping[str, Any]) -> Outcome:
+    def returned(self, plan: Plan, scope: Scope, outcome: TaskResult, before: Mapping[str, Any]) -> TaskResult:
         """Show the messages that a node writes to the state and that have not been shown yet.
 
         Args:
@@ -246,11 +246,11 @@ class Messages:
         Returns:
             The outcome, with messages in the form and under the ids under which they were shown.
         """
-        produced = self._by_task.pop(scope.address, [])
+        produced = self._by_task.pop(scope.checkpoint_ns, [])
         outcome = self._shown_in(plan, scope, outcome, before, produced) if outcome.writes else outcome
         for item in produced:
             # One that is on belongs to a thread or asyncio task of the node's own, and is shown while the run lasts.
-            if isinstance(item, Call) and item.scope is scope and not item.open:
+            if isinstance(item, ModelCall) and item.scope is scope and not item.open:
                 item.scope = None
         return outcome
 
@@ -258,10 +258,10 @@ class Messages:
         self,
         plan: Plan,
         scope: Scope,
-        outcome: Outcome,
+        outcome: TaskResult,
         before: Mapping[str, Any],
-        produced: List[Union[Call, BaseMessage]],
-    ) -> Outcome:
+        produced: List[Union[ModelCall, BaseMessage]],
+    ) -> TaskResult:
         stored = [(key, prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
         fresh = [
             (key, message)
@@ -270,36 +270,38 @@ class Messages:
             for message in messages_in(value)
         ]
         if fresh:
-            history = History(before, scope.task.input)
+            history = PriorMessages(before, scope.task.input)
             for key, message in fresh:
                 if not self._known(message, produced, history):
                     self._show(scope, message, key)
         return outcome._replace(stored=tuple(stored))
 
-    def _note(self, call: Call, reason: Reason, why: str, hint: str) -> None:
+    def _note(self, call: ModelCall, reason: Reason, why: str, hint: str) -> None:
         metadata = call.metadata
         name, run_id = str(metadata["run_name"]), str(metadata["run_id"])
         step = metadata["langgraph_step"]
         self.unstreamed.append(Unstreamed(reason, why, hint, name, call.node, step, call.ns, run_id))
 
-    def _open(self, scope: Scope, key: Any, call: Call) -> Call:
+    def _open(self, scope: Scope, key: Any, call: ModelCall) -> ModelCall:
         self._calls[key] = call
         self._remember(scope, call)
         return call
 
-    def _remember(self, scope: Optional[Scope], produced: Union[Call, BaseMessage]) -> None:
+    def _remember(self, scope: Optional[Scope], produced: Union[ModelCall, BaseMessage]) -> None:
         while scope is not None and scope.run.messages is self:
-            self._by_task.setdefault(scope.address, []).append(produced)
+            self._by_task.setdefault(scope.checkpoint_ns, []).append(produced)
             scope = scope.parent
 
     def _echoes(self, scope: Scope, chunk: BaseMessage) -> bool:
         """Whether a chunk is a token of a model call of this task."""
         finished = self._shown.get(chunk.id) if chunk.id is not None else None
-        calls = [call for call in self._calls.values() if call.asked is not None and call.scope is scope]
-        calls += [finished] if isinstance(finished, Call) and finished.scope is scope else []
+        calls = [call for call in self._calls.values() if call.call_info is not None and call.scope is scope]
+        calls += [finished] if isinstance(finished, ModelCall) and finished.scope is scope else []
         return any(call.has_shown(chunk) for call in calls)
 
-    def _known(self, message: BaseMessage, produced: Iterable[Union[Call, BaseMessage]], history: History) -> bool:
+    def _known(
+        self, message: BaseMessage, produced: Iterable[Union[ModelCall, BaseMessage]], history: PriorMessages
+    ) -> bool:
         if history.has(message) or (isinstance(message, RemoveMessage) and history.mentions(message.id)):
             return True
         if message.id is not None and message.id in self._shown:
@@ -349,18 +351,18 @@ def _node_metadata(scope: Scope, source: Mapping[str, Any] = _NODE_OUTPUT) -> Di
 
 def _tool_call() -> Dict[str, str]:
     """Return what ties a message to the tool call inside of which it is made."""
-    call_id = answered.get()
+    call_id = current_tool_call_id.get()
     return {} if call_id is None else {"tool_call_id": call_id}
 
 
-def _is_secret(item: Union[Call, BaseMessage]) -> bool:
+def _is_secret(item: Union[ModelCall, BaseMessage]) -> bool:
     """Whether a message must not be seen in any form: edited, such as by naming who speaks, it says what it said."""
-    return isinstance(item, Call) and TAG_NOSTREAM in item.metadata["tags"]
+    return isinstance(item, ModelCall) and TAG_NOSTREAM in item.metadata["tags"]
 
 
-def _goes_by(item: Union[Call, BaseMessage], id: str) -> bool:  # noqa: A002  (the field's name)
-    return id in item.ids if isinstance(item, Call) else item.id == id
+def _goes_by(item: Union[ModelCall, BaseMessage], id: str) -> bool:  # noqa: A002  (the field's name)
+    return id in item.ids if isinstance(item, ModelCall) else item.id == id
 
 
-def _produced(item: Union[Call, BaseMessage]) -> Optional[BaseMessage]:
-    return item.message() if isinstance(item, Call) else item
+def _produced(item: Union[ModelCall, BaseMessage]) -> Optional[BaseMessage]:
+    return item.message() if isinstance(item, ModelCall) else item

@@ -17,7 +17,7 @@ _HINT = (
 )
 
 
-class Log(Protocol):
+class CallLog(Protocol):
     """Keeps what is known of the model calls of a run."""
 
     unstreamed: List[Unstreamed]
@@ -32,24 +32,24 @@ _lock = threading.Lock()
 _logs: WeakSet[Any] = WeakSet()
 
 
-def listen(log: Log) -> None:
+def listen(log: CallLog) -> None:
     """Tell `log` of model calls that are made outside of any run from now on."""
     with _lock:
         _logs.add(log)
 
 
-def forget(log: Log) -> None:
+def forget(log: CallLog) -> None:
     """Stop telling `log`."""
     with _lock:
         _logs.discard(log)
 
 
-def stray_handler() -> Optional[BaseCallbackHandler]:
+def untracked_call_handler() -> Optional[BaseCallbackHandler]:
     """Return what listens to a model call outside of any run, if any run wants to know."""
     return _handler if _logs else None
 
 
-class StrayHandler(BaseCallbackHandler):
+class UntrackedCallHandler(BaseCallbackHandler):
     """Notes model calls of which no run hears."""
 
     run_inline = True
@@ -69,4 +69,4 @@ class StrayHandler(BaseCallbackHandler):
             log.unstreamed.append(Unstreamed("outside", why, _HINT, model=str(name), run_id=str(run_id)))
 
 
-_handler = StrayHandler()
+_handler = UntrackedCallHandler()

@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from typing_extensions import Self
 
 from streamgraph._core.control import RunControl
-from streamgraph._core.parts import Parts
+from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.state import Writes
 from streamgraph._core.workflow import AnyRun
@@ -72,7 +72,7 @@ class GraphBase(Runnable[Any, Any]):
         """Return an output as an instance of its schema, for `version="v2"`."""
 
     @abstractmethod
-    def _run(self, parts: Parts, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> AnyRun:
+    def _run(self, parts: PartBuilder, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> AnyRun:
         """Return the state machine of a new run."""
 
     def with_config(self, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Self:

@@ -6,16 +6,16 @@ from datetime import timedelta
 from typing import Any, Optional
 
 from streamgraph._policies import Seconds
-from streamgraph._streams.flow import NO_PACE, OVERFLOWS, Overflow, Pace
+from streamgraph._streams.flow import OVERFLOWS, UNLIMITED, FlowControl, Overflow
 from streamgraph.errors import UnknownOptionError
 
 
-def check_pace(
+def check_flow_control(
     max_buffer: Optional[int] = None,
     overflow: Overflow = "block",
     heartbeat: Optional[Seconds] = None,
     timeout: Optional[Seconds] = None,
-) -> Pace:
+) -> FlowControl:
     """Return what a consumer asked for; see `GraphRunnable.stream`.
 
     Raises:
@@ -26,8 +26,8 @@ def check_pace(
     if max_buffer is None and heartbeat is None and timeout is None:
         if overflow != "block":
             raise UnknownOptionError(f"overflow={overflow!r} needs max_buffer", hint="Say how many chunks may wait.")
-        return NO_PACE
-    return Pace(_count(max_buffer), overflow, _seconds("heartbeat", heartbeat), _seconds("timeout", timeout))
+        return UNLIMITED
+    return FlowControl(_count(max_buffer), overflow, _seconds("heartbeat", heartbeat), _seconds("timeout", timeout))
 
 
 def _count(given: Any) -> Optional[int]:

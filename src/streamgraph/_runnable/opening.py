@@ -9,7 +9,7 @@ from time import time_ns
 from typing import Any, Callable, NamedTuple, Optional, Tuple, Type
 
 from streamgraph._core.ids import child_seed
-from streamgraph._core.parts import Parts
+from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Plan
 from streamgraph._core.state import Writes
 from streamgraph._core.workflow import AnyRun
@@ -17,13 +17,13 @@ from streamgraph._execution.cache import Cache
 from streamgraph._execution.session import GraphSession
 from streamgraph._langchain.configs import RunConfig
 from streamgraph._langchain.scope import Scope
-from streamgraph._messages.copying import twin_of
+from streamgraph._messages.copying import copy_payload
 from streamgraph._runnable.inputs import coerce_context
 from streamgraph._runnable.options import StreamOptions
 from streamgraph._runnable.printing import printing
-from streamgraph._streams.formats import shape_of
-from streamgraph._streams.part import Emitted
-from streamgraph._streams.router import Outlet
+from streamgraph._streams.formats import chunk_format
+from streamgraph._streams.part import Part
+from streamgraph._streams.router import Router
 
 
 class Definition(NamedTuple):
@@ -83,30 +83,30 @@ def open_session(
         ns = (*scope.inner_ns, str(call)) if call else scope.inner_ns
         seed = child_seed(scope.task.id, call)
 
-    def coerce(part: Emitted) -> Any:
+    def coerce(part: Part) -> Any:
         return definition.typed(part.data) if part.ns == ns else part.data
 
-    shape = shape_of(version=options.version, several=options.several, namespace=options.namespace, coerce=coerce)
+    shape = chunk_format(version=options.version, several=options.several, namespace=options.namespace, coerce=coerce)
     if options.printed:
         shape = printing(shape, shown=options.shown, printed=options.printed)
-    outlet = Outlet(
+    router = Router(
         ns,
         options.modes,
         options.nested,
         up=scope.upstream(detached=detached) if scope else None,
         shape=shape,
         filter_=options.filter,
-        twin=twin_of,
-        tells_of_failure=options.version == "v2",
+        copy_payload=copy_payload,
+        emits_error_part=options.version == "v2",
     )
-    parts = Parts(
+    parts = PartBuilder(
         ns,
-        outlet.here,
+        router.wanted,
         keys=options.keys,
         metadata=config.metadata,
         tags=config.tags,
         clock=_now,
-        audience=outlet.audience,
+        subscribers=router.subscribers,
     )
     control = options.control or (scope.run.control if scope is not None else None)
     inherits = scope is not None and not context
@@ -114,7 +114,7 @@ def open_session(
         definition.run(
             parts, seed, ns, config.limit, concurrency=config.concurrency, output=options.keys, control=control
         ),
-        outlet,
+        router,
         config,
         parts=parts,
         given=given,

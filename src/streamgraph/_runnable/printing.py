@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable, FrozenSet
 
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK, SIGNAL_MODES
 
-Shape = Callable[[Emitted], Any]
+Shape = Callable[[Part], Any]
 
 
 def printing(shape: Shape, *, shown: FrozenSet[str], printed: FrozenSet[str]) -> Shape:
@@ -21,7 +21,7 @@ def printing(shape: Shape, *, shown: FrozenSet[str], printed: FrozenSet[str]) ->
     """
     yielded = shown | SIGNAL_MODES
 
-    def shape_and_print(part: Emitted) -> Any:
+    def shape_and_print(part: Part) -> Any:
         if part.mode in printed:
             mode = f"[{part.mode}]"
             graph = f"[graph={'|'.join(part.ns)}] " if part.ns else ""

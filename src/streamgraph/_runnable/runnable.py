@@ -15,7 +15,7 @@ from streamgraph._policies import Seconds
 from streamgraph._runnable.base import GraphBase, Keys
 from streamgraph._runnable.chunks import UpdatesChunk, added_up
 from streamgraph._runnable.filter_options import Names, make_filter
-from streamgraph._runnable.flow_options import check_pace
+from streamgraph._runnable.flow_options import check_flow_control
 from streamgraph._runnable.options import Modes
 from streamgraph._runnable.subgraphs import known_names
 from streamgraph._runnable.unsupported import refuse
@@ -138,9 +138,9 @@ class GraphRunnable(GraphBase):
             exclude_keys=exclude_keys,
             include_raw=include_raw,
         )
-        pace = check_pace(max_buffer, overflow, heartbeat, timeout)
+        flow = check_flow_control(max_buffer, overflow, heartbeat, timeout)
         options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
-        return GraphStream(self._session(input, config, context, options, asynchronous=False), pace)
+        return GraphStream(self._session(input, config, context, options, asynchronous=False), flow)
 
     @checked_keywords
     def astream(  # type: ignore[override]
@@ -190,9 +190,9 @@ class GraphRunnable(GraphBase):
             exclude_keys=exclude_keys,
             include_raw=include_raw,
         )
-        pace = check_pace(max_buffer, overflow, heartbeat, timeout)
+        flow = check_flow_control(max_buffer, overflow, heartbeat, timeout)
         options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
-        return AsyncGraphStream(self._session(input, config, context, options, asynchronous=True), pace)
+        return AsyncGraphStream(self._session(input, config, context, options, asynchronous=True), flow)
 
     @checked_keywords
     def invoke(  # type: ignore[override]
@@ -239,12 +239,12 @@ class GraphRunnable(GraphBase):
             Exception: Whatever a node raised, unchanged.
         """
         refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        keys, pace = self._shown_keys(output_keys), check_pace(timeout=timeout)
+        keys, flow = self._shown_keys(output_keys), check_flow_control(timeout=timeout)
         if stream_mode != "values":
             options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
-            return list(GraphStream(self._session(input, config, context, options, asynchronous=False), pace))
+            return list(GraphStream(self._session(input, config, context, options, asynchronous=False), flow))
         quiet = self._quiet_options(print_mode, keys, debug, version, control)
-        output = GraphStream(self._session(input, config, context, quiet, asynchronous=False), pace).run()
+        output = GraphStream(self._session(input, config, context, quiet, asynchronous=False), flow).run()
         return self._as_output(output, version)
 
     @checked_keywords
@@ -268,15 +268,15 @@ class GraphRunnable(GraphBase):
     ) -> Any:
         """Run the graph to its end on the event loop; see `invoke`."""
         refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        keys, pace = self._shown_keys(output_keys), check_pace(timeout=timeout)
+        keys, flow = self._shown_keys(output_keys), check_flow_control(timeout=timeout)
         if stream_mode != "values":
             options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
             stream: AsyncGraphStream[Any] = AsyncGraphStream(
-                self._session(input, config, context, options, asynchronous=True), pace
+                self._session(input, config, context, options, asynchronous=True), flow
             )
             return [chunk async for chunk in stream]
         quiet = self._quiet_options(print_mode, keys, debug, version, control)
-        output = await AsyncGraphStream(self._session(input, config, context, quiet, asynchronous=True), pace).run()
+        output = await AsyncGraphStream(self._session(input, config, context, quiet, asynchronous=True), flow).run()
         return self._as_output(output, version)
 
     def transform(self, input: Iterator[Any], config: Optional[RunnableConfig] = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002

@@ -22,7 +22,7 @@ from typing_extensions import (
     is_typeddict,
 )
 
-from streamgraph._core.plan import ROOT_KEY, Channel, Reader
+from streamgraph._core.plan import ROOT_KEY, Channel, StateView
 from streamgraph.errors import StateSchemaError
 from streamgraph.managed import ManagedValue
 
@@ -70,10 +70,10 @@ class Schema:
             return self.source.model_config.get("extra") == "forbid"
         return dataclasses.is_dataclass(self.source)
 
-    def reader(self, all_keys: Mapping[str, Channel]) -> Reader:
+    def reader(self, all_keys: Mapping[str, Channel]) -> StateView:
         """Return the reader of this schema's keys, in a state that has `all_keys`."""
         keys = None if set(self.channels) == set(all_keys) else tuple(self.channels)
-        return Reader(keys, self.build, self.managed, self.root)
+        return StateView(keys, self.build, self.managed, self.root)
 
 
 def read_schema(source: Any) -> Schema:

@@ -8,15 +8,15 @@ from typing import Callable, Optional, Sequence
 
 from typing_extensions import Protocol
 
-from streamgraph._streams.cancellation import Stop
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.part import Part
 from streamgraph.errors import StreamClosed
 
-Put = Callable[[Emitted], None]
+Put = Callable[[Part], None]
 """Takes a part; may be called from any thread."""
 
 
-class Room(Protocol):
+class Capacity(Protocol):
     """The room there is for parts on their way to a consumer that takes only so many at once."""
 
     @property
@@ -26,7 +26,7 @@ class Room(Protocol):
     async def wait(self) -> None:
         """Wait, on any event loop, until it is not full, or until nobody reads any more."""
 
-    def entrance(self, stop: Stop) -> Put:
+    def sender(self, stop: CancelToken) -> Put:
         """Return the way in for some work: a thread waits there while it is full, but not once the work is to end.
 
         Args:
@@ -34,70 +34,70 @@ class Room(Protocol):
         """
 
 
-class Way:
+class CombinedCapacity:
     """The way to a consumer through the outlets of nested runs, some of which have a limited number of places.
 
     Args:
-        rooms: The places that are limited: those of the own consumer, of the run around, or both.
+        capacities: The places that are limited: those of the own consumer, of the run around, or both.
         connect: Returns the way in, given what tells the work to end that uses it.
     """
 
-    __slots__ = ("_rooms", "entrance")
+    __slots__ = ("_rooms", "sender")
 
-    def __init__(self, rooms: Sequence[Room], connect: Callable[[Stop], Put]) -> None:
-        self._rooms = rooms
-        self.entrance = connect
+    def __init__(self, capacities: Sequence[Capacity], connect: Callable[[CancelToken], Put]) -> None:
+        self._rooms = capacities
+        self.sender = connect
 
     @property
     def full(self) -> bool:
         """Whether one of them is full."""
-        return any(room.full for room in self._rooms)
+        return any(capacity.full for capacity in self._rooms)
 
     async def wait(self) -> None:
         """Wait until none is full."""
         while self.full:
-            for room in self._rooms:
-                await room.wait()
+            for capacity in self._rooms:
+                await capacity.wait()
 
 
-class Aside:
+class DetachedCapacity:
     """The way into a run for work that is not to end with it: once the run is over, nothing is taken, and nobody waits.
 
     Args:
         stop: Tells that the run is over, or the task in it that the work was started in.
         put: The way in.
-        room: The room there is, if it is limited.
+        capacity: The room there is, if it is limited.
     """
 
-    def __init__(self, stop: Stop, put: Put, room: Optional[Room]) -> None:
+    def __init__(self, stop: CancelToken, put: Put, capacity: Optional[Capacity]) -> None:
         self._stop = stop
         self._put = put
-        self._room = room
+        self._capacity = capacity
 
     @property
     def full(self) -> bool:
         """Whether whoever emits a part now ought to wait first."""
-        return self._room is not None and not self._stop.is_set and self._room.full
+        return self._capacity is not None and not self._stop.is_set and self._capacity.full
 
     async def wait(self) -> None:
         """Wait until it is not full, or until nobody reads any more."""
-        if self.full and self._room is not None:
-            await self._room.wait()
+        if self.full and self._capacity is not None:
+            await self._capacity.wait()
 
-    def put(self, part: Emitted) -> None:
+    def put(self, part: Part) -> None:
         """Take a part, if the run is not over."""
         self._pass(self._put, part)
 
-    def entrance(self, stop: Stop) -> Put:
+    def sender(self, stop: CancelToken) -> Put:
         """Return the way in for some of the work.
 
         Args:
             stop: Tells it to end.
         """
-        put = self._put if self._room is None else self._room.entrance(Stop(stop, self._stop))
+        put = self._put if self._capacity is None else self._capacity.sender(CancelToken(stop, self._stop))
         return partial(self._pass, put)
 
-    def _pass(self, put: Put, part: Emitted) -> None:
+    def _pass(self, put: Put, part: Part) -> None:
         if not self._stop.is_set:
             # The work itself is told to stop by its own signal, if that is what has kept it from waiting any longer.
             with suppress(StreamClosed):

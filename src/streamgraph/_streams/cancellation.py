@@ -8,7 +8,7 @@ from weakref import ReferenceType, ref
 from streamgraph.errors import StreamClosed
 
 
-class Stop:
+class CancelToken:
     """Tells tasks, and the graphs that run in them, to stop.
 
     Threads cannot be cancelled, so work in a thread looks here whenever it emits something; what can be
@@ -23,7 +23,7 @@ class Stop:
 
     __slots__ = ("__weakref__", "_above", "_below", "_callbacks", "finished", "is_set", "runner")
 
-    def __init__(self, *parents: Stop) -> None:
+    def __init__(self, *parents: CancelToken) -> None:
         self.is_set = False
         self.finished = False
         # They are there as long as this is, though what they belong to may be over: this hears by them of those above.
@@ -32,10 +32,10 @@ class Stop:
         self._callbacks: List[Callable[[], None]] = []
         # Weak, since work leaves nothing behind when it ends, however long the run goes on. A dict and not a WeakSet:
         # what is below may begin and end in any thread while this is gone through, and a dict is copied at one go.
-        self._below: Dict[ReferenceType[Stop], None] = {}
+        self._below: Dict[ReferenceType[CancelToken], None] = {}
         for parent in parents:
-            below = parent._below
-            below[ref(self, below.pop)] = None
+            descendants = parent._below
+            descendants[ref(self, descendants.pop)] = None
             if parent.finished:
                 self.finish()
             elif parent.is_set:
@@ -63,7 +63,7 @@ class Stop:
                 stop.is_set = True
                 for callback in tuple(stop._callbacks):
                     callback()
-                reached += stop._alive_below()
+                reached += stop._children()
 
     def finish(self) -> None:
         """Mark the work as done: what is emitted from now on comes too late."""
@@ -71,13 +71,13 @@ class Stop:
         for stop in reached:
             stop.is_set = stop.finished = True
             stop._callbacks.clear()
-            reached += stop._alive_below()
+            reached += stop._children()
 
-    def below(self) -> List[Stop]:
+    def descendants(self) -> List[CancelToken]:
         """Return the signals below this one, at every depth."""
-        reached = self._alive_below()
+        reached = self._children()
         for stop in reached:
-            reached += stop._alive_below()
+            reached += stop._children()
         return reached
 
     def check(self) -> None:
@@ -89,5 +89,5 @@ class Stop:
         if self.is_set and not self.finished:
             raise StreamClosed
 
-    def _alive_below(self) -> List[Stop]:
+    def _children(self) -> List[CancelToken]:
         return [stop for stop in (link() for link in self._below.copy()) if stop is not None]

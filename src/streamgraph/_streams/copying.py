@@ -13,7 +13,7 @@ CONTAINERS: FrozenSet[type] = frozenset(
 _FLAT = frozenset((set, bytearray, Counter))
 
 
-def detach(value: Any, memo: Optional[Dict[int, Any]] = None) -> Any:
+def copy_containers(value: Any, memo: Optional[Dict[int, Any]] = None) -> Any:
     """Copy the containers in `value`, at every depth, and share everything else.
 
     A deep copy would also copy messages and models, which is slow and breaks identity; a shallow one
@@ -30,16 +30,16 @@ def detach(value: Any, memo: Optional[Dict[int, Any]] = None) -> Any:
         copied = memo[id(value)] = value.copy()
         return copied
     if kind is tuple:
-        items = [detach(item, memo) if type(item) in CONTAINERS else item for item in value]
+        items = [copy_containers(item, memo) if type(item) in CONTAINERS else item for item in value]
         same = all(new is old for new, old in zip(items, value))
         return value if same else tuple(items)
     copied = memo[id(value)] = value.copy()
     if isinstance(value, dict):
         for key, item in value.items():
             if type(item) in CONTAINERS:
-                copied[key] = detach(item, memo)
+                copied[key] = copy_containers(item, memo)
     else:
         for index, item in enumerate(value):
             if type(item) in CONTAINERS:
-                copied[index] = detach(item, memo)
+                copied[index] = copy_containers(item, memo)
     return copied

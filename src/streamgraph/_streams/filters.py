@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.part import Part
 
 FILTERED_MODES: FrozenSet[str] = frozenset(("messages", "objects", "custom", "tools", "updates", "tasks", "debug"))
 """The modes in which a part belongs to a node, by whose name it can be left out."""
@@ -80,7 +80,7 @@ class Filter:
         """
         return self.node(node) and _passes(self._tags, tags)
 
-    def part(self, part: Emitted) -> bool:
+    def part(self, part: Part) -> bool:
         """Whether a part is wanted."""
         if part.source is None or part.mode not in FILTERED_MODES:
             return True
@@ -105,38 +105,38 @@ def fits(name: str, pattern: str) -> bool:
     return name == pattern or fnmatchcase(name, pattern)
 
 
-Listener = Tuple[FrozenSet[str], Optional[Filter]]
+Subscriber = Tuple[FrozenSet[str], Optional[Filter]]
 """The modes that somebody wants, and the filter if there is one."""
 
 
-class Audience:
+class Subscribers:
     """All who watch the parts of one graph: its own consumer, and those of the runs around it.
 
     Args:
-        listeners: For each the modes that it wants, and its filter if it has one.
+        subscribers: For each the modes that it wants, and its filter if it has one.
 
     Attributes:
-        listeners: The same.
+        subscribers: The same.
         modes: The modes that anybody wants.
         filtered: Whether anybody leaves something out.
     """
 
-    __slots__ = ("_by_node", "filtered", "listeners", "modes")
+    __slots__ = ("_by_node", "filtered", "modes", "subscribers")
 
-    def __init__(self, listeners: Sequence[Listener]) -> None:
-        self.listeners: List[Listener] = []
+    def __init__(self, subscribers: Sequence[Subscriber]) -> None:
+        self.subscribers: List[Subscriber] = []
         self.modes: FrozenSet[str] = frozenset()
         self.filtered = False
-        for modes, filter_ in listeners:
+        for modes, filter_ in subscribers:
             if modes:
-                self.listeners.append((modes, filter_))
+                self.subscribers.append((modes, filter_))
                 self.modes |= modes
                 self.filtered = self.filtered or filter_ is not None
         self._by_node: Dict[str, FrozenSet[str]] = {}
 
-    def without(self, modes: FrozenSet[str]) -> Audience:
+    def without(self, modes: FrozenSet[str]) -> Subscribers:
         """Return the audience of what is left when some modes are kept from it."""
-        return Audience([(wanted - modes, filter_) for wanted, filter_ in self.listeners]) if modes else self
+        return Subscribers([(wanted - modes, filter_) for wanted, filter_ in self.subscribers]) if modes else self
 
     def modes_of(self, node: str) -> FrozenSet[str]:
         """Return the modes in which anybody wants to see this node."""
@@ -146,27 +146,27 @@ class Audience:
         if found is None:
             wanted = [
                 modes if filter_ is None or filter_.node(node) else modes - FILTERED_MODES
-                for modes, filter_ in self.listeners
+                for modes, filter_ in self.subscribers
             ]
             found = self._by_node[node] = frozenset().union(*wanted)
         return found
 
-    def part(self, part: Emitted) -> bool:
+    def part(self, part: Part) -> bool:
         """Whether anybody wants this part."""
         return not self.filtered or any(
-            part.mode in modes and (filter_ is None or filter_.part(part)) for modes, filter_ in self.listeners
+            part.mode in modes and (filter_ is None or filter_.part(part)) for modes, filter_ in self.subscribers
         )
 
     def message(self, node: str, tags: Sequence[Any], key: Optional[str], raw: bool = False) -> bool:
         """Whether anybody wants this message; see `Filter.message`."""
         return any(
             "messages" in modes and (filter_ is None or filter_.message(node, tags, key, raw))
-            for modes, filter_ in self.listeners
+            for modes, filter_ in self.subscribers
         )
 
     def structured(self, node: str, tags: Sequence[Any]) -> bool:
         """Whether anybody wants this structured output; see `Filter.structured`."""
         return any(
             "objects" in modes and (filter_ is None or filter_.structured(node, tags))
-            for modes, filter_ in self.listeners
+            for modes, filter_ in self.subscribers
         )

@@ -14,7 +14,7 @@ OVERFLOWS = get_args(Overflow)
 
 
 @dataclass(frozen=True)
-class Pace:
+class FlowControl:
     """What a consumer asked for.
 
     Attributes:
@@ -35,4 +35,4 @@ class Pace:
         return self.heartbeat is not None or self.timeout is not None
 
 
-NO_PACE = Pace()
+UNLIMITED = FlowControl()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict
 
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.part import Part
 
 
-def shape_of(
-    *, version: str, several: bool, namespace: bool, coerce: Callable[[Emitted], Any]
-) -> Callable[[Emitted], Any]:
+def chunk_format(
+    *, version: str, several: bool, namespace: bool, coerce: Callable[[Part], Any]
+) -> Callable[[Part], Any]:
     """Return the function that makes a chunk of a part.
 
     Args:
@@ -20,7 +20,7 @@ def shape_of(
     """
     if version == "v2":
 
-        def typed(part: Emitted) -> Dict[str, Any]:
+        def typed(part: Part) -> Dict[str, Any]:
             chunk: Dict[str, Any] = {"type": part.mode, "ns": part.ns, "data": part.data}
             if part.mode == "values":
                 chunk["data"] = coerce(part)
@@ -33,17 +33,17 @@ def shape_of(
     return _spaced if namespace else _bare
 
 
-def _bare(part: Emitted) -> Any:
+def _bare(part: Part) -> Any:
     return part.data
 
 
-def _moded(part: Emitted) -> Any:
+def _moded(part: Part) -> Any:
     return part.mode, part.data
 
 
-def _spaced(part: Emitted) -> Any:
+def _spaced(part: Part) -> Any:
     return part.ns, part.data
 
 
-def _full(part: Emitted) -> Any:
+def _full(part: Part) -> Any:
     return part.ns, part.mode, part.data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional, Tuple
 
 
-class Emitted:
+class Part:
     """Something made while a task runs: a token, custom data, or a part of a nested graph.
 
     Args:

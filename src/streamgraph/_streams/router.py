@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Callable, FrozenSet, Optional, Sequence, Tuple
 
-from streamgraph._streams.backpressure import Put, Room, Way
-from streamgraph._streams.cancellation import Stop
-from streamgraph._streams.copying import detach
-from streamgraph._streams.filters import Audience, Filter, Listener
-from streamgraph._streams.part import Emitted
+from streamgraph._streams.backpressure import Capacity, CombinedCapacity, Put
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.copying import copy_containers
+from streamgraph._streams.filters import Filter, Subscriber, Subscribers
+from streamgraph._streams.part import Part
 
 LIVE_MODES: FrozenSet[str] = frozenset(("messages", "objects", "custom", "tools"))
 """The modes whose parts are made while a task runs."""
@@ -24,45 +24,49 @@ NO_CHUNK: Any = object()
 """What a shape makes of a part that the consumer does not get."""
 
 _NONE: FrozenSet[str] = frozenset()
-_NOBODY = Audience(())
+_NOBODY = Subscribers(())
 
 
-def _detached(mode: str, data: Any) -> Any:
-    return detach(data)
+def _copied(mode: str, data: Any) -> Any:
+    return copy_containers(data)
 
 
-def _audience(modes: FrozenSet[str], filter_: Optional[Filter], above: Sequence[Listener]) -> Audience:
-    return Audience(((modes, filter_), *above)) if above or filter_ is not None else _audience_of(modes)
+def _subscribers(modes: FrozenSet[str], filter_: Optional[Filter], above: Sequence[Subscriber]) -> Subscribers:
+    return Subscribers(((modes, filter_), *above)) if above or filter_ is not None else _subscribers_of(modes)
 
 
 @lru_cache(maxsize=256)
-def _audience_of(modes: FrozenSet[str]) -> Audience:
+def _subscribers_of(modes: FrozenSet[str]) -> Subscribers:
     """Return the audience of one who leaves nothing out; such an audience never changes, so runs can share it."""
-    return Audience(((modes, None),))
+    return Subscribers(((modes, None),))
 
 
-class Upstream:
+class ParentStream:
     """What the run around a nested one takes from it.
 
     Args:
         put: Takes a part; may be called from any thread.
         modes: The modes it wants from graphs below it.
-        audience: Who wants them; by default somebody without a filter.
-        room: The room it has for them, if that is limited.
+        subscribers: Who wants them; by default somebody without a filter.
+        capacity: The room it has for them, if that is limited.
     """
 
-    __slots__ = ("audience", "modes", "put", "room")
+    __slots__ = ("capacity", "modes", "put", "subscribers")
 
     def __init__(
-        self, put: Put, modes: FrozenSet[str], audience: Optional[Audience] = None, room: Optional[Room] = None
+        self,
+        put: Put,
+        modes: FrozenSet[str],
+        subscribers: Optional[Subscribers] = None,
+        capacity: Optional[Capacity] = None,
     ) -> None:
         self.put = put
         self.modes = modes
-        self.audience = audience or Audience(((modes, None),))
-        self.room = room
+        self.subscribers = subscribers or Subscribers(((modes, None),))
+        self.capacity = capacity
 
 
-class Outlet:
+class Router:
     """Decides for each part of a run who gets it, and in which shape its own consumer does.
 
     Args:
@@ -72,27 +76,27 @@ class Outlet:
         up: The run around it, if there is one.
         shape: Makes a chunk of a part, or `NO_CHUNK`.
         filter_: What its own consumer leaves out.
-        twin: Copies the payload of a part, given its mode, for a second consumer; containers by default.
-        tells_of_failure: Whether a part tells the own consumer of the failure of the run.
+        copy_payload: Copies the payload of a part, given its mode, for a second consumer; containers by default.
+        emits_error_part: Whether a part tells the own consumer of the failure of the run.
     """
 
     __slots__ = (
-        "_above",
+        "_copy_payload",
         "_depth",
         "_filter",
-        "_twin",
+        "_parent_subscribers",
         "_up",
         "_up_modes",
-        "alone",
-        "audience",
-        "audience_below",
-        "below",
-        "here",
+        "emits_error_part",
         "live",
         "modes",
         "nested",
         "shape",
-        "tells_of_failure",
+        "sole_consumer",
+        "subscribers",
+        "subscribers_below",
+        "wanted",
+        "wanted_below",
     )
 
     def __init__(
@@ -101,11 +105,11 @@ class Outlet:
         modes: FrozenSet[str],
         nested: FrozenSet[str],
         *,
-        up: Optional[Upstream] = None,
-        shape: Callable[[Emitted], Any],
+        up: Optional[ParentStream] = None,
+        shape: Callable[[Part], Any],
         filter_: Optional[Filter] = None,
-        twin: Optional[Callable[[str, Any], Any]] = None,
-        tells_of_failure: bool = False,
+        copy_payload: Optional[Callable[[str, Any], Any]] = None,
+        emits_error_part: bool = False,
     ) -> None:
         self._depth = len(ns)
         self._up = up
@@ -114,47 +118,47 @@ class Outlet:
         self.modes = modes
         self.nested = nested
         self.shape = shape
-        self.tells_of_failure = tells_of_failure
-        self.alone = up is None and filter_ is None
+        self.emits_error_part = emits_error_part
+        self.sole_consumer = up is None and filter_ is None
         """Whether the own consumer, who gets all that the run makes, is the only one there is."""
         self._filter = filter_
-        self._twin = twin or _detached
-        self._above = up.audience.without(modes & {"custom"}) if up else _NOBODY
-        above = self._above.listeners
-        self.audience = _audience(modes, filter_, above)
+        self._copy_payload = copy_payload or _copied
+        self._parent_subscribers = up.subscribers.without(modes & {"custom"}) if up else _NOBODY
+        above = self._parent_subscribers.subscribers
+        self.subscribers = _subscribers(modes, filter_, above)
         """Who watches this graph."""
-        self.audience_below = _audience(nested, filter_, above)
+        self.subscribers_below = _subscribers(nested, filter_, above)
         """Who watches the graphs below it."""
-        self.here = modes | self._up_modes
+        self.wanted = modes | self._up_modes
         """The modes anybody wants from this graph."""
-        self.below = nested | self._up_modes
+        self.wanted_below = nested | self._up_modes
         """The modes anybody wants from graphs below it."""
         self.live = bool(modes & LIVE_MODES or nested)
         """Whether parts for the own consumer may come while a task runs."""
 
-    def is_own(self, part: Emitted) -> bool:
+    def is_own(self, part: Part) -> bool:
         """Whether the run's own consumer wants this part."""
         wanted = part.mode in (self.modes if len(part.ns) == self._depth else self.nested)
         return wanted and (self._filter is None or self._filter.part(part))
 
-    def forward(self, part: Emitted, up: Optional[Put] = None) -> None:
+    def forward(self, part: Part, up: Optional[Put] = None) -> None:
         """Give a part that the run itself made to the run around it, if that wants it.
 
         Args:
             part: The part.
             up: The way into the run around, if not the usual one.
         """
-        if part.mode in self._up_modes and self._above.part(part):
+        if part.mode in self._up_modes and self._parent_subscribers.part(part):
             assert self._up is not None
             if self.is_own(part):
                 # Two will read it, and what one of them does to it must not reach the other.
-                part = Emitted(part.ns, part.mode, self._twin(part.mode, part.data), part.source, part.key)
+                part = Part(part.ns, part.mode, self._copy_payload(part.mode, part.data), part.source, part.key)
             (up or self._up.put)(part)
 
     @property
-    def room_above(self) -> Optional[Room]:
+    def parent_capacity(self) -> Optional[Capacity]:
         """The room in the run around, if that is limited."""
-        return None if self._up is None else self._up.room
+        return None if self._up is None else self._up.capacity
 
     def connect(self, inbox: Put, up: Optional[Put] = None) -> Put:
         """Return the function through which tasks and nested graphs emit.
@@ -170,26 +174,26 @@ class Outlet:
             # Nobody reads here: parts skip this level on their way to the run that is being read.
             return up or self._up.put
 
-        def both(part: Emitted) -> None:
+        def both(part: Part) -> None:
             self.forward(part, up)
             if self.is_own(part):
                 inbox(part)
 
         return both
 
-    def room(self, inbox: Put, own: Optional[Room]) -> Optional[Room]:
+    def capacity(self, inbox: Put, own: Optional[Capacity]) -> Optional[Capacity]:
         """Return the room that there is for what tasks and nested graphs emit, or `None` if nothing limits it.
 
         Args:
             inbox: Puts a part into the run's own inbox.
             own: The room in there, if that is limited.
         """
-        above = self.room_above
-        rooms = [room for room in (above, own) if room is not None]
+        above = self.parent_capacity
+        capacities = [capacity for capacity in (above, own) if capacity is not None]
 
-        def connect(stop: Stop) -> Put:
+        def connect(stop: CancelToken) -> Put:
             return self.connect(
-                inbox if own is None else own.entrance(stop), None if above is None else above.entrance(stop)
+                inbox if own is None else own.sender(stop), None if above is None else above.sender(stop)
             )
 
-        return Way(rooms, connect) if rooms else None
+        return CombinedCapacity(capacities, connect) if capacities else None

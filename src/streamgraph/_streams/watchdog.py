@@ -7,11 +7,11 @@ from typing import Callable, Optional
 from typing_extensions import Literal
 
 from streamgraph._policies import TimeoutPolicy
-from streamgraph._streams.cancellation import Stop
+from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import NodeTimeoutError
 
 
-class Watch:
+class Watchdog:
     """Measures one attempt against its limits.
 
     Args:
@@ -39,7 +39,9 @@ class Watch:
         "stop",
     )
 
-    def __init__(self, node: str, step: int, policy: TimeoutPolicy, clock: Callable[[], float], stop: Stop) -> None:
+    def __init__(
+        self, node: str, step: int, policy: TimeoutPolicy, clock: Callable[[], float], stop: CancelToken
+    ) -> None:
         self.stop = stop
         self.expired = False
         self._node = node
@@ -58,22 +60,22 @@ class Watch:
         self.stop.set()
 
     @property
-    def listens(self) -> bool:
+    def counts_activity(self) -> bool:
         """Whether signs of life matter that the node does not give on purpose."""
         policy = self._policy
         return policy.first_token_timeout is not None or (self._idle is not None and policy.refresh_on == "auto")
 
-    def touch(self) -> None:
+    def heartbeat(self) -> None:
         """Take note of a sign of life that the node gives on purpose; from any thread."""
         self._active = self._clock()
 
-    def note(self, spoken: bool) -> None:
+    def activity(self, is_token: bool) -> None:
         """Take note of any other sign of life; from any thread.
 
         Args:
-            spoken: It is a token or message.
+            is_token: It is a token or message.
         """
-        if spoken:
+        if is_token:
             self._first = None
         if self._policy.refresh_on == "auto":
             self._active = self._clock()

@@ -6,14 +6,14 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from langchain_core.runnables import Runnable
 
-from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, Reader
+from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, StateView
 from streamgraph._langchain.nodes import as_action, identity_of
 from streamgraph._policies import Policies
 from streamgraph._runnable.base import is_graph
 from streamgraph._runnable.schema import Schema, as_mapping, is_keyed, read_schema
 from streamgraph.constants import END, START
 from streamgraph.graph._annotations import first_hint
-from streamgraph.graph._specs import DEFAULT_HANDLER, HowToRun, NodeSpec, Outgoing, handler_name
+from streamgraph.graph._specs import DEFAULT_HANDLER, NodeOptions, NodeSpec, OutEdges, handler_name
 
 JoinSpec = Tuple[Tuple[str, ...], str]
 
@@ -49,17 +49,17 @@ class Planner:
         defaults: How nodes are run that say nothing else.
     """
 
-    def __init__(self, schema: Schema, channels: Mapping[str, Channel], defaults: HowToRun) -> None:
+    def __init__(self, schema: Schema, channels: Mapping[str, Channel], defaults: NodeOptions) -> None:
         self._schema = schema
         self._channels = channels
         self._defaults = defaults
-        self._readers: Dict[int, Reader] = {}
+        self._readers: Dict[int, StateView] = {}
 
     def plan(
         self,
         name: str,
         nodes: Mapping[str, NodeSpec],
-        outgoing: Mapping[str, Outgoing],
+        outgoing: Mapping[str, OutEdges],
         joins: Sequence[JoinSpec],
         output_keys: Sequence[str],
     ) -> Plan:
@@ -118,7 +118,7 @@ class Planner:
             branches=leaving.branches,
         )
 
-    def _handler(self, name: str, spec: NodeSpec, how: HowToRun) -> Optional[Node]:
+    def _handler(self, name: str, spec: NodeSpec, how: NodeOptions) -> Optional[Node]:
         if how.handler is None:
             return None
         own = spec.how.handler is not None
@@ -129,15 +129,15 @@ class Planner:
             policies=Policies(self._defaults.retry or ()),
         )
 
-    def _reader(self, schema: Schema) -> Reader:
+    def _reader(self, schema: Schema) -> StateView:
         """Return the reader of a schema, the same one for all that have the same."""
         known = self._readers.get(id(schema))
         if known is None:
             known = self._readers[id(schema)] = schema.reader(self._channels)
         return known
 
-    def _leaving(self, source: str, outgoing: Mapping[str, Outgoing], joining: _Joins) -> _Leaving:
-        given = outgoing.get(source) or Outgoing()
+    def _leaving(self, source: str, outgoing: Mapping[str, OutEdges], joining: _Joins) -> _Leaving:
+        given = outgoing.get(source) or OutEdges()
         return _Leaving(
             edges=tuple(target for target in given.edges if target != END),
             joins=tuple(joining.by_source.get(source, ())),

@@ -26,7 +26,7 @@ def handler_name(node: str) -> str:
 
 
 @dataclass(frozen=True)
-class HowToRun:
+class NodeOptions:
     """How nodes are run; what is `None` has not been said.
 
     Attributes:
@@ -41,13 +41,13 @@ class HowToRun:
     timeout: Optional[TimeoutPolicy] = None
     handler: Any = None
 
-    def over(self, other: HowToRun) -> HowToRun:
+    def over(self, other: NodeOptions) -> NodeOptions:
         """Return this, with what it does not say taken from `other`."""
         said = {name: value for name, value in vars(self).items() if value is not None}
         return replace(other, **said)
 
 
-def how_to_run(retry: Any, cache: Optional[CachePolicy], handler: Any, timeout: Any) -> HowToRun:
+def node_options(retry: Any, cache: Optional[CachePolicy], handler: Any, timeout: Any) -> NodeOptions:
     """Check the arguments of a node that say how it is run.
 
     Raises:
@@ -59,7 +59,7 @@ def how_to_run(retry: Any, cache: Optional[CachePolicy], handler: Any, timeout: 
     if handler is not None and takes_no_input(handler):
         raise TypeError(f"An error handler takes no argument, but is called with the state: {handler!r}.")
     retries = None if retry is None else retry_policies(retry)
-    return HowToRun(retries, checked_cache_policy(cache), timeout_policy(timeout), handler)
+    return NodeOptions(retries, checked_cache_policy(cache), timeout_policy(timeout), handler)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class NodeSpec:
     defer: bool
     metadata: Mapping[str, Any]
     tags: Tuple[str, ...]
-    how: HowToRun
+    how: NodeOptions
     destinations: Mapping[str, Optional[str]]
 
 
@@ -103,7 +103,7 @@ class BranchSpec:
 
 
 @dataclass
-class Outgoing:
+class OutEdges:
     """What leaves a node."""
 
     edges: List[str] = field(default_factory=list)

@@ -139,7 +139,7 @@ def push_message(
         raise ValueError("Message ID is required: without one a message cannot be told from others.")
     if state_key is not None and state_key not in scope.run.plan.channels:
         raise UnknownOptionError(f"The state has no key {state_key!r}", name=state_key, known=scope.run.plan.channels)
-    if scope.run.messages is not None and scope.hears_messages:
+    if scope.run.messages is not None and scope.wants_messages:
         scope.run.messages.pushed(scope, whole, state_key)
     if state_key is not None:
         scope.writes = (*scope.writes, (state_key, whole))

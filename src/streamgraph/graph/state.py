@@ -23,11 +23,11 @@ from streamgraph.graph._names import checked_name
 from streamgraph.graph._specs import (
     DEFAULT_HANDLER,
     BranchSpec,
-    HowToRun,
+    NodeOptions,
     NodeSpec,
-    Outgoing,
+    OutEdges,
     handler_name,
-    how_to_run,
+    node_options,
     read_destinations,
 )
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
@@ -76,9 +76,9 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         self._input = self._schema if input_schema is None else read_schema(input_schema)
         self._output = self._schema if output_schema is None else read_schema(output_schema)
         self._channels: Dict[str, Channel] = {}
-        self._outgoing: Dict[str, Outgoing] = {}
+        self._outgoing: Dict[str, OutEdges] = {}
         self._joins: List[JoinSpec] = []
-        self._defaults = HowToRun()
+        self._defaults = NodeOptions()
         # The names under which error handlers appear in streams.
         self._handlers: Set[str] = set()
         for schema in (self._schema, self._input, self._output):
@@ -149,7 +149,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         if takes_no_input(target):
             raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
         name = checked_name(name, target, self._handlers if name in self._handlers else self.nodes)
-        how = how_to_run(retry_policy, cache_policy, error_handler, timeout)
+        how = node_options(retry_policy, cache_policy, error_handler, timeout)
         if error_handler is not None:
             self._check_free(handler_name(name))
         schema = read_schema(input_schema) if input_schema is not None else inferred_input(target, self.state_schema)
@@ -180,7 +180,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             error_handler: See `add_node`; it appears in streams as `__default_error_handler__`.
             timeout: See `add_node`.
         """
-        given = how_to_run(retry_policy, cache_policy, error_handler, timeout)
+        given = node_options(retry_policy, cache_policy, error_handler, timeout)
         if error_handler is not None:
             self._check_free(DEFAULT_HANDLER)
             self._handlers.add(DEFAULT_HANDLER)
@@ -372,8 +372,8 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             debug=debug,
         )
 
-    def _leaving(self, source: str) -> Outgoing:
-        return self._outgoing.setdefault(source, Outgoing())
+    def _leaving(self, source: str) -> OutEdges:
+        return self._outgoing.setdefault(source, OutEdges())
 
     def _add_channels(self, schema: Schema) -> None:
         channels = dict(self._channels)
