@@ -9,8 +9,8 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from streamgraph._langchain.scope import Scope, current_scope
+from streamgraph._messages.metadata import foreign_metadata
 from streamgraph._messages.model_call import ModelCall
-from streamgraph._messages.tracker import foreign_metadata
 
 __all__ = ["MessageWriter", "message_writer"]
 

@@ -9,14 +9,11 @@ from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
 from streamgraph._streams.copying import copy_containers
 from streamgraph._streams.filters import Subscribers
+from streamgraph._streams.modes import TASK_MODES, UPDATE_MODES
 from streamgraph._streams.part import Part
 
 Namespace = Tuple[str, ...]
 Keys = Union[None, str, Sequence[str]]
-
-
-_TASK_EVENTS = frozenset(("tasks", "debug"))
-_NODE_PARTS = frozenset(("updates", "tasks", "debug"))
 
 
 class PartBuilder:
@@ -54,7 +51,7 @@ class PartBuilder:
         self._clock = clock
         self._values = "values" in modes
         self._modes = modes
-        self.shows_starts = not modes.isdisjoint(_TASK_EVENTS)
+        self.shows_starts = not modes.isdisjoint(TASK_MODES)
 
     def values(self, state: State, fresh: Mapping[str, Any]) -> List[Part]:
         """Return the state after a step that wrote `fresh`."""
@@ -74,7 +71,7 @@ class PartBuilder:
     def started(self, task: Task) -> List[Part]:
         """Return the event of a task that starts."""
         modes = self._modes_of(task)
-        if modes.isdisjoint(_TASK_EVENTS):
+        if modes.isdisjoint(TASK_MODES):
             return []
         payload: Dict[str, Any] = {
             "id": task.id,
@@ -92,7 +89,7 @@ class PartBuilder:
     def finished(self, task: Task, outcome: TaskResult, cached: bool = False) -> List[Part]:
         """Return the update and the result of a finished task; of one that was not run the update alone."""
         modes = self._modes_of(task)
-        if task.node.action is None or modes.isdisjoint(_NODE_PARTS):
+        if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
             return []
         parts: List[Part] = []
         if "updates" in modes:
@@ -100,19 +97,19 @@ class PartBuilder:
             if cached:
                 update["__metadata__"] = {"cached": True}
             parts.append(Part(self._ns, "updates", update, task.name))
-        if not cached and not modes.isdisjoint(_TASK_EVENTS):
+        if not cached and not modes.isdisjoint(TASK_MODES):
             parts += self._task_event(task, modes, "task_result", _result(task, as_result(outcome.writes)))
         return parts
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[TaskResult]) -> List[Part]:
         """Return the result of a failed task, and the update of its node if it was a branch that failed."""
         modes = self._modes_of(task)
-        if task.node.action is None or modes.isdisjoint(_NODE_PARTS):
+        if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
             return []
         parts: List[Part] = []
         if outcome is not None and "updates" in modes:
             parts.append(Part(self._ns, "updates", {task.name: self._update(outcome)}, task.name))
-        if not modes.isdisjoint(_TASK_EVENTS):
+        if not modes.isdisjoint(TASK_MODES):
             result = as_result(outcome.writes) if outcome is not None else {}
             parts += self._task_event(task, modes, "task_result", _result(task, result, error))
         return parts

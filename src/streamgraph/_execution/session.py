@@ -41,15 +41,10 @@ from streamgraph._protocols import Call, Coalescer, Partial, Spawn, TaskRun, Wor
 from streamgraph._signals import Unstreamed
 from streamgraph._streams.backpressure import Capacity, Put
 from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.modes import LISTENING_MODES, MODEL_MODES
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import GraphBubbleUp, ParentCommand
-
-_HEARD_MODES = ("messages", "objects")
-"""The modes for which models are listened to."""
-
-_TAPPED_MODES = (*_HEARD_MODES, "tools")
-"""The modes for which anything is."""
 
 
 class GraphSession:
@@ -107,7 +102,7 @@ class GraphSession:
         self._wanted_below: FrozenSet[str] = router.wanted_below
         self._subscribers = router.subscribers if router.subscribers.filtered else None
         # In a graph that is called in a task, or in what it has left behind, it has to be said that nobody listens.
-        self._listens = is_tapped() or not self._wanted.isdisjoint(_TAPPED_MODES)
+        self._listens = is_tapped() or not self._wanted.isdisjoint(LISTENING_MODES)
         self._around: Optional[MessageTracker] = scope.run.messages if scope is not None else None
         self._messages = self._around if self._around is not None else self._message_log()
         self._shared = RunScope(
@@ -351,7 +346,7 @@ class GraphSession:
         """Set up the context of a task, which this runs in."""
         handlers: List[BaseCallbackHandler] = [ActivityHandler(scope)] if scope.watches else []
         if self._listens:
-            tap = None if self._wanted.isdisjoint(_HEARD_MODES) else tap_of(scope)
+            tap = None if self._wanted.isdisjoint(MODEL_MODES) else tap_of(scope)
             tools = ToolTap(scope) if "tools" in scope.wanted else None
             enter_tap(tap)
             enter_tool_tap(tools)
@@ -370,7 +365,7 @@ class GraphSession:
         return config
 
     def _message_log(self) -> Optional[MessageTracker]:
-        return None if (self._wanted | self._wanted_below).isdisjoint(_HEARD_MODES) else MessageTracker()
+        return None if (self._wanted | self._wanted_below).isdisjoint(MODEL_MODES) else MessageTracker()
 
 
 def _unconnected(part: Any) -> None:

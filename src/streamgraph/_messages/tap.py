@@ -11,11 +11,12 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
-from streamgraph._langchain.configs import SHOWN_CONFIGURABLE, user_tags
+from streamgraph._langchain.configs import user_tags
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.scope import Scope, current_scope
 from streamgraph._langchain.tool_events import current_tool_call_id, is_tool_tapped
 from streamgraph._messages.explain import call_info
+from streamgraph._messages.metadata import own_metadata
 from streamgraph._messages.model_call import ModelCall
 from streamgraph._messages.structured import format_of
 from streamgraph._messages.untracked import untracked_call_handler
@@ -77,20 +78,12 @@ class Tap(TaskHandler):
         **kwargs: Any,
     ) -> None:
         """A model call starts."""
-        hidden = self._scope.run.config.configurable
-        shown = {
-            key: value
-            for key, value in (metadata or {}).items()
-            # Before version 1.0 langchain-core copied all of `configurable` into the metadata, keys and secrets too.
-            if key not in hidden or key in SHOWN_CONFIGURABLE or value != hidden[key]
-        }
         self._messages.started(
             self._scope,
             run_id,
             name=kwargs.get("name") or _class_name(serialized),
             tags=user_tags(tags or ()),
-            # A call with metadata of its own has lost the ids (langchain-core 1.x).
-            metadata={**self._scope.run.ids, **shown},
+            metadata=own_metadata(self._scope, metadata or {}),
             call_info=call_info(),
             format_=format_of(kwargs.get("options")),
         )

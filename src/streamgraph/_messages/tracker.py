@@ -16,20 +16,17 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, Plan
 from streamgraph._core.results import TaskResult
 from streamgraph._langchain.scope import Scope
-from streamgraph._langchain.tool_events import current_tool_call_id
 from streamgraph._messages.copying import private_copy
 from streamgraph._messages.explain import CallInfo, explain_call
 from streamgraph._messages.matching import PriorMessages, messages_in, parts_of, prepared, same_message, text_of
+from streamgraph._messages.metadata import OF_A_NODE, model_metadata, node_metadata
 from streamgraph._messages.model_call import ModelCall
 from streamgraph._messages.structured import Format, PartialObject
 from streamgraph._signals import Reason, Unstreamed
-from streamgraph._streams.filters import STRUCTURED_KEY
 from streamgraph._streams.part import Part
 from streamgraph.constants import TAG_NOSTREAM
 
 _WHOLE = (RESULT_KEY, RETURN_KEY)
-
-_NODE_OUTPUT = {"ls_integration": "langgraph"}
 
 
 class MessageTracker:
@@ -74,20 +71,11 @@ class MessageTracker:
             return self._calls[run_id]
         if self._failed:
             self.retract(scope)
-        shown = {
-            **metadata,
-            **scope.metadata(),
-            "checkpoint_ns": scope.checkpoint_ns,
-            "tags": tags,
-            "run_id": str(run_id),
-            "run_name": name,
-            **_tool_call(),
-        }
+        schema = format_.name if format_ is not None else None
+        shown = model_metadata(scope, run_id, name=name, tags=tags, metadata=metadata, schema=schema)
         growing = None
-        if format_ is not None:
-            shown[STRUCTURED_KEY] = format_.name
-            if TAG_NOSTREAM not in tags and scope.shows_objects(tags):
-                growing = PartialObject(format_)
+        if format_ is not None and TAG_NOSTREAM not in tags and scope.shows_objects(tags):
+            growing = PartialObject(format_)
         hidden = TAG_NOSTREAM in tags or not scope.shows(tags, raw=format_ is not None)
         call = self._open(scope, run_id, ModelCall(scope, shown, hidden, call_info, growing))
         if hidden and scope.wants_messages:
@@ -118,7 +106,7 @@ class MessageTracker:
             return
         call = self._calls.get(key)
         if call is None:
-            metadata = _node_metadata(scope)
+            metadata = node_metadata(scope)
             call = self._open(scope, key, ModelCall(scope, metadata, not scope.shows(metadata["tags"])))
         call.token(chunk, key)
 
@@ -217,7 +205,7 @@ class MessageTracker:
         dropped = self._failed.pop(scope.checkpoint_ns, [])
         self._forget(scope, dropped)
         for item in dropped:
-            ns, node, metadata = scope.run.ns, scope.task.name, _node_metadata(scope)
+            ns, node, metadata = scope.run.ns, scope.task.name, node_metadata(scope)
             if isinstance(item, ModelCall):
                 ns, node, metadata = item.ns, item.node, item.metadata
             if isinstance(item, ModelCall) and (item.hidden or not item.streamed):
@@ -316,7 +304,7 @@ class MessageTracker:
         id_ = message.id or str(uuid4())
         self._shown[id_] = message
         self._remember(scope if pushed else scope.parent, message)
-        metadata = _node_metadata(scope, {} if pushed else _NODE_OUTPUT)
+        metadata = node_metadata(scope, {} if pushed else OF_A_NODE)
         if scope.shows(metadata["tags"], key):
             scope.emit("messages", (private_copy(message, id_), metadata), key)
 
@@ -326,33 +314,6 @@ def _hidden(tags: List[str]) -> Tuple[Reason, str, str]:
     if TAG_NOSTREAM in tags:
         return "nostream", f"it has the tag {TAG_NOSTREAM!r}", "Take the tag from the model, chain or node."
     return "filtered", "the filters of the stream leave it out", "See include_ and exclude_ of the call."
-
-
-def foreign_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return the metadata of a model call that LangChain knows nothing of.
-
-    Args:
-        scope: The task it is made in.
-        metadata: What the user says of it.
-    """
-    own = {key: value for key, value in metadata.items() if not key.startswith("langgraph_")}
-    return {**scope.run.metadata, **scope.task.node.metadata, **own}
-
-
-def _node_metadata(scope: Scope, source: Mapping[str, Any] = _NODE_OUTPUT) -> Dict[str, Any]:
-    """Return the metadata of a message that a node returns."""
-    metadata = {**scope.run.metadata, **scope.task.node.metadata, **source, **scope.metadata()}
-    if scope.run.ns:
-        metadata["checkpoint_ns"] = "|".join(scope.run.ns)
-    metadata["tags"] = [*scope.run.config.tags, *scope.task.node.tags]
-    metadata.update(_tool_call())
-    return metadata
-
-
-def _tool_call() -> Dict[str, str]:
-    """Return what ties a message to the tool call inside of which it is made."""
-    call_id = current_tool_call_id.get()
-    return {} if call_id is None else {"tool_call_id": call_id}
 
 
 def _is_secret(item: Union[ModelCall, BaseMessage]) -> bool:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import FrozenSet, NamedTuple, Optional, Sequence, Union
 
-from typing_extensions import get_args
-
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Plan
 from streamgraph._streams.filters import Filter
-from streamgraph._streams.router import TOKEN_MODES
+from streamgraph._streams.modes import MODES, NESTED_MODES
 from streamgraph._types import StreamMode
 from streamgraph.errors import UnknownOptionError
 
-STREAM_MODES = get_args(StreamMode)
+STREAM_MODES = tuple(mode.name for mode in MODES)
 VERSIONS = ("v1", "v2")
 
 Modes = Union[None, StreamMode, Sequence[StreamMode]]
@@ -77,7 +75,7 @@ def stream_options(
     modes = shown | printed
     return StreamOptions(
         modes=modes,
-        nested=modes if subgraphs else frozenset() if subgraphs is False else modes & TOKEN_MODES,
+        nested=modes if subgraphs else frozenset() if subgraphs is False else modes & NESTED_MODES,
         shown=shown,
         printed=printed,
         several=stream_mode is not None and not isinstance(stream_mode, str),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any, Callable, FrozenSet
 
+from streamgraph._streams.modes import SIGNAL_MODES
 from streamgraph._streams.part import Part
-from streamgraph._streams.router import NO_CHUNK, SIGNAL_MODES
+from streamgraph._streams.router import NO_CHUNK
 
 Shape = Callable[[Part], Any]
 

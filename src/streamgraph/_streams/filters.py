@@ -5,10 +5,8 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+from streamgraph._streams.modes import NODE_MODES
 from streamgraph._streams.part import Part
-
-FILTERED_MODES: FrozenSet[str] = frozenset(("messages", "objects", "custom", "tools", "updates", "tasks", "debug"))
-"""The modes in which a part belongs to a node, by whose name it can be left out."""
 
 STRUCTURED_KEY = "structured_output"
 """The metadata key with the name of the schema that a model answers in; it says that its tokens are raw JSON."""
@@ -82,7 +80,7 @@ class Filter:
 
     def part(self, part: Part) -> bool:
         """Whether a part is wanted."""
-        if part.source is None or part.mode not in FILTERED_MODES:
+        if part.source is None or part.mode not in NODE_MODES:
             return True
         if part.mode == "messages":
             metadata = part.data[1]
@@ -145,7 +143,7 @@ class Subscribers:
         found = self._by_node.get(node)
         if found is None:
             wanted = [
-                modes if filter_ is None or filter_.node(node) else modes - FILTERED_MODES
+                modes if filter_ is None or filter_.node(node) else modes - NODE_MODES
                 for modes, filter_ in self.subscribers
             ]
             found = self._by_node[node] = frozenset().union(*wanted)

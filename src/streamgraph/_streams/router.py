@@ -9,16 +9,8 @@ from streamgraph._streams.backpressure import Capacity, CombinedCapacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import copy_containers
 from streamgraph._streams.filters import Filter, Subscriber, Subscribers
+from streamgraph._streams.modes import LIVE_MODES
 from streamgraph._streams.part import Part
-
-LIVE_MODES: FrozenSet[str] = frozenset(("messages", "objects", "custom", "tools"))
-"""The modes whose parts are made while a task runs."""
-
-TOKEN_MODES: FrozenSet[str] = frozenset(("messages", "objects", "custom"))
-"""The modes that show nested graphs without having been asked for namespaces."""
-
-SIGNAL_MODES: FrozenSet[str] = frozenset(("heartbeat", "gap", "error"))
-"""The modes of what a stream says of itself."""
 
 NO_CHUNK: Any = object()
 """What a shape makes of a part that the consumer does not get."""
