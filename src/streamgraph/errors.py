@@ -39,6 +39,7 @@ from typing import Any, ClassVar, Iterable, Mapping, Optional, Sequence, Tuple
 
 from typing_extensions import Literal
 
+from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
 
 __all__ = [
@@ -377,50 +378,3 @@ class StreamClosed(BaseException):
 
     def __init__(self, why: str = "the consumer of this stream has left, or a task beside this one has failed") -> None:
         super().__init__(why)
-
-
-@dataclass(frozen=True)
-class ErrorLocation:
-    """Where in a graph an exception was raised.
-
-    Attributes:
-        node: The node's name.
-        step: The superstep, counted from 1.
-        namespace: The namespace of the graph, `()` for the root.
-    """
-
-    node: str
-    step: int
-    namespace: Tuple[str, ...] = ()
-
-
-def locate(error: BaseException, location: ErrorLocation) -> None:
-    """Attach `location` to `error`: as data for `location_of`, and as a note that a traceback shows from 3.11 on.
-
-    Called once per graph level on the way up; the innermost location is the one kept as data.
-    """
-    depth = f" of {'|'.join(location.namespace)}" if location.namespace else ""
-    note = f"While running node {location.node!r} in step {location.step}{depth}."
-    if getattr(error, "__streamgraph_location__", None) is None:
-        _set(error, "__streamgraph_location__", location)
-    if note not in getattr(error, "__notes__", ()):
-        add_note(error, note)
-
-
-def add_note(error: BaseException, note: str) -> None:
-    """Add a note that a traceback shows from Python 3.11 on; before, it can be read from `__notes__` (PEP 678)."""
-    _set(error, "__notes__", [*getattr(error, "__notes__", ()), note])
-
-
-def _set(error: BaseException, name: str, value: object) -> None:
-    # Past the __setattr__ of a class that refuses attributes, such as a frozen dataclass: every exception has a dict.
-    object.__setattr__(error, name, value)
-
-
-def location_of(error: BaseException) -> Optional[ErrorLocation]:
-    """Return where in a graph `error` was raised, or `None` if it did not come from a node.
-
-    Args:
-        error: An exception caught around a graph run.
-    """
-    return getattr(error, "__streamgraph_location__", None)

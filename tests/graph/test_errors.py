@@ -10,7 +10,8 @@ import pytest
 
 from graph.fakes import collected, line
 from streamgraph import Command, errors
-from streamgraph.errors import ErrorLocation, GraphError, ParentCommand, closest, locate, location_of
+from streamgraph._locations import locate
+from streamgraph.errors import ErrorLocation, GraphError, ParentCommand, closest, location_of
 
 CLASSES = [
     errors.GraphError,

@@ -15,16 +15,11 @@ from streamgraph._core.plan import Node, Plan
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
+from streamgraph._locations import locate
 from streamgraph._policies import timeout_policy
 from streamgraph._streams.copying import copy_containers
 from streamgraph._types import Send
-from streamgraph.errors import (
-    ErrorLocation,
-    GraphBubbleUp,
-    GraphRecursionError,
-    ParentCommand,
-    locate,
-)
+from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphRecursionError, ParentCommand
 
 _NONE: FrozenSet[str] = frozenset()
 

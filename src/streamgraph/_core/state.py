@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from streamgraph._core.plan import BARE_KEYS, ROOT_KEY, Channel, Plan, StateView
+from streamgraph._locations import add_note, locate
 from streamgraph._streams.copying import CONTAINERS, copy_containers
 from streamgraph._types import Overwrite
-from streamgraph.errors import ErrorLocation, InvalidUpdateError, add_note, locate
+from streamgraph.errors import ErrorLocation, InvalidUpdateError
 
 Writes = Sequence[Tuple[str, Any]]
 

@@ -12,8 +12,9 @@ from streamgraph._core.plan import Plan
 from streamgraph._core.run import Run
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import Task
+from streamgraph._locations import locate
 from streamgraph._streams.copying import copy_containers
-from streamgraph.errors import ErrorLocation, locate
+from streamgraph.errors import ErrorLocation
 
 
 class WorkflowRun:

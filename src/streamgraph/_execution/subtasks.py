@@ -22,10 +22,11 @@ from streamgraph._core.plan import Node
 from streamgraph._core.task import Task, called_task
 from streamgraph._core.workflow import value_of
 from streamgraph._langchain.scope import Scope
+from streamgraph._locations import locate
 from streamgraph._protocols import Action, Call, Spawn, TaskRun, Work, as_public_error
 from streamgraph._streams.backpressure import Put
 from streamgraph._streams.cancellation import CancelToken
-from streamgraph.errors import ErrorLocation, locate
+from streamgraph.errors import ErrorLocation
 
 T = TypeVar("T")
 
