@@ -6,6 +6,7 @@ from collections import defaultdict
 from operator import add
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from streamgraph._core.control import RunControl
 from streamgraph._core.effects import CancelTasks, Fail, Finish, StartTask
 from streamgraph._core.events import TaskDone, TaskFailed
 from streamgraph._core.parts import PartBuilder
@@ -95,9 +96,12 @@ class Driver:
         concurrency: Optional[int] = None,
         ns: Tuple[str, ...] = (),
         output: Any = None,
+        control: Optional[RunControl] = None,
     ) -> None:
         parts = PartBuilder(ns, frozenset(modes), clock=lambda: "now")
-        self.run = Run(graph, parts, seed=SEED, ns=ns, limit=limit, concurrency=concurrency, output=output)
+        self.run = Run(
+            graph, parts, seed=SEED, ns=ns, limit=limit, concurrency=concurrency, output=output, control=control
+        )
         self.log: List[Entry] = []
         self.running: List[Task] = []
         self.cancelled: List[Task] = []

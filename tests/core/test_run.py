@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.plans import Driver, branch, by, channels, first, last, node, plan
+from streamgraph._core.control import RunControl
 from streamgraph._core.plan import ROOT_KEY, Channel, Join, Node, StateView
-from streamgraph.errors import GraphRecursionError, InvalidUpdateError, ParentCommand, location_of
+from streamgraph.errors import GraphDrained, GraphRecursionError, InvalidUpdateError, ParentCommand, location_of
 from streamgraph.types import Command, Overwrite, Send
 
 
@@ -316,3 +317,12 @@ def test_invalid_return_is_a_failure_of_the_node():
     error = Driver(plan(["a"], node("a", action=lambda seen: 5))).play().error
     assert isinstance(error, InvalidUpdateError)
     assert location_of(error).node == "a"
+
+
+def test_drain_leaves_the_frontier():
+    """A run that is asked to end knows the last step that ran and what is due next: that is what can be saved."""
+    control = RunControl()
+    graph = plan(["a"], node("a", "b", action=lambda seen: control.request_drain()), node("b"))
+    driver = Driver(graph, control=control).play([("x", ["in"])])
+    assert isinstance(driver.error, GraphDrained)
+    assert (driver.run.frontier.step, driver.run.frontier.due) == (1, {"b"})

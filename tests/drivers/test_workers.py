@@ -50,14 +50,14 @@ class Tasks:
 
 def test_each_waits_for_all_others() -> None:
     """Tasks that can only end together do end."""
-    tasks, barrier, crew = Tasks(40), threading.Barrier(40), WorkerPool()
+    tasks, barrier, pool = Tasks(40), threading.Barrier(40), WorkerPool()
 
     def meet() -> None:
         barrier.wait(PATIENCE)
         tasks.done()
 
     for _ in range(40):
-        crew.do(meet)
+        pool.do(meet)
     assert tasks.over.wait(PATIENCE)
     assert len(tasks.threads) == 40
 
@@ -65,9 +65,9 @@ def test_each_waits_for_all_others() -> None:
 @pytest.mark.usefixtures("undisturbed")
 def test_short_ones_share_a_thread() -> None:
     """What waits for nothing does not get a thread each."""
-    tasks, crew = Tasks(500), WorkerPool()
+    tasks, pool = Tasks(500), WorkerPool()
     for _ in range(500):
-        crew.do(tasks.done)
+        pool.do(tasks.done)
     assert tasks.over.wait(PATIENCE)
     assert len(tasks.threads) <= 2
 
@@ -76,7 +76,7 @@ def test_short_ones_share_a_thread() -> None:
 @given(st.lists(st.sets(st.integers(0, 11), max_size=3), min_size=12, max_size=12), st.permutations(range(12)))
 def test_whatever_waits_for_whatever(waits: List[Set[int]], order: List[int]) -> None:
     """Tasks that wait for others, which may be given before or after them: none is kept from its end."""
-    tasks, crew = Tasks(12), WorkerPool()
+    tasks, pool = Tasks(12), WorkerPool()
     ended = [threading.Event() for _ in waits]
 
     def run(number: int) -> None:
@@ -87,13 +87,13 @@ def test_whatever_waits_for_whatever(waits: List[Set[int]], order: List[int]) ->
         tasks.done()
 
     for number in order:
-        crew.do(partial(run, number))
+        pool.do(partial(run, number))
     assert tasks.over.wait(PATIENCE / 2)
 
 
 def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system gives no more threads: those there are do it, and without any the task is refused."""
-    crew, tasks, begun, go_on = WorkerPool(), Tasks(5), threading.Event(), threading.Event()
+    pool, tasks, begun, go_on = WorkerPool(), Tasks(5), threading.Event(), threading.Event()
 
     def hold() -> None:
         begun.set()
@@ -103,16 +103,16 @@ def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    crew.do(hold)
+    pool.do(hold)
     assert begun.wait(PATIENCE)
     monkeypatch.setattr(threading.Thread, "start", refuse)
     with pytest.raises(RuntimeError, match="new thread"):
-        crew.do(tasks.done)
+        pool.do(tasks.done)
     # A call that is under way takes in what comes meanwhile.
-    assert crew._coming.acquire(blocking=False)
+    assert pool._starting.acquire(blocking=False)
     for _ in range(4):
-        crew.do(tasks.done)
-    crew._coming.release()
+        pool.do(tasks.done)
+    pool._starting.release()
     go_on.set()
     assert tasks.over.wait(PATIENCE)
     assert len(tasks.threads) == 1
@@ -120,7 +120,7 @@ def test_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C in the moment in which a thread is started: what is done later is not kept from its threads."""
-    crew, tasks, start = WorkerPool(), Tasks(3), threading.Thread.start
+    pool, tasks, start = WorkerPool(), Tasks(3), threading.Thread.start
 
     def interrupted(thread: threading.Thread) -> None:
         start(thread)
@@ -128,7 +128,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(threading.Thread, "start", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        crew.do(lambda: None)
+        pool.do(lambda: None)
     monkeypatch.undo()
     barrier = threading.Barrier(3)
 
@@ -137,7 +137,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
         tasks.done()
 
     for _ in range(3):
-        crew.do(meet)
+        pool.do(meet)
     assert tasks.over.wait(PATIENCE)
 
 

@@ -190,12 +190,13 @@ class Run:
                     )
                 )
             ]
-        frontier.step += 1
-        self._done.clear()
-        self._shown.clear()
         try:
             if self._control is not None:
+                # Before anything is begun: the frontier stays what it was after the last step, and could be saved.
                 self._control.check()
+            frontier.step += 1
+            self._done.clear()
+            self._shown.clear()
             self.tasks = self._plan_tasks()
         except Exception as error:
             return [Fail(error)]

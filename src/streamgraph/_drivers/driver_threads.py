@@ -137,7 +137,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
 
     def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
-        commands, inbox, vigil = self._commands, self._inbox, self._clock
+        commands, inbox, clock = self._commands, self._inbox, self._clock
         while True:
             while commands:
                 command = commands.popleft()
@@ -158,7 +158,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                 else:
                     assert isinstance(command, Fail)
                     raise command.error
-            event = inbox.get() if vigil is None else self._wait_or_heartbeat()
+            event = inbox.get() if clock is None else self._wait_or_heartbeat()
             if type(event) is Part:
                 chunk = self._router.shape(event)
                 if chunk is not NO_CHUNK:

@@ -33,29 +33,29 @@ class _Worker(threading.Thread):
     """A thread that does what there is to do each time it is called, until nobody has called it for a while.
 
     Args:
-        crew: Where there is work.
+        pool: Where there is work.
     """
 
-    def __init__(self, crew: WorkerPool) -> None:
+    def __init__(self, pool: WorkerPool) -> None:
         super().__init__(name=f"streamgraph_{next(_number)}")
-        self._crew = crew
-        self._bell = threading.Lock()
-        self._bell.acquire()
+        self._pool = pool
+        self._wake = threading.Lock()
+        self._wake.acquire()
 
     def call(self) -> None:
         """Have it come."""
-        _release(self._bell)
+        _release(self._wake)
 
     def run(self) -> None:
-        crew = self._crew
+        pool = self._pool
         # One that was chosen in the last moment comes in any case, whether it was called or that was interrupted.
-        while self._bell.acquire(timeout=LINGER) or not crew.dismiss(self):
-            crew.came(self)
-            task = crew.next(self)
+        while self._wake.acquire(timeout=LINGER) or not pool.retire(self):
+            pool.arrived(self)
+            task = pool.next(self)
             while task is not None:
                 task()
                 task = None  # what it holds is not to live on while the thread waits
-                task = crew.next(self)
+                task = pool.next(self)
 
 
 class WorkerPool:
@@ -73,7 +73,7 @@ class WorkerPool:
     def __init__(self) -> None:
         self._tasks: Deque[Task] = deque()
         self._idle: Deque[_Worker] = deque()
-        self._coming = threading.Lock()  # held while a thread is on its way; nobody waits for it
+        self._starting = threading.Lock()  # held while a thread is on its way; nobody waits for it
 
     def do(self, task: Task) -> None:
         """Have a task done in a thread.
@@ -86,10 +86,10 @@ class WorkerPool:
         """
         try:
             self._tasks.append(task)
-            if self._coming.acquire(blocking=False):
+            if self._starting.acquire(blocking=False):
                 self._call()
         except BaseException as error:
-            _release(self._coming)
+            _release(self._starting)
             try:
                 self._tasks.remove(task)
             except ValueError:  # it has been taken
@@ -97,10 +97,10 @@ class WorkerPool:
                     return
             raise
 
-    def came(self, worker: _Worker) -> None:
+    def arrived(self, worker: _Worker) -> None:
         """Take note that a thread has come: it is not idle, and another one may be called."""
-        self.dismiss(worker)  # if it was called twice, it is still among those that wait
-        _release(self._coming)
+        self.retire(worker)  # if it was called twice, it is still among those that wait
+        _release(self._starting)
 
     def next(self, worker: _Worker) -> Optional[Task]:
         """Return what a thread is to do next; if that is nothing, it is to wait until it is called."""
@@ -109,14 +109,14 @@ class WorkerPool:
         except IndexError:
             self._idle.append(worker)
             return None
-        if self._tasks and self._coming.acquire(blocking=False):
+        if self._tasks and self._starting.acquire(blocking=False):
             try:
                 self._call()
             except RuntimeError:  # there can be no more threads: those there are do what is left
-                _release(self._coming)
+                _release(self._starting)
         return task
 
-    def dismiss(self, worker: _Worker) -> bool:
+    def retire(self, worker: _Worker) -> bool:
         """Let a thread go that waits in vain; returns whether it may, or has been chosen meanwhile."""
         try:
             self._idle.remove(worker)

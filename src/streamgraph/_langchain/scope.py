@@ -278,7 +278,7 @@ class Scope:
         """
         return self.over or not (is_propagated() or on_loop())
 
-    def upstream(self, *, detached: bool) -> ParentStream:
+    def parent_stream(self, *, detached: bool) -> ParentStream:
         """Return what this scope takes from graphs that run in it.
 
         Args:

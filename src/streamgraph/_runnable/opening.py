@@ -93,7 +93,7 @@ def open_session(
         ns,
         options.modes,
         options.nested,
-        up=scope.upstream(detached=detached) if scope else None,
+        up=scope.parent_stream(detached=detached) if scope else None,
         shape=shape,
         filter_=options.filter,
         copy_payload=copy_payload,

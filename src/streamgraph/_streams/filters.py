@@ -133,7 +133,7 @@ class Subscribers:
         self._by_node: Dict[str, FrozenSet[str]] = {}
 
     def without(self, modes: FrozenSet[str]) -> Subscribers:
-        """Return the audience of what is left when some modes are kept from it."""
+        """Return who is left, and with which modes, when some modes are taken from them."""
         return Subscribers([(wanted - modes, filter_) for wanted, filter_ in self.subscribers]) if modes else self
 
     def modes_of(self, node: str) -> FrozenSet[str]:

@@ -29,7 +29,7 @@ def _subscribers(modes: FrozenSet[str], filter_: Optional[Filter], above: Sequen
 
 @lru_cache(maxsize=256)
 def _subscribers_of(modes: FrozenSet[str]) -> Subscribers:
-    """Return the audience of one who leaves nothing out; such an audience never changes, so runs can share it."""
+    """Return the one subscriber who leaves nothing out; it never changes, so runs can share it."""
     return Subscribers(((modes, None),))
 
 

@@ -17,8 +17,8 @@ def plain(part):
     return part.ns, part.mode, part.data
 
 
-def outlet(modes=(), nested=(), up=None, ns=("n:1",)):
-    """An outlet of a graph with one level of namespace."""
+def router(modes=(), nested=(), up=None, ns=("n:1",)):
+    """A router of a graph with one level of namespace."""
     return Router(ns, frozenset(modes), frozenset(nested), up=up, shape=plain)
 
 
@@ -33,7 +33,7 @@ def sent(made, *modes_and_depths):
 
 def test_root():
     """Without a run around it, everything is for the own inbox, and what is wanted is what the consumer wants."""
-    made = outlet(["updates", "custom"], ["custom"])
+    made = router(["updates", "custom"], ["custom"])
     assert (made.wanted, made.wanted_below) == (frozenset(("updates", "custom")), frozenset(("custom",)))
     assert sent(made, ("updates", 0), ("custom", 1)) == [("updates", 0), ("custom", 1)]
 
@@ -50,13 +50,13 @@ def test_root():
 )
 def test_live(modes, nested, live):
     """Parts come while a task runs if it emits them itself, or if graphs below are wanted."""
-    assert outlet(modes, nested).live is live
+    assert router(modes, nested).live is live
 
 
 def test_nobody_reads_here():
     """A nested graph without a consumer of its own hands what its tasks emit straight up."""
     got = []
-    made = outlet(up=ParentStream(got.append, ALL))
+    made = router(up=ParentStream(got.append, ALL))
     assert made.connect(pytest.fail) == got.append
     assert made.wanted == made.wanted_below == ALL
 
@@ -64,7 +64,7 @@ def test_nobody_reads_here():
 def test_both():
     """A consumer inside a node gets its parts and the run around gets those that it wants."""
     got = []
-    made = outlet(["values", "messages"], ["messages"], up=ParentStream(got.append, frozenset(("messages", "updates"))))
+    made = router(["values", "messages"], ["messages"], up=ParentStream(got.append, frozenset(("messages", "updates"))))
     assert made.wanted == frozenset(("values", "messages", "updates"))
     own = sent(made, ("values", 0), ("messages", 0), ("updates", 0), ("values", 1), ("messages", 1))
     assert own == [("values", 0), ("messages", 0), ("messages", 1)]
@@ -74,7 +74,7 @@ def test_both():
 def test_custom_data_is_for_the_nearest():
     """Custom data that is read in a node does not also go up."""
     got = []
-    made = outlet(["custom"], ["custom"], up=ParentStream(got.append, ALL))
+    made = router(["custom"], ["custom"], up=ParentStream(got.append, ALL))
     assert sent(made, ("custom", 0), ("custom", 1)) == [("custom", 0), ("custom", 1)]
     assert got == []
 
@@ -82,16 +82,16 @@ def test_custom_data_is_for_the_nearest():
 def test_forward():
     """What the run itself makes goes up if it is wanted there."""
     got = []
-    made = outlet(["values"], up=ParentStream(got.append, frozenset(("values",))))
+    made = router(["values"], up=ParentStream(got.append, frozenset(("values",))))
     for mode in ("values", "updates"):
         made.forward(Part(("n:1",), mode, mode))
     assert [part.mode for part in got] == ["values"]
-    outlet(["values"]).forward(Part(("n:1",), "values", None))
+    router(["values"]).forward(Part(("n:1",), "values", None))
 
 
 def test_is_own():
     """The consumer's modes are one thing for its graph and another for those below."""
-    made = outlet(["values"], ["custom"])
+    made = router(["values"], ["custom"])
     found = [made.is_own(Part(ns, mode, None)) for ns in (("n:1",), ("n:1", "m:2")) for mode in ("values", "custom")]
     assert found == [True, False, False, True]
 
