@@ -1,37 +1,86 @@
-"""The README is true: its Python blocks run, in order, as one program; its commands are the ones CI uses."""
+"""The README and the pages of the cookbook are true: their Python blocks run, their links lead somewhere, and the
+README's commands are the ones CI uses.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import List, Set
 
 import pytest
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "cookbook").glob("*.md"))]
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
-def test_every_block_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """The blocks run one after the other in one namespace, their assertions included."""
+def text_of(page: Path) -> str:
+    """Return what a page says."""
+    return page.read_text(encoding="utf-8")
+
+
+def blocks_of(page: Path) -> List[str]:
+    """Return a page's Python blocks."""
+    return re.findall(r"^```python\n(.*?)^```", text_of(page), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors_of(page: Path) -> Set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    prose = re.sub(r"^```.*?^```", "", text_of(page), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", prose, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_page
+def test_every_block_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The blocks of a page run one after the other in one fresh namespace, their assertions included."""
     namespace: dict[str, object] = {}
-    for number, block in enumerate(BLOCKS, 1):
-        exec(compile(block, f"README block {number}", "exec", dont_inherit=True), namespace)
+    for number, block in enumerate(blocks_of(page), 1):
+        exec(compile(block, f"{page.name} block {number}", "exec", dont_inherit=True), namespace)
 
-    assert len(BLOCKS) >= 8
-    assert "Here is a joke about ice cream and cats" in capsys.readouterr().out
+    if page == README:
+        assert "Here is a joke about ice cream and cats" in capsys.readouterr().out
+
+
+def test_there_are_blocks_to_run() -> None:
+    """The pages have blocks, and none that starts in a way that the tests do not find."""
+    blocks = sum(len(blocks_of(page)) for page in PAGES)
+    fences = sum(len(re.findall(r"^\s*```\s*py", text_of(page), flags=re.MULTILINE)) for page in PAGES)
+
+    assert blocks_of(README)
+    assert blocks == fences
+    assert blocks >= 20
+
+
+def test_the_readme_is_short() -> None:
+    """What does not fit into the README has a page of its own."""
+    assert len(text_of(README).splitlines()) <= 250
 
 
 @pytest.mark.parametrize("marker", ["run", "test"])
 def test_the_two_commands_are_marked(marker: str) -> None:
     """Each of the two commands is one line behind its marker, where CI finds it."""
-    found = re.findall(rf"<!-- {marker} -->\n```bash\n([^\n]+)\n```", README)
+    found = re.findall(rf"<!-- {marker} -->\n```bash\n([^\n]+)\n```", text_of(README))
 
     assert len(found) == 1
 
 
-def test_links_to_files_lead_somewhere() -> None:
-    """Relative links name files that exist."""
-    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target]
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links name files that exist, and headings that are in them."""
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)) if "://" not in link]
+    targets = [(page.parent / path if path else page, anchor) for path, _, anchor in (s.partition("#") for s in links)]
 
-    assert targets
-    assert [target for target in targets if not (Path(__file__).parents[2] / target).exists()] == []
+    assert links
+    assert [str(target) for target, _ in targets if not target.exists()] == []
+    assert [f"{target}#{anchor}" for target, anchor in targets if anchor and anchor not in anchors_of(target)] == []
+
+
+def test_the_readme_names_every_page_and_program() -> None:
+    """Nothing in the cookbook is left out of the README's contents."""
+    names = [path.name for path in sorted((ROOT / "cookbook").iterdir()) if path.suffix in (".md", ".py")]
+
+    assert [name for name in names if f"](cookbook/{name})" not in text_of(README)] == []
