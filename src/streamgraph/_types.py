@@ -21,12 +21,11 @@ __all__ = [
     "GapStreamPart",
     "GraphOutput",
     "HeartbeatStreamPart",
-    "MessagesStreamPart",
+    "MessageMetadata",
     "ObjectsStreamPart",
     "Overwrite",
     "Send",
     "StreamMode",
-    "StreamPart",
     "TaskPayload",
     "TasksStreamPart",
     "ToolPayload",
@@ -48,7 +47,14 @@ Durability = Literal["sync", "async", "exit"]
 All = Literal["*"]
 """Stands for all nodes."""
 
+MessageMetadata = Dict[str, Any]
+"""Where a message comes from: `langgraph_node`, `langgraph_step`, `tags`, `run_id` and the metadata of the run and the
+model, whose keys are the user's own.
+"""
+
 NodeT = TypeVar("NodeT", bound=Hashable, default=str)
+StateT = TypeVar("StateT", default=Any)
+OutputT = TypeVar("OutputT", default=Any)
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class Overwrite:
 
 
 @dataclass(frozen=True)
-class GraphOutput:
+class GraphOutput(Generic[OutputT]):
     """What `invoke(version="v2")` returns.
 
     Attributes:
@@ -114,7 +120,7 @@ class GraphOutput:
         interrupts: What the run waits for; empty while nothing can interrupt a run.
     """
 
-    value: Any
+    value: OutputT
     interrupts: Tuple[Any, ...] = field(default=())
 
 
@@ -122,11 +128,11 @@ class _Part(TypedDict):
     ns: Tuple[str, ...]
 
 
-class ValuesStreamPart(_Part):
+class ValuesStreamPart(_Part, Generic[OutputT]):
     """The state after a step (`version="v2"`)."""
 
     type: Literal["values"]
-    data: Any
+    data: OutputT
     interrupts: Tuple[Any, ...]
 
 
@@ -142,13 +148,6 @@ class CustomStreamPart(_Part):
 
     type: Literal["custom"]
     data: Any
-
-
-class MessagesStreamPart(_Part):
-    """A token or message with its metadata (`version="v2"`)."""
-
-    type: Literal["messages"]
-    data: Tuple[Any, Dict[str, Any]]
 
 
 class ObjectsStreamPart(_Part):
@@ -206,7 +205,7 @@ class DebugPayload(TypedDict):
     payload: TaskPayload
 
 
-class DebugStreamPart(_Part):
+class DebugStreamPart(_Part, Generic[StateT]):
     """A task event with its step and time (`version="v2"`)."""
 
     type: Literal["debug"]
@@ -232,19 +231,3 @@ class ErrorStreamPart(_Part):
 
     type: Literal["error"]
     data: RunFailure
-
-
-StreamPart = Union[
-    ValuesStreamPart,
-    UpdatesStreamPart,
-    CustomStreamPart,
-    MessagesStreamPart,
-    ObjectsStreamPart,
-    ToolsStreamPart,
-    TasksStreamPart,
-    DebugStreamPart,
-    HeartbeatStreamPart,
-    GapStreamPart,
-    ErrorStreamPart,
-]
-"""One chunk of `stream(version="v2")`; tell them apart by `type`."""

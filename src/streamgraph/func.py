@@ -17,31 +17,34 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Sequence, Tuple, Type, Union, overload
+from typing import Any, Awaitable, Callable, Generic, Optional, Tuple, Type, Union, overload
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
-from typing_extensions import ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from typing_extensions import (
+    Concatenate,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Unpack,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, ROOT_KEY, Channel, Node, Plan
+from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.state import Writes
 from streamgraph._core.workflow import WorkflowRun
-from streamgraph._execution.cache import Cache, check_cache
-from streamgraph._execution.subtasks import TaskFuture
+from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
-from streamgraph._langchain.nodes import as_action, as_call, identity_of, name_of
-from streamgraph._langchain.scope import current_scope
+from streamgraph._langchain.nodes import as_action, identity_of, name_of
 from streamgraph._policies import (
     CachePolicy,
     Policies,
-    RetryPolicy,
-    TimeoutPolicy,
     checked_cache_policy,
     retry_policies,
     timeout_policy,
@@ -50,109 +53,34 @@ from streamgraph._protocols import Action
 from streamgraph._runnable.runnable import GraphRunnable
 from streamgraph._runnable.schema import as_mapping, read_schema
 from streamgraph._runnable.schema_models import model_of
+from streamgraph._runnable.task_function import Retry, TaskDecorator, TaskFunction, TaskKeywords, Timeout
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
 from streamgraph.errors import EmptyInputError
 
-__all__ = ["TaskFunction", "entrypoint", "task"]
+__all__ = ["TaskFunction", "Workflow", "entrypoint", "task"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
-
-Retry = Union[RetryPolicy, Sequence[RetryPolicy], None]
-Timeout = Union[float, timedelta, TimeoutPolicy, None]
-
-
-class TaskFunction(Generic[P, R]):
-    """A function whose calls inside a run are tasks of the run; made by `task`.
-
-    Args:
-        func: The function.
-        name: Its name in streams and traces.
-        policies: How often and how long a call is tried, and whether its result is kept.
-
-    Attributes:
-        task_node: The node whose tasks its calls are.
-    """
-
-    def __init__(self, func: Callable[P, Any], *, name: Optional[str] = None, policies: Policies = Policies()) -> None:  # noqa: B008
-        self.func = func
-        functools.update_wrapper(self, func, updated=())
-        self.name = name or name_of(getattr(func, "func", None) or func) or type(func).__name__
-        self.task_node = Node(
-            self.name,
-            action=as_call(func),
-            triggers=(),
-            policies=policies,
-            cache_name=identity_of(func),
-            shown=self._arguments,
-            result_key=RETURN_KEY,
-        )
-
-    def __repr__(self) -> str:
-        return f"task({self.name!r})"
-
-    def _arguments(self, given: Tuple[Tuple[Any, ...], Dict[str, Any]]) -> Any:
-        """Return the arguments of a call by their names, for traces."""
-        args, kwargs = given
-        try:
-            return dict(inspect.signature(self.func).bind_partial(*args, **kwargs).arguments)
-        except (TypeError, ValueError):
-            return {"args": args, "kwargs": kwargs}  # no signature, or arguments that the call is about to refuse
-
-    def __get__(self, instance: Any, owner: Optional[type] = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
-
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]:
-        """Start the function as a task of the run that this is called in.
-
-        Returns:
-            A future of what the function returns or raises: in sync code `result()` waits for it; in async code
-            it is one of the event loop's own, to be awaited, gathered, waited for or cancelled.
-
-        Raises:
-            RuntimeError: This is called outside of a run, or after it.
-        """
-        scope = current_scope()
-        if scope is None:
-            raise RuntimeError(
-                f"The task {self.name!r} was called outside of a run; "
-                "call it in an @entrypoint, a node or a tool, or call its .func for the plain function."
-            )
-        future: TaskFuture[R] = scope.run.call(scope, self.task_node, (args, kwargs))
-        return future
-
-    def clear_cache(self, cache: Any) -> None:
-        """Forget the results that are kept in this cache.
-
-        Args:
-            cache: The cache that was given to the entrypoint or graph.
-        """
-        Cache(cache).clear([self.task_node])
-
-    async def aclear_cache(self, cache: Any) -> None:
-        """Forget the results that are kept in this cache."""
-        await Cache(cache).aclear([self.task_node])
+InputT = TypeVar("InputT", default=Any)
+OutputT = TypeVar("OutputT", default=Any)
 
 
 @overload
-def task(
-    func: None = None,
-    *,
-    name: Optional[str] = None,
-    retry_policy: Retry = None,
-    cache_policy: Optional[CachePolicy] = None,
-    timeout: Timeout = None,
-) -> Callable[[Union[Callable[P, Awaitable[R]], Callable[P, R]]], TaskFunction[P, R]]: ...
+def task(func: None = None, **options: Unpack[TaskKeywords]) -> TaskDecorator: ...
 
 
 @overload
-def task(func: Callable[P, Awaitable[R]]) -> TaskFunction[P, R]: ...
+def task(func: Runnable[S, R], **options: Unpack[TaskKeywords]) -> TaskFunction[[S], R]: ...
 
 
 @overload
-def task(func: Callable[P, R]) -> TaskFunction[P, R]: ...
+def task(func: Callable[P, Awaitable[R]], **options: Unpack[TaskKeywords]) -> TaskFunction[P, R]: ...
+
+
+@overload
+def task(func: Callable[P, R], **options: Unpack[TaskKeywords]) -> TaskFunction[P, R]: ...
 
 
 @checked_keywords
@@ -194,7 +122,7 @@ def task(
     return decorate if func is None else decorate(func)
 
 
-class Workflow(GraphRunnable):
+class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
     """A functional workflow, ready to run; made by `entrypoint`.
 
     It is a Runnable like a compiled graph: the same stream modes, config and ways to be composed and nested.
@@ -218,6 +146,16 @@ class Workflow(GraphRunnable):
 
     def __repr__(self) -> str:
         return f"entrypoint({next(iter(self._plan.nodes))!r})"
+
+    @property
+    def InputType(self) -> Any:  # noqa: N802  (langchain-core's name)
+        """`Any`: the function's annotations are in `get_input_schema`."""
+        return Any
+
+    @property
+    def OutputType(self) -> Any:  # noqa: N802  (langchain-core's name)
+        """`Any`: the function's annotations are in `get_output_schema`."""
+        return Any
 
     def get_input_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
         """Return a pydantic model of the input: the annotation of the function's first parameter."""
@@ -304,7 +242,19 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
             retry_policies(retry_policy), checked_cache_policy(cache_policy), timeout_policy(timeout)
         )
 
-    def __call__(self, func: Callable[..., Any]) -> Workflow:
+    @overload
+    def __call__(self, func: Callable[Concatenate[InputT, ...], Awaitable[final[R, Any]]]) -> Workflow[InputT, R]: ...
+
+    @overload
+    def __call__(self, func: Callable[Concatenate[InputT, ...], Awaitable[R]]) -> Workflow[InputT, R]: ...
+
+    @overload
+    def __call__(self, func: Callable[Concatenate[InputT, ...], final[R, Any]]) -> Workflow[InputT, R]: ...
+
+    @overload
+    def __call__(self, func: Callable[Concatenate[InputT, ...], R]) -> Workflow[InputT, R]: ...
+
+    def __call__(self, func: Callable[..., Any]) -> Workflow[Any, Any]:
         """Return the workflow of a function.
 
         Args:

@@ -12,7 +12,7 @@ from typing import Callable
 
 from typing_extensions import Annotated
 
-__all__ = ["IsLastStep", "RemainingSteps"]
+__all__ = ["IsLastStep", "ManagedValue", "RemainingSteps"]
 
 
 class ManagedValue:

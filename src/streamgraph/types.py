@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Tuple, Union
 
+from langchain_core.messages import BaseMessage
 from langchain_core.messages.tool import ToolOutputMixin
 from langchain_core.tools import InjectedToolArg
 from pydantic import WithJsonSchema
-from typing_extensions import Annotated
+from typing_extensions import Annotated, Literal
 
 from streamgraph import _types
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
@@ -22,12 +23,13 @@ from streamgraph._types import (
     GapStreamPart,
     GraphOutput,
     HeartbeatStreamPart,
-    MessagesStreamPart,
+    MessageMetadata,
     ObjectsStreamPart,
+    OutputT,
     Overwrite,
     Send,
+    StateT,
     StreamMode,
-    StreamPart,
     TaskPayload,
     TasksStreamPart,
     ToolPayload,
@@ -50,6 +52,7 @@ __all__ = [
     "GraphOutput",
     "Heartbeat",
     "HeartbeatStreamPart",
+    "MessageMetadata",
     "MessagesStreamPart",
     "ObjectsStreamPart",
     "Overwrite",
@@ -74,6 +77,32 @@ StreamWriter = Annotated[Callable[[Any], None], InjectedToolArg(), WithJsonSchem
 """A function that puts its argument into the stream, as `custom` data of the running task.
 
 Marked so that a model does not see a tool's parameter of this type.
+"""
+
+
+class MessagesStreamPart(_types._Part):
+    """A token or message with its metadata (`version="v2"`)."""
+
+    type: Literal["messages"]
+    data: Tuple[BaseMessage, MessageMetadata]
+
+
+StreamPart = Union[
+    DebugStreamPart[StateT],
+    ValuesStreamPart[OutputT],
+    UpdatesStreamPart,
+    CustomStreamPart,
+    MessagesStreamPart,
+    ObjectsStreamPart,
+    ToolsStreamPart,
+    TasksStreamPart,
+    HeartbeatStreamPart,
+    GapStreamPart,
+    ErrorStreamPart,
+]
+"""One chunk of `stream(version="v2")`; tell them apart by `type`.
+
+As in LangGraph its parameters are the state and the output: `StreamPart[State, Output]`.
 """
 
 

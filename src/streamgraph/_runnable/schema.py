@@ -7,9 +7,9 @@ import dataclasses
 import inspect
 import sys
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import (
     Annotated,
@@ -196,8 +196,27 @@ def _builder(source: Any) -> Optional[Callable[[Dict[str, Any]], Any]]:
     if issubclass(source, dict) or is_typeddict(source):
         return None
     if issubclass(source, BaseModel):
-        return lambda values: source.model_validate(values, by_alias=True, by_name=True)
+        if _TAKES_NAMES:
+            return lambda values: source.model_validate(values, by_alias=True, by_name=True)
+        aliases = _aliases(source)
+        return lambda values: source.model_validate({aliases.get(key, key): value for key, value in values.items()})
     return lambda values: source(**values)
+
+
+# From pydantic 2.11 on; before, a field with an alias is only known by that.
+_TAKES_NAMES = "by_name" in inspect.signature(BaseModel.model_validate).parameters
+
+
+def _aliases(source: Type[BaseModel]) -> Dict[str, str]:
+    """Return under which key each field with an alias can be given."""
+    found: Dict[str, str] = {}
+    for name, item in source.model_fields.items():
+        alias = item.validation_alias
+        choices: Sequence[object] = alias.choices if isinstance(alias, AliasChoices) else (alias,)
+        key = next((choice for choice in choices if isinstance(choice, str)), None)
+        if key is not None:
+            found[name] = key
+    return found
 
 
 def as_mapping(value: Any) -> Optional[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any, Generic, Iterator, Mapping, Optional, Tuple, Type, Union
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
-from typing_extensions import TypeVar
+from typing_extensions import Literal, TypeVar
 
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Channel, Plan
@@ -31,7 +31,10 @@ InputT = TypeVar("InputT", default=StateT)
 OutputT = TypeVar("OutputT", default=StateT)
 
 
-class CompiledStateGraph(GraphRunnable, Generic[StateT, ContextT, InputT, OutputT]):
+class CompiledStateGraph(
+    GraphRunnable[Union[InputT, Mapping[str, Any]], ContextT, StateT, OutputT, Literal[True]],
+    Generic[StateT, ContextT, InputT, OutputT],
+):
     """A graph, ready to run; made by `StateGraph.compile`.
 
     It is a Runnable: it can be invoked, streamed and batched, composed with `|`, bound to a config, and be a

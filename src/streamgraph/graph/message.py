@@ -22,7 +22,14 @@ from streamgraph._langchain.scope import current_scope
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
 
-__all__ = ["REMOVE_ALL_MESSAGES", "Messages", "MessagesState", "add_messages", "push_message"]
+__all__ = [
+    "REMOVE_ALL_MESSAGES",
+    "Messages",
+    "MessagesState",
+    "add_messages",
+    "prepare_messages",
+    "push_message",
+]
 
 Messages = Union[Sequence[MessageLikeRepresentation], MessageLikeRepresentation]
 

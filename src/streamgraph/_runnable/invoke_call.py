@@ -1,0 +1,378 @@
+"""`invoke` and `ainvoke` of a graph or workflow, with the type of the output."""
+
+# ruff: noqa: A002  (`input` is the name that the field uses)
+from __future__ import annotations
+
+from typing import Any, List, Optional, overload
+
+from langchain_core.runnables import RunnableConfig
+from typing_extensions import Literal, Unpack
+
+from streamgraph._core.control import RunControl
+from streamgraph._drivers.driver_asyncio import AsyncGraphStream
+from streamgraph._drivers.driver_threads import GraphStream
+from streamgraph._keywords import checked_keywords
+from streamgraph._policies import Seconds
+from streamgraph._runnable.astream_call import AsyncStreamRunnable
+from streamgraph._runnable.base import Keys
+from streamgraph._runnable.flow_options import check_flow_control
+from streamgraph._runnable.options import Modes
+from streamgraph._runnable.stream_options import (
+    AnyInvokeKeywords,
+    Config,
+    ContextT,
+    GivenT,
+    InvokeKeywords,
+    KeyedT,
+    Message,
+    ModePair,
+    Object,
+    OtherMode,
+    OutputKeywords,
+    OutputT,
+    Record,
+    SeveralModes,
+    StateT,
+    Updates,
+    Values,
+)
+from streamgraph._runnable.unsupported import refuse
+from streamgraph._types import Durability, GraphOutput
+from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
+
+
+class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
+    """A graph or workflow that runs to its end."""
+
+    @overload  # type: ignore[override]
+    def invoke(
+        self: InvokeRunnable[GivenT, ContextT, Any, Record, Literal[True]],
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"] = "values",
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> Values: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"] = "values",
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> OutputT: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"] = "values",
+        **options: Unpack[OutputKeywords[ContextT]],
+    ) -> GraphOutput[OutputT]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: OtherMode,
+        **options: Unpack[OutputKeywords[ContextT]],
+    ) -> List[StreamPart[StateT, OutputT]]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["messages"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[Message]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["updates"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[Updates]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["objects"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[Object]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["tools"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[ToolPayload]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["tasks"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[TaskPayload]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["debug"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[DebugPayload]: ...
+
+    @overload
+    def invoke(
+        self: InvokeRunnable[GivenT, ContextT, Record, Any, Literal[True]],
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: SeveralModes,
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[ModePair[Values]]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: SeveralModes,
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[ModePair[StateT]]: ...
+
+    @overload
+    def invoke(self, input: GivenT, config: Config = None, **options: Unpack[AnyInvokeKeywords[ContextT]]) -> Any: ...
+
+    @checked_keywords
+    def invoke(
+        self,
+        input: Any,
+        config: Optional[RunnableConfig] = None,
+        *,
+        context: Any = None,
+        stream_mode: Modes = "values",
+        print_mode: Modes = (),
+        output_keys: Keys = None,
+        subgraphs: Optional[bool] = None,
+        debug: Optional[bool] = None,
+        interrupt_before: None = None,
+        interrupt_after: None = None,
+        durability: Optional[Durability] = None,
+        control: Optional[RunControl] = None,
+        timeout: Optional[Seconds] = None,
+        version: Literal["v1", "v2"] = "v1",
+    ) -> Any:
+        """Run the graph to its end.
+
+        Args:
+            input: See `stream`.
+            config: See `stream`.
+            context: See `stream`.
+            stream_mode: `"values"` for the final state; any other for a list of the chunks of that stream.
+            print_mode: See `stream`.
+            output_keys: The keys to return, if not all of the output schema; with a single one its bare value.
+            subgraphs: See `stream`; only for a list of chunks.
+            debug: See `stream`.
+            interrupt_before: See `stream`.
+            interrupt_after: See `stream`.
+            durability: See `stream`.
+            control: See `stream`.
+            timeout: See `stream`.
+            version: `"v2"` for a `GraphOutput` instead of a dict.
+
+        Returns:
+            The final state as a dict of the output schema's keys, `None` if nothing was ever written.
+
+        Raises:
+            GraphRecursionError: The run took more steps than its `recursion_limit`.
+            Exception: Whatever a node raised, unchanged.
+        """
+        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
+        keys, flow = self._shown_keys(output_keys), check_flow_control(timeout=timeout)
+        if stream_mode != "values":
+            options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
+            return list(GraphStream(self._session(input, config, context, options, asynchronous=False), flow))
+        quiet = self._quiet_options(print_mode, keys, debug, version, control)
+        output = GraphStream(self._session(input, config, context, quiet, asynchronous=False), flow).run()
+        return self._as_output(output, version)
+
+    @overload  # type: ignore[override]
+    async def ainvoke(
+        self: InvokeRunnable[GivenT, ContextT, Any, Record, Literal[True]],
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"] = "values",
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> Values: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"] = "values",
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> OutputT: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"] = "values",
+        **options: Unpack[OutputKeywords[ContextT]],
+    ) -> GraphOutput[OutputT]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: OtherMode,
+        **options: Unpack[OutputKeywords[ContextT]],
+    ) -> List[StreamPart[StateT, OutputT]]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["messages"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[Message]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["updates"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[Updates]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["objects"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[Object]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["tools"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[ToolPayload]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["tasks"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[TaskPayload]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["debug"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[DebugPayload]: ...
+
+    @overload
+    async def ainvoke(
+        self: InvokeRunnable[GivenT, ContextT, Record, Any, Literal[True]],
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: SeveralModes,
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[ModePair[Values]]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: SeveralModes,
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[ModePair[StateT]]: ...
+
+    @overload
+    async def ainvoke(
+        self, input: GivenT, config: Config = None, **options: Unpack[AnyInvokeKeywords[ContextT]]
+    ) -> Any: ...
+
+    @checked_keywords
+    async def ainvoke(
+        self,
+        input: Any,
+        config: Optional[RunnableConfig] = None,
+        *,
+        context: Any = None,
+        stream_mode: Modes = "values",
+        print_mode: Modes = (),
+        output_keys: Keys = None,
+        subgraphs: Optional[bool] = None,
+        debug: Optional[bool] = None,
+        interrupt_before: None = None,
+        interrupt_after: None = None,
+        durability: Optional[Durability] = None,
+        control: Optional[RunControl] = None,
+        timeout: Optional[Seconds] = None,
+        version: Literal["v1", "v2"] = "v1",
+    ) -> Any:
+        """Run the graph to its end on the event loop; see `invoke`."""
+        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
+        keys, flow = self._shown_keys(output_keys), check_flow_control(timeout=timeout)
+        if stream_mode != "values":
+            options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
+            stream: AsyncGraphStream[Any] = AsyncGraphStream(
+                self._session(input, config, context, options, asynchronous=True), flow
+            )
+            return [chunk async for chunk in stream]
+        quiet = self._quiet_options(print_mode, keys, debug, version, control)
+        output = await AsyncGraphStream(self._session(input, config, context, quiet, asynchronous=True), flow).run()
+        return self._as_output(output, version)

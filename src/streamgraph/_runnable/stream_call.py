@@ -1,0 +1,394 @@
+"""`stream` of a graph or workflow, with the type of its chunks for each mode."""
+
+# ruff: noqa: A002  (`input` is the name that the field uses)
+from __future__ import annotations
+
+from typing import Any, Generic, Optional, Tuple, overload
+
+from langchain_core.runnables import RunnableConfig
+from typing_extensions import Literal, Unpack
+
+from streamgraph._core.control import RunControl
+from streamgraph._drivers.driver_threads import GraphStream
+from streamgraph._keywords import checked_keywords
+from streamgraph._policies import Seconds
+from streamgraph._runnable.base import GraphBase, Keys
+from streamgraph._runnable.filter_options import Names, make_filter
+from streamgraph._runnable.flow_options import check_flow_control
+from streamgraph._runnable.options import Modes
+from streamgraph._runnable.stream_options import (
+    AnyKeywords,
+    ChunkKeywords,
+    Config,
+    ContextT,
+    GivenT,
+    KeyedT,
+    Message,
+    ModePair,
+    Namespace,
+    NamespacedKeywords,
+    NamespacedPair,
+    Object,
+    OutputT,
+    PartKeywords,
+    Record,
+    SeveralModes,
+    StateT,
+    Updates,
+    Values,
+)
+from streamgraph._runnable.subgraphs import known_names
+from streamgraph._runnable.unsupported import refuse
+from streamgraph._streams.filters import Filter
+from streamgraph._streams.flow import Overflow
+from streamgraph._types import Durability
+from streamgraph.errors import UnknownOptionError
+from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
+
+
+class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, KeyedT]):
+    """A graph or workflow that streams."""
+
+    def _filter(self, *, include_raw: bool, **given: Names) -> Optional[Filter]:
+        if not isinstance(include_raw, bool):
+            raise UnknownOptionError(f"include_raw must be True or False, got {include_raw!r:.80}")
+        if include_raw and not any(names is not None for names in given.values()):
+            return None
+        return make_filter(known_names(self), include_raw=include_raw, **given)
+
+    # The signatures below are LangGraph's; langchain-core's take **kwargs, which would swallow what is misspelt.
+
+    @overload  # type: ignore[override]
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["messages"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[Message]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Optional[Literal["updates"]] = None,
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[Updates]: ...
+
+    @overload
+    def stream(
+        self: StreamRunnable[GivenT, ContextT, Record, Any, Literal[True]],
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[Values]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[StateT]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["objects"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[Object]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["tools"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[ToolPayload]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["tasks"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[TaskPayload]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["debug"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[DebugPayload]: ...
+
+    @overload
+    def stream(
+        self: StreamRunnable[GivenT, ContextT, Record, Any, Literal[True]],
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: SeveralModes,
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[ModePair[Values]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: SeveralModes,
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[ModePair[StateT]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["messages"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, Message]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Optional[Literal["updates"]] = None,
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, Updates]]: ...
+
+    @overload
+    def stream(
+        self: StreamRunnable[GivenT, ContextT, Record, Any, Literal[True]],
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, Values]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["values"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, StateT]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["objects"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, Object]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["tools"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, ToolPayload]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["tasks"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, TaskPayload]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["debug"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, DebugPayload]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["custom"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, Any]]: ...
+
+    @overload
+    def stream(
+        self: StreamRunnable[GivenT, ContextT, Record, Any, Literal[True]],
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: SeveralModes,
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[NamespacedPair[Values]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: SeveralModes,
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[NamespacedPair[StateT]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        output_keys: None = None,
+        **options: Unpack[PartKeywords[ContextT]],
+    ) -> GraphStream[StreamPart[StateT, OutputT]]: ...
+
+    @overload
+    def stream(
+        self, input: GivenT, config: Config = None, *, output_keys: Keys, **options: Unpack[PartKeywords[ContextT]]
+    ) -> GraphStream[StreamPart[Any, Any]]: ...
+
+    @overload
+    def stream(
+        self, input: GivenT, config: Config = None, **options: Unpack[AnyKeywords[ContextT]]
+    ) -> GraphStream[Any]: ...
+
+    @checked_keywords
+    def stream(
+        self,
+        input: Any,
+        config: Optional[RunnableConfig] = None,
+        *,
+        context: Any = None,
+        stream_mode: Modes = None,
+        print_mode: Modes = (),
+        output_keys: Keys = None,
+        subgraphs: Optional[bool] = None,
+        debug: Optional[bool] = None,
+        interrupt_before: None = None,
+        interrupt_after: None = None,
+        durability: Optional[Durability] = None,
+        control: Optional[RunControl] = None,
+        include_nodes: Names = None,
+        exclude_nodes: Names = None,
+        include_tags: Names = None,
+        exclude_tags: Names = None,
+        include_keys: Names = None,
+        exclude_keys: Names = None,
+        include_raw: bool = True,
+        max_buffer: Optional[int] = None,
+        overflow: Overflow = "block",
+        heartbeat: Optional[Seconds] = None,
+        timeout: Optional[Seconds] = None,
+        version: Literal["v1", "v2"] = "v1",
+    ) -> GraphStream[Any]:
+        """Run the graph and yield what happens, as it happens.
+
+        The options are checked at once; the run starts with the first pull, and a new step only starts
+        when the chunks of the last one have been taken.
+
+        Args:
+            input: The state to start with: a mapping with some of the keys, or a state object.
+            config: Tags, metadata, callbacks, `recursion_limit`, `max_concurrency`, `configurable`.
+            context: An object that nodes find in `Runtime.context`.
+            stream_mode: What to yield, a mode or a list of modes:
+
+                - `"values"`: the state after each step.
+                - `"updates"`: what each node wrote, as `{node: update}`. The default.
+                - `"custom"`: what nodes and tools hand to their stream writer.
+                - `"messages"`: `(chunk, metadata)` for each token of a chat model, and for each other
+                  message that a node writes.
+                - `"objects"`: `(object, metadata)` while a model answers with structured output: ever more of the
+                  object, and in the end the object that the node gets.
+                - `"tools"`: tool calls that start, report and end.
+                - `"tasks"`: tasks that start and end.
+                - `"debug"`: the same, with step and time.
+            print_mode: Modes to print, besides what is yielded.
+            output_keys: The state keys that `values` and `updates` show; with a single one its bare value.
+            subgraphs: `True`: every mode also for nested graphs, with the namespace in front. `False`:
+                nothing of nested graphs. `None`: tokens and custom data of nested graphs, without namespace.
+            debug: `True` prints `updates` and `values`; by default what `compile` was told.
+            interrupt_before: `None`: runs cannot be interrupted yet.
+            interrupt_after: `None`, likewise.
+            durability: When runs are saved; without a checkpointer they are not.
+            control: Through which the run can be asked to end after a step.
+            include_nodes: Only what comes from these nodes, in every mode but `values`. A name or several, also as
+                shell-style patterns. What is filtered out is never made.
+            exclude_nodes: Not what comes from these nodes.
+            include_tags: Only messages of models with one of these tags.
+            exclude_tags: No messages of models with one of these tags.
+            include_keys: Of the messages that nodes write to the state, only those of these keys.
+            exclude_keys: No messages that nodes write to these keys.
+            include_raw: `False` leaves the JSON of models that answer with structured output out of `messages`;
+                `objects` shows what it says.
+            max_buffer: How many chunks may wait for a slow consumer; `None` for any number.
+            overflow: What happens when there are more:
+
+                - `"block"`: who makes them waits. (The writer of an async node cannot wait; see `Runtime.caught_up`.)
+                - `"drop_oldest"`: the oldest go, and a `Gap` in their place says how many.
+                - `"coalesce"`: tokens of one message that follow each other become one; what cannot, waits.
+                - `"raise"`: the run fails with `StreamOverflowError`.
+            heartbeat: Seconds without a chunk, or a `timedelta`, after which a `Heartbeat` says what is running; `None`
+                for never.
+            timeout: Seconds, or a `timedelta`, that the whole run may take before it fails with `RunTimeoutError`.
+            version: `"v1"`: a payload; with a list of modes `(mode, payload)`; with `subgraphs=True` the
+                namespace in front. `"v2"`: always `{"type": mode, "ns": namespace, "data": payload}`.
+
+        Returns:
+            An iterator of chunks that can also be closed, is a context manager, and has the final state as
+            `.output` in the end.
+
+        Raises:
+            UnknownOptionError: A mode, version or key does not exist.
+            UnknownKeywordError: A keyword does not exist.
+            EmptyInputError: The input is `None`.
+            InvalidUpdateError: The input does not fit the state.
+        """
+        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
+        filter_ = self._filter(
+            include_nodes=include_nodes,
+            exclude_nodes=exclude_nodes,
+            include_tags=include_tags,
+            exclude_tags=exclude_tags,
+            include_keys=include_keys,
+            exclude_keys=exclude_keys,
+            include_raw=include_raw,
+        )
+        flow = check_flow_control(max_buffer, overflow, heartbeat, timeout)
+        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
+        return GraphStream(self._session(input, config, context, options, asynchronous=False), flow)

@@ -1,0 +1,132 @@
+"""Functions whose calls are tasks of a run, and the types of making one."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from datetime import timedelta
+from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Sequence, Tuple, Union, overload
+
+from langchain_core.runnables import Runnable
+from typing_extensions import Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar
+
+from streamgraph._core.plan import RETURN_KEY, Node
+from streamgraph._execution.cache import Cache
+from streamgraph._execution.subtasks import TaskFuture
+from streamgraph._langchain.nodes import as_call, identity_of, name_of
+from streamgraph._langchain.scope import current_scope
+from streamgraph._policies import CachePolicy, Policies, RetryPolicy, TimeoutPolicy
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+S = TypeVar("S")
+
+Retry = Union[RetryPolicy, Sequence[RetryPolicy], None]
+Timeout = Union[float, timedelta, TimeoutPolicy, None]
+
+
+class TaskKeywords(TypedDict, total=False):
+    """The options of `task`."""
+
+    name: Optional[str]
+    """Its name in streams and traces; by default its own."""
+    retry_policy: Retry
+    """When a call is tried again after a failure."""
+    cache_policy: Optional[CachePolicy]
+    """Keep results in the `cache` of the entrypoint or graph."""
+    timeout: Timeout
+    """How long an attempt may take: seconds, a `timedelta` or a `TimeoutPolicy`."""
+
+
+class TaskFunction(Generic[P, R]):
+    """A function whose calls inside a run are tasks of the run; made by `task`.
+
+    Args:
+        func: The function.
+        name: Its name in streams and traces.
+        policies: How often and how long a call is tried, and whether its result is kept.
+
+    Attributes:
+        task_node: The node whose tasks its calls are.
+    """
+
+    def __init__(self, func: Callable[P, Any], *, name: Optional[str] = None, policies: Policies = Policies()) -> None:  # noqa: B008
+        self.func = func
+        functools.update_wrapper(self, func, updated=())
+        self.name = name or name_of(getattr(func, "func", None) or func) or type(func).__name__
+        self.task_node = Node(
+            self.name,
+            action=as_call(func),
+            triggers=(),
+            policies=policies,
+            cache_name=identity_of(func),
+            shown=self._arguments,
+            result_key=RETURN_KEY,
+        )
+
+    def __repr__(self) -> str:
+        return f"task({self.name!r})"
+
+    def _arguments(self, given: Tuple[Tuple[Any, ...], Dict[str, Any]]) -> Any:
+        """Return the arguments of a call by their names, for traces."""
+        args, kwargs = given
+        try:
+            return dict(inspect.signature(self.func).bind_partial(*args, **kwargs).arguments)
+        except (TypeError, ValueError):
+            return {"args": args, "kwargs": kwargs}  # no signature, or arguments that the call is about to refuse
+
+    @overload
+    def __get__(self, instance: None, owner: Optional[type] = None) -> Self: ...
+
+    @overload
+    def __get__(
+        self: TaskFunction[Concatenate[S, Q], R], instance: S, owner: Optional[type] = None
+    ) -> Callable[Q, TaskFuture[R]]: ...
+
+    def __get__(self, instance: Any, owner: Optional[type] = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]:
+        """Start the function as a task of the run that this is called in.
+
+        Returns:
+            A future of what the function returns or raises: in sync code `result()` waits for it; in async code
+            it is one of the event loop's own, to be awaited, gathered, waited for or cancelled.
+
+        Raises:
+            RuntimeError: This is called outside of a run, or after it.
+        """
+        scope = current_scope()
+        if scope is None:
+            raise RuntimeError(
+                f"The task {self.name!r} was called outside of a run; "
+                "call it in an @entrypoint, a node or a tool, or call its .func for the plain function."
+            )
+        future: TaskFuture[R] = scope.run.call(scope, self.task_node, (args, kwargs))
+        return future
+
+    def clear_cache(self, cache: Any) -> None:
+        """Forget the results that are kept in this cache.
+
+        Args:
+            cache: The cache that was given to the entrypoint or graph.
+        """
+        Cache(cache).clear([self.task_node])
+
+    async def aclear_cache(self, cache: Any) -> None:
+        """Forget the results that are kept in this cache."""
+        await Cache(cache).aclear([self.task_node])
+
+
+class TaskDecorator(Protocol):
+    """What `task` returns when it is called without a function."""
+
+    @overload
+    def __call__(self, func: Runnable[S, R], /) -> TaskFunction[[S], R]: ...
+
+    @overload
+    def __call__(self, func: Callable[P, Awaitable[R]], /) -> TaskFunction[P, R]: ...
+
+    @overload
+    def __call__(self, func: Callable[P, R], /) -> TaskFunction[P, R]: ...

@@ -1,0 +1,135 @@
+"""Each message is shown exactly once, and each tool call has its beginning and its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Counter as CounterType
+
+from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, RemoveMessage
+
+from streamgraph.accumulate import MessageAccumulator
+from streamgraph.constants import REMOVE_ALL_MESSAGES
+from streamgraph.testing._facts import Fact, Rules, TaskRef
+
+
+class MessageRules(Rules):
+    """The chunks of a model call have one id, nothing follows their end, and no copy of their sum does."""
+
+    def __init__(self) -> None:
+        self._shown = MessageAccumulator()
+        self._whole: Set[str] = set()
+        self._over: Set[str] = set()
+        self._tasks: Dict[str, Tuple[TaskRef, ...]] = {}
+        self._of_run: Dict[str, str] = {}
+        self._history: Dict[str, BaseMessage] = {}
+
+    def take(self, fact: Fact) -> None:
+        if fact.kind == "values":
+            self._history = {message.id: message for message in _messages_in(fact.data) if message.id}
+        if fact.kind != "messages":
+            return
+        message, metadata = fact.data
+        if not isinstance(message, BaseMessage) or message.id is None:
+            return
+        if isinstance(message, RemoveMessage):
+            self._take_back(message.id)
+        elif isinstance(message, BaseMessageChunk):
+            self._chunk(fact, message, message.id, metadata)
+        else:
+            self._message(fact, message, message.id, metadata)
+        self._shown.add((message, metadata))
+
+    def _chunk(self, fact: Fact, chunk: BaseMessageChunk, id_: str, metadata: Mapping[str, Any]) -> None:
+        if id_ in self._over:
+            what = "a whole message" if id_ in self._whole else "the last chunk of the message"
+            fact.breaks("message-end", f"A chunk comes after {what} with its id.", id_)
+        run_id = metadata.get("run_id")
+        if run_id is not None:
+            known = self._of_run.setdefault(str(run_id), id_)
+            if known != id_:
+                fact.breaks("message-one-id", "The chunks of one model call have two ids.", known, id_)
+        if getattr(chunk, "chunk_position", None) == "last":
+            self._over.add(id_)
+        self._tasks[id_] = fact.tasks
+
+    def _message(self, fact: Fact, message: BaseMessage, id_: str, metadata: Mapping[str, Any]) -> None:
+        messages = self._shown.messages
+        earlier = messages.get(id_)
+        if earlier is not None and _says(earlier) == _says(message):
+            how = "as a whole" if id_ in self._whole else "in chunks"
+            fact.breaks("message-once", f"The message has been shown {how} before, under the same id.", id_)
+        elif earlier is None and id_ in self._history and _says(self._history[id_]) == _says(message):
+            fact.breaks("message-once", "The message was in the state before this step: it is history.", id_)
+        # Two models may well say the same, but then the second message carries the id of its own model call.
+        if isinstance(message, AIMessage) and metadata.get("run_id") is None and fact.own is not None:
+            for other, streamed in messages.items():
+                if other in self._whole or not any(_says(streamed)) or fact.own not in self._tasks.get(other, ()):
+                    continue
+                if _says(streamed) == _says(message):
+                    fact.breaks(
+                        "message-once", "The task has shown the same message in chunks, under another id.", other, id_
+                    )
+        self._whole.add(id_)
+        self._over.add(id_)
+
+    def _take_back(self, id_: str) -> None:
+        if id_ == REMOVE_ALL_MESSAGES:
+            self._whole.clear()
+            self._over.clear()
+            self._history.clear()
+        self._whole.discard(id_)
+        self._over.discard(id_)
+
+
+class ToolRules(Rules):
+    """A tool call reports and ends after it has started, once."""
+
+    def __init__(self) -> None:
+        self._open: CounterType[Tuple[Tuple[str, ...], Optional[str]]] = Counter()
+
+    def take(self, fact: Fact) -> None:
+        if fact.kind != "tools":
+            return
+        event, call_id = fact.data.get("event"), fact.data.get("tool_call_id")
+        key = (fact.ns, call_id)
+        if event == "tool-started":
+            self._open[key] += 1
+            return
+        if not self._open[key]:
+            fact.breaks("tool-order", f"{event} comes for a tool call that is not running.", call_id)
+        if event in ("tool-finished", "tool-error"):
+            self._open[key] -= 1
+
+
+class ErrorRules(Rules):
+    """Nothing follows an error."""
+
+    def __init__(self) -> None:
+        self._error: Optional[Fact] = None
+
+    def take(self, fact: Fact) -> None:
+        if self._error is not None:
+            fact.breaks("error-last", f"It comes after the error that ended the stream at {self._error.index}.")
+        if fact.kind == "error":
+            self._error = fact
+
+
+def _messages_in(state: Any) -> Iterator[BaseMessage]:
+    for value in state.values() if isinstance(state, Mapping) else ():
+        if isinstance(value, list):
+            yield from (item for item in value if isinstance(item, BaseMessage))
+
+
+def _says(message: BaseMessage) -> Tuple[str, List[Any], List[Any]]:
+    """Return what a message says: its text, its other content, and its tool calls."""
+    content = message.content
+    blocks = [content] if isinstance(content, str) else content
+    text = "".join(block if isinstance(block, str) else str(block.get("text") or "") for block in blocks)
+    others = [
+        {key: value for key, value in block.items() if key != "index"}
+        for block in blocks
+        if isinstance(block, dict) and not block.get("text")
+    ]
+    calls = [(call["name"], call["args"], call["id"]) for call in getattr(message, "tool_calls", ())]
+    return text, others, calls
