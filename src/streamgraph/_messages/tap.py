@@ -9,6 +9,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
+from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
 from streamgraph._langchain.configs import user_tags
@@ -177,6 +178,11 @@ class Tap(TaskHandler):
             self._messages.ended(run_id, call, None)
             if not isinstance(error, GeneratorExit):  # else the node has read as much of it as it wanted
                 self._messages.broken_off(call)
+
+
+# Early langchain-core 0.3 (0.3.66 for one) asks for this class where later versions ask for its two methods.
+if not issubclass(Tap, _StreamingCallbackHandler):
+    _StreamingCallbackHandler.register(Tap)
 
 
 def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:
