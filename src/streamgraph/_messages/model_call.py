@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from asyncio import CancelledError
 from typing import Any, Dict, List, Optional
 from uuid import uuid4
 
@@ -13,8 +15,13 @@ from streamgraph._messages.explain import CallInfo
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject
+from streamgraph._propagation import is_awaited
 from streamgraph._protocols import yield_to_reader
 from streamgraph._streams.copying import copy_containers
+
+# From Python 3.11 on. Before, the task that langchain-core makes for a model call does not tell that it was cancelled
+# and has lost that (CPython #86296), so whether somebody waits for the call is noted when it starts.
+_TASKS_TELL = hasattr(asyncio.Task, "cancelling")
 
 
 class ModelCall:
@@ -36,6 +43,7 @@ class ModelCall:
     __slots__ = (
         "_growing",
         "_pieces",
+        "awaited",
         "call_info",
         "final",
         "hidden",
@@ -65,6 +73,7 @@ class ModelCall:
         self.metadata = metadata
         self.hidden = hidden
         self.call_info = call_info
+        self.awaited = not _TASKS_TELL and is_awaited()
         self.id: Optional[str] = None
         self.ids: Dict[str, None] = {}
         self.final: Optional[BaseMessage] = None
@@ -105,6 +114,8 @@ class ModelCall:
         if own is not None and own not in self.ids:
             self.ids[own] = None
         self._pieces.append(chunk)
+        if self.awaited and scope.stop.is_set and not scope.stop.finished and not scope.over:
+            raise CancelledError
         if self.hidden:
             scope.check_alive(is_token=True)
         else:
