@@ -73,7 +73,7 @@ class ModelCall:
         self.metadata = metadata
         self.hidden = hidden
         self.call_info = call_info
-        self.awaited = not _TASKS_TELL and is_awaited()
+        self.awaited = not _TASKS_TELL and (is_awaited() or _somebody_waits())
         self.id: Optional[str] = None
         self.ids: Dict[str, None] = {}
         self.final: Optional[BaseMessage] = None
@@ -166,3 +166,12 @@ class ModelCall:
     def _show_object(self, scope: Scope, value: Any, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}
         scope.emit("objects", (copy_containers(value), metadata))
+
+
+def _somebody_waits() -> bool:
+    """Whether anybody waits for the asyncio task that this is called in, as `asyncio.gather` does."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # there is no loop in this thread
+        return False
+    return task is not None and bool(getattr(task, "_callbacks", None))
