@@ -45,6 +45,19 @@ def is_awaited() -> bool:
     return _ASYNC in _on_stack()
 
 
+def may_lose_cancellation() -> bool:
+    """Whether somebody waits for what is called here, and a cancellation of it can be lost without a trace.
+
+    `asyncio.wait_for` loses one before Python 3.12 (CPython #86296). From 3.11 on the task still tells that it was
+    cancelled. Before, this is asked when a model call starts, for langchain-core then runs the model in a task of its
+    own, on whose stack nothing says for whom it works.
+    """
+    if hasattr(asyncio.Task, "cancelling"):
+        return False
+    task = _current_task()
+    return is_awaited() or (task is not None and bool(getattr(task, "_callbacks", None)))
+
+
 def cancel_here() -> None:
     """End this work, if that can be done without anybody having to complain of it.
 

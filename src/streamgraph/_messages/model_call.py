@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import CancelledError
 from typing import Any, Dict, List, Optional
 from uuid import uuid4
@@ -15,13 +14,9 @@ from streamgraph._messages.explain import CallInfo
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject
-from streamgraph._propagation import is_awaited
+from streamgraph._propagation import may_lose_cancellation
 from streamgraph._protocols import yield_to_reader
 from streamgraph._streams.copying import copy_containers
-
-# From Python 3.11 on. Before, the task that langchain-core makes for a model call does not tell that it was cancelled
-# and has lost that (CPython #86296), so whether somebody waits for the call is noted when it starts.
-_TASKS_TELL = hasattr(asyncio.Task, "cancelling")
 
 
 class ModelCall:
@@ -38,6 +33,8 @@ class ModelCall:
         scope: The task; `None` when nothing more is to be shown, since what the task got is not to live on as long as
             what is known of its messages.
         open: The call is still on.
+        awaited: Somebody waits for the call, and a cancellation of it may have been lost: it ends at its next token
+            once its task is told to stop.
     """
 
     __slots__ = (
@@ -73,7 +70,7 @@ class ModelCall:
         self.metadata = metadata
         self.hidden = hidden
         self.call_info = call_info
-        self.awaited = not _TASKS_TELL and (is_awaited() or _somebody_waits())
+        self.awaited = may_lose_cancellation()
         self.id: Optional[str] = None
         self.ids: Dict[str, None] = {}
         self.final: Optional[BaseMessage] = None
@@ -166,12 +163,3 @@ class ModelCall:
     def _show_object(self, scope: Scope, value: Any, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}
         scope.emit("objects", (copy_containers(value), metadata))
-
-
-def _somebody_waits() -> bool:
-    """Whether anybody waits for the asyncio task that this is called in, as `asyncio.gather` does."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # there is no loop in this thread
-        return False
-    return task is not None and bool(getattr(task, "_callbacks", None))
