@@ -97,6 +97,11 @@ def wrap_for_throw(error: E) -> E:
     return WrappedExit(error) if isinstance(error, (GeneratorExit, StopIteration)) else error
 
 
+def unwrapped(error: BaseException) -> BaseException:
+    """Return what `wrap_for_throw` was given."""
+    return error.error if isinstance(error, WrappedExit) else error
+
+
 def as_public_error(task: Task, error: BaseException) -> BaseException:
     """Return what is raised for an exception of a node: itself, but for those that mean something to whoever reads.
 

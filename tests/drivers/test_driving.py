@@ -13,8 +13,9 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables.config import var_child_runnable_config
 from langchain_openai import ChatOpenAI
 
-from drivers.helpers import Forever, eventually, graph_of, line_of, run, soon
+from drivers.helpers import PATIENCE, Forever, State, eventually, graph_of, line_of, run, soon
 from streamgraph.config import get_stream_writer
+from streamgraph.graph import END, START, StateGraph
 from streamgraph_integrations.openai_server import OpenAIServer
 
 ANSWER = "one two three"
@@ -268,6 +269,71 @@ def test_traces_of_an_async_stream_are_closed(place: str, leave: Callable[[Any],
         await leaving
         gc.collect()
         await soon(forever.is_over)
+        await soon(lambda: not runs.open)
+
+    run(main())
+
+
+class Held(Runs):
+    """Begins the run of one name in a thread that waits until it is let go."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.reached, self.let_go, self.told = threading.Event(), threading.Event(), threading.Event()
+
+    def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: Any, **kwargs: Any) -> None:
+        if kwargs.get("name") == self.name:
+            self.reached.set()
+            assert self.let_go.wait(PATIENCE)
+        super().on_chain_start(serialized, inputs, run_id=run_id, **kwargs)
+        if kwargs.get("name") == self.name:
+            self.told.set()
+
+
+@pytest.mark.parametrize("name", ["LangGraph", "work", "choose"])
+def test_traces_that_are_opened_while_the_stream_is_left(name: str) -> None:
+    """A handler that has been told of a run in a thread hears of its end, also if the run was cancelled meanwhile."""
+
+    def choose(state: Any) -> str:
+        return END
+
+    builder = StateGraph(State).add_node("work", lambda state: {}).add_edge(START, "work")
+    graph, runs = builder.add_conditional_edges("work", choose).compile(), Held(name)
+
+    async def main() -> None:
+        reader = asyncio.create_task(_exhaust(graph.astream({"value": 1}, {"callbacks": [runs]}, stream_mode="custom")))
+        await soon(runs.reached.is_set)
+        reader.cancel()
+        for _ in range(10):  # turns of the loop, in which the cancellation gets to whoever waits for the handler
+            await asyncio.sleep(0)
+        runs.let_go.set()
+        await asyncio.wait([reader])
+        assert reader.cancelled()
+        await soon(runs.told.is_set)
+        await soon(lambda: not runs.open)
+
+    run(main())
+
+
+def test_traces_of_branches_are_closed() -> None:
+    """The run of a branch that is cancelled is reported as ended."""
+    runs, waits = Runs(), threading.Event()
+
+    async def choose(state: Any) -> str:
+        waits.set()
+        await asyncio.Event().wait()
+        return END
+
+    builder = StateGraph(State).add_node("work", lambda state: {}).add_edge(START, "work")
+    graph = builder.add_conditional_edges("work", choose).compile()
+
+    async def main() -> None:
+        reader = asyncio.create_task(_exhaust(graph.astream({"value": 1}, {"callbacks": [runs]}, stream_mode="custom")))
+        await soon(waits.is_set)
+        assert "choose" in runs.open.values()
+        reader.cancel()
+        await asyncio.wait([reader])
         await soon(lambda: not runs.open)
 
     run(main())

@@ -37,7 +37,7 @@ from streamgraph._messages.coalescing import COALESCER
 from streamgraph._messages.tap import enter_tap, is_tapped
 from streamgraph._messages.tracker import MessageTracker
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
-from streamgraph._protocols import Call, Coalescer, Partial, Spawn, TaskRun, Work, WrappedExit, private_loops
+from streamgraph._protocols import Call, Coalescer, Partial, Spawn, TaskRun, Work, private_loops, unwrapped
 from streamgraph._signals import Unstreamed
 from streamgraph._streams.backpressure import Capacity, Put
 from streamgraph._streams.cancellation import CancelToken
@@ -211,7 +211,7 @@ class GraphSession:
         except GeneratorExit:
             raise
         except BaseException as raised:
-            error = raised.error if isinstance(raised, WrappedExit) else raised
+            error = unwrapped(raised)
             if trace is not None:
                 try:
                     yield from trace.closing(None, error)
@@ -219,7 +219,7 @@ class GraphSession:
                     raise
                 except BaseException as insisting:
                     # A handler of the user's that insists on its own errors (raise_error), or a cancellation meanwhile.
-                    error = insisting.error if isinstance(insisting, WrappedExit) else insisting
+                    error = unwrapped(insisting)
             return TaskFailed(task, error, task.outcome)
         return TaskDone(task, outcome)
 
@@ -305,7 +305,13 @@ class GraphSession:
         manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
         trace = Trace(manager, chunks=True)
         given = task.input if task.node.shown is None else task.node.shown(task.input)
-        yield Call(trace.start, (given, task.name, None), nonblocking=True)
+        try:
+            yield Call(trace.start, (given, task.name, None), nonblocking=True)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            yield from trace.closing(None, unwrapped(error))
+            raise
         return trace
 
     def _branch(
@@ -328,15 +334,17 @@ class GraphSession:
         """Ask a branch where to go, as a run of its own within that of the node."""
         manager = trace.child(f"seq:step:{number}")
         own = Trace(manager) if branch.traced else None
-        if own is not None:
-            yield Call(own.start, (seen, branch.name, None), nonblocking=True)
-            manager = own.child()
-        config = self._enter(scope, manager, traced=True)
         try:
-            answer = yield Call(branch.action, (seen, Invocation(config, scope)))
-        except Exception as error:
             if own is not None:
-                yield from own.closing(None, error)
+                yield Call(own.start, (seen, branch.name, None), nonblocking=True)
+                manager = own.child()
+            config = self._enter(scope, manager, traced=True)
+            answer = yield Call(branch.action, (seen, Invocation(config, scope)))
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if own is not None:
+                yield from own.closing(None, unwrapped(error))
             raise
         if own is not None:
             yield from own.closing(answer, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError, ensure_future, shield
 from typing import Any, Optional
 
 from langchain_core.callbacks import (
@@ -62,7 +63,18 @@ class Trace:
 
     async def _astart(self, given: Any, name: str, run_id: Any) -> None:
         assert isinstance(self._manager, AsyncCallbackManager)
-        self._run = await self._manager.on_chain_start({}, given, name=name, run_id=run_id)
+        starting = self._manager.on_chain_start({}, given, name=name, run_id=run_id)
+        if all(handler.run_inline for handler in self._manager.handlers):
+            self._run = await starting
+            return
+        # langchain-core tells the others in threads and tasks, where a cancellation does not stop them. They hear of
+        # the run, and have to hear of its end after that.
+        told = ensure_future(starting)
+        try:
+            self._run = await shield(told)
+        except CancelledError:
+            self._run = await told
+            raise
 
 
 def _show(run: Any, output: Any) -> None:
