@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import CancelledError, ensure_future, shield
+from inspect import iscoroutinefunction
 from typing import Any, Optional
 
 from langchain_core.callbacks import (
@@ -73,6 +74,8 @@ class Trace:
         try:
             self._run = await shield(told)
         except CancelledError:
+            if any(iscoroutinefunction(handler.on_chain_start) for handler in self._manager.handlers):
+                told.cancel()  # an async handler may take for ever, and is itself cancelled
             self._run = await told
             raise
 
