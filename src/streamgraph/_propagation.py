@@ -1,4 +1,4 @@
-"""Where an exception goes that is raised here and now: to somebody who waits for the work, or to nobody.
+"""Which event loop this code is on, and whether an exception raised here reaches somebody who waits for the work.
 
 Work that is no longer wanted ends by an exception at its next token. That is right where the exception arrives at the
 driver that called the node, or at an executor that hands it on. In a thread or an asyncio task that a node has started
@@ -17,12 +17,27 @@ from typing import Any, Callable, Dict, Iterator, Optional, TypeVar
 
 from streamgraph.errors import StreamClosed
 
+CancelledError = asyncio.CancelledError
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SYNC, _ASYNC = "sync", "async"
 
 # By the ids of their code, which live as long as their modules: to hash code takes as long as it has lines.
 _carriers: Dict[int, str] = {}
+
+
+def current_loop() -> Optional[asyncio.AbstractEventLoop]:
+    """Return the event loop that this is called on, or `None`."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def on_loop() -> bool:
+    """Whether this is called on an event loop, which must not be blocked."""
+    return current_loop() is not None
 
 
 def propagates(function: F) -> F:

@@ -1,16 +1,15 @@
-"""What the drivers and the LangChain side know of each other.
+"""The interfaces between the drivers and the LangChain side.
 
 A driver knows how to wait, a session knows what to call. Work reaches the driver as a generator of `Call`s:
 the session says what is to be called next, the driver calls it in its own way, in a thread or on an event
-loop, and sends back what came of it. So everything around a call, its callbacks, its errors, what follows
-it, is written once for both.
+loop, and sends back the result. So everything around a call, its callbacks, its errors, what follows it, is
+written once for both. What a driver owes a session is listed in `_drivers/__init__.py`.
 """
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, CancelledError, get_running_loop
-from contextvars import Context, ContextVar
-from time import sleep
+from concurrent.futures import Future
+from contextvars import Context
 from typing import (
     Any,
     Awaitable,
@@ -20,25 +19,24 @@ from typing import (
     List,
     NamedTuple,
     Optional,
+    Sequence,
     Tuple,
     TypeVar,
     Union,
 )
-from weakref import WeakSet
 
 from typing_extensions import Protocol
 
 from streamgraph._core.effects import Effect
-from streamgraph._core.events import TaskDone, TaskFailed
+from streamgraph._core.events import Event
+from streamgraph._core.run import Run
 from streamgraph._core.task import Task
-from streamgraph._core.workflow import AnyRun
 from streamgraph._signals import Unstreamed
 from streamgraph._streams.backpressure import Capacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
-from streamgraph.errors import NodeCancelledError
 
 T = TypeVar("T")
 
@@ -61,102 +59,53 @@ class Call:
     Args:
         action: What to call.
         args: Its arguments.
-        nonblocking: It returns at once, so an event loop need not be spared it.
-        watch: Says how long it may take; a call that is cut short goes on in its thread, unheard.
+        nonblocking: It returns at once, so it may be called on an event loop.
+        watch: How long it may take. A call in a thread that takes longer goes on there; its result is dropped.
+        shielded: If the work is cancelled while this is awaited, it is first awaited to its end.
     """
 
     # No NamedTuple: each step makes one of these, and that would take twice as long.
-    __slots__ = ("action", "args", "nonblocking", "watch")
+    __slots__ = ("action", "args", "nonblocking", "shielded", "watch")
 
     def __init__(
-        self, action: Action, args: Tuple[Any, ...] = (), nonblocking: bool = False, watch: Optional[Watchdog] = None
+        self,
+        action: Action,
+        args: Tuple[Any, ...] = (),
+        nonblocking: bool = False,
+        watch: Optional[Watchdog] = None,
+        shielded: bool = False,
     ) -> None:
         self.action = action
         self.args = args
         self.nonblocking = nonblocking
         self.watch = watch
+        self.shielded = shielded
 
 
-Work = Generator[Call, Any, T]
-"""Calls to make one after the other, with a result in the end."""
+class Sleep(NamedTuple):
+    """Wait for a time, or until the work is told to stop.
 
-
-class WrappedExit(BaseException):
-    """Carries a `GeneratorExit` or `StopIteration` of the user's into work, which would take it for its own end."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-E = TypeVar("E", BaseException, Optional[BaseException])
-
-
-def wrap_for_throw(error: E) -> E:
-    """Return `error` in a form that can be thrown into work."""
-    return WrappedExit(error) if isinstance(error, (GeneratorExit, StopIteration)) else error
-
-
-def unwrapped(error: BaseException) -> BaseException:
-    """Return what `wrap_for_throw` was given."""
-    return error.error if isinstance(error, WrappedExit) else error
-
-
-def as_public_error(task: Task, error: BaseException) -> BaseException:
-    """Return what is raised for an exception of a node: itself, but for those that mean something to whoever reads.
-
-    Args:
-        task: The task that it was raised in.
-        error: The exception.
+    Attributes:
+        seconds: How long.
+        stop: Tells the work to stop.
     """
-    wrapped: BaseException
-    if isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit)):
-        # Raised as it is, it would end the reader's loop as if all were well (PEP 479), or its generator as if
-        # somebody had closed that.
-        wrapped = RuntimeError(f"Node {task.name!r} raised {type(error).__name__}.")
-    elif isinstance(error, CancelledError):
-        # A run that has asked for a cancellation is failing already and ignores what its tasks end with.
-        wrapped = NodeCancelledError(
-            "A node raised CancelledError though nobody had cancelled it",
-            node=task.name,
-            step=task.step,
-            hint="Await cancelled tasks inside a try block.",
-        )
-    else:
-        return error
-    wrapped.__cause__ = error
-    return wrapped
+
+    seconds: float
+    stop: CancelToken
 
 
-def on_loop() -> bool:
-    """Whether this is called on an event loop, which must not wait."""
-    try:
-        get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+class Join(NamedTuple):
+    """Wait until subtasks have ended, however they do.
 
-
-_YIELD_SECONDS = 1e-6
-"""Seconds; with 0 the thread would often be back before the other one has woken up."""
-
-
-def yield_to_reader() -> None:
-    """Let the thread that reads have what has just been put there for it, if this is another one.
-
-    A thread that waits for nothing goes on for 5 ms before the interpreter lets another one run
-    (`sys.setswitchinterval`), and what a provider sends at one go is many tokens.
+    Attributes:
+        futures: Their results.
     """
-    if not on_loop():
-        sleep(_YIELD_SECONDS)
+
+    futures: Sequence[Future[Any]]
 
 
-never_block: ContextVar[bool] = ContextVar("streamgraph_not_held_up", default=False)
-"""Whether code must not be kept waiting for a consumer, since the consumer's thread or event loop waits for it."""
-
-
-private_loops: WeakSet[AbstractEventLoop] = WeakSet()
-"""The event loops on which blocking runs await; what a run awaits there is cancelled when it is told to stop."""
+Work = Generator[Union[Call, Sleep, Join], Any, T]
+"""Calls to make and things to wait for, one after the other, with a result in the end."""
 
 
 class Batch(Protocol):
@@ -200,7 +149,7 @@ class TaskRun:
     def __init__(
         self,
         context: Context,
-        work: Work[Union[TaskDone, TaskFailed]],
+        work: Work[Event],
         stop: CancelToken,
         lost: Optional[Callable[[], None]] = None,
     ) -> None:
@@ -209,13 +158,6 @@ class TaskRun:
         self.stop = stop
         self.lost = lost
         self.over = False
-
-
-Spawn = Callable[[TaskRun], None]
-"""Starts a job beside the one that asks for it; from any thread. Its work sees to its own end.
-
-Raises a RuntimeError if the job can't be started: there can be no more threads, or its event loop is closed.
-"""
 
 
 class Partial(NamedTuple):
@@ -231,31 +173,55 @@ class Partial(NamedTuple):
     state: Any
 
 
+class Backend(Protocol):
+    """What a driver gives a run: the way into its inbox, and a way to start subtasks.
+
+    Attributes:
+        asynchronous: Work is awaited on an event loop.
+        put: Adds a part to the inbox; may be called from any thread.
+        capacity: How much room the inbox has; `None` if nothing limits it.
+    """
+
+    asynchronous: bool
+
+    @property
+    def put(self) -> Put: ...
+
+    @property
+    def capacity(self) -> Optional[Capacity]: ...
+
+    def spawn(self, job: TaskRun) -> None:
+        """Start a task run beside the one that asks for it; may be called from any thread.
+
+        Its work sees to its own end.
+
+        Raises:
+            RuntimeError: It can't be started: there can be no more threads, or its event loop is closed.
+        """
+
+
 class Session(Protocol):
     """One run of one graph, as a driver sees it."""
 
-    run: AnyRun
+    run: Run
     router: Router
     stop: CancelToken
-    coalescer: Coalescer
 
-    def connect(self, put: Put, spawn: Spawn, capacity: Optional[Capacity] = None) -> None:
-        """Take the functions through which tasks emit, and through which they start other tasks.
-
-        Args:
-            put: Takes what tasks emit.
-            spawn: Starts a task beside another.
-            capacity: The room that there is for what they emit, if it is limited; each of them has its own way in then.
-        """
-
-    def must_watch(self, loop: AbstractEventLoop) -> bool:
-        """Whether nobody cancels what runs on this loop when the run around this one, if there is one, is told to stop.
+    def must_watch(self, loop: object) -> bool:
+        """Whether the run around this one cannot cancel what runs on this loop.
 
         So it is where a node in a thread runs a loop of its own.
+
+        Args:
+            loop: The event loop.
         """
 
-    def opening(self) -> Work[List[Effect]]:
-        """Begin the run; returns its first commands."""
+    def opening(self, loop: Optional[object] = None) -> Work[List[Effect]]:
+        """Begin the run; returns its first effects.
+
+        Args:
+            loop: The event loop on which the run is awaited, if it is.
+        """
 
     def job(self, task: Task) -> TaskRun:
         """Prepare a task."""

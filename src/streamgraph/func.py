@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Generic, Optional, Tuple, Type, Union, overload
+from typing import Any, Awaitable, Callable, Generic, Optional, Type, Union, overload
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -35,10 +35,8 @@ from typing_extensions import (
     get_type_hints,
 )
 
-from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
+from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, NodeKind, Plan
 from streamgraph._core.state import Writes
-from streamgraph._core.workflow import WorkflowRun
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import as_action, identity_of, name_of
@@ -135,11 +133,11 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
         self.__doc__ = function.__doc__
         self._plan = Plan(
             name=name,
-            start=Node(START, triggers=(START,)),
+            start=node,
             nodes={node.name: node},
             joins={},
-            channels={ROOT_KEY: Channel(ROOT_KEY)},
-            output_keys=(ROOT_KEY,),
+            channels={RESULT_KEY: Channel(RESULT_KEY)},
+            output_keys=(RESULT_KEY,),
             as_mapping=as_mapping,
         )
         self._targets = {node.name: function}
@@ -186,9 +184,6 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
 
     def _typed(self, output: Any) -> Any:
         return output
-
-    def _run(self, parts: PartBuilder, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> WorkflowRun:
-        return WorkflowRun(self._plan, parts, seed=seed, ns=ns, limit=limit)
 
 
 class entrypoint:  # noqa: N801  (LangGraph's name)
@@ -275,7 +270,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
             triggers=(START,),
             policies=self._policies,
             cache_name=identity_of(func),
-            result_key=RESULT_KEY,
+            kind=NodeKind.ENTRYPOINT,
         )
         return Workflow(func, node, **self._options)
 

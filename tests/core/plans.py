@@ -6,15 +6,16 @@ from collections import defaultdict
 from operator import add
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from streamgraph._core.control import RunControl
-from streamgraph._core.effects import CancelTasks, Fail, Finish, StartTask
-from streamgraph._core.events import TaskDone, TaskFailed
+from streamgraph._core.control import RunControl, is_signal
+from streamgraph._core.effects import CancelTasks, Exit, Fail, Finish, OpenStep, StartTask
+from streamgraph._core.events import TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Branch, Channel, Node, Plan, StateView
 from streamgraph._core.results import read_result, read_routes
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
 from streamgraph._streams.part import Part
+from streamgraph.errors import GraphBubbleUp
 
 SEED = b"0123456789abcdef"
 Chooser = Callable[[List[Task]], int]
@@ -134,8 +135,14 @@ class Driver:
                 seen = self.run.state.read(item.reader, task.step, self.run.limit, fresh)
                 routes += read_routes(self._plan, task.name, item, item.action(seen))
         except Exception as error:
+            if isinstance(error, GraphBubbleUp) and is_signal(error, self.run.ns):
+                return TaskSignalled(task, error)
             return TaskFailed(task, error, outcome)
         return TaskDone(task, outcome._replace(routes=tuple(routes)))
+
+    def open_step(self) -> Sequence[Any]:
+        """Go on to the next step."""
+        return self.run.open_step()
 
     def _carry_out(self, commands: Sequence[Any], step: int) -> bool:
         for command in commands:
@@ -149,12 +156,14 @@ class Driver:
             elif isinstance(command, CancelTasks):
                 self.cancelled += command.tasks
                 self.log.append(Entry("cancel", step, sorted(task.name for task in command.tasks)))
+            elif isinstance(command, OpenStep):
+                return self._carry_out(self.open_step(), step)
             elif isinstance(command, Finish):
                 self.output = command.output
                 return True
             else:
-                assert isinstance(command, Fail)
-                self.error = command.error
+                assert isinstance(command, (Fail, Exit))
+                self.error = command.error if isinstance(command, Fail) else command.signal
                 return True
         return False
 

@@ -25,7 +25,7 @@ def router(modes=(), nested=(), up=None, ns=("n:1",)):
 def sent(made, *modes_and_depths):
     """What reaches the own inbox if tasks emit these modes at these depths."""
     inbox = []
-    put = made.connect(inbox.append)
+    put = made.sender(inbox.append)
     for mode, depth in modes_and_depths:
         put(Part(("n:1",) + ("deep:2",) * depth, mode, None))
     return [(part.mode, len(part.ns) - 1) for part in inbox]
@@ -57,7 +57,7 @@ def test_nobody_reads_here():
     """A nested graph without a consumer of its own hands what its tasks emit straight up."""
     got = []
     made = router(up=ParentStream(got.append, ALL))
-    assert made.connect(pytest.fail) == got.append
+    assert made.sender(pytest.fail) == got.append
     assert made.wanted == made.wanted_below == ALL
 
 

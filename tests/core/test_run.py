@@ -73,13 +73,13 @@ def test_alone():
     graph = plan(["a"], node("a", "b", "c"), node("b"), node("c"))
     driver = Driver(graph, concurrency=1)
     seen = []
-    start, feed = driver.run.start, driver.run.feed
+    open_step, feed = driver.run.open_step, driver.run.feed
 
     def watch(commands):
         seen.extend(command.alone for command in commands if hasattr(command, "alone"))
         return commands
 
-    driver.run.start = lambda writes: watch(start(writes))
+    driver.run.open_step = lambda: watch(open_step())
     driver.run.feed = lambda event: watch(feed(event))
     driver.play()
     assert seen == [True, False, False]

@@ -1,10 +1,10 @@
-"""Asking a run from outside to come to an end in good order."""
+"""What ends a run without a failure: requests from outside, and signals from inside."""
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Tuple
 
-from streamgraph.errors import GraphDrained
+from streamgraph.errors import GraphBubbleUp, ParentCommand
 
 
 class RunControl:
@@ -38,7 +38,12 @@ class RunControl:
         if self._reason is None:
             self._reason = reason
 
-    def check(self) -> None:
-        """Raise GraphDrained if the run has been asked to end."""
-        if self._reason is not None:
-            raise GraphDrained(self._reason)
+
+def is_signal(error: BaseException, ns: Tuple[str, ...]) -> bool:
+    """Whether an exception is a control signal, and no failure of the task that raises it.
+
+    Args:
+        error: The exception.
+        ns: The namespace of the task's graph. A root graph has no parent that could take a command.
+    """
+    return isinstance(error, GraphBubbleUp) and not (isinstance(error, ParentCommand) and not ns)

@@ -6,6 +6,7 @@ from typing import Any, Sequence, Union
 
 from streamgraph._core.task import Task
 from streamgraph._streams.part import Part
+from streamgraph.errors import GraphBubbleUp
 
 
 class StartTask:
@@ -54,5 +55,24 @@ class Fail:
         self.error = error
 
 
-Effect = Union[Part, StartTask, CancelTasks, Finish, Fail]
+class Exit:
+    """The run is over, without a failure and before its end: raise this signal for whoever runs it."""
+
+    __slots__ = ("signal",)
+
+    def __init__(self, signal: GraphBubbleUp) -> None:
+        self.signal = signal
+
+
+class OpenStep:
+    """A step is over and another one is due: call `Run.open_step`.
+
+    Until then the run's state and frontier are what they were after the step. This is where a run can be saved, and
+    from where it can be taken up again.
+    """
+
+    __slots__ = ()
+
+
+Effect = Union[Part, StartTask, CancelTasks, OpenStep, Finish, Fail, Exit]
 """What a run asks for; a part stands for itself: it is to be handed to whoever wants it."""

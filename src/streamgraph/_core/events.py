@@ -6,6 +6,7 @@ from typing import Optional, Union
 
 from streamgraph._core.results import TaskResult
 from streamgraph._core.task import Task
+from streamgraph.errors import GraphBubbleUp
 
 
 class TaskDone:
@@ -26,7 +27,7 @@ class TaskDone:
 
 
 class TaskFailed:
-    """A task has ended with an exception, its cancellation included.
+    """A task has ended with an exception, its cancellation included; a control signal is no failure.
 
     Args:
         task: The task.
@@ -42,5 +43,22 @@ class TaskFailed:
         self.outcome = outcome
 
 
-Event = Union[TaskDone, TaskFailed]
+class TaskSignalled:
+    """A task has ended with a control signal: neither with a result nor with a failure.
+
+    Nothing is shown of it, no error handler runs, and no note is added to the exception.
+
+    Args:
+        task: The task.
+        signal: What is to reach whoever runs the graph: a request that the run be drained, a command for the parent.
+    """
+
+    __slots__ = ("signal", "task")
+
+    def __init__(self, task: Task, signal: GraphBubbleUp) -> None:
+        self.task = task
+        self.signal = signal
+
+
+Event = Union[TaskDone, TaskFailed, TaskSignalled]
 """What a run is fed. What tasks emit passes it by: the inbox they share keeps the order."""

@@ -29,6 +29,10 @@ class Frontier:
     joined: Dict[str, FrozenSet[str]] = field(default_factory=dict)
     deferred: Set[str] = field(default_factory=set)
 
+    def copy(self) -> Frontier:
+        """Return a copy that later steps do not change."""
+        return Frontier(self.step, set(self.due), self.sends, dict(self.joined), set(self.deferred))
+
     def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> None:
         """Find what is due after a step.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
+from streamgraph._core.plan import NodeKind
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
@@ -64,14 +65,10 @@ class PartBuilder:
             return []
         return [Part(self._ns, "values", root_or_mapping(state, keys))]
 
-    def returned(self, value: Any) -> List[Part]:
-        """Return what a functional workflow has returned."""
-        return [Part(self._ns, "values", copy_containers(value))] if self._values else []
-
     def started(self, task: Task) -> List[Part]:
         """Return the event of a task that starts."""
         modes = self._modes_of(task)
-        if modes.isdisjoint(TASK_MODES):
+        if task.node.action is None or modes.isdisjoint(TASK_MODES):
             return []
         payload: Dict[str, Any] = {
             "id": task.id,
@@ -93,7 +90,7 @@ class PartBuilder:
             return []
         parts: List[Part] = []
         if "updates" in modes:
-            update = {task.name: self._update(outcome)}
+            update = {task.name: self._update(task, outcome)}
             if cached:
                 update["__metadata__"] = {"cached": True}
             parts.append(Part(self._ns, "updates", update, task.name))
@@ -108,7 +105,7 @@ class PartBuilder:
             return []
         parts: List[Part] = []
         if outcome is not None and "updates" in modes:
-            parts.append(Part(self._ns, "updates", {task.name: self._update(outcome)}, task.name))
+            parts.append(Part(self._ns, "updates", {task.name: self._update(task, outcome)}, task.name))
         if not modes.isdisjoint(TASK_MODES):
             result = as_result(outcome.writes) if outcome is not None else {}
             parts += self._task_event(task, modes, "task_result", _result(task, result, error))
@@ -117,9 +114,9 @@ class PartBuilder:
     def _modes_of(self, task: Task) -> FrozenSet[str]:
         return self._modes if self._subscribers is None else self._subscribers.modes_of(task.name)
 
-    def _update(self, outcome: TaskResult) -> Any:
+    def _update(self, task: Task, outcome: TaskResult) -> Any:
         keys = self._keys
-        if keys is None:
+        if keys is None or task.node.kind is not NodeKind.NODE:
             return as_view(outcome.writes)
         if not isinstance(keys, str):
             return as_view([pair for pair in outcome.writes if pair[0] in keys])
@@ -136,8 +133,9 @@ class PartBuilder:
 
 
 def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> Any:
-    """Return the state's value as a user sees it: a mapping, or the one value of a root state."""
-    return copy_containers(next(iter(state.values.values()), None)) if state.root else state.snapshot(keys)
+    """Return the state as a user sees it: a mapping, or the one value of a root state or a workflow."""
+    bare = state.bare_key
+    return state.snapshot(keys) if bare is None else copy_containers(state.values.get(bare))
 
 
 def _result(task: Task, result: Dict[str, Any], error: Optional[BaseException] = None) -> Dict[str, Any]:

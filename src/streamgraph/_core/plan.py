@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from typing import Any, Callable, Dict, FrozenSet, Hashable, Mapping, Optional, Tuple
 
@@ -15,10 +16,21 @@ RETURN_KEY = "__return__"
 """The key of what a `@task` returns, in task events."""
 
 RESULT_KEY = "__end__"
-"""The key of what an `@entrypoint` returns, in task events."""
+"""The key of what an `@entrypoint` returns: the one key of its state, and of its task events."""
 
 BARE_KEYS = frozenset((ROOT_KEY, RETURN_KEY, RESULT_KEY))
 """The keys whose values are shown without them."""
+
+
+class NodeKind(Enum):
+    """What a node was made of, which says how its result is read.
+
+    The value is the key under which the whole result is written; `None` if the result is read as an update.
+    """
+
+    NODE = None
+    TASK = RETURN_KEY
+    ENTRYPOINT = RESULT_KEY
 
 
 @dataclass(frozen=True)
@@ -108,7 +120,7 @@ class Node:
         cache_name: Tells its results in a cache from those of other nodes of its name.
         handler: The node that runs in its place when it has failed.
         shown: Makes what traces show of its input; by default that itself.
-        result_key: The key under which its whole result is written; `None` if the result is read as an update.
+        kind: Whether it is a node of a graph, a `@task` or an `@entrypoint`.
         passes_on: What it returns may have keys that the state does not have: it is a graph with a state of its own.
     """
 
@@ -126,7 +138,7 @@ class Node:
     cache_name: str = ""
     handler: Optional[Node] = None
     shown: Optional[Callable[[Any], Any]] = None
-    result_key: Optional[str] = None
+    kind: NodeKind = NodeKind.NODE
     passes_on: bool = False
 
 
@@ -136,7 +148,8 @@ class Plan:
 
     Attributes:
         name: The graph's name.
-        start: The virtual node whose edges and branches name the entry points.
+        start: What runs in step 0: the virtual node whose edges and branches name the entry points of a graph, or the
+            function of a workflow.
         nodes: The nodes by name.
         joins: The joins by trigger.
         channels: The state's keys in the order of the schema, private ones last.
@@ -158,8 +171,13 @@ class Plan:
 
     @cached_property
     def root(self) -> bool:
-        """Whether the state is one value instead of a mapping."""
+        """Whether nodes see and write one value instead of a mapping."""
         return ROOT_KEY in self.channels
+
+    @cached_property
+    def bare_key(self) -> Optional[str]:
+        """The key whose bare value is the state as users see it; `None` if they see a mapping."""
+        return next((key for key in (ROOT_KEY, RESULT_KEY) if key in self.channels), None)
 
     @cached_property
     def deferred(self) -> FrozenSet[str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Dict, FrozenSet, List, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.control import RunControl
-from streamgraph._core.effects import CancelTasks, Effect, Fail, Finish, StartTask
-from streamgraph._core.events import Event, TaskFailed
+from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, OpenStep, StartTask
+from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import task_id
 from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping
-from streamgraph._core.plan import Node, Plan
+from streamgraph._core.plan import Node, NodeKind, Plan
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
@@ -19,31 +19,37 @@ from streamgraph._locations import locate
 from streamgraph._policies import timeout_policy
 from streamgraph._streams.copying import copy_containers
 from streamgraph._types import Send
-from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphRecursionError, ParentCommand
+from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphDrained, GraphRecursionError
 
 _NONE: FrozenSet[str] = frozenset()
 
 
 class Run:
-    """The state machine of one run.
+    """The state machine of one run of a graph or workflow.
 
-    The driver calls `start` once and `feed` whenever a task ends, and carries out the commands
-    that come back, in their order, before it feeds the next event.
+    The driver calls `start` once, `feed` whenever a task ends, and `open_step` when the run asks for it. It carries out
+    the effects that come back, in their order, before it feeds the next event.
+
+    Between two steps, `state` and `frontier` are all that there is to know. A run that is built from them goes on where
+    the other one was: with `resume`, instead of `start`.
 
     Args:
         plan: The graph.
         parts: Makes what the stream shows.
         seed: Stands for this run in the ids of its tasks, 16 bytes.
         ns: The namespace of the graph.
-        limit: The most supersteps the run may take.
+        limit: The most supersteps the run may take, from where it begins.
         concurrency: The most tasks that may run at once; `None` for no limit.
         control: Through which it can be asked to end.
         output: The keys of the final state to return; the graph's output keys by default.
+        state: The values to go on with.
+        frontier: What is to run next, if this run takes up another one.
 
     Attributes:
         state: The values.
         frontier: What is to run next.
         tasks: The tasks of the current step.
+        limit: The number of the last superstep that it may take.
     """
 
     def __init__(
@@ -57,17 +63,21 @@ class Run:
         concurrency: Optional[int] = None,
         output: Keys = None,
         control: Optional[RunControl] = None,
+        state: Optional[State] = None,
+        frontier: Optional[Frontier] = None,
     ) -> None:
         self.plan = plan
-        self.limit = limit
-        self.state = State(plan)
-        self.frontier = Frontier()
+        self.state = State(plan) if state is None else state
+        self.frontier = Frontier() if frontier is None else frontier
+        self._steps = limit
+        self.limit = self.frontier.step + limit
         self._parts = parts
         self._seed = seed
         self.ns = ns
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
         self._control = control
+        # The input, until step 0 is over and it is shown.
         self._fresh_input: Dict[str, Any] = {}
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
@@ -75,26 +85,33 @@ class Run:
         # What a node has written whose branch has failed, and for which an error handler runs.
         self._shown: Dict[str, TaskResult] = {}
         self.tasks: List[Task] = []
-        self._error: Optional[BaseException] = None
+        self._end: Union[Fail, Exit, None] = None
 
     def start(self, writes: Writes) -> List[Effect]:
         """Begin with this input.
 
         Args:
-            writes: The input as writes to state keys.
+            writes: The input as writes to state keys; that of a workflow is one value.
         """
         start = self.plan.start
-        try:
-            self._fresh_input = self.state.fold([(start.name, writes)])
-        except Exception as error:
-            return [Fail(error)]
-        if not start.branches:
-            return self._close_step()
-        # The branches of the start run like a node of their own, before the first step and unseen.
-        self.state.store(self._fresh_input)
-        self.tasks = [Task(task_id(self._seed, 0, start.name, -1), start, 0, None, start.triggers, -1)]
-        self._waiting.extend(self.tasks)
-        return self._start_waiting()
+        given: Any = None
+        if start.kind is NodeKind.ENTRYPOINT:
+            ((_, given),) = writes
+            given = copy_containers(given)
+        else:
+            try:
+                self._fresh_input = self.state.fold([(start.name, writes)])
+            except Exception as error:
+                return [Fail(error)]
+            if not start.branches:
+                return self._close_step()
+            # The branches of the start run like a node of their own, before the first step and unseen.
+            self.state.store(self._fresh_input)
+        return self._start([Task(task_id(self._seed, 0, start.name, -1), start, 0, given, start.triggers, -1)])
+
+    def resume(self) -> List[Effect]:
+        """Go on from the state and the frontier that the run was built from."""
+        return [self._next()]
 
     def feed(self, event: Event) -> List[Effect]:
         """Take in what happened.
@@ -102,38 +119,29 @@ class Run:
         Args:
             event: The end of a task.
         """
-        if isinstance(event, TaskFailed):
-            return self._failed(event)
         task = event.task
         del self._running[task.id]
-        if self._error is not None:
-            return self._stopped()
+        if self._end is not None:
+            return self._ended()
+        if not isinstance(event, TaskDone):
+            return self._failed(event) if isinstance(event, TaskFailed) else self._stop(Exit(event.signal))
         self._done[task.id] = event.outcome
-        commands: List[Effect] = [*self._parts.finished(task, event.outcome, event.cached)]
+        effects: List[Effect] = [*self._parts.finished(task, event.outcome, event.cached)]
         if self._waiting:
-            commands += self._start_waiting()
+            effects += self._start()
         elif not self._running:
-            commands += self._close_step()
-        return commands
+            effects += self._close_step()
+        return effects
 
     def _failed(self, event: TaskFailed) -> List[Effect]:
         task, error = event.task, event.error
-        del self._running[task.id]
-        if self._error is not None:
-            return self._stopped()
-        commands: List[Effect] = []
-        if not (isinstance(error, ParentCommand) and self.ns):
-            locate(error, ErrorLocation(task.name, task.step, self.ns))
-            commands += self._parts.failed(task, error, event.outcome)
-            if event.outcome is not None:
-                self._shown[task.id] = event.outcome
+        locate(error, ErrorLocation(task.name, task.step, self.ns))
+        effects: List[Effect] = [*self._parts.failed(task, error, event.outcome)]
+        if event.outcome is not None:
+            self._shown[task.id] = event.outcome
         if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, GraphBubbleUp):
-            return commands + self._handle(task, error)
-        self._error = error
-        self._waiting.clear()
-        if self._running:
-            commands.append(CancelTasks(list(self._running.values())))
-        return commands + self._stopped()
+            return effects + self._handle(task, error)
+        return effects + self._stop(Fail(error))
 
     def _handle(self, failed: Task, error: Exception) -> List[Effect]:
         """Run the error handler of a node in its place, in the same step."""
@@ -142,12 +150,20 @@ class Run:
         self._running[task.id] = task
         return [StartTask(task, alone=len(self._running) == 1)]
 
-    def _stopped(self) -> List[Effect]:
-        """Fail, once every task that ran beside the failed one has ended."""
-        assert self._error is not None
-        return [] if self._running else [Fail(self._error)]
+    def _stop(self, end: Union[Fail, Exit]) -> List[Effect]:
+        """End before the end of the step: nothing more starts, and what runs is cancelled."""
+        self._end = end
+        self._waiting.clear()
+        cancel: List[Effect] = [CancelTasks(list(self._running.values()))] if self._running else []
+        return cancel + self._ended()
+
+    def _ended(self) -> List[Effect]:
+        """Return the end of the run, once every task that ran beside the one that has ended it has ended as well."""
+        assert self._end is not None
+        return [] if self._running else [self._end]
 
     def _close_step(self) -> List[Effect]:
+        """Fold what the step has written, find what follows, and show the state."""
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
         finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
         written: List[Tuple[str, Writes]] = []
@@ -162,65 +178,55 @@ class Run:
             if did is not None:
                 written.append((task.name, did.stored or did.writes))
         try:
-            if self.frontier.step == 0:
-                fresh = self._fresh_input
-            else:
-                fresh = self.state.fold(written, at=(self.frontier.step, self.ns))
+            fresh = self.state.fold(written, at=(self.frontier.step, self.ns))
+            if self._fresh_input:
+                fresh, self._fresh_input = {**self._fresh_input, **fresh}, {}
             self.state.store(fresh)
             ran = {task.name for task in tasks} if self.frontier.joined else _NONE
             self.frontier.advance(self.plan, finished, ran)
         except Exception as error:
             return [Fail(error)]
-        self._fresh_input = {}
-        return [*self._parts.values(self.state, fresh), *self._open_step()]
+        return [*self._parts.values(self.state, fresh), self._next()]
 
-    def _open_step(self) -> List[Effect]:
+    def _next(self) -> Effect:
+        """Say how the run goes on after a step. The frontier stays what it is, whatever that is."""
         frontier = self.frontier
         if not frontier.due and not frontier.sends:
-            return [Finish(self.output())]
+            return Finish(self.output())
         if frontier.step >= self.limit:
             names = sorted({*frontier.due, *(send.node for send in frontier.sends)})
-            return [
-                Fail(
-                    GraphRecursionError(
-                        f"Recursion limit of {self.limit} reached without hitting a stop condition; "
-                        f"still to run: {', '.join(map(repr, names[:5]))}",
-                        step=frontier.step,
-                        hint="If the graph needs more steps, raise it with the config key recursion_limit.",
-                    )
+            return Fail(
+                GraphRecursionError(
+                    f"Recursion limit of {self._steps} reached without hitting a stop condition; "
+                    f"still to run: {', '.join(map(repr, names[:5]))}",
+                    step=frontier.step,
+                    hint="If the graph needs more steps, raise it with the config key recursion_limit.",
                 )
-            ]
-        try:
-            if self._control is not None:
-                # Before anything is begun: the frontier stays what it was after the last step, and could be saved.
-                self._control.check()
-            frontier.step += 1
-            self._done.clear()
-            self._shown.clear()
-            self.tasks = self._plan_tasks()
-        except Exception as error:
-            return [Fail(error)]
-        commands: List[Effect] = []
-        if self._parts.shows_starts:
-            for task in self.tasks:
-                commands += self._parts.started(task)
-        self._waiting.extend(self.tasks)
-        return commands + self._start_waiting()
+            )
+        if self._control is not None and self._control.drain_reason is not None:
+            return Exit(GraphDrained(self._control.drain_reason))
+        return _OPEN_STEP
 
-    def _plan_tasks(self) -> List[Task]:
-        frontier, nodes, step = self.frontier, self.plan.nodes, self.frontier.step
+    def open_step(self) -> List[Effect]:
+        """Begin the step that is due."""
+        frontier, nodes = self.frontier, self.plan.nodes
+        step = frontier.step = frontier.step + 1
+        self._done.clear()
+        self._shown.clear()
         tasks: List[Task] = []
-        for index, send in enumerate(frontier.sends):
-            tasks.append(self._sent(send, index))
-        for name in sorted(frontier.due) if len(frontier.due) > 1 else frontier.due:
-            node = nodes[name]
-            try:
+        name = ""
+        try:
+            for index, send in enumerate(frontier.sends):
+                name = send.node
+                tasks.append(self._sent(send, index))
+            for name in sorted(frontier.due) if len(frontier.due) > 1 else frontier.due:
+                node = nodes[name]
                 seen = self.state.read(node.reader, step, self.limit)
-            except Exception as error:
-                locate(error, ErrorLocation(name, step, self.ns))
-                raise
-            tasks.append(Task(task_id(self._seed, step, name, -1), node, step, seen, node.triggers, -1))
-        return tasks
+                tasks.append(Task(task_id(self._seed, step, name, -1), node, step, seen, node.triggers, -1))
+        except Exception as error:
+            locate(error, ErrorLocation(name, step, self.ns))
+            return [Fail(error)]
+        return self._start(tasks)
 
     def _sent(self, send: Send, index: int) -> Task:
         step, name = self.frontier.step, send.node
@@ -236,14 +242,22 @@ class Run:
             task.timeout = timeout_policy(send.timeout)
         return task
 
-    def _start_waiting(self) -> List[Effect]:
-        commands: List[Effect] = []
-        alone = len(self.tasks) == 1
+    def _start(self, tasks: Sequence[Task] = ()) -> List[Effect]:
+        """Start tasks, as many as may run at once: those of a new step, or more of those that wait."""
+        effects: List[Effect] = []
+        if tasks:
+            self.tasks = [*tasks]
+            self._waiting.extend(tasks)
+            if self._parts.shows_starts:
+                for task in tasks:
+                    effects += self._parts.started(task)
+        # What the tasks that a workflow calls do is to be seen while it waits for them.
+        alone = len(self.tasks) == 1 and self.tasks[0].node.kind is not NodeKind.ENTRYPOINT
         while self._waiting and (self._concurrency is None or len(self._running) < self._concurrency):
             task = self._waiting.popleft()
             self._running[task.id] = task
-            commands.append(StartTask(task, alone))
-        return commands
+            effects.append(StartTask(task, alone))
+        return effects
 
     def output(self) -> Any:
         """Return the state as `invoke` returns it, or `None` if nothing was ever written."""
@@ -252,6 +266,9 @@ class Run:
         if isinstance(self._output, str):
             return self.state.snapshot([self._output]).get(self._output)
         return root_or_mapping(self.state, self._output)
+
+
+_OPEN_STEP = OpenStep()
 
 
 def _order(task: Task) -> tuple:  # type: ignore[type-arg]

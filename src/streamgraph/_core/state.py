@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
-from streamgraph._core.plan import BARE_KEYS, ROOT_KEY, Channel, Plan, StateView
+from streamgraph._core.plan import BARE_KEYS, RESULT_KEY, ROOT_KEY, Channel, Plan, StateView
 from streamgraph._locations import add_note, locate
 from streamgraph._streams.copying import CONTAINERS, copy_containers
 from streamgraph._types import Overwrite
@@ -22,18 +22,26 @@ class State:
 
     Args:
         plan: The graph whose state this is.
+        values: The values of a run that is taken up again; by default the schema's defaults.
+
+    Attributes:
+        bare_key: The key whose bare value is the state as users see it, if they see no mapping.
+        written: Something was written to it.
     """
 
-    __slots__ = ("_containers", "_plan", "root", "values", "written")
+    __slots__ = ("_containers", "_plan", "bare_key", "values", "written")
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, values: Optional[Mapping[str, Any]] = None) -> None:
         self._plan = plan
-        self.root = plan.root
+        self.bare_key = plan.bare_key
         self.values: Dict[str, Any] = {}
         # The keys whose value needs a copy on its way out: a step does not look at the others.
         self._containers: Set[str] = set()
-        self.store({key: channel.default() for key, channel in plan.channels.items() if channel.default})
-        self.written = False
+        if values is None:
+            self.store({key: channel.default() for key, channel in plan.channels.items() if channel.default})
+        else:
+            self.store(values)
+        self.written = bool(values)
 
     def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, Any]:
         """Return the values of `keys` that have one, or of all keys."""
@@ -87,7 +95,9 @@ class State:
             for node, pairs in writes:
                 for key, value in pairs:
                     reduce = channels[key].reduce
-                    replaces, value = _unwrap(value) if isinstance(value, _REPLACING) else (False, value)
+                    replaces = False
+                    if isinstance(value, _REPLACING) and key != RESULT_KEY:
+                        replaces, value = _unwrap(value)
                     if reduce is None:
                         if key in fresh:
                             raise _two_writes(key, writers[key], node)

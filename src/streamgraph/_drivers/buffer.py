@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, Callable, List, Tuple
 from weakref import WeakSet
 
+from streamgraph._drivers.handover import never_block
 from streamgraph._drivers.overflow import OverflowQueue
-from streamgraph._protocols import never_block
 from streamgraph._streams.backpressure import Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.part import Part

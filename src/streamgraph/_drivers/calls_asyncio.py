@@ -7,11 +7,13 @@ import contextvars
 from asyncio import CancelledError
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Awaitable, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar
+from typing import Any, Awaitable, Callable, Coroutine, Generator, Optional, Set, Tuple, TypeVar, Union
 
+from streamgraph._drivers.exceptions import WrappedExit, wrap_for_throw
+from streamgraph._drivers.futures import own_future
 from streamgraph._drivers.workers import RunThreads
 from streamgraph._propagation import propagates
-from streamgraph._protocols import Call, Work, WrappedExit, wrap_for_throw
+from streamgraph._protocols import Call, Join, Sleep, Work
 from streamgraph._streams.cancellation import CancelToken
 
 T = TypeVar("T")
@@ -29,20 +31,23 @@ async def drive(work: Work[T], pool: RunThreads, stop: Optional[CancelToken] = N
     try:
         call = next(work)
         while True:
-            sync, asyn = call.action
             error: Optional[BaseException] = None
             try:
-                if call.watch is not None:
+                if type(call) is not Call:
+                    value = await _wait(call)
+                elif call.watch is not None:
                     value = await _call_with_timeout(call, pool)
-                elif asyn is not None:
-                    value = await asyn(*call.args)
-                elif call.nonblocking:
-                    assert sync is not None
-                    value = sync(*call.args)
                 else:
-                    assert sync is not None
-                    value, raised_there = await _in_thread(pool, sync, call.args, stop)
-                    error = wrap_for_throw(raised_there)
+                    sync, asyn = call.action
+                    if asyn is not None:
+                        value = await (_shielded(asyn(*call.args)) if call.shielded else asyn(*call.args))
+                    elif call.nonblocking:
+                        assert sync is not None
+                        value = sync(*call.args)
+                    else:
+                        assert sync is not None
+                        value, raised_there = await _in_thread(pool, sync, call.args, stop)
+                        error = wrap_for_throw(raised_there)
             except BaseException as raised:
                 error = wrap_for_throw(raised)
             call = work.send(value) if error is None else work.throw(error)
@@ -51,6 +56,24 @@ async def drive(work: Work[T], pool: RunThreads, stop: Optional[CancelToken] = N
     except WrappedExit as left:
         # The work has let it out again: this coroutine is being closed, as when it is collected in the middle.
         raise left.error from None
+
+
+async def _wait(what: Union[Call, Sleep, Join]) -> Any:
+    if isinstance(what, Join):
+        await asyncio.wait(set(map(own_future, what.futures)))
+    else:
+        assert isinstance(what, Sleep)
+        await asyncio.sleep(what.seconds)
+
+
+async def _shielded(awaitable: Awaitable[T]) -> T:
+    """Await something to its end, also if this task is cancelled meanwhile."""
+    running = asyncio.ensure_future(awaitable)
+    try:
+        return await asyncio.shield(running)
+    except CancelledError:
+        await wait_cancelled({running})
+        raise
 
 
 async def wait_cancelled(tasks: Set[Any]) -> None:

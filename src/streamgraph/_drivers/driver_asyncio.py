@@ -10,18 +10,16 @@ from types import TracebackType
 from typing import Any, Callable, Optional, Type, TypeVar
 from weakref import WeakMethod
 
-from streamgraph._core.effects import CancelTasks, Fail, Finish, StartTask
+from streamgraph._core.effects import CancelTasks, Finish, OpenStep, StartTask
 from streamgraph._core.events import TaskFailed
 from streamgraph._core.task import Task
+from streamgraph._drivers.backend_asyncio import AsyncioBackend
 from streamgraph._drivers.calls_asyncio import ContextCoroutine, drive, wait_cancelled
 from streamgraph._drivers.generator_api import AsyncGeneratorStream
-from streamgraph._drivers.inbox_asyncio import AsyncInbox, BoundedAsyncInbox
-from streamgraph._drivers.overflow import overflow_queue
 from streamgraph._drivers.shutdown import HERE
-from streamgraph._drivers.stream import Stream, Wakeup
-from streamgraph._drivers.tasks_asyncio import LoopTasks
+from streamgraph._drivers.stream import Stream, Wakeup, ending
 from streamgraph._propagation import is_awaited
-from streamgraph._protocols import Session
+from streamgraph._protocols import Call, Session
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
@@ -31,7 +29,6 @@ _TURN = 64
 """After how many chunks that were there already the loop gets a turn."""
 
 ChunkT = TypeVar("ChunkT")
-T = TypeVar("T")
 
 
 class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
@@ -42,18 +39,15 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     task of one loop, one at a time.
     """
 
-    def __init__(self, session: Session, flow: FlowControl = UNLIMITED) -> None:
+    def __init__(self, session: Session, backend: AsyncioBackend, flow: FlowControl = UNLIMITED) -> None:
         super().__init__(session, flow)
-        bounded = None if flow.max_buffer is None else BoundedAsyncInbox(overflow_queue(flow, session.coalescer))
-        self._inbox = bounded or AsyncInbox()
-        self._capacity = None if bounded is None else bounded.capacity
+        self._backend = backend
+        self._inbox = backend.inbox
+        self._pool = backend.pool
         self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._tasks = LoopTasks(self._inbox, self._pool)
         # The task that reads, while it runs a node in place, and what aclose() waits for in another task then.
         self._reader: Optional[asyncio.Task[Any]] = None
         self._in_place_over: Optional[asyncio.Future[None]] = None
-        router, put = session.router, self._inbox.put
-        session.connect(router.connect(put), self._tasks.spawn, router.capacity(put, self._capacity))
 
     def __aiter__(self) -> AsyncGraphStream[ChunkT]:
         return self
@@ -73,7 +67,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         try:
             if self._clock is not None and self._clock.pull() and self._timeout_error is None:
                 self._time_out(self._inbox.put)
-                self._tasks.cancel_all()
+                self._backend.cancel_all()
             if not self._begun:
                 await self._begin(loop)
             elif not self._seq % _TURN:
@@ -114,10 +108,11 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._mark_ended("closed")
         self._session.stop.set()
         self._pool.leaving = True
-        self._release()
-        self._tasks.cancel_from_outside()
+        self._backend.close()
+        self._backend.cancel_from_outside()
         closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
         for call in closing or ():
+            assert isinstance(call, Call)
             assert call.action.sync is not None
             call.action.sync(*call.args)
 
@@ -164,15 +159,15 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     async def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._mark_begun()
         self._loop, self._read_by = loop, HERE.link
-        self._session.stop.runner = self._tasks
+        self._session.stop.runner = self._backend
         self._inbox.open(self._loop)
         if self._session.must_watch(self._loop):
             self._session.stop.on_set(partial(_tell, self._loop, WeakMethod(self._no_longer_wanted)))
-        work = self._session.opening()
+        work = self._session.opening(loop)
         if self._clock is None:
-            self._commands.extend(await drive(work, self._pool))
+            self._effects.extend(await drive(work, self._pool))
         else:
-            self._tasks.open(work)
+            self._backend.open(work)
 
     def _closed_meanwhile(self) -> bool:
         return self._ended
@@ -186,30 +181,31 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
 
     async def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
-        commands, inbox = self._commands, self._inbox
+        effects, inbox = self._effects, self._inbox
         while True:
-            while commands:
-                command = commands.popleft()
-                if isinstance(command, StartTask):
-                    await self._start(command.task, command.alone)
+            while effects:
+                effect = effects.popleft()
+                if isinstance(effect, StartTask):
+                    await self._start(effect.task, effect.alone)
                     if self._ended:
                         return NO_CHUNK
-                elif isinstance(command, Part):
+                elif isinstance(effect, Part):
                     if self._above is not None and self._above.full:
                         await self._above.wait()
-                    chunk = self._chunk(command)
+                    chunk = self._chunk(effect)
                     if chunk is not NO_CHUNK:
                         return chunk
-                elif isinstance(command, Finish):
-                    await self._finish(command.output)
+                elif isinstance(effect, OpenStep):
+                    effects.extend(self._session.run.open_step())
+                elif isinstance(effect, Finish):
+                    await self._finish(effect.output)
                     return NO_CHUNK
-                elif isinstance(command, CancelTasks):
-                    for task in command.tasks:
+                elif isinstance(effect, CancelTasks):
+                    for task in effect.tasks:
                         self._jobs[task.id].stop.set()
-                        self._tasks.cancel(task.id)
+                        self._backend.cancel(task.id)
                 else:
-                    assert isinstance(command, Fail)
-                    raise command.error
+                    raise ending(effect)
             event = inbox.take()
             if event is None:
                 event = await (inbox.wait() if self._clock is None else self._wait_or_heartbeat())
@@ -264,7 +260,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._jobs[task.id] = job
         if self._clock is not None:
             self._clock.started(task, job)
-        self._tasks.start(task, job)
+        self._backend.start(task, job)
 
     async def _finish(self, output: Any) -> None:
         closing = self._session.closing(output, None)
@@ -273,7 +269,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._output = output
         self._session.stop.finish()
         self._mark_ended("done")
-        self._release()
+        self._backend.close()
 
     async def _end(self, error: BaseException) -> None:
         """End the run before its time, for whatever reason; its asyncio tasks have ended when this returns."""
@@ -282,13 +278,13 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._mark_ended("failed" if isinstance(error, Exception) else "closed")
         self._session.stop.set()
         self._pool.leaving = True
-        self._commands.clear()
-        running = self._tasks.cancel_all()
+        self._effects.clear()
+        running = self._backend.cancel_all()
         try:
             await wait_cancelled(running)
             await self._all_over_below()
         finally:
-            self._release()
+            self._backend.close()
             closing = self._session.closing(None, error) if self._begun else None
             if closing is not None:
                 await drive(closing, self._pool)
@@ -296,13 +292,8 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     async def _all_over_below(self) -> None:
         """Wait for the tasks of graphs in nodes that did not: one that is left by an exception drops its streams."""
         for stop in self._session.stop.descendants():
-            if isinstance(stop.runner, LoopTasks) and stop.runner.is_on(self._loop):
+            if isinstance(stop.runner, AsyncioBackend) and stop.runner.is_on(self._loop):
                 await wait_cancelled(stop.runner.cancel_all())
-
-    def _release(self) -> None:
-        if self._capacity is not None:
-            self._capacity.close()
-        self._inbox.wake()
 
 
 def _no_loop() -> EventLoopError:

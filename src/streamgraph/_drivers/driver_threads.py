@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from concurrent.futures import wait
 from contextlib import suppress
-from contextvars import copy_context
-from functools import partial
 from queue import Empty
 from types import TracebackType
-from typing import Any, List, Optional, Type, TypeVar
+from typing import Any, Optional, Type, TypeVar
 
-from streamgraph._core.effects import CancelTasks, Effect, Fail, Finish, StartTask
+from streamgraph._core.effects import CancelTasks, Finish, OpenStep, StartTask
 from streamgraph._core.task import Task
+from streamgraph._drivers.backend_threads import ThreadBackend
+from streamgraph._drivers.calls_threads import drive
 from streamgraph._drivers.generator_api import GeneratorStream
-from streamgraph._drivers.inbox_threads import AnyInbox, BoundedInbox, Inbox
-from streamgraph._drivers.overflow import overflow_queue
-from streamgraph._drivers.portal import Portal
+from streamgraph._drivers.handover import never_block
 from streamgraph._drivers.shutdown import HERE
-from streamgraph._drivers.stream import Stream, Wakeup
-from streamgraph._drivers.workers import RunThreads
-from streamgraph._propagation import is_propagated, propagates
-from streamgraph._protocols import Call, Session, TaskRun, Work, never_block, on_loop, wrap_for_throw
+from streamgraph._drivers.stream import Stream, Wakeup, ending
+from streamgraph._propagation import is_propagated, on_loop
+from streamgraph._protocols import Session, Work
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
@@ -38,15 +34,10 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
     the run. It may be pulled from different threads, one at a time.
     """
 
-    def __init__(self, session: Session, flow: FlowControl = UNLIMITED) -> None:
+    def __init__(self, session: Session, backend: ThreadBackend, flow: FlowControl = UNLIMITED) -> None:
         super().__init__(session, flow)
-        self._inbox: AnyInbox = Inbox()
-        if flow.max_buffer is not None:
-            self._inbox = BoundedInbox(overflow_queue(flow, session.coalescer))
-        self._portal = Portal()
-        router, put = session.router, self._inbox.put
-        spawn = partial(_spawn, self._pool, self._portal)
-        session.connect(router.connect(put), spawn, router.capacity(put, self._inbox.capacity))
+        self._backend = backend
+        self._inbox = backend.inbox
 
     def __iter__(self) -> GraphStream[ChunkT]:
         return self
@@ -121,11 +112,14 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
 
     def _begin(self) -> None:
         self._mark_begun()
-        work, pool, portal, stop = self._session.opening(), self._pool, self._portal, self._session.stop
+        work, stop = self._session.opening(), self._session.stop
         if self._clock is None:
-            self._commands.extend(_drive(work, pool, portal, stop))
+            self._effects.extend(self._drive(work, stop))
         else:
-            pool.start(copy_context().run, _open, self._inbox, work, pool, portal, stop)
+            self._backend.open(work, stop)
+
+    def _drive(self, work: Work[T], stop: CancelToken) -> T:
+        return drive(work, self._backend.pool, self._backend.portal, stop)
 
     def _closed_meanwhile(self) -> bool:
         return self._ended
@@ -137,27 +131,28 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
 
     def _advance(self) -> Any:
         """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
-        commands, inbox, clock = self._commands, self._inbox, self._clock
+        effects, inbox, clock = self._effects, self._inbox, self._clock
         while True:
-            while commands:
-                command = commands.popleft()
-                if isinstance(command, StartTask):
-                    self._start(command.task, command.alone)
+            while effects:
+                effect = effects.popleft()
+                if isinstance(effect, StartTask):
+                    self._start(effect.task, effect.alone)
                     if self._ended:
                         return NO_CHUNK
-                elif isinstance(command, Part):
-                    chunk = self._chunk(command)
+                elif isinstance(effect, Part):
+                    chunk = self._chunk(effect)
                     if chunk is not NO_CHUNK:
                         return chunk
-                elif isinstance(command, Finish):
-                    self._finish(command.output)
+                elif isinstance(effect, OpenStep):
+                    effects.extend(self._session.run.open_step())
+                elif isinstance(effect, Finish):
+                    self._finish(effect.output)
                     return NO_CHUNK
-                elif isinstance(command, CancelTasks):
-                    for task in command.tasks:
+                elif isinstance(effect, CancelTasks):
+                    for task in effect.tasks:
                         self._jobs[task.id].stop.set()
                 else:
-                    assert isinstance(command, Fail)
-                    raise command.error
+                    raise ending(effect)
             event = inbox.get() if clock is None else self._wait_or_heartbeat()
             if type(event) is Part:
                 chunk = self._router.shape(event)
@@ -190,7 +185,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             self._check_wanted()
         job = self._session.job(task)
         if alone and self._in_place:
-            done = job.context.run(_drive, job.work, self._pool, self._portal, job.stop)
+            done = job.context.run(drive, job.work, self._backend.pool, self._backend.portal, job.stop)
             if self._inbox.empty:
                 self._feed(done)
             else:  # tasks that it has called come first
@@ -202,16 +197,16 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             self._jobs[task.id] = job
             if self._clock is not None:
                 self._clock.started(task, job)
-            self._pool.start(job.context.run, _report, self._inbox, self._pool, self._portal, job)
+            self._backend.start(job)
 
     def _finish(self, output: Any) -> None:
         closing = self._session.closing(output, None)
         if closing is not None:
-            _drive(closing, self._pool, self._portal, self._session.stop)
+            self._drive(closing, self._session.stop)
         self._output = output
         self._session.stop.finish()
         self._mark_ended("done")
-        self._release()
+        self._backend.close()
 
     def _end(self, error: BaseException) -> None:
         """End the run before its time, for whatever reason."""
@@ -219,87 +214,9 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             return
         self._mark_ended("failed" if isinstance(error, Exception) else "closed")
         self._session.stop.set()
-        self._commands.clear()
+        self._effects.clear()
         self._inbox.end(Wakeup([]))  # who pulls in another thread is not to wait for what runs
-        self._release()
+        self._backend.close()
         closing = self._session.closing(None, error) if self._begun else None
         if closing is not None:
-            _drive(closing, self._pool, self._portal, self._session.stop)
-
-    def _release(self) -> None:
-        if self._inbox.capacity is not None:
-            self._inbox.capacity.close()
-        self._portal.close()
-
-
-# The functions below know the inbox but not the stream: a stream that only its own workers still know of is to be
-# collected, and its run stopped.
-
-
-def _open(inbox: AnyInbox, work: Work[List[Effect]], pool: RunThreads, portal: Portal, stop: CancelToken) -> None:
-    try:
-        inbox.end(Wakeup(_drive(work, pool, portal, stop)))
-    except BaseException as error:
-        inbox.end(Wakeup([], error))
-
-
-def _report(inbox: AnyInbox, pool: RunThreads, portal: Portal, job: TaskRun) -> None:
-    try:
-        event = _drive(job.work, pool, portal, job.stop)
-        job.over = True
-        inbox.end(event)
-    except BaseException as error:
-        # Work that does not end as it should must not leave the reader waiting.
-        inbox.end(Wakeup([], error))
-
-
-def _spawn(pool: RunThreads, portal: Portal, job: TaskRun) -> None:
-    pool.start(job.context.run, _drive, job.work, pool, portal, job.stop)
-
-
-@propagates
-def _drive(work: Work[T], pool: RunThreads, portal: Portal, stop: CancelToken) -> T:
-    """Make the calls of `work`, one after the other, and return its result."""
-    try:
-        call = next(work)
-        while True:
-            sync, asyn = call.action
-            try:
-                if call.watch is not None:
-                    value = _within(call, pool, portal)
-                elif sync is not None:
-                    value = sync(*call.args)
-                else:
-                    assert asyn is not None
-                    value = portal.call(asyn, call.args, stop)
-            except BaseException as error:
-                call = work.throw(wrap_for_throw(error))
-            else:
-                call = work.send(value)
-    except StopIteration as result:
-        return result.value  # type: ignore[no-any-return]
-
-
-def _within(call: Call, pool: RunThreads, portal: Portal) -> Any:
-    """Make a call that may take only so long.
-
-    Raises:
-        NodeTimeoutError: It has taken longer. What runs in a thread cannot be cancelled: it is told to stop, and
-            ends at its next token or writer call, but nobody waits for that.
-    """
-    sync, asyn = call.action
-    watch = call.watch
-    assert watch is not None
-    if sync is not None:
-        running = pool.submit(copy_context().run, sync, *call.args)
-    else:
-        assert asyn is not None
-        running = pool.submit(copy_context().run, partial(portal.call, asyn, call.args, watch.stop))
-    while not wait([running], watch.remaining()).done:
-        error = watch.error()
-        if error is not None:
-            watch.expire()
-            if sync is None:
-                wait([running])
-            raise error
-    return running.result()
+            self._drive(closing, self._session.stop)

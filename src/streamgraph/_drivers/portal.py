@@ -8,11 +8,14 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Awaitable, Callable, Coroutine, Optional, Set, Tuple
+from weakref import WeakSet
 
 from streamgraph._propagation import propagates
-from streamgraph._protocols import private_loops
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import StreamClosed
+
+private_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+"""The loops of all portals: what a run awaits there is cancelled when the run is told to stop."""
 
 # A task that a node has made may end so. It carries that to who awaits it, as with any other error; asyncio lets these
 # two end the loop as well, on which everything else of the run is.

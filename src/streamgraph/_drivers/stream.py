@@ -9,12 +9,12 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Union
 
 from typing_extensions import Literal
 
-from streamgraph._core.effects import Effect
+from streamgraph._core.effects import Effect, Exit, Fail
 from streamgraph._core.events import Event, TaskFailed
 from streamgraph._drivers.clock import ConsumerClock
+from streamgraph._drivers.exceptions import as_public_error
 from streamgraph._drivers.shutdown import HERE, drop, opened, over
-from streamgraph._drivers.workers import RunThreads
-from streamgraph._protocols import Partial, Session, TaskRun, as_public_error
+from streamgraph._protocols import Partial, Session, TaskRun
 from streamgraph._signals import RunFailure, Unstreamed
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
@@ -28,16 +28,22 @@ _IN_PLACE = 8
 
 
 class Wakeup:
-    """What a reader finds among the ends of tasks: how the run goes on, or that it does not.
+    """An item of the inbox that carries effects, or the failure of the run.
 
     Args:
-        commands: What is to be done next.
+        effects: What is to be done next.
         error: What the run fails with instead.
     """
 
-    def __init__(self, commands: List[Effect], error: Optional[BaseException] = None) -> None:
-        self.commands = commands
+    def __init__(self, effects: List[Effect], error: Optional[BaseException] = None) -> None:
+        self.effects = effects
         self.error = error
+
+
+def ending(effect: Effect) -> BaseException:
+    """Return the exception that a run ends with, given the effect that says so."""
+    assert isinstance(effect, (Fail, Exit)), effect
+    return effect.error if isinstance(effect, Fail) else effect.signal
 
 
 class Stream:
@@ -45,7 +51,7 @@ class Stream:
 
     Args:
         session: The run.
-        flow: How it gets along with its consumer.
+        flow: What the consumer asked for.
     """
 
     # Known also of a stream that was interrupted while it was made.
@@ -64,9 +70,8 @@ class Stream:
         self._failure: Optional[Exception] = None
         self._status: Status = "pending"
         self._seq = 0
-        self._commands: Deque[Effect] = deque()
+        self._effects: Deque[Effect] = deque()
         self._jobs: Dict[str, TaskRun] = {}
-        self._pool = RunThreads()
         self._output: Any = None
         # Held while the stream is pulled; nobody waits for it.
         self._turn = threading.Lock()
@@ -145,14 +150,14 @@ class Stream:
         if isinstance(event, Wakeup):
             if event.error is not None:
                 raise event.error
-            self._commands.extend(event.commands)
+            self._effects.extend(event.effects)
             return
         self._jobs.pop(event.task.id, None)
         if self._clock is not None:
             self._clock.ended(event.task)
         if isinstance(event, TaskFailed):
             event.error = as_public_error(event.task, event.error)
-        self._commands.extend(self._session.run.feed(event))
+        self._effects.extend(self._session.run.feed(event))
 
     def _check_wanted(self) -> None:
         """Start nothing more after a stop.

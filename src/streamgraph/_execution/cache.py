@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
-from streamgraph._core.plan import RETURN_KEY, Node
+from streamgraph._core.plan import Node, NodeKind
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.task import Task
 from streamgraph._policies import CachePolicy, TimeoutPolicy, timeout_policy
@@ -61,7 +61,7 @@ def namespace_of(node: Node) -> Namespace:
 
 
 def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
-    if task.node.result_key == RETURN_KEY:
+    if task.node.kind is NodeKind.TASK:
         args, kwargs = task.input
         made = policy.key_func(*args, **kwargs)
     else:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-import threading
 import time
-from typing import Callable, Optional, TypeVar
+from typing import Callable, TypeVar
 
 from streamgraph._core.task import Task
 from streamgraph._policies import RetryPolicy
-from streamgraph._protocols import Action, Call, Work
+from streamgraph._protocols import Sleep, Work
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import copy_containers
 from streamgraph.errors import GraphBubbleUp
@@ -64,26 +62,8 @@ def attempts(task: Task, stop: CancelToken, once: Attempt[T]) -> Work[T]:
                 error,
                 exc_info=error,
             )
-        yield Call(_PAUSE, (pause, stop))
+        yield Sleep(pause, stop)
 
 
 def _pause(policy: RetryPolicy, number: int) -> float:
     return policy.pause(number) + (random.uniform(0, 1) if policy.jitter else 0.0)
-
-
-def _sleep(seconds: float, stop: CancelToken) -> None:
-    awake = threading.Event()
-    stop.on_set(awake.set)
-    try:
-        awake.wait(seconds)
-    finally:
-        stop.forget(awake.set)
-    if stop.is_set:
-        stop.check()
-
-
-async def _asleep(seconds: float, stop: Optional[CancelToken]) -> None:
-    await asyncio.sleep(seconds)
-
-
-_PAUSE = Action(_sleep, _asleep)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, get_running_loop
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from time import monotonic, time
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple, Union
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
-from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 
-from streamgraph._core.control import RunControl
-from streamgraph._core.effects import Effect as RunCommand
-from streamgraph._core.events import TaskDone, TaskFailed
+from streamgraph._core.control import RunControl, is_signal
+from streamgraph._core.effects import Effect
+from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import RETURN_KEY, Branch
+from streamgraph._core.plan import Branch, NodeKind
 from streamgraph._core.results import NOTHING, TaskResult, read_result, read_routes
+from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
-from streamgraph._core.workflow import AnyRun
+from streamgraph._drivers.exceptions import unwrapped
+from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
@@ -33,18 +34,18 @@ from streamgraph._langchain.scope import RunScope, Scope, enter_scope, metadata_
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.backpressure_tap import tap_of
-from streamgraph._messages.coalescing import COALESCER
 from streamgraph._messages.tap import enter_tap, is_tapped
 from streamgraph._messages.tracker import MessageTracker
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
-from streamgraph._protocols import Call, Coalescer, Partial, Spawn, TaskRun, Work, private_loops, unwrapped
+from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
 from streamgraph._signals import Unstreamed
-from streamgraph._streams.backpressure import Capacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.modes import LISTENING_MODES, MODEL_MODES
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import GraphBubbleUp, ParentCommand
+
+_NO_CALLBACKS = CallbackManager([])
 
 
 class GraphSession:
@@ -54,6 +55,7 @@ class GraphSession:
         run: The state machine.
         router: Where its parts go.
         config: What it was configured with.
+        backend: What the driver gives it: an inbox, and a way to start subtasks.
         parts: Makes what the stream shows.
         given: The input as the user gave it, for traces.
         writes: The input as writes to state keys.
@@ -63,16 +65,14 @@ class GraphSession:
         store: The user's store.
         cache: Keeps the results of nodes.
         control: Through which the run can be asked to end.
-        asynchronous: Whether an async driver runs it.
     """
-
-    coalescer: Coalescer = COALESCER
 
     def __init__(
         self,
-        run: AnyRun,
+        run: Run,
         router: Router,
         config: RunConfig,
+        backend: Backend,
         *,
         parts: PartBuilder,
         given: Any,
@@ -83,7 +83,6 @@ class GraphSession:
         store: Any,
         cache: Optional[Cache] = None,
         control: Optional[RunControl] = None,
-        asynchronous: bool,
     ) -> None:
         self.run = run
         self.router = router
@@ -94,10 +93,11 @@ class GraphSession:
         self._writes = writes
         self._scope = scope
         self._cache = cache
-        self._asynchronous = asynchronous
-        self._calls = Subtasks(parts, run.ns, self, config.concurrency)
-        self._put: Put = _unconnected
-        self._capacity: Optional[Capacity] = None
+        self._asynchronous = backend.asynchronous
+        self._put = router.sender(backend.put)
+        self._capacity = capacity = router.capacity(backend.put, backend.capacity)
+        put = self._put if capacity is None else capacity.sender(self.stop)
+        self._subtasks = Subtasks(parts, run.ns, self, config.concurrency, put, backend)
         self._wanted: FrozenSet[str] = router.wanted
         self._wanted_below: FrozenSet[str] = router.wanted_below
         self._subscribers = router.subscribers if router.subscribers.filtered else None
@@ -118,45 +118,42 @@ class GraphSession:
             subscribers=self._subscribers,
             subscribers_below=router.subscribers_below if router.subscribers_below.filtered else None,
             state=run.state.snapshot,
-            call=self._calls.start,
+            call=self._subtasks.start,
             stop=self.stop,
+            capacity=capacity,
         )
         self._trace: Optional[Trace] = None
-        self._quiet: BaseCallbackManager
+        self._quiet: BaseCallbackManager = _NO_CALLBACKS
 
-    def connect(self, put: Put, spawn: Spawn, capacity: Optional[Capacity] = None) -> None:
-        """Take the functions through which tasks emit, and through which they start other tasks."""
-        self._put = put
-        self._capacity = self._shared.capacity = capacity
-        self._calls.connect(put if capacity is None else capacity.sender(self.stop), spawn)
-
-    def must_watch(self, loop: AbstractEventLoop) -> bool:
-        """Whether nobody cancels what runs on this loop when the run around this one is told to stop."""
+    def must_watch(self, loop: object) -> bool:
+        """Whether the run around this one cannot cancel what runs on this loop."""
         above = self._above
         return above is not None and loop is not above.run.loop and loop not in private_loops
 
-    def opening(self) -> Work[List[RunCommand]]:
+    def opening(self, loop: Optional[object] = None) -> Work[List[Effect]]:
         """Begin the run, and its trace if anybody listens."""
         if self._messages is not None and self._around is None:
             listen(self._messages)
-        if self._asynchronous:
-            self._shared.loop = get_running_loop()
+        self._shared.loop = loop
         manager = open_manager(
             self._config, asynchronous=self._asynchronous, without=(TaskHandler, UntrackedCallHandler)
         )
         self._quiet = manager
         if manager.handlers:
             self._trace = Trace(manager)
-            name = self._config.name or self.run.plan.name
-            yield Call(self._trace.start, (self._given, name, self._config.run_id), nonblocking=True)
+            yield self._trace.start(self._given, self._config.name or self.run.plan.name, self._config.run_id)
         return self.run.start(self._writes)
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
-        """End the trace of the run, if there is one."""
-        self._calls.over = error is None or isinstance(error, Exception)
+        """End the trace of the run, if there is one. A run that ends with a control signal has not failed."""
+        self._subtasks.over = error is None or isinstance(error, Exception)
         if self._messages is not None and self._around is None:
             forget(self._messages)
-        return None if self._trace is None else self._trace.closing(output, error)
+        if self._trace is None:
+            return None
+        if error is not None and is_signal(error, self.run.ns):
+            output, error = self.run.output(), None
+        return self._trace.closing(output, error)
 
     def partial(self) -> Partial:
         """Return what the run has come to so far."""
@@ -176,7 +173,7 @@ class GraphSession:
         stop = self.stop if len(self.run.tasks) == 1 else CancelToken(self.stop)
         return TaskRun(copy_context(), self.work(task, stop, self._scope), stop)
 
-    def work(self, task: Task, stop: CancelToken, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
+    def work(self, task: Task, stop: CancelToken, parent: Optional[Scope]) -> Work[Event]:
         """Everything there is to a task, from opening its trace to reading what it returned.
 
         It runs in the task's own context, and whatever happens, it ends with an event.
@@ -194,7 +191,7 @@ class GraphSession:
                 known = yield from cache.look_up(task, policies.cache)
                 if known is not None:
                     return TaskDone(task, self._known(task, stop, parent, known), cached=True)
-            above = parent.trace if parent is not None and node.result_key == RETURN_KEY else self._trace
+            above = parent.trace if parent is not None and node.kind is NodeKind.TASK else self._trace
             callbacks = self._quiet
             if above is not None and node.action is not None:
                 trace = yield from self._traced(task, above)
@@ -214,12 +211,14 @@ class GraphSession:
             error = unwrapped(raised)
             if trace is not None:
                 try:
-                    yield from trace.closing(None, error)
+                    yield from trace.closing(*self._traced_end(error))
                 except GeneratorExit:
                     raise
                 except BaseException as insisting:
                     # A handler of the user's that insists on its own errors (raise_error), or a cancellation meanwhile.
                     error = unwrapped(insisting)
+            if isinstance(error, GraphBubbleUp) and is_signal(error, self.run.ns):
+                return TaskSignalled(task, error)
             return TaskFailed(task, error, task.outcome)
         return TaskDone(task, outcome)
 
@@ -234,7 +233,7 @@ class GraphSession:
         began: Optional[float] = None,
     ) -> Work[Tuple[Any, TaskResult]]:
         """Run a node once: call it, read what it returned, and ask its branches where to go."""
-        run, node, key, messages = self.run, task.node, task.node.result_key, self._messages
+        run, node, messages = self.run, task.node, self._messages
         scope = self._scope_of(task, stop, parent, trace, number, began)
         invocation = Invocation(self._enter(scope, callbacks, traced=trace is not None), scope)
         task.outcome = None
@@ -246,13 +245,16 @@ class GraphSession:
                 try:
                     result = yield Call(node.action, (task.input, invocation), False, scope.watch)
                 except ParentCommand as below:
-                    if key is not None:
+                    if node.kind is not NodeKind.NODE:
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
                 if scope.children:
                     yield from settled(scope.children)
-                outcome = read_result(run.plan, task.name, result) if key is None else TaskResult(((key, result),))
+                if node.kind is NodeKind.NODE:
+                    outcome = read_result(run.plan, task.name, result)
+                else:
+                    outcome = TaskResult(((node.kind.value, result),))
                 if scope.writes:
                     outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
                 task.outcome = outcome
@@ -300,19 +302,25 @@ class GraphSession:
 
     def _traced(self, task: Task, above: Trace) -> Work[Trace]:
         """Open the trace of a task; what it is and where it comes from is in the metadata, as in LangGraph."""
-        called = task.node.result_key == RETURN_KEY
+        called = task.node.kind is NodeKind.TASK
         manager = above.child("seq:step:1" if called else f"graph:step:{task.step}")
         manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
         trace = Trace(manager, chunks=True)
         given = task.input if task.node.shown is None else task.node.shown(task.input)
         try:
-            yield Call(trace.start, (given, task.name, None), nonblocking=True)
+            yield trace.start(given, task.name)
         except GeneratorExit:
             raise
         except BaseException as error:
             yield from trace.closing(None, unwrapped(error))
             raise
         return trace
+
+    def _traced_end(self, error: BaseException) -> Tuple[Any, Optional[BaseException]]:
+        """Return the output and the error of a task as traces show them, given what it has raised."""
+        if not is_signal(error, self.run.ns):
+            return None, error
+        return error.command if isinstance(error, ParentCommand) else None, None
 
     def _branch(
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
@@ -336,7 +344,7 @@ class GraphSession:
         own = Trace(manager) if branch.traced else None
         try:
             if own is not None:
-                yield Call(own.start, (seen, branch.name, None), nonblocking=True)
+                yield own.start(seen, branch.name)
                 manager = own.child()
             config = self._enter(scope, manager, traced=True)
             answer = yield Call(branch.action, (seen, Invocation(config, scope)))
@@ -344,7 +352,7 @@ class GraphSession:
             raise
         except BaseException as error:
             if own is not None:
-                yield from own.closing(None, unwrapped(error))
+                yield from own.closing(*self._traced_end(unwrapped(error)))
             raise
         if own is not None:
             yield from own.closing(answer, None)
@@ -374,7 +382,3 @@ class GraphSession:
 
     def _message_log(self) -> Optional[MessageTracker]:
         return None if (self._wanted | self._wanted_below).isdisjoint(MODEL_MODES) else MessageTracker()
-
-
-def _unconnected(part: Any) -> None:
-    raise AssertionError("the session was not given to a driver")

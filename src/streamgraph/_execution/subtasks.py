@@ -2,83 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from asyncio import CancelledError
 from collections import deque
-from concurrent.futures import Future, wait
-from contextlib import suppress
+from concurrent.futures import Future
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Deque, Generator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Deque, List, NamedTuple, Optional, Sequence, Tuple
 from weakref import ref
 
 from typing_extensions import Protocol
 
-from streamgraph._core.events import TaskDone, TaskFailed
+from streamgraph._core.events import Event, TaskFailed, TaskSignalled
 from streamgraph._core.ids import child_seed, task_id
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
 from streamgraph._core.task import Task, called_task
-from streamgraph._core.workflow import value_of
+from streamgraph._drivers.exceptions import as_public_error
+from streamgraph._drivers.futures import TaskFuture, shown_to_caller
 from streamgraph._langchain.scope import Scope
 from streamgraph._locations import locate
-from streamgraph._protocols import Action, Call, Spawn, TaskRun, Work, as_public_error
+from streamgraph._propagation import CancelledError
+from streamgraph._protocols import Backend, Join, TaskRun, Work
 from streamgraph._streams.backpressure import Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import ErrorLocation
-
-T = TypeVar("T")
 
 
 class TaskRunner(Protocol):
     """A run, as those that start tasks in it see it."""
 
-    def work(self, task: Task, stop: CancelToken, parent: Optional[Scope]) -> Work[Union[TaskDone, TaskFailed]]:
+    def work(self, task: Task, stop: CancelToken, parent: Optional[Scope]) -> Work[Event]:
         """Return everything there is to a task."""
-
-
-class TaskFuture(Future[T]):
-    """The result of a `@task` that was called: `result()` waits for it, and it can be awaited.
-
-    Args:
-        stop: Tells the task to stop.
-    """
-
-    def __init__(self, stop: CancelToken) -> None:
-        super().__init__()
-        self._stop = stop
-        # Who takes the only one settles the future; `pop` can't be interrupted.
-        self._unsettled: Deque[None] = deque([None])
-
-    def __await__(self) -> Generator[Any, None, T]:
-        return _own(self).__await__()
-
-    def cancel(self) -> bool:
-        """Ask the task to stop; what runs in a thread ends at its next token or writer call."""
-        if self.done():
-            return self.cancelled()
-        self._stop.set()
-        return super().cancel()
-
-    def settle(self, event: Union[TaskDone, TaskFailed]) -> None:
-        """Take the end of the task, if it is the first to come.
-
-        Args:
-            event: How it ended.
-        """
-        try:
-            self._unsettled.pop()
-        except IndexError:
-            return
-        if isinstance(event, TaskFailed) and isinstance(event.error, CancelledError) and self._stop.is_set:
-            super().cancel()
-        if not self.set_running_or_notify_cancel():
-            return
-        if isinstance(event, TaskFailed):
-            self.set_exception(event.error)
-        else:
-            self.set_result(value_of(event.outcome.writes))
 
 
 class _Call(NamedTuple):
@@ -115,12 +69,22 @@ class Subtasks:
         run: The run; it is not kept, so that all of it goes with its stream.
         concurrency: The most of them that may run at once; those that they call in turn do not count, since they
             are waited for.
+        put: Takes what they show.
+        backend: Starts them.
 
     Attributes:
         over: The run has ended, be it with an error; it was not left.
     """
 
-    def __init__(self, parts: PartBuilder, ns: Tuple[str, ...], run: TaskRunner, concurrency: Optional[int]) -> None:
+    def __init__(
+        self,
+        parts: PartBuilder,
+        ns: Tuple[str, ...],
+        run: TaskRunner,
+        concurrency: Optional[int],
+        put: Put,
+        backend: Backend,
+    ) -> None:
         self._parts = parts
         self._ns = ns
         self._run = ref(run)
@@ -129,13 +93,8 @@ class Subtasks:
         self._lock = threading.Lock()
         self._running = 0
         self._waiting: Deque[_Waiting] = deque()
-        self._put: Put
-        self._spawn: Spawn
-
-    def connect(self, put: Put, spawn: Spawn) -> None:
-        """Take the functions through which tasks emit and are started."""
         self._put = put
-        self._spawn = spawn
+        self._spawn = backend.spawn
 
     def start(self, caller: Scope, node: Node, given: Any) -> Any:
         """Start a task inside another.
@@ -174,12 +133,12 @@ class Subtasks:
         counts = self._concurrency is not None and not caller.is_called
         call = _Call(task, caller, future, stop, counts)
         self._admit(_Waiting(call, TaskRun(copy_context(), self._work(run, call), stop, partial(_lose, call))))
-        return _on_loop(future)
+        return shown_to_caller(future)
 
-    def _work(self, run: TaskRunner, call: _Call) -> Work[Union[TaskDone, TaskFailed]]:
+    def _work(self, run: TaskRunner, call: _Call) -> Work[Event]:
         """Everything there is to a task, up to its future, which gets a result whatever happens."""
         task, stop = call.task, call.stop
-        event: Union[TaskDone, TaskFailed] = TaskFailed(task, CancelledError())
+        event: Event = TaskFailed(task, CancelledError())
         try:
             if not stop.is_set:
                 event = yield from run.work(task, stop, call.caller)
@@ -195,10 +154,12 @@ class Subtasks:
                 self._admit_next()
         return event
 
-    def _show(self, event: Union[TaskDone, TaskFailed], stop: CancelToken) -> None:
+    def _show(self, event: Event, stop: CancelToken) -> None:
         if stop.is_set:
             return
         task = event.task
+        if isinstance(event, TaskSignalled):
+            return
         if isinstance(event, TaskFailed):
             event.error = as_public_error(task, event.error)
             locate(event.error, ErrorLocation(task.name, task.step, self._ns))
@@ -258,50 +219,6 @@ def _lose(call: _Call) -> None:
     call.future.settle(TaskFailed(call.task, CancelledError()))
 
 
-def _on_loop(future: TaskFuture[T]) -> Any:
-    """Return a future in the form that suits the caller: on an event loop, one of the loop's own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return future
-    return _own(future)
-
-
-def _own(future: TaskFuture[T]) -> asyncio.Future[T]:
-    """Return a future of the running event loop that follows a task's, and cancels it when it is cancelled.
-
-    `asyncio.wrap_future` does the same, but complains where a task outlives the loop, and where nobody asks for an
-    error; that is no mistake here, since the task's result is in the stream.
-    """
-    loop = asyncio.get_running_loop()
-    own: asyncio.Future[T] = loop.create_future()
-
-    def follow() -> None:
-        if own.done():
-            return
-        if future.cancelled():
-            own.cancel()
-            return
-        error = future.exception()
-        if error is None:
-            own.set_result(future.result())
-        else:
-            own.set_exception(error)
-            own.exception()
-
-    def tell(_: Any) -> None:
-        with suppress(RuntimeError):  # the loop is closed: there is nobody to tell
-            loop.call_soon_threadsafe(follow)
-
-    def cancel(_: Any) -> None:
-        if own.cancelled():
-            future.cancel()
-
-    own.add_done_callback(cancel)
-    future.add_done_callback(tell)
-    return own
-
-
 def settled(futures: Sequence[TaskFuture[Any]], *, cancel: bool = False) -> Work[None]:
     """Wait until these tasks have ended; nobody has to have asked for their results.
 
@@ -314,15 +231,4 @@ def settled(futures: Sequence[TaskFuture[Any]], *, cancel: bool = False) -> Work
         for future in running:
             future.cancel()
     if running:
-        yield Call(_WAIT, (running,))
-
-
-def _wait(futures: Sequence[TaskFuture[Any]]) -> None:
-    wait(futures)
-
-
-async def _await(futures: Sequence[TaskFuture[Any]]) -> None:
-    await asyncio.wait(set(map(_own, futures)))
-
-
-_WAIT = Action(_wait, _await)
+        yield Join(running)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop
 from contextvars import ContextVar
 from dataclasses import dataclass
 from threading import Lock
@@ -12,10 +11,9 @@ from warnings import warn
 from langchain_core.runnables.config import var_child_runnable_config
 
 from streamgraph._core.control import RunControl
-from streamgraph._core.plan import RETURN_KEY, Node, Plan
+from streamgraph._core.plan import Node, NodeKind, Plan
 from streamgraph._core.task import Task
-from streamgraph._propagation import cancel_here, is_propagated
-from streamgraph._protocols import on_loop
+from streamgraph._propagation import cancel_here, is_propagated, on_loop
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.filters import Subscribers
@@ -73,7 +71,7 @@ class RunScope:
     call: Callable[[Scope, Node, Any], Any]
     stop: CancelToken
     capacity: Optional[Capacity] = None
-    loop: Optional[AbstractEventLoop] = None
+    loop: Optional[object] = None
     warned: bool = False
 
     def __post_init__(self) -> None:
@@ -245,7 +243,7 @@ class Scope:
     @property
     def is_called(self) -> bool:
         """Whether the task was called inside another."""
-        return self.task.node.result_key == RETURN_KEY
+        return self.task.node.kind is NodeKind.TASK
 
     def signal_activity(self, *, is_token: bool = False) -> None:
         """Give a sign of life, for the timeouts of this task and those around it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError, ensure_future, shield
 from inspect import iscoroutinefunction
 from typing import Any, Optional
 
@@ -30,10 +29,25 @@ class Trace:
         self._manager = manager
         self._chunks = chunks
         self._run: Any = None
-        if isinstance(manager, AsyncCallbackManager):
-            self.start = Action(None, self._astart)
-        else:
-            self.start = Action(self._start, None)
+
+    def start(self, given: Any, name: str, run_id: Any = None) -> Call:
+        """Return the call that begins the run.
+
+        Args:
+            given: Its input.
+            name: Its name.
+            run_id: Its id, if the user has given one.
+        """
+        if not isinstance(self._manager, AsyncCallbackManager):
+            return Call(Action(self._start, None), (given, name, run_id), nonblocking=True)
+        # langchain-core calls sync handlers that are not inline in threads, where a cancellation does not stop them.
+        # They hear of the run, and have to hear of its end after that. An async handler may take for ever, and is
+        # cancelled.
+        handlers = self._manager.handlers
+        shielded = not all(handler.run_inline for handler in handlers) and not any(
+            iscoroutinefunction(handler.on_chain_start) for handler in handlers
+        )
+        return Call(Action(None, self._astart), (given, name, run_id), nonblocking=True, shielded=shielded)
 
     def child(self, tag: Optional[str] = None) -> BaseCallbackManager:
         """Return a manager for what runs inside."""
@@ -64,20 +78,7 @@ class Trace:
 
     async def _astart(self, given: Any, name: str, run_id: Any) -> None:
         assert isinstance(self._manager, AsyncCallbackManager)
-        starting = self._manager.on_chain_start({}, given, name=name, run_id=run_id)
-        if all(handler.run_inline for handler in self._manager.handlers):
-            self._run = await starting
-            return
-        # langchain-core tells the others in threads and tasks, where a cancellation does not stop them. They hear of
-        # the run, and have to hear of its end after that.
-        told = ensure_future(starting)
-        try:
-            self._run = await shield(told)
-        except CancelledError:
-            if any(iscoroutinefunction(handler.on_chain_start) for handler in self._manager.handlers):
-                told.cancel()  # an async handler may take for ever, and is itself cancelled
-            self._run = await told
-            raise
+        self._run = await self._manager.on_chain_start({}, given, name=name, run_id=run_id)
 
 
 def _show(run: Any, output: Any) -> None:

@@ -6,12 +6,12 @@ looks a handler's method up anew for each token, and awaits what it finds if tha
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
+from streamgraph._drivers.handover import never_block
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.tap import Tap
-from streamgraph._protocols import never_block, on_loop
+from streamgraph._propagation import current_loop
 from streamgraph._streams.backpressure import Capacity
 
 
@@ -30,12 +30,13 @@ class BackpressureTap(Tap):
     @property
     def on_llm_new_token(self) -> Any:
         """A model has made a token: a coroutine function if that has to wait, on an event loop, until there is room."""
-        if not self._capacity.full or not on_loop():
+        loop = current_loop()
+        if not self._capacity.full or loop is None:
             return super().on_llm_new_token
-        capacity, take, loop = self._capacity, super().on_llm_new_token, asyncio.get_running_loop()
+        capacity, take = self._capacity, super().on_llm_new_token
 
         async def take_when_there_is_room(*args: Any, **kwargs: Any) -> None:
-            if asyncio.get_running_loop() is loop:
+            if current_loop() is loop:
                 await capacity.wait()
             else:
                 # The model is called without being awaited: langchain-core runs this in a thread, for which the

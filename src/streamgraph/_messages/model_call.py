@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from typing import Any, Dict, List, Optional
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
 
+from streamgraph._drivers.handover import yield_to_reader
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.copying import private_copy
 from streamgraph._messages.explain import CallInfo
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject
-from streamgraph._propagation import may_lose_cancellation
-from streamgraph._protocols import yield_to_reader
+from streamgraph._propagation import CancelledError, may_lose_cancellation
 from streamgraph._streams.copying import copy_containers
 
 

@@ -327,4 +327,4 @@ class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         )
         flow = check_flow_control(max_buffer, overflow, heartbeat, timeout)
         options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
-        return AsyncGraphStream(self._session(input, config, context, options, asynchronous=True), flow)
+        return self._aopen(input, config, context, options, flow)

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from os import urandom
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from typing_extensions import Self
 
 from streamgraph._core.control import RunControl
+from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node, Plan
+from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
-from streamgraph._core.workflow import AnyRun
+from streamgraph._drivers.backend_asyncio import AsyncioBackend
+from streamgraph._drivers.backend_threads import ThreadBackend
+from streamgraph._drivers.driver_asyncio import AsyncGraphStream
+from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.session import GraphSession
 from streamgraph._langchain.configs import bound_together, resolve_config
-from streamgraph._langchain.scope import current_scope
+from streamgraph._langchain.scope import Scope, current_scope
+from streamgraph._messages.coalescing import COALESCER
+from streamgraph._messages.copying import copy_payload
+from streamgraph._protocols import Backend
 from streamgraph._runnable.config_checks import check_config
-from streamgraph._runnable.opening import Definition, open_session
+from streamgraph._runnable.inputs import coerce_context
 from streamgraph._runnable.options import Modes, StreamOptions, check_keys, check_version, stream_options
+from streamgraph._runnable.printing import printing
 from streamgraph._runnable.schema import read_schema
 from streamgraph._runnable.schema_models import model_of
+from streamgraph._runnable.timestamps import timestamp
 from streamgraph._streams.filters import Filter
+from streamgraph._streams.flow import FlowControl
+from streamgraph._streams.formats import chunk_format
+from streamgraph._streams.part import Part
+from streamgraph._streams.router import Router
 from streamgraph._types import GraphOutput
 from streamgraph.errors import UnknownOptionError
 
@@ -70,10 +85,6 @@ class GraphBase(Runnable[Any, Any]):
     @abstractmethod
     def _typed(self, output: Any) -> Any:
         """Return an output as an instance of its schema, for `version="v2"`."""
-
-    @abstractmethod
-    def _run(self, parts: PartBuilder, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> AnyRun:
-        """Return the state machine of a new run."""
 
     def with_config(self, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Self:
         """Return a copy that runs with this config, in addition to that of each call.
@@ -168,34 +179,6 @@ class GraphBase(Runnable[Any, Any]):
     def _print_mode(self, print_mode: Modes, debug: Optional[bool]) -> Modes:
         return ("updates", "values") if (self.debug if debug is None else debug) and not print_mode else print_mode
 
-    def _session(
-        self,
-        given: Any,
-        config: Optional[RunnableConfig],
-        context: Any,
-        options: StreamOptions,
-        *,
-        asynchronous: bool,
-    ) -> GraphSession:
-        check_config(config)
-        scope = current_scope(config)
-        detached = scope is not None and scope.lets_go()
-        if scope is not None and scope.stop.is_set and (detached or scope.stop.finished):
-            scope = None  # started by something that a node has left behind: a run of its own
-        return open_session(
-            Definition(
-                self.get_name(), self._plan, self._run, self._typed, self.context_schema, self.store, self.cache
-            ),
-            options,
-            resolve_config(self.config, config, scope),
-            given=given,
-            writes=self._writes(given, lenient=scope is not None and given is scope.task.input),
-            context=context,
-            scope=scope,
-            detached=detached,
-            asynchronous=asynchronous,
-        )
-
     def _shown_keys(self, keys: Keys) -> Keys:
         """Return the keys that a caller who waits for the output gets: those of the output schema by default."""
         if keys is None and len(self._plan.output_keys) < len(self._plan.channels):
@@ -204,6 +187,119 @@ class GraphBase(Runnable[Any, Any]):
 
     def _as_output(self, output: Any, version: str) -> Any:
         return GraphOutput(self._typed(output)) if version == "v2" else output
+
+    def _open(
+        self, given: Any, config: Optional[RunnableConfig], context: Any, options: StreamOptions, flow: FlowControl
+    ) -> GraphStream[Any]:
+        """Return the chunks of a new run, which starts when they are pulled.
+
+        Args:
+            given: The input.
+            config: What the caller configures the run with.
+            context: The user's object for this run.
+            options: What the consumer wants to see.
+            flow: How much may wait for the consumer, and how long the consumer waits.
+        """
+        backend = ThreadBackend(flow, COALESCER)
+        return GraphStream(self._session(given, config, context, options, backend), backend, flow)
+
+    def _aopen(
+        self, given: Any, config: Optional[RunnableConfig], context: Any, options: StreamOptions, flow: FlowControl
+    ) -> AsyncGraphStream[Any]:
+        """Return the chunks of a new run, which starts when they are awaited; see `_open`."""
+        backend = AsyncioBackend(flow, COALESCER)
+        return AsyncGraphStream(self._session(given, config, context, options, backend), backend, flow)
+
+    def _session(
+        self,
+        given: Any,
+        config: Optional[RunnableConfig],
+        context: Any,
+        options: StreamOptions,
+        backend: Backend,
+    ) -> GraphSession:
+        check_config(config)
+        scope = current_scope(config)
+        detached = scope is not None and scope.lets_go()
+        if scope is not None and scope.stop.is_set and (detached or scope.stop.finished):
+            scope = None  # started by something that a node has left behind: a run of its own
+        settings = resolve_config(self.config, config, scope)
+        settings.name = settings.name or self.get_name()
+        writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
+        ns, seed = _place(scope)
+        router = self._router(ns, options, scope, detached=detached)
+        parts = PartBuilder(
+            ns,
+            router.wanted,
+            keys=options.keys,
+            metadata=settings.metadata,
+            tags=settings.tags,
+            clock=timestamp,
+            subscribers=router.subscribers,
+        )
+        control = options.control or (scope.run.control if scope is not None else None)
+        run = Run(
+            self._plan,
+            parts,
+            seed=seed,
+            ns=ns,
+            limit=settings.limit,
+            concurrency=settings.concurrency,
+            output=options.keys,
+            control=control,
+        )
+        inherits = scope is not None and not context
+        return GraphSession(
+            run,
+            router,
+            settings,
+            backend,
+            parts=parts,
+            given=given,
+            writes=writes,
+            scope=scope,
+            detached=detached,
+            control=control,
+            context=scope.run.context
+            if scope is not None and inherits
+            else coerce_context(self.context_schema, context),
+            store=scope.run.store if scope is not None and self.store is None else self.store,
+            cache=None if self.cache is None else Cache(self.cache),
+        )
+
+    def _router(self, ns: Tuple[str, ...], options: StreamOptions, scope: Optional[Scope], *, detached: bool) -> Router:
+        typed = self._typed
+
+        def coerce(part: Part) -> Any:
+            return typed(part.data) if part.ns == ns else part.data
+
+        shape = chunk_format(
+            version=options.version, several=options.several, namespace=options.namespace, coerce=coerce
+        )
+        if options.printed:
+            shape = printing(shape, shown=options.shown, printed=options.printed)
+        return Router(
+            ns,
+            options.modes,
+            options.nested,
+            up=scope.parent_stream(detached=detached) if scope else None,
+            shape=shape,
+            filter_=options.filter,
+            copy_payload=copy_payload,
+            emits_error_part=options.version == "v2",
+        )
+
+
+def _place(scope: Optional[Scope]) -> Tuple[Tuple[str, ...], bytes]:
+    """Return the namespace of a new run, and what stands for it in the ids of its tasks.
+
+    Args:
+        scope: The task that the run is nested in.
+    """
+    if scope is None:
+        return (), urandom(16)
+    call = scope.next_call()
+    return (*scope.inner_ns, str(call)) if call else scope.inner_ns, child_seed(scope.task.id, call)
 
 
 def is_graph(target: Any) -> bool:

@@ -9,8 +9,6 @@ from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
 from streamgraph._core.control import RunControl
-from streamgraph._drivers.driver_asyncio import AsyncGraphStream
-from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._keywords import checked_keywords
 from streamgraph._policies import Seconds
 from streamgraph._runnable.astream_call import AsyncStreamRunnable
@@ -215,9 +213,9 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         keys, flow = self._shown_keys(output_keys), check_flow_control(timeout=timeout)
         if stream_mode != "values":
             options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
-            return list(GraphStream(self._session(input, config, context, options, asynchronous=False), flow))
+            return list(self._open(input, config, context, options, flow))
         quiet = self._quiet_options(print_mode, keys, debug, version, control)
-        output = GraphStream(self._session(input, config, context, quiet, asynchronous=False), flow).run()
+        output = self._open(input, config, context, quiet, flow).run()
         return self._as_output(output, version)
 
     @overload  # type: ignore[override]
@@ -369,10 +367,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         keys, flow = self._shown_keys(output_keys), check_flow_control(timeout=timeout)
         if stream_mode != "values":
             options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
-            stream: AsyncGraphStream[Any] = AsyncGraphStream(
-                self._session(input, config, context, options, asynchronous=True), flow
-            )
-            return [chunk async for chunk in stream]
+            return [chunk async for chunk in self._aopen(input, config, context, options, flow)]
         quiet = self._quiet_options(print_mode, keys, debug, version, control)
-        output = await AsyncGraphStream(self._session(input, config, context, quiet, asynchronous=True), flow).run()
+        output = await self._aopen(input, config, context, quiet, flow).run()
         return self._as_output(output, version)

@@ -391,4 +391,4 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
         )
         flow = check_flow_control(max_buffer, overflow, heartbeat, timeout)
         options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
-        return GraphStream(self._session(input, config, context, options, asynchronous=False), flow)
+        return self._open(input, config, context, options, flow)

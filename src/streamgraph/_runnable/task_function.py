@@ -10,9 +10,9 @@ from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Sequence, 
 from langchain_core.runnables import Runnable
 from typing_extensions import Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar
 
-from streamgraph._core.plan import RETURN_KEY, Node
+from streamgraph._core.plan import Node, NodeKind
+from streamgraph._drivers.futures import TaskFuture
 from streamgraph._execution.cache import Cache
-from streamgraph._execution.subtasks import TaskFuture
 from streamgraph._langchain.nodes import as_call, identity_of, name_of
 from streamgraph._langchain.scope import current_scope
 from streamgraph._policies import CachePolicy, Policies, RetryPolicy, TimeoutPolicy
@@ -62,7 +62,7 @@ class TaskFunction(Generic[P, R]):
             policies=policies,
             cache_name=identity_of(func),
             shown=self._arguments,
-            result_key=RETURN_KEY,
+            kind=NodeKind.TASK,
         )
 
     def __repr__(self) -> str:

@@ -35,28 +35,28 @@ class Capacity(Protocol):
 
 
 class CombinedCapacity:
-    """The way to a consumer through the outlets of nested runs, some of which have a limited number of places.
+    """The capacities on the way to the consumers of nested runs, as one.
 
     Args:
-        capacities: The places that are limited: those of the own consumer, of the run around, or both.
-        connect: Returns the way in, given what tells the work to end that uses it.
+        capacities: Those of the own consumer, of the run around, or both.
+        sender: Returns the way in for some work, given what tells the work to end.
     """
 
-    __slots__ = ("_rooms", "sender")
+    __slots__ = ("_capacities", "sender")
 
-    def __init__(self, capacities: Sequence[Capacity], connect: Callable[[CancelToken], Put]) -> None:
-        self._rooms = capacities
-        self.sender = connect
+    def __init__(self, capacities: Sequence[Capacity], sender: Callable[[CancelToken], Put]) -> None:
+        self._capacities = capacities
+        self.sender = sender
 
     @property
     def full(self) -> bool:
         """Whether one of them is full."""
-        return any(capacity.full for capacity in self._rooms)
+        return any(capacity.full for capacity in self._capacities)
 
     async def wait(self) -> None:
         """Wait until none is full."""
         while self.full:
-            for capacity in self._rooms:
+            for capacity in self._capacities:
                 await capacity.wait()
 
 

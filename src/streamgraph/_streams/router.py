@@ -152,7 +152,7 @@ class Router:
         """The room in the run around, if that is limited."""
         return None if self._up is None else self._up.capacity
 
-    def connect(self, inbox: Put, up: Optional[Put] = None) -> Put:
+    def sender(self, inbox: Put, up: Optional[Put] = None) -> Put:
         """Return the function through which tasks and nested graphs emit.
 
         Args:
@@ -183,9 +183,9 @@ class Router:
         above = self.parent_capacity
         capacities = [capacity for capacity in (above, own) if capacity is not None]
 
-        def connect(stop: CancelToken) -> Put:
-            return self.connect(
+        def sender(stop: CancelToken) -> Put:
+            return self.sender(
                 inbox if own is None else own.sender(stop), None if above is None else above.sender(stop)
             )
 
-        return CombinedCapacity(capacities, connect) if capacities else None
+        return CombinedCapacity(capacities, sender) if capacities else None

@@ -10,9 +10,7 @@ from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import Literal, TypeVar
 
-from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Channel, Plan
-from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.inputs import read_input
@@ -69,9 +67,6 @@ class CompiledStateGraph(
 
     def _typed(self, output: Any) -> Any:
         return typed_state(self._output, output)
-
-    def _run(self, parts: PartBuilder, seed: bytes, ns: Tuple[str, ...], limit: int, **options: Any) -> Run:
-        return Run(self._plan, parts, seed=seed, ns=ns, limit=limit, **options)
 
     def get_input_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
         """Return a pydantic model of the graph's input."""

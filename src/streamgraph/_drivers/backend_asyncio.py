@@ -1,4 +1,4 @@
-"""The asyncio tasks of one run: those of its nodes, and those that are called beside them."""
+"""What a run of the asyncio driver has: an inbox, asyncio tasks, and worker threads."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from streamgraph._core.effects import Effect
 from streamgraph._core.events import TaskFailed
 from streamgraph._core.task import Task
 from streamgraph._drivers.calls_asyncio import drive, wait_cancelled
-from streamgraph._drivers.inbox_asyncio import AsyncInbox
+from streamgraph._drivers.inbox_asyncio import AsyncInbox, BoundedAsyncInbox
+from streamgraph._drivers.overflow import overflow_queue
 from streamgraph._drivers.shutdown import is_exiting
 from streamgraph._drivers.stream import Wakeup
 from streamgraph._drivers.workers import RunThreads
-from streamgraph._protocols import TaskRun, Work
+from streamgraph._protocols import Coalescer, TaskRun, Work
+from streamgraph._streams.flow import FlowControl
 
 _OPENING = "opening"
 
@@ -24,20 +26,28 @@ _running: Set[asyncio.Task[Any]] = set()
 collector finds, in the middle of what they do, instead of being cancelled."""
 
 
-class LoopTasks:
-    """The asyncio tasks of one run.
+class AsyncioBackend:
+    """The inbox and the asyncio tasks of one run.
 
-    They know the inbox but not the stream: a stream that only its own tasks still know of is to be collected, and its
-    run stopped.
+    It does not know the stream: a stream that only its own tasks still know of is to be collected, and its run
+    stopped.
 
     Args:
-        inbox: Where their ends go.
-        pool: Where they make calls that must not block the loop.
+        flow: What the consumer asked for.
+        coalescer: Says which parts can be merged while they wait.
+
+    Attributes:
+        pool: Where calls are made that must not block the loop.
     """
 
-    def __init__(self, inbox: AsyncInbox, pool: RunThreads) -> None:
-        self._inbox = inbox
-        self._pool = pool
+    asynchronous = True
+
+    def __init__(self, flow: FlowControl, coalescer: Coalescer) -> None:
+        bounded = None if flow.max_buffer is None else BoundedAsyncInbox(overflow_queue(flow, coalescer))
+        self.inbox = bounded or AsyncInbox()
+        self.put = self.inbox.put
+        self.capacity = None if bounded is None else bounded.capacity
+        self.pool = RunThreads()
         self._tasks: Dict[str, asyncio.Task[Any]] = {}
 
     def open(self, work: Work[List[Effect]]) -> None:
@@ -52,18 +62,18 @@ class LoopTasks:
             _running.discard(running)
             if running.cancelled():
                 # It was cancelled before its first step and could not report that itself.
-                self._inbox.put(TaskFailed(task, CancelledError()))
+                self.inbox.put(TaskFailed(task, CancelledError()))
 
         self._begin(task.id, job.context, self._report(job), ended)
 
     def spawn(self, job: TaskRun) -> None:
         """Start a job beside the one that asks for it, from the loop or from a thread."""
-        loop = self._inbox.loop
+        loop = self.inbox.loop
         assert loop is not None
         key = f"beside:{id(job)}"
 
         def start() -> None:
-            self._begin(key, job.context, drive(job.work, self._pool, job.stop), ended)
+            self._begin(key, job.context, drive(job.work, self.pool, job.stop), ended)
 
         def cancel() -> None:
             if loop.is_running():
@@ -79,11 +89,17 @@ class LoopTasks:
                 # It was cancelled before its first step; its work has to know.
                 job.context.run(_close, job.work)
 
-        if self._inbox.on_loop():
+        if self.inbox.on_loop():
             start()
         else:
             loop.call_soon_threadsafe(start)
         job.stop.on_set(cancel)
+
+    def close(self) -> None:
+        """Release who waits for room in the inbox, and the reader."""
+        if self.capacity is not None:
+            self.capacity.close()
+        self.inbox.wake()
 
     def cancel(self, key: str) -> None:
         """Cancel a task, unless it has ended already."""
@@ -92,7 +108,7 @@ class LoopTasks:
 
     def is_on(self, loop: Optional[asyncio.AbstractEventLoop]) -> bool:
         """Whether they run on this event loop."""
-        return self._inbox.loop is loop
+        return self.inbox.loop is loop
 
     def cancel_all(self) -> Set[asyncio.Task[Any]]:
         """Cancel all tasks; returns them."""
@@ -103,7 +119,7 @@ class LoopTasks:
 
     def cancel_from_outside(self) -> None:
         """Cancel all tasks; from any thread. Wait for them where nobody else will run their loop any more."""
-        loop, running = self._inbox.loop, set(self._tasks.values())
+        loop, running = self.inbox.loop, set(self._tasks.values())
         if loop is None or not running:
             return
         ended = wait_cancelled(running)
@@ -123,9 +139,9 @@ class LoopTasks:
         coroutine: Coroutine[Any, Any, Any],
         ended: Optional[Callable[[asyncio.Task[Any]], None]] = None,
     ) -> None:
-        assert self._inbox.loop is not None
+        assert self.inbox.loop is not None
         # The new task copies the context it is created in, on every Python; the context argument came with 3.11.
-        running = context.run(self._inbox.loop.create_task, coroutine)
+        running = context.run(self.inbox.loop.create_task, coroutine)
         self._tasks[key] = running
         _running.add(running)
         # Not a partial: asyncio shows the arguments of one wherever it shows a task; tasks among them make circles.
@@ -137,18 +153,18 @@ class LoopTasks:
 
     async def _open(self, work: Work[List[Effect]]) -> None:
         try:
-            self._inbox.put(Wakeup(await drive(work, self._pool)))
+            self.inbox.put(Wakeup(await drive(work, self.pool)))
         except BaseException as error:
-            self._inbox.put(Wakeup([], error))
+            self.inbox.put(Wakeup([], error))
 
     async def _report(self, job: TaskRun) -> None:
         try:
-            event = await drive(job.work, self._pool, job.stop)
+            event = await drive(job.work, self.pool, job.stop)
             job.over = True
-            self._inbox.put(event)
+            self.inbox.put(event)
         except Exception as error:
             # Work that does not end as it should must not leave the reader waiting.
-            self._inbox.put(Wakeup([], error))
+            self.inbox.put(Wakeup([], error))
 
 
 def _close(work: Work[Any]) -> None:

@@ -1,0 +1,77 @@
+"""What a run of the blocking driver has: an inbox, worker threads, and a portal to an event loop."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from typing import List
+
+from streamgraph._core.effects import Effect
+from streamgraph._drivers.calls_threads import drive
+from streamgraph._drivers.inbox_threads import AnyInbox, BoundedInbox, Inbox
+from streamgraph._drivers.overflow import overflow_queue
+from streamgraph._drivers.portal import Portal
+from streamgraph._drivers.stream import Wakeup
+from streamgraph._drivers.workers import RunThreads
+from streamgraph._protocols import Coalescer, TaskRun, Work
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.flow import FlowControl
+
+
+class ThreadBackend:
+    """The inbox and the threads of one run.
+
+    It does not know the stream: a stream that only its own workers still know of is to be collected, and its run
+    stopped.
+
+    Args:
+        flow: What the consumer asked for.
+        coalescer: Says which parts can be merged while they wait.
+
+    Attributes:
+        inbox: Where parts and the ends of tasks wait for the reader.
+        pool: The threads.
+        portal: Awaits what can only be awaited.
+    """
+
+    asynchronous = False
+
+    def __init__(self, flow: FlowControl, coalescer: Coalescer) -> None:
+        bounded = flow.max_buffer is not None
+        self.inbox: AnyInbox = BoundedInbox(overflow_queue(flow, coalescer)) if bounded else Inbox()
+        self.put = self.inbox.put
+        self.capacity = self.inbox.capacity
+        self.pool = RunThreads()
+        self.portal = Portal()
+
+    def open(self, work: Work[List[Effect]], stop: CancelToken) -> None:
+        """Begin the run in a thread; its first effects go into the inbox."""
+        self.pool.start(copy_context().run, self._open, work, stop)
+
+    def start(self, job: TaskRun) -> None:
+        """Start a task in a thread; its end goes into the inbox."""
+        self.pool.start(job.context.run, self._report, job)
+
+    def spawn(self, job: TaskRun) -> None:
+        """Start a task run beside the one that asks for it."""
+        self.pool.start(job.context.run, drive, job.work, self.pool, self.portal, job.stop)
+
+    def close(self) -> None:
+        """Release who waits for room in the inbox, and end the portal's loop."""
+        if self.capacity is not None:
+            self.capacity.close()
+        self.portal.close()
+
+    def _open(self, work: Work[List[Effect]], stop: CancelToken) -> None:
+        try:
+            self.inbox.end(Wakeup(drive(work, self.pool, self.portal, stop)))
+        except BaseException as error:
+            self.inbox.end(Wakeup([], error))
+
+    def _report(self, job: TaskRun) -> None:
+        try:
+            event = drive(job.work, self.pool, self.portal, job.stop)
+            job.over = True
+            self.inbox.end(event)
+        except BaseException as error:
+            # Work that does not end as it should must not leave the reader waiting.
+            self.inbox.end(Wakeup([], error))

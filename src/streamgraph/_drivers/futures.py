@@ -1,0 +1,100 @@
+"""The futures of subtasks: results to wait for in threads and on event loops."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import CancelledError
+from collections import deque
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Deque, Generator, TypeVar
+
+from streamgraph._core.events import Event, TaskDone, TaskFailed
+from streamgraph._propagation import on_loop
+from streamgraph._streams.cancellation import CancelToken
+
+T = TypeVar("T")
+
+
+class TaskFuture(Future[T]):
+    """The result of a `@task` that was called: `result()` waits for it, and it can be awaited.
+
+    Args:
+        stop: Tells the task to stop.
+    """
+
+    def __init__(self, stop: CancelToken) -> None:
+        super().__init__()
+        self._stop = stop
+        # Who takes the only one settles the future; `pop` can't be interrupted.
+        self._unsettled: Deque[None] = deque([None])
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return own_future(self).__await__()
+
+    def cancel(self) -> bool:
+        """Ask the task to stop; what runs in a thread ends at its next token or writer call."""
+        if self.done():
+            return self.cancelled()
+        self._stop.set()
+        return super().cancel()
+
+    def settle(self, event: Event) -> None:
+        """Take the end of the task, if it is the first to come.
+
+        Args:
+            event: How it ended.
+        """
+        try:
+            self._unsettled.pop()
+        except IndexError:
+            return
+        if isinstance(event, TaskFailed) and isinstance(event.error, CancelledError) and self._stop.is_set:
+            super().cancel()
+        if not self.set_running_or_notify_cancel():
+            return
+        if isinstance(event, TaskDone):
+            ((_, value),) = event.outcome.writes
+            self.set_result(value)
+        else:
+            self.set_exception(event.error if isinstance(event, TaskFailed) else event.signal)
+
+
+def shown_to_caller(future: TaskFuture[T]) -> Any:
+    """Return a future in the form that suits the caller: on an event loop, one of the loop's own."""
+    return own_future(future) if on_loop() else future
+
+
+def own_future(future: Future[T]) -> asyncio.Future[T]:
+    """Return a future of the running event loop that follows a task's, and cancels it when it is cancelled.
+
+    `asyncio.wrap_future` does the same, but complains where a task outlives the loop, and where nobody asks for an
+    error; that is no mistake here, since the task's result is in the stream.
+    """
+    loop = asyncio.get_running_loop()
+    own: asyncio.Future[T] = loop.create_future()
+
+    def follow() -> None:
+        if own.done():
+            return
+        if future.cancelled():
+            own.cancel()
+            return
+        error = future.exception()
+        if error is None:
+            own.set_result(future.result())
+        else:
+            own.set_exception(error)
+            own.exception()
+
+    def tell(_: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: there is nobody to tell
+            loop.call_soon_threadsafe(follow)
+
+    def cancel(_: Any) -> None:
+        if own.cancelled():
+            future.cancel()
+
+    own.add_done_callback(cancel)
+    future.add_done_callback(tell)
+    return own
