@@ -65,16 +65,16 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     counting(parts, "as_view", done.detached)
     counting(parts, "as_result", done.detached)
     counting(tool_events.ToolTap, "__init__", done.tool_taps)
-    connect = Router.connect
+    sender = Router.sender
 
-    def connected(outlet: Router, inbox: Any) -> Any:
+    def counting_sender(router: Router, inbox: Any) -> Any:
         def put(part: Part) -> None:
             done.queued.append(part)
             inbox(part)
 
-        return connect(outlet, put)
+        return sender(router, put)
 
-    monkeypatch.setattr(Router, "connect", connected)
+    monkeypatch.setattr(Router, "sender", counting_sender)
     return done
 
 
