@@ -11,6 +11,8 @@ from langchain_core.runnables import RunnableLambda
 
 from graph.fakes import TEXT, Model, State, chat, collected, line
 from streamgraph import START, Command, StateGraph
+from streamgraph.errors import GraphDrained, ParentCommand
+from streamgraph.runtime import RunControl
 
 
 class Recorder(BaseCallbackHandler):
@@ -220,3 +222,36 @@ def test_streamed_model_sees_one_run():
     list(graph.stream({"messages": "hi"}, {"callbacks": [handler]}, stream_mode="messages"))
     assert "".join(handler.tokens) == TEXT
     assert handler.order.count("model") == 1
+
+
+@both_drivers
+def test_control_signals_are_no_errors(asynchronous):
+    """A graph that ends with a command for the one around, or that is drained, has not failed in traces."""
+    command = Command(graph=Command.PARENT, goto="after", update={"x": ["up"]})
+    jumps = line(("inner", lambda state: command))
+    outer = StateGraph(State).add_node("jumps", jumps).add_node("after", lambda state: {"x": ["after"]})
+    recorder = Recorder()
+    run(outer.add_edge(START, "jumps").compile(), {"x": []}, {"callbacks": [recorder]}, asynchronous)
+    assert recorder.ends["inner"] is command
+    assert not [end for end in recorder.ends.values() if isinstance(end, BaseException)]
+
+    def asks(state, runtime):
+        runtime.control.request_drain()
+        return {"x": ["asked"]}
+
+    drained, recorder = line(("sub", line(("asks", asks), ("never", lambda state: None)))), Recorder()
+    with pytest.raises(GraphDrained):
+        run(drained, {"x": []}, {"callbacks": [recorder]}, asynchronous, control=RunControl())
+    assert "never" not in recorder.ends
+    assert set(recorder.ends) == {"asks", "sub", "LangGraph"}
+    assert not [end for end in recorder.ends.values() if isinstance(end, BaseException)]
+
+
+@both_drivers
+def test_a_command_for_a_parent_that_is_not_there_is_an_error(asynchronous):
+    """In a root graph it is a mistake."""
+    recorder = Recorder()
+    graph = line(("inner", lambda state: Command(graph=Command.PARENT, goto="after")))
+    with pytest.raises(ParentCommand):
+        run(graph, {"x": []}, {"callbacks": [recorder]}, asynchronous)
+    assert [type(end) for end in recorder.ends.values()] == [ParentCommand, ParentCommand]

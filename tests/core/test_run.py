@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from core.plans import Driver, branch, by, channels, first, last, node, plan
+from core.plans import SEED, Driver, branch, by, channels, first, last, node, plan
 from streamgraph._core.control import RunControl
-from streamgraph._core.plan import ROOT_KEY, Channel, Join, Node, StateView
+from streamgraph._core.effects import Finish
+from streamgraph._core.events import TaskDone
+from streamgraph._core.parts import PartBuilder
+from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Join, Node, NodeKind, Plan, StateView
+from streamgraph._core.results import TaskResult
+from streamgraph._core.run import Run
+from streamgraph._core.state import State
 from streamgraph.errors import GraphDrained, GraphRecursionError, InvalidUpdateError, ParentCommand, location_of
 from streamgraph.types import Command, Overwrite, Send
 
@@ -263,6 +269,69 @@ def test_parent_command():
     assert [part for part in nested.of("tasks") if "error" in part] == []
     root = Driver(graph, modes=("updates", "tasks")).play()
     assert [part["error"] for part in root.of("tasks") if "error" in part] == [root.error]
+
+
+def test_control_signals_are_no_failures():
+    """A task that ends with a signal has no result and no failure; those beside it are cancelled and waited for."""
+    drained = GraphDrained("why not")
+
+    def drain(seen):
+        raise drained
+
+    handler = node("handler")
+    graph = plan(["a", "b"], node("a", action=drain, handler=handler), node("b"))
+    driver = Driver(graph, first, modes=("values", "updates", "tasks")).play()
+    assert [(entry.kind, entry.data) for entry in driver.log if entry.kind != "tasks"] == [
+        ("start", "a"),
+        ("start", "b"),
+        ("end", "a"),
+        ("cancel", ["b"]),
+        ("end", "b"),
+    ]
+    assert all("error" not in part for part in driver.of("tasks"))
+    assert driver.error is drained
+    assert location_of(drained) is None
+
+
+def test_a_drained_run_can_be_taken_up():
+    """A run that was drained knows what is due; a new one goes on with that, and counts its steps anew."""
+    control = RunControl()
+    control.request_drain()
+    graph = line("a", "b")
+    driver = Driver(graph, control=control, limit=2).play([("x", ["in"])])
+    assert isinstance(driver.error, GraphDrained)
+    assert (driver.run.frontier.step, driver.run.frontier.due, driver.starts()) == (0, {"a"}, {})
+    again = Driver(graph, limit=2)
+    again.run = Run(
+        graph,
+        PartBuilder((), frozenset(["values"]), clock=str),
+        seed=SEED,
+        limit=2,
+        state=State(graph, driver.run.state.values),
+        frontier=driver.run.frontier.copy(),
+    )
+    again.run.start = lambda writes: again.run.resume()
+    assert again.play().output == {"x": ["in", "a", "b"]}
+
+
+def test_workflow():
+    """The function of a workflow is a task of step 0, never in place; its result is the state, and has no key."""
+    flow = Node("flow", action=lambda given: given, triggers=("__start__",), kind=NodeKind.ENTRYPOINT)
+    graph = Plan("flow", flow, {"flow": flow}, {}, {RESULT_KEY: Channel(RESULT_KEY)}, (RESULT_KEY,), lambda value: None)
+    parts = PartBuilder((), frozenset(["values", "updates", "tasks"]), clock=str)
+    run = Run(graph, parts, seed=SEED, limit=5)
+    given = {"a": [1]}
+    started, start = run.start([(ROOT_KEY, given)])
+    assert (started.data["input"], start.task.step, start.alone) == (given, 0, False)
+    start.task.input["a"].append(2)
+    assert (given, run.output()) == ({"a": [1]}, None)
+    *shown, end = run.feed(TaskDone(start.task, TaskResult(((RESULT_KEY, {"__overwrite__": 3}),))))
+    assert [(part.mode, part.data) for part in shown if part.mode != "tasks"] == [
+        ("updates", {"flow": {"__overwrite__": 3}}),
+        ("values", {"__overwrite__": 3}),
+    ]
+    assert isinstance(end, Finish)
+    assert end.output == {"__overwrite__": 3}
 
 
 def test_join_and_defer():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from operator import add
 from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
@@ -9,8 +10,12 @@ from typing import Any, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.plans import Driver, by, first, last, plan
+from core.plans import SEED, Driver, by, first, last, plan
+from streamgraph._core.effects import OpenStep
+from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, StateView
+from streamgraph._core.run import Run
+from streamgraph._core.state import State
 from streamgraph.errors import GraphRecursionError
 from streamgraph.types import Command, Send
 
@@ -195,6 +200,56 @@ def test_recursion_limit(graph, order):
         assert isinstance(short.error, GraphRecursionError)
         assert short.log == free.log[: len(short.log)]
         assert max(short.starts()) == steps - 1
+
+
+class TakenUp(Driver):
+    """After every step it forgets its run and builds a new one from what was known: values and a frontier."""
+
+    def open_step(self) -> Any:
+        """Take the run up again, from plain data that has left the process."""
+        old = self.run
+        values, frontier = pickle.loads(pickle.dumps((old.state.values, old.frontier)))
+        self.run = Run(
+            old.plan,
+            PartBuilder((), frozenset(("values", "updates")), clock=lambda: "now"),
+            seed=SEED,
+            limit=LIMIT - frontier.step,
+            state=State(old.plan, values),
+            frontier=frontier,
+        )
+        (effect,) = self.run.resume()
+        assert isinstance(effect, OpenStep)
+        return self.run.open_step()
+
+
+@common
+@given(plans, orders)
+def test_taken_up_after_every_step(graph, order):
+    """A run that is built anew from the state and the frontier after each step does what the one in one piece does."""
+    whole = Driver(graph, by(order), limit=LIMIT).play([("x", ["in"])])
+    pieces = TakenUp(graph, by(order), limit=LIMIT).play([("x", ["in"])])
+    assert pieces.log == whole.log
+    assert pieces.output == whole.output
+    assert type(pieces.error) is type(whole.error)
+
+
+@common
+@given(plans, orders)
+def test_nothing_changes_between_two_steps(graph, order):
+    """What a run knows when it says that a step is over is what the step has left, and a copy of it stays that."""
+    driver = Driver(graph, by(order), limit=LIMIT)
+    known: List[Any] = []
+    open_step = driver.run.open_step
+
+    def look() -> Any:
+        frontier = driver.run.frontier.copy()
+        known.append((frontier, repr(frontier), max(driver.starts(), default=0)))
+        return open_step()
+
+    driver.run.open_step = look
+    driver.play([("x", ["in"])])
+    for frontier, text, ran in known:
+        assert (repr(frontier), frontier.step) == (text, ran)
 
 
 class Told(list):
