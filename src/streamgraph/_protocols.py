@@ -232,7 +232,7 @@ class Session(Protocol):
     def explain(self) -> List[Unstreamed]:
         """Return which model calls were not streamed so far, and why."""
 
-    def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
+    def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
         """End the run: with its output, or with the error if there is one.
 
         If the error is no `Exception`, such as a cancellation, the work needs no loop to wait on.

@@ -111,7 +111,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._backend.close()
         self._backend.cancel_from_outside()
         closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
-        for call in closing or ():
+        for call in closing:
             assert isinstance(call, Call)
             assert call.action.sync is not None
             call.action.sync(*call.args)
@@ -263,9 +263,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._backend.start(task, job)
 
     async def _finish(self, output: Any) -> None:
-        closing = self._session.closing(output, None)
-        if closing is not None:
-            await drive(closing, self._pool)
+        await drive(self._session.closing(output, None), self._pool)
         self._output = output
         self._session.stop.finish()
         self._mark_ended("done")
@@ -285,9 +283,8 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
             await self._all_over_below()
         finally:
             self._backend.close()
-            closing = self._session.closing(None, error) if self._begun else None
-            if closing is not None:
-                await drive(closing, self._pool)
+            if self._begun:
+                await drive(self._session.closing(None, error), self._pool)
 
     async def _all_over_below(self) -> None:
         """Wait for the tasks of graphs in nodes that did not: one that is left by an exception drops its streams."""

@@ -200,9 +200,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             self._backend.start(job)
 
     def _finish(self, output: Any) -> None:
-        closing = self._session.closing(output, None)
-        if closing is not None:
-            self._drive(closing, self._session.stop)
+        self._drive(self._session.closing(output, None), self._session.stop)
         self._output = output
         self._session.stop.finish()
         self._mark_ended("done")
@@ -217,6 +215,5 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         self._effects.clear()
         self._inbox.end(Wakeup([]))  # who pulls in another thread is not to wait for what runs
         self._backend.close()
-        closing = self._session.closing(None, error) if self._begun else None
-        if closing is not None:
-            self._drive(closing, self._session.stop)
+        if self._begun:
+            self._drive(self._session.closing(None, error), self._session.stop)

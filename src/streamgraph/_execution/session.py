@@ -144,16 +144,15 @@ class GraphSession:
             yield self._trace.start(self._given, self._config.name or self.run.plan.name, self._config.run_id)
         return self.run.start(self._writes)
 
-    def closing(self, output: Any, error: Optional[BaseException]) -> Optional[Work[None]]:
+    def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
         """End the trace of the run, if there is one. A run that ends with a control signal has not failed."""
         self._subtasks.over = error is None or isinstance(error, Exception)
         if self._messages is not None and self._around is None:
             forget(self._messages)
-        if self._trace is None:
-            return None
-        if error is not None and is_signal(error, self.run.ns):
-            output, error = self.run.output(), None
-        return self._trace.closing(output, error)
+        if self._trace is not None:
+            if error is not None and is_signal(error, self.run.ns):
+                output, error = self.run.output(), None
+            yield from self._trace.closing(output, error)
 
     def partial(self) -> Partial:
         """Return what the run has come to so far."""
