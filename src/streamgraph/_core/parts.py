@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
@@ -38,7 +38,7 @@ class PartBuilder:
         modes: FrozenSet[str],
         *,
         keys: Keys = None,
-        metadata: Optional[Mapping[str, Any]] = None,
+        metadata: Optional[Mapping[str, object]] = None,
         tags: Sequence[str] = (),
         clock: Callable[[], str],
         subscribers: Optional[Subscribers] = None,
@@ -53,7 +53,7 @@ class PartBuilder:
         self._modes = modes
         self.shows_starts = not modes.isdisjoint(TASK_MODES)
 
-    def values(self, state: State, fresh: Mapping[str, Any]) -> List[Part]:
+    def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
         """Return the state after a step that wrote `fresh`."""
         if not self._values or not fresh:
             return []
@@ -64,7 +64,7 @@ class PartBuilder:
             return []
         return [Part(self._ns, "values", root_or_mapping(state, keys))]
 
-    def returned(self, value: Any) -> List[Part]:
+    def returned(self, value: object) -> List[Part]:
         """Return what a functional workflow has returned."""
         return [Part(self._ns, "values", copy_containers(value))] if self._values else []
 
@@ -73,7 +73,7 @@ class PartBuilder:
         modes = self._modes_of(task)
         if modes.isdisjoint(TASK_MODES):
             return []
-        payload: Dict[str, Any] = {
+        payload: Dict[str, object] = {
             "id": task.id,
             "name": task.name,
             "input": copy_containers(task.input),
@@ -117,7 +117,7 @@ class PartBuilder:
     def _modes_of(self, task: Task) -> FrozenSet[str]:
         return self._modes if self._subscribers is None else self._subscribers.modes_of(task.name)
 
-    def _update(self, outcome: TaskResult) -> Any:
+    def _update(self, outcome: TaskResult) -> object:
         keys = self._keys
         if keys is None:
             return as_view(outcome.writes)
@@ -126,7 +126,7 @@ class PartBuilder:
         shown = [value for key, value in outcome.writes if key == keys]
         return copy_containers(shown[-1]) if shown else None
 
-    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, Any]) -> List[Part]:
+    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, object]) -> List[Part]:
         parts = [Part(self._ns, "tasks", payload, task.name)] if "tasks" in modes else []
         if "debug" in modes:
             own = copy_containers(payload) if parts else payload  # each of two parts has its own
@@ -135,10 +135,10 @@ class PartBuilder:
         return parts
 
 
-def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> Any:
+def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> object:
     """Return the state's value as a user sees it: a mapping, or the one value of a root state."""
     return copy_containers(next(iter(state.values.values()), None)) if state.root else state.snapshot(keys)
 
 
-def _result(task: Task, result: Dict[str, Any], error: Optional[BaseException] = None) -> Dict[str, Any]:
+def _result(task: Task, result: Dict[str, object], error: Optional[BaseException] = None) -> Dict[str, object]:
     return {"id": task.id, "name": task.name, "error": error, "result": result, "interrupts": []}

@@ -21,6 +21,10 @@ BARE_KEYS = frozenset((ROOT_KEY, RETURN_KEY, RESULT_KEY))
 """The keys whose values are shown without them."""
 
 
+Reducer = Callable[[Any, Any], Any]
+"""A user's function of the current value and the update."""
+
+
 @dataclass(frozen=True)
 class Channel:
     """One key of the state.
@@ -33,9 +37,9 @@ class Channel:
     """
 
     key: str
-    reduce: Optional[Callable[[Any, Any], Any]] = None
-    default: Optional[Callable[[], Any]] = None
-    prepare: Optional[Callable[[Any], Any]] = None
+    reduce: Optional[Reducer] = None
+    default: Optional[Callable[[], object]] = None
+    prepare: Optional[Callable[[Any], object]] = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ class StateView:
     """
 
     keys: Optional[Tuple[str, ...]] = None
-    build: Optional[Callable[[Dict[str, Any]], Any]] = None
-    managed: Mapping[str, Callable[[int, int], Any]] = field(default_factory=dict)
+    build: Optional[Callable[[Dict[str, object]], object]] = None
+    managed: Mapping[str, Callable[[int, int], object]] = field(default_factory=dict)
     root: bool = False
 
 
@@ -120,12 +124,12 @@ class Node:
     joins: Tuple[Join, ...] = ()
     branches: Tuple[Branch, ...] = ()
     defer: bool = False
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
     tags: Tuple[str, ...] = ()
     policies: Policies = NO_POLICIES
     cache_name: str = ""
     handler: Optional[Node] = None
-    shown: Optional[Callable[[Any], Any]] = None
+    shown: Optional[Callable[[Any], object]] = None
     result_key: Optional[str] = None
     passes_on: bool = False
 
@@ -152,7 +156,7 @@ class Plan:
     joins: Mapping[str, Join]
     channels: Mapping[str, Channel]
     output_keys: Tuple[str, ...]
-    as_mapping: Callable[[Any], Optional[Mapping[str, Any]]]
+    as_mapping: Callable[[object], Optional[Mapping[str, object]]]
     computed: FrozenSet[str] = frozenset()
     closed: bool = False
 
