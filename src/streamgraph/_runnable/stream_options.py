@@ -44,7 +44,7 @@ Namespace = Tuple[str, ...]
 Updates = Dict[str, Any]
 Values = Dict[str, Any]
 Message = Tuple[BaseMessage, MessageMetadata]
-Object = Tuple[Any, Dict[str, Any]]
+Object = Tuple[Any, MessageMetadata]
 
 ModePair = Union[
     Tuple[Literal["values"], StateT],
