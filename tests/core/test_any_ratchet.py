@@ -1,4 +1,4 @@
-"""`Any` switches type checking off where it stands: there is no more of it than now, measured by the size of the code."""
+"""`Any` switches type checking off where it stands: the code has no more of it, for its size, than it had."""
 
 from __future__ import annotations
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type, Union, cast
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type, Union, cast
 
 from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.tools import ToolException
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from typing_extensions import get_args, get_origin, get_type_hints
 
 from streamgraph.errors import GraphBubbleUp, GraphError
 from streamgraph.prebuilt._peers import passes_through
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 __all__ = [
     "INVALID_TOOL_NAME_ERROR_TEMPLATE",

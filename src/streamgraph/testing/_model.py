@@ -8,7 +8,7 @@ import time
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Sequence, Union
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
@@ -127,7 +127,7 @@ class ScriptedModel(BaseChatModel):
 
     def bind_tools(
         self, tools: Sequence[Tool], *, tool_choice: Optional[str] = None, **kwargs: Any
-    ) -> Runnable[LanguageModelInput, BaseMessage]:
+    ) -> Runnable[Any, Any]:
         """Record the tools, and return the model with them; the answers stay those of the script.
 
         Args:
