@@ -137,11 +137,11 @@ def read_injection(tool: BaseTool) -> Injection:
         if not parameter.required:
             optional.append(name)
         if _is_a(mark, state_classes):
-            states[name] = cast("InjectedState", mark).field if not isinstance(mark, type) else None
+            states[name] = None if isinstance(mark, type) else cast("InjectedState", mark).field
         elif _is_a(mark, store_classes):
             stores.append(name)
-        elif isinstance(mark, type) and issubclass(mark, runtime_classes):
-            runtimes[name] = mark
+        elif _is_a(mark, runtime_classes):
+            runtimes[name] = cast("type", mark)
         elif isinstance(mark, InjectedRuntime):
             runtimes[name] = TOOL_RUNTIME
         elif mark is not None:
