@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Mapping, Optional
 from urllib.request import getproxies
 
 from streamgraph_integrations.openai_server import OpenAIServer, ReplySource
@@ -92,9 +92,9 @@ def _server(reply: Optional[ReplySource], delay: float) -> OpenAIServer:
         return server
 
 
-def _past_proxies(kwargs: Dict[str, Any]) -> Dict[str, Any]:
+def _past_proxies(kwargs: Mapping[str, object]) -> Dict[str, object]:
     """Arguments that keep a proxy of the environment or the system, which cannot reach this process, out of the way."""
-    past: Dict[str, Any] = {"openai_proxy": None}  # else taken from OPENAI_PROXY
+    past: Dict[str, object] = {"openai_proxy": None}  # else taken from OPENAI_PROXY
     if any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
         # openai's own classes, because which HTTP library its client takes depends on its version.
         if "http_client" not in kwargs:

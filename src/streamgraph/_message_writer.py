@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Type, Union, cast
+from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence, Type, Union, cast
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
@@ -11,6 +11,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from streamgraph._langchain.scope import Scope, current_scope
 from streamgraph._messages.metadata import foreign_metadata
 from streamgraph._messages.model_call import ModelCall
+
+if TYPE_CHECKING:
+    from streamgraph._messages.tracker import MessageTracker
 
 __all__ = ["MessageWriter", "message_writer"]
 
@@ -91,7 +94,7 @@ class message_writer:  # noqa: N801  (used like a function)
         model: Optional[str] = None,
         provider: Optional[str] = None,
         tags: Sequence[str] = (),
-        metadata: Optional[Mapping[str, Any]] = None,
+        metadata: Optional[Mapping[str, object]] = None,
         id: Optional[str] = None,  # noqa: A002  (the field's name)
     ) -> None:
         if isinstance(tags, str):
@@ -103,7 +106,7 @@ class message_writer:  # noqa: N801  (used like a function)
         self._tags = list(tags)
         self._id = id
         self._call: Optional[ModelCall] = None
-        self._messages: Any = None
+        self._messages: Optional[MessageTracker] = None
 
     def __enter__(self) -> MessageWriter:
         scope, run_id = current_scope(), uuid4()
@@ -123,7 +126,7 @@ class message_writer:  # noqa: N801  (used like a function)
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         call, messages = self._call, self._messages
-        if call is None:
+        if call is None or messages is None:
             return
         messages.ended(self._run_id, call, self._writer.message if error is None else None)
         if isinstance(error, Exception):

@@ -154,7 +154,7 @@ class ObjectsStreamPart(_Part):
     """As much of a model's structured output as there is, with its metadata (`version="v2"`)."""
 
     type: Literal["objects"]
-    data: Tuple[Any, Dict[str, Any]]
+    data: Tuple[Any, MessageMetadata]
 
 
 class TaskPayload(TypedDict, total=False):

@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import PartialJson
+from streamgraph._types import MessageMetadata
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 
 __all__ = ["GrowingToolCall", "MessageAccumulator"]
@@ -84,14 +85,14 @@ class MessageAccumulator:
         items: What to begin with.
     """
 
-    def __init__(self, items: Iterable[Any] = ()) -> None:
+    def __init__(self, items: Iterable[object] = ()) -> None:
         self._pieces: Dict[str, List[BaseMessage]] = {}
-        self._metadata: Dict[str, Dict[str, Any]] = {}
+        self._metadata: Dict[str, MessageMetadata] = {}
         self._arguments: Dict[str, List[_Arguments]] = {}
         for item in items:
             self.add(item)
 
-    def add(self, item: Any) -> Optional[str]:
+    def add(self, item: object) -> Optional[str]:
         """Take in a chunk.
 
         Args:
@@ -124,7 +125,7 @@ class MessageAccumulator:
         """The messages so far by their ids, in the order in which they began."""
         return {id_: self._sum(pieces) for id_, pieces in self._pieces.items()}
 
-    def metadata(self, id: str) -> Dict[str, Any]:  # noqa: A002  (the field's name)
+    def metadata(self, id: str) -> MessageMetadata:  # noqa: A002  (the field's name)
         """Return the metadata that the last chunk of a message had.
 
         Args:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Generic, Optional, Type, Union, overload
+from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Type, Union, overload
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -39,6 +39,7 @@ from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, NodeKind
 from streamgraph._core.state import Writes
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
+from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import as_action, identity_of, name_of
 from streamgraph._policies import (
     CachePolicy,
@@ -49,7 +50,7 @@ from streamgraph._policies import (
 )
 from streamgraph._protocols import Action
 from streamgraph._runnable.runnable import GraphRunnable
-from streamgraph._runnable.schema import as_mapping, read_schema
+from streamgraph._runnable.schema import Hint, as_mapping, read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.task_function import Retry, TaskDecorator, TaskFunction, TaskKeywords, Timeout
 from streamgraph._runnable.unsupported import refuse
@@ -83,7 +84,7 @@ def task(func: Callable[P, R], **options: Unpack[TaskKeywords]) -> TaskFunction[
 
 @checked_keywords
 def task(
-    func: Any = None,
+    func: Union[Callable[..., object], Runnable[Any, Any], None] = None,
     *,
     name: Optional[str] = None,
     retry_policy: Retry = None,
@@ -112,7 +113,7 @@ def task(
     """
     policies = _policies(retry_policy, cache_policy, timeout)
 
-    def decorate(function: Any) -> Any:
+    def decorate(function: Any) -> TaskFunction[..., object]:
         if not callable(function) and not isinstance(function, Runnable):
             raise TypeError(f"A task is made of a function, got {function!r}; a name is given as @task(name=...).")
         return TaskFunction(function, name=name, policies=policies)
@@ -177,12 +178,12 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
             graph.add_edge(node, end)
         return graph
 
-    def _writes(self, given: Any, *, lenient: bool) -> Writes:
+    def _writes(self, given: object, *, lenient: bool) -> Writes:
         if given is None:
             raise EmptyInputError(f"Received no input for {START}", hint="An entrypoint is run with one value.")
         return ((ROOT_KEY, given),)
 
-    def _typed(self, output: Any) -> Any:
+    def _typed(self, output: object) -> object:
         return output
 
 
@@ -221,9 +222,9 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
     def __init__(
         self,
         checkpointer: None = None,
-        store: Any = None,
-        cache: Any = None,
-        context_schema: Optional[Type[Any]] = None,
+        store: object = None,
+        cache: object = None,
+        context_schema: Optional[type] = None,
         cache_policy: Optional[CachePolicy] = None,
         retry_policy: Retry = None,
         timeout: Timeout = None,
@@ -232,7 +233,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
             raise TypeError("entrypoint needs its parentheses: write @entrypoint() above the function.")
         refuse(checkpointer=checkpointer)
         check_cache(cache)
-        self._options = {"store": store, "cache": cache, "context_schema": context_schema}
+        self._options: Dict[str, Any] = {"store": store, "cache": cache, "context_schema": context_schema}
         self._policies = Policies(
             retry_policies(retry_policy), checked_cache_policy(cache_policy), timeout_policy(timeout)
         )
@@ -249,7 +250,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
     @overload
     def __call__(self, func: Callable[Concatenate[InputT, ...], R]) -> Workflow[InputT, R]: ...
 
-    def __call__(self, func: Callable[..., Any]) -> Workflow[Any, Any]:
+    def __call__(self, func: Callable[..., object]) -> Workflow:
         """Return the workflow of a function.
 
         Args:
@@ -283,22 +284,22 @@ def _returning(action: Action) -> Action:
     """Return an action whose result is the value of the `entrypoint.final` that a function has returned."""
     sync, asyn = action
 
-    def call(value: Any, invocation: Any) -> Any:
+    def call(value: object, invocation: Invocation) -> object:
         assert sync is not None
         return _value(sync(value, invocation))
 
-    async def acall(value: Any, invocation: Any) -> Any:
+    async def acall(value: object, invocation: Invocation) -> object:
         assert asyn is not None
         return _value(await asyn(value, invocation))
 
     return Action(None if sync is None else call, None if asyn is None else acall)
 
 
-def _value(returned: Any) -> Any:
+def _value(returned: object) -> object:
     return returned.value if isinstance(returned, entrypoint.final) else returned
 
 
-def _hints(function: Any) -> Any:
+def _hints(function: Callable[..., object]) -> Dict[str, Hint]:
     try:
         return get_type_hints(function, include_extras=True)
     except Exception:
@@ -306,5 +307,5 @@ def _hints(function: Any) -> Any:
         return {}
 
 
-def _model(hint: Any, name: str) -> Type[BaseModel]:
+def _model(hint: Hint, name: str) -> Type[BaseModel]:
     return model_of(read_schema(hint), name)

@@ -46,8 +46,7 @@ class ToyBackend:
         except StopIteration as result:
             return result.value
 
-    def _wait(self, what: Any) -> None:
-        # Of a `Join` the subtasks have ended: they ran where they were spawned.
+    def _wait(self, what: Any) -> None:  # of a `Join` the subtasks have ended: they ran where they were spawned
         self.seconds += what.seconds if isinstance(what, Sleep) else 0
 
 
@@ -71,7 +70,7 @@ def toy_stream(session: Session, backend: ToyBackend) -> Iterator[Any]:
                 backend.drive(session.closing(item.output, None))
             elif isinstance(item, (Fail, Exit)):
                 raise ending(item)
-            elif not isinstance(item, CancelTasks):  # one task at a time: there is nothing to cancel
+            elif not isinstance(item, CancelTasks):  # of which there is no need: one task runs at a time
                 if isinstance(item, TaskFailed):
                     item.error = as_public_error(item.task, item.error)
                 todo.extend(session.run.feed(item))

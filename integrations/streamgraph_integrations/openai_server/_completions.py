@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from itertools import chain, zip_longest
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Iterator, List, Optional, Sequence
 
 from streamgraph_integrations.openai_server._ids import Ids
+from streamgraph_integrations.openai_server._json import Body, JsonObject
 from streamgraph_integrations.openai_server._reply import Reply, ToolCall
 from streamgraph_integrations.openai_server._wire import (
     arguments_of,
@@ -26,17 +27,17 @@ class Completions:
 
     end = b"data: [DONE]\n\n"
 
-    def problem(self, body: Dict[str, Any]) -> Optional[str]:
+    def problem(self, body: JsonObject) -> Optional[str]:
         """What OpenAI would refuse the body for, if anything."""
         return None if isinstance(body.get("messages"), list) else "Missing required parameter: 'messages'."
 
-    def messages(self, body: Dict[str, Any]) -> List[Any]:
+    def messages(self, body: Body) -> Sequence[object]:
         """The conversation, which is there as it is."""
         return list(body["messages"])
 
-    def whole(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> Dict[str, Any]:
+    def whole(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> JsonObject:
         """The `chat.completion` object of a request without streaming."""
-        message: Dict[str, Any] = {"role": "assistant", "content": reply.text or None, "refusal": None}
+        message: JsonObject = {"role": "assistant", "content": reply.text or None, "refusal": None}
         if not reply.text and not reply.tool_calls:
             message["content"] = ""
         if ids.in_messages:
@@ -59,7 +60,7 @@ class Completions:
             made["usage"] = counts
         return made
 
-    def chunks(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> List[Dict[str, Any]]:
+    def chunks(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> List[JsonObject]:
         """The `chat.completion.chunk` objects of a stream, in order.
 
         One chunk for each token of the reasoning and of the text, the deltas of the tool calls, one chunk with the
@@ -89,32 +90,32 @@ class Completions:
             for index, choices in enumerate(made)
         ]
 
-    def framed(self, chunk: Dict[str, Any]) -> bytes:
+    def framed(self, chunk: JsonObject) -> bytes:
         """A chunk as an event without a name."""
         return f"data: {json.dumps(chunk)}\n\n".encode()
 
-    def failed(self, problem: Dict[str, Any], index: int) -> Dict[str, Any]:
+    def failed(self, problem: JsonObject, index: int) -> JsonObject:
         """The error as it would be without a stream."""
         return problem
 
 
-def usage(reply: Reply, body: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+def usage(reply: Reply, body: JsonObject) -> Optional[JsonObject]:
     """Token counts of a reply, under the names that chat completions have for them."""
     counted = token_counts(reply, body)
     if counted is None:
         return None
     prompt, done = counted
-    counts: Dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": done, "total_tokens": prompt + done}
+    counts: JsonObject = {"prompt_tokens": prompt, "completion_tokens": done, "total_tokens": prompt + done}
     if reply.reasoning:
         counts["completion_tokens_details"] = {"reasoning_tokens": len(reply.reasoning.split())}
     return counts
 
 
-def _envelope(kind: str, body: Dict[str, Any], created: int) -> Dict[str, Any]:
+def _envelope(kind: str, body: JsonObject, created: int) -> JsonObject:
     return {"object": kind, "created": created, "model": body.get("model"), "system_fingerprint": FINGERPRINT}
 
 
-def _deltas(reply: Reply, ids: Ids) -> Iterator[Dict[str, Any]]:
+def _deltas(reply: Reply, ids: Ids) -> Iterator[JsonObject]:
     for token in split_words(reply.reasoning):
         yield {"reasoning_content": token}
     tokens = tokens_of(reply)
@@ -128,7 +129,7 @@ def _deltas(reply: Reply, ids: Ids) -> Iterator[Dict[str, Any]]:
         yield {"tool_calls": [delta]} if number or tokens else {"content": None, "tool_calls": [delta]}
 
 
-def _call_deltas(call: ToolCall, ids: Ids, index: int) -> List[Dict[str, Any]]:
+def _call_deltas(call: ToolCall, ids: Ids, index: int) -> List[JsonObject]:
     head = {"name": call.name, "arguments": ""}
     start = {"index": index, "id": call_id(call, ids, index), "type": "function", "function": head}
     return [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict
 
+from streamgraph_integrations.openai_server._json import JsonObject
 from streamgraph_integrations.openai_server._reply import Reply
 from streamgraph_integrations.openai_server._schema_answer import object_answer
 
@@ -31,7 +31,7 @@ _TOPIC = re.compile(r"\b(?:about|on the topic of)\b[:\s]+([^\n.?!;]+)", re.IGNOR
 _MAX_TOPIC = 60
 
 
-def compose(body: Dict[str, Any]) -> Reply:
+def compose(body: JsonObject) -> Reply:
     """Answer a request of any content with a few dozen words, so that one sees them stream.
 
     Args:
@@ -56,7 +56,7 @@ def compose(body: Dict[str, Any]) -> Reply:
     return object_answer(body, topic) or Reply(text=template.format(topic=topic))
 
 
-def last_user_text(body: Dict[str, Any]) -> str:
+def last_user_text(body: JsonObject) -> str:
     """Text of the last user message of a request body; empty when there is none."""
     messages = body.get("messages")
     for message in reversed(messages if isinstance(messages, list) else []):

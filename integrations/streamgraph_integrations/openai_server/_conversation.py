@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import List, Mapping, Optional
 
 from streamgraph_integrations.openai_server._composer import content_text
+from streamgraph_integrations.openai_server._json import Body, JsonObject
 
 # Parts of a message which only go by another name.
 _PARTS = {"input_text": "text", "output_text": "text"}
 
 
-def conversation(body: Dict[str, Any]) -> List[Dict[str, Any]]:
+def conversation(body: Body) -> List[JsonObject]:
     """Read what was said from `instructions` and `input`.
 
     With this, one reply function and one way to count serve both APIs. Reasoning and the calls of OpenAI's own tools
@@ -22,7 +23,7 @@ def conversation(body: Dict[str, Any]) -> List[Dict[str, Any]]:
     Returns:
         The messages, oldest first.
     """
-    messages: List[Dict[str, Any]] = []
+    messages: List[JsonObject] = []
     if isinstance(body.get("instructions"), str):
         messages.append({"role": "system", "content": body["instructions"]})
     given = body["input"]
@@ -32,7 +33,7 @@ def conversation(body: Dict[str, Any]) -> List[Dict[str, Any]]:
     return messages
 
 
-def _add(messages: List[Dict[str, Any]], item: Dict[str, Any]) -> None:
+def _add(messages: List[JsonObject], item: Mapping[str, object]) -> None:
     kind = item.get("type", "message")
     if kind == "message":
         messages.append({"role": item.get("role"), "content": _content(item)})
@@ -44,10 +45,12 @@ def _add(messages: List[Dict[str, Any]], item: Dict[str, Any]) -> None:
             messages.append({"role": "assistant", "content": None})
         function = {"name": item.get("name"), "arguments": item.get("arguments")}
         call = {"id": item.get("call_id"), "type": "function", "function": function}
-        messages[-1].setdefault("tool_calls", []).append(call)
+        calls = messages[-1].setdefault("tool_calls", [])
+        assert isinstance(calls, list)
+        calls.append(call)
 
 
-def _content(item: Dict[str, Any]) -> Any:
+def _content(item: Mapping[str, object]) -> object:
     content = item.get("content")
     if not isinstance(content, list):
         return content
@@ -56,6 +59,6 @@ def _content(item: Dict[str, Any]) -> Any:
     return [{**part, "type": _part_type(part)} if isinstance(part, dict) else part for part in content]
 
 
-def _part_type(part: Dict[str, Any]) -> Optional[str]:
+def _part_type(part: JsonObject) -> Optional[str]:
     kind = part.get("type")
     return _PARTS.get(kind, kind) if isinstance(kind, str) else None

@@ -11,11 +11,12 @@ import uuid
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Protocol
+from typing import Any, Callable, Iterator, Mapping, Optional, Protocol
 
 from streamgraph_integrations.openai_server import _wire
 from streamgraph_integrations.openai_server._completions import Completions
 from streamgraph_integrations.openai_server._ids import Ids, IdScheme
+from streamgraph_integrations.openai_server._json import JsonObject
 from streamgraph_integrations.openai_server._reply import Reply, WrongReplyError
 from streamgraph_integrations.openai_server._responses import Responses
 
@@ -46,7 +47,7 @@ class Request:
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Dict[str, Any] = field(default_factory=dict)
+    body: JsonObject = field(default_factory=dict)
     streamed: bool = False
     status: int = 0
     chunks_sent: int = 0
@@ -76,7 +77,7 @@ class Service(Protocol):
     def record(self, request: Request) -> None:
         """Add the request to the server's list."""
 
-    def reply_to(self, body: Dict[str, Any]) -> Reply:
+    def reply_to(self, body: JsonObject) -> Reply:
         """Choose the reply; may raise whatever the user's function raises."""
 
     def before_chunk(self, request: Request, index: int) -> None:
@@ -174,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
         elif reply.fail_after is None:
             self._complete(request, reply, api, body)
 
-    def _complete(self, request: Request, reply: Reply, api: _wire.Api, body: Dict[str, Any]) -> None:
+    def _complete(self, request: Request, reply: Reply, api: _wire.Api, body: JsonObject) -> None:
         made = api.whole(reply, body, self._ids(reply), int(time.time()))
         try:
             self.service.before_chunk(request, 0)
@@ -184,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
         with self._counted(request):
             self._send(request, 200, made)
 
-    def _stream(self, request: Request, reply: Reply, api: _wire.Api, body: Dict[str, Any]) -> None:
+    def _stream(self, request: Request, reply: Reply, api: _wire.Api, body: JsonObject) -> None:
         request.status = 200
         self._head(200, "text/event-stream; charset=utf-8", {"Transfer-Encoding": "chunked"})
         delay = self.service.delay if reply.delay is None else reply.delay
@@ -239,13 +240,13 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.settimeout(timeout)
 
     def _send(
-        self, request: Request, status: int, payload: Dict[str, Any], headers: Optional[Mapping[str, str]] = None
+        self, request: Request, status: int, payload: JsonObject, headers: Optional[Mapping[str, str]] = None
     ) -> None:
         request.status = status
         self._check_client()
         self._send_json(status, payload, headers)
 
-    def _send_json(self, status: int, payload: Dict[str, Any], headers: Optional[Mapping[str, str]] = None) -> None:
+    def _send_json(self, status: int, payload: JsonObject, headers: Optional[Mapping[str, str]] = None) -> None:
         content = json.dumps(payload).encode()
         self._head(status, "application/json", {"Content-Length": str(len(content)), **(headers or {})})
         if self.command != "HEAD":
@@ -268,5 +269,5 @@ def _problem(api: _wire.Api, body: object) -> Optional[str]:
     return api.problem(body)
 
 
-def _raised(function: str, error: Exception) -> Dict[str, Any]:
+def _raised(function: str, error: Exception) -> JsonObject:
     return _wire.error(500, f"The {function} function raised {type(error).__name__}: {error}")

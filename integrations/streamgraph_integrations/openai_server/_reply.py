@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph_integrations.openai_server._ids import IdScheme, check_scheme
+from streamgraph_integrations.openai_server._json import Body
 
 
 @dataclass(frozen=True)
@@ -99,12 +100,12 @@ class WrongReplyError(TypeError):
 
 
 ReplyLike = Union[str, Reply]
-ReplyFunction = Callable[[Dict[str, Any]], ReplyLike]
+ReplyFunction = Callable[[Body], ReplyLike]
 ReplySource = Union[str, Reply, ReplyFunction, Sequence[ReplyLike]]
 """What `OpenAIServer(reply=...)` takes: a reply, its text, a function of the request body, or a sequence of replies."""
 
 
-def reply_chooser(source: ReplySource) -> Callable[[Dict[str, Any]], Reply]:
+def reply_chooser(source: ReplySource) -> Callable[[Body], Reply]:
     """Turn a `ReplySource` into a thread-safe function from request body to `Reply`.
 
     Args:
@@ -139,7 +140,7 @@ class _Turns:
         self._given = 0
         self._lock = threading.Lock()
 
-    def __call__(self, body: Dict[str, Any]) -> Reply:
+    def __call__(self, body: Body) -> Reply:
         with self._lock:
             index = min(self._given, len(self._replies) - 1)
             self._given += 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Literal, Optional, Sequence, TypedDict, Union
 
 from streamgraph_integrations.openai_server._conversation import conversation
 from streamgraph_integrations.openai_server._ids import Ids
+from streamgraph_integrations.openai_server._json import Body, JsonObject
 from streamgraph_integrations.openai_server._reply import Reply
 from streamgraph_integrations.openai_server._wire import (
     arguments_of,
@@ -20,7 +21,7 @@ from streamgraph_integrations.openai_server._wire import (
 _PREFIX = "resp_"
 
 # What OpenAI repeats of a request, or has instead where the request says nothing.
-_SETTINGS: Dict[str, Any] = {
+_SETTINGS: JsonObject = {
     "background": False,
     "instructions": None,
     "max_output_tokens": None,
@@ -43,11 +44,57 @@ _SETTINGS: Dict[str, Any] = {
 
 # How the ids of items begin, and what an item is before there is anything in it.
 _ITEM_PREFIXES = {"reasoning": "rs_", "message": "msg_", "function_call": "fc_"}
-_BEFORE: Dict[str, Dict[str, Any]] = {
+_BEFORE: Dict[str, JsonObject] = {
     "reasoning": {"summary": []},
     "message": {"status": "in_progress", "content": []},
     "function_call": {"status": "in_progress", "arguments": ""},
 }
+
+
+class _SummaryPart(TypedDict):
+    """A paragraph of the reasoning."""
+
+    type: Literal["summary_text"]
+    text: str
+
+
+class _TextPart(TypedDict):
+    """A text in a message."""
+
+    type: Literal["output_text"]
+    annotations: List[object]
+    logprobs: List[object]
+    text: str
+
+
+class _Reasoning(TypedDict):
+    """The item with the reasoning."""
+
+    type: Literal["reasoning"]
+    summary: List[_SummaryPart]
+
+
+class _Message(TypedDict):
+    """The item with the text."""
+
+    type: Literal["message"]
+    status: str
+    role: str
+    content: List[_TextPart]
+
+
+class _FunctionCall(TypedDict):
+    """The item of one call of a tool."""
+
+    type: Literal["function_call"]
+    status: str
+    call_id: str
+    name: str
+    arguments: str
+
+
+_Item = Union[_Reasoning, _Message, _FunctionCall]
+"""What an answer consists of, without the ids."""
 
 
 class Responses:
@@ -55,27 +102,27 @@ class Responses:
 
     end = b""
 
-    def problem(self, body: Dict[str, Any]) -> Optional[str]:
+    def problem(self, body: JsonObject) -> Optional[str]:
         """What OpenAI would refuse the body for, if anything."""
         return None if isinstance(body.get("input"), (str, list)) else "Missing required parameter: 'input'."
 
-    def messages(self, body: Dict[str, Any]) -> List[Any]:
+    def messages(self, body: Body) -> Sequence[object]:
         """The conversation as chat completions would have it."""
         return conversation(body)
 
-    def whole(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> Dict[str, Any]:
+    def whole(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> JsonObject:
         """The `response` object of a request without streaming."""
         return _Answer(reply, body, ids, created).response(0, last=True)
 
-    def chunks(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> List[Dict[str, Any]]:
+    def chunks(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> List[JsonObject]:
         """The events of a stream, in order."""
         return list(_Answer(reply, body, ids, created).events())
 
-    def framed(self, chunk: Dict[str, Any]) -> bytes:
+    def framed(self, chunk: JsonObject) -> bytes:
         """An event under the name of its type."""
         return f"event: {chunk['type']}\ndata: {json.dumps(chunk)}\n\n".encode()
 
-    def failed(self, problem: Dict[str, Any], index: int) -> Dict[str, Any]:
+    def failed(self, problem: JsonObject, index: int) -> JsonObject:
         """The event `error`; the API's reference has the fields of the problem in it directly, the API does not."""
         return {"type": "error", "sequence_number": index, **problem}
 
@@ -90,7 +137,7 @@ class _Answer:
         created: Unix time in seconds.
     """
 
-    def __init__(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> None:
+    def __init__(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> None:
         self._reply = reply
         self._body = body
         self._ids = ids
@@ -98,12 +145,12 @@ class _Answer:
         self._items = _items(reply, body, ids)
         self._sent = 0  # events so far
 
-    def events(self) -> Iterator[Dict[str, Any]]:
+    def events(self) -> Iterator[JsonObject]:
         """Yield what is sent: that there is an answer, the items one by one, and the answer as a whole."""
         yield self._event("created", response=self.response(0))
         yield self._event("in_progress", response=self.response(1))
         for index, item in enumerate(self._items):
-            fresh = self._named({**item, **_BEFORE[item["type"]]}, index)
+            fresh = {**self._named(item, index), **_BEFORE[item["type"]]}
             yield self._event("output_item.added", output_index=index, item=fresh)
             if item["type"] == "reasoning":
                 yield from self._summary(item, index)
@@ -114,7 +161,7 @@ class _Answer:
             yield self._event("output_item.done", output_index=index, item=self._named(item, index))
         yield self._event("completed", response=self.response(2, last=True))
 
-    def response(self, index: int, *, last: bool = False) -> Dict[str, Any]:
+    def response(self, index: int, *, last: bool = False) -> JsonObject:
         """The answer as a whole.
 
         Args:
@@ -134,7 +181,7 @@ class _Answer:
             **_settings(self._body),
         }
 
-    def _summary(self, item: Dict[str, Any], index: int) -> Iterator[Dict[str, Any]]:
+    def _summary(self, item: _Reasoning, index: int) -> Iterator[JsonObject]:
         for place, part in enumerate(item["summary"]):
             where = {"summary_index": place}
             yield self._inside(item, index, "reasoning_summary_part.added", **where, part={**part, "text": ""})
@@ -143,7 +190,7 @@ class _Answer:
             yield self._inside(item, index, "reasoning_summary_text.done", **where, text=part["text"])
             yield self._inside(item, index, "reasoning_summary_part.done", **where, part=part)
 
-    def _text(self, item: Dict[str, Any], index: int) -> Iterator[Dict[str, Any]]:
+    def _text(self, item: _Message, index: int) -> Iterator[JsonObject]:
         (part,) = item["content"]
         where = {"content_index": 0}
         yield self._inside(item, index, "content_part.added", **where, part={**part, "text": ""})
@@ -152,40 +199,46 @@ class _Answer:
         yield self._inside(item, index, "output_text.done", **where, text=part["text"], logprobs=[])
         yield self._inside(item, index, "content_part.done", **where, part=part)
 
-    def _arguments(self, item: Dict[str, Any], index: int) -> Iterator[Dict[str, Any]]:
+    def _arguments(self, item: _FunctionCall, index: int) -> Iterator[JsonObject]:
         for fragment in fragments_of(item["arguments"]):
             yield self._inside(item, index, "function_call_arguments.delta", delta=fragment)
         done = {"name": item["name"], "arguments": item["arguments"]}
         yield self._inside(item, index, "function_call_arguments.done", **done)
 
-    def _inside(self, item: Dict[str, Any], index: int, kind: str, **fields: Any) -> Dict[str, Any]:
+    def _inside(self, item: _Item, index: int, kind: str, **fields: object) -> JsonObject:
         return self._event(kind, item_id=self._named(item, index)["id"], output_index=index, **fields)
 
-    def _event(self, kind: str, **fields: Any) -> Dict[str, Any]:
+    def _event(self, kind: str, **fields: object) -> JsonObject:
         self._sent += 1
         return {"type": f"response.{kind}", "sequence_number": self._sent - 1, **fields}
 
-    def _named(self, item: Dict[str, Any], index: int) -> Dict[str, Any]:
+    def _named(self, item: _Item, index: int) -> JsonObject:
         return {"id": f"{self._ids.of(_ITEM_PREFIXES[item['type']], self._sent)}{index:02x}", **item}
 
 
-def _items(reply: Reply, body: Dict[str, Any], ids: Ids) -> List[Dict[str, Any]]:
+def _items(reply: Reply, body: JsonObject, ids: Ids) -> List[_Item]:
     """What an answer consists of, without the ids."""
-    items: List[Dict[str, Any]] = []
+    items: List[_Item] = []
     if reply.reasoning:
         asked = body.get("reasoning")
         parts = reply.reasoning.split("\n\n") if isinstance(asked, dict) and asked.get("summary") else []
         items.append({"type": "reasoning", "summary": [{"type": "summary_text", "text": part} for part in parts]})
     if reply.text or not reply.tool_calls:
-        part = {"type": "output_text", "annotations": [], "logprobs": [], "text": reply.text}
+        part: _TextPart = {"type": "output_text", "annotations": [], "logprobs": [], "text": reply.text}
         items.append({"type": "message", "status": "completed", "role": "assistant", "content": [part]})
     for index, call in enumerate(reply.tool_calls):
-        made = {"call_id": call_id(call, ids, index), "name": call.name, "arguments": arguments_of(call)}
-        items.append({"type": "function_call", "status": "completed", **made})
+        made: _FunctionCall = {
+            "type": "function_call",
+            "status": "completed",
+            "call_id": call_id(call, ids, index),
+            "name": call.name,
+            "arguments": arguments_of(call),
+        }
+        items.append(made)
     return items
 
 
-def _settings(body: Dict[str, Any]) -> Dict[str, Any]:
+def _settings(body: JsonObject) -> JsonObject:
     made = dict(_SETTINGS)
     for name, value in _SETTINGS.items():
         asked = body.get(name)
@@ -196,7 +249,7 @@ def _settings(body: Dict[str, Any]) -> Dict[str, Any]:
     return made
 
 
-def _usage(reply: Reply, body: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+def _usage(reply: Reply, body: JsonObject) -> Optional[JsonObject]:
     """Token counts of a reply, under the names that the Responses API has for them."""
     counted = token_counts(reply, body)
     if counted is None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Mapping, Optional
 
+from streamgraph_integrations.openai_server._json import Body, JsonObject
 from streamgraph_integrations.openai_server._reply import Reply, ToolCall
 
 _DEPTH = 6
+
+_Schema = Mapping[str, Any]
+"""A part of what a client has sent: a JSON schema or the description of a tool."""
 
 _FORMATS = {
     "date": "2026-01-31",
@@ -20,7 +24,7 @@ _FORMATS = {
 }
 
 
-def object_answer(body: Mapping[str, Any], topic: str) -> Optional[Reply]:
+def object_answer(body: Body, topic: str) -> Optional[Reply]:
     """Return the object that a request asks for, or `None` if it asks for prose.
 
     Args:
@@ -36,7 +40,7 @@ def object_answer(body: Mapping[str, Any], topic: str) -> Optional[Reply]:
     return Reply(tool_calls=[ToolCall(str(tool["name"]), _Example(tool.get("parameters") or {}, topic).value)])
 
 
-def _wanted_schema(body: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+def _wanted_schema(body: Body) -> Optional[_Schema]:
     given = body.get("response_format") or (body.get("text") or {}).get("format")
     if not isinstance(given, Mapping) or given.get("type") != "json_schema":
         return None
@@ -45,7 +49,7 @@ def _wanted_schema(body: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
     return schema if isinstance(schema, Mapping) else None
 
 
-def _forced_tool(body: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+def _forced_tool(body: Body) -> Optional[_Schema]:
     """Return the tool that must be called, in either API's form, or `None` if the model is free to choose."""
     choice = body.get("tool_choice")
     given = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
@@ -64,13 +68,13 @@ class _Example:
         topic: What its texts are about.
     """
 
-    def __init__(self, schema: Mapping[str, Any], topic: str) -> None:
+    def __init__(self, schema: _Schema, topic: str) -> None:
         self._root = schema
         self._topic = topic
         self.value: Any = self._of(schema, "answer", 0)
 
-    def _of(self, schema: Any, name: str, depth: int) -> Any:
-        schema = self._resolved(schema)
+    def _of(self, given: object, name: str, depth: int) -> object:
+        schema = self._resolved(given)
         for key in ("const", "default"):
             if key in schema:
                 return schema[key]
@@ -90,7 +94,7 @@ class _Example:
             return [self._of(items, f"{name} {number}", depth + 1) for number in range(1, count + 1)]
         return self._scalar(kind, schema, name)
 
-    def _object(self, schema: Mapping[str, Any], depth: int) -> Dict[str, Any]:
+    def _object(self, schema: _Schema, depth: int) -> JsonObject:
         properties = schema.get("properties") or {}
         required = schema.get("required") or ()
         return {
@@ -99,7 +103,7 @@ class _Example:
             if depth < _DEPTH or key in required
         }
 
-    def _scalar(self, kind: Any, schema: Mapping[str, Any], name: str) -> Any:
+    def _scalar(self, kind: object, schema: _Schema, name: str) -> object:
         if kind in ("integer", "number"):
             return schema.get("minimum", 3 if kind == "integer" else 2.5)
         if kind == "boolean":
@@ -108,11 +112,11 @@ class _Example:
             return None
         return _FORMATS.get(schema.get("format", "")) or f"{name.capitalize()} about {self._topic}"
 
-    def _resolved(self, schema: Any) -> Mapping[str, Any]:
+    def _resolved(self, schema: object) -> _Schema:
         reference = schema.get("$ref") if isinstance(schema, Mapping) else None
         if reference is None:
             return schema if isinstance(schema, Mapping) else {}
-        target: Any = self._root
+        target: object = self._root
         for part in str(reference).lstrip("#/").split("/"):
             target = target.get(part, {}) if isinstance(target, Mapping) else {}
         return target if isinstance(target, Mapping) else {}

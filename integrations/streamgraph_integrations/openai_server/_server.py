@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, Type
 from streamgraph_integrations.openai_server._composer import compose
 from streamgraph_integrations.openai_server._handler import Handler, Request
 from streamgraph_integrations.openai_server._ids import IdScheme, check_scheme
+from streamgraph_integrations.openai_server._json import JsonObject
 from streamgraph_integrations.openai_server._reply import Reply, ReplySource, reply_chooser
 
 _HOST = "127.0.0.1"
@@ -146,7 +147,7 @@ class _Service:
         with self._server._lock:
             self._server._requests.append(request)
 
-    def reply_to(self, body: Dict[str, Any]) -> Reply:
+    def reply_to(self, body: JsonObject) -> Reply:
         return self._server._choose(body)
 
     def before_chunk(self, request: Request, index: int) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple
+from typing import List, Optional, Protocol, Sequence, Tuple
 
 from streamgraph_integrations.openai_server._composer import content_text
 from streamgraph_integrations.openai_server._ids import Ids
+from streamgraph_integrations.openai_server._json import Body, JsonObject
 from streamgraph_integrations.openai_server._reply import Reply, ToolCall
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini")
@@ -24,13 +25,13 @@ class Api(Protocol):
     end: bytes
     """What a stream has after its last chunk."""
 
-    def problem(self, body: Dict[str, Any]) -> Optional[str]:
+    def problem(self, body: JsonObject) -> Optional[str]:
         """What OpenAI would refuse the body for, if anything."""
 
-    def messages(self, body: Dict[str, Any]) -> List[Any]:
-        """The conversation, in the form that chat completions have for it."""
+    def messages(self, body: Body) -> Sequence[object]:
+        """The conversation of a body without a `problem`, in the form that chat completions have for it."""
 
-    def whole(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> Dict[str, Any]:
+    def whole(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> JsonObject:
         """The answer to a request without streaming.
 
         Args:
@@ -40,23 +41,23 @@ class Api(Protocol):
             created: Unix time in seconds.
         """
 
-    def chunks(self, reply: Reply, body: Dict[str, Any], ids: Ids, created: int) -> Sequence[Dict[str, Any]]:
+    def chunks(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> Sequence[JsonObject]:
         """The chunks of a stream, in order; with the arguments of `whole`."""
 
-    def framed(self, chunk: Dict[str, Any]) -> bytes:
+    def framed(self, chunk: JsonObject) -> bytes:
         """A chunk as a server-sent event."""
 
-    def failed(self, problem: Dict[str, Any], index: int) -> Dict[str, Any]:
+    def failed(self, problem: JsonObject, index: int) -> JsonObject:
         """The chunk which says, in place of chunk `index`, that the answer ends with an error."""
 
 
-def models(created: int) -> Dict[str, Any]:
+def models(created: int) -> JsonObject:
     """The list of models, of which any other name works as well."""
     data = [{"id": name, "object": "model", "created": created, "owned_by": "streamgraph"} for name in MODELS]
     return {"object": "list", "data": data}
 
 
-def error(status: int, message: str, code: Optional[str] = None) -> Dict[str, Any]:
+def error(status: int, message: str, code: Optional[str] = None) -> JsonObject:
     """An error in OpenAI's shape.
 
     Args:
@@ -99,7 +100,7 @@ def call_id(call: ToolCall, ids: Ids, index: int) -> str:
     return call.id if call.id is not None else f"call_{ids.own}_{index}"
 
 
-def token_counts(reply: Reply, body: Dict[str, Any]) -> Optional[Tuple[int, int]]:
+def token_counts(reply: Reply, body: JsonObject) -> Optional[Tuple[int, int]]:
     """Tokens of the prompt and of the answer: those the reply gives, else the words of both."""
     if isinstance(reply.usage, tuple):
         return reply.usage

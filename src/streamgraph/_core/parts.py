@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.plan import NodeKind
 from streamgraph._core.results import TaskResult
@@ -39,7 +39,7 @@ class PartBuilder:
         modes: FrozenSet[str],
         *,
         keys: Keys = None,
-        metadata: Optional[Mapping[str, Any]] = None,
+        metadata: Optional[Mapping[str, object]] = None,
         tags: Sequence[str] = (),
         clock: Callable[[], str],
         subscribers: Optional[Subscribers] = None,
@@ -54,7 +54,7 @@ class PartBuilder:
         self._modes = modes
         self.shows_starts = not modes.isdisjoint(TASK_MODES)
 
-    def values(self, state: State, fresh: Mapping[str, Any]) -> List[Part]:
+    def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
         """Return the state after a step that wrote `fresh`."""
         if not self._values or not fresh:
             return []
@@ -70,7 +70,7 @@ class PartBuilder:
         modes = self._modes_of(task)
         if task.node.action is None or modes.isdisjoint(TASK_MODES):
             return []
-        payload: Dict[str, Any] = {
+        payload: Dict[str, object] = {
             "id": task.id,
             "name": task.name,
             "input": copy_containers(task.input),
@@ -114,7 +114,7 @@ class PartBuilder:
     def _modes_of(self, task: Task) -> FrozenSet[str]:
         return self._modes if self._subscribers is None else self._subscribers.modes_of(task.name)
 
-    def _update(self, task: Task, outcome: TaskResult) -> Any:
+    def _update(self, task: Task, outcome: TaskResult) -> object:
         keys = self._keys
         if keys is None or task.node.kind is not NodeKind.NODE:
             return as_view(outcome.writes)
@@ -123,7 +123,7 @@ class PartBuilder:
         shown = [value for key, value in outcome.writes if key == keys]
         return copy_containers(shown[-1]) if shown else None
 
-    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, Any]) -> List[Part]:
+    def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, object]) -> List[Part]:
         parts = [Part(self._ns, "tasks", payload, task.name)] if "tasks" in modes else []
         if "debug" in modes:
             own = copy_containers(payload) if parts else payload  # each of two parts has its own
@@ -132,11 +132,11 @@ class PartBuilder:
         return parts
 
 
-def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> Any:
+def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> object:
     """Return the state as a user sees it: a mapping, or the one value of a root state or a workflow."""
     bare = state.bare_key
     return state.snapshot(keys) if bare is None else copy_containers(state.values.get(bare))
 
 
-def _result(task: Task, result: Dict[str, Any], error: Optional[BaseException] = None) -> Dict[str, Any]:
+def _result(task: Task, result: Dict[str, object], error: Optional[BaseException] = None) -> Dict[str, object]:
     return {"id": task.id, "name": task.name, "error": error, "result": result, "interrupts": []}

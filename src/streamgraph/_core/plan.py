@@ -33,6 +33,10 @@ class NodeKind(Enum):
     ENTRYPOINT = RESULT_KEY
 
 
+Reducer = Callable[[Any, Any], Any]
+"""A user's function of the current value and the update."""
+
+
 @dataclass(frozen=True)
 class Channel:
     """One key of the state.
@@ -45,9 +49,9 @@ class Channel:
     """
 
     key: str
-    reduce: Optional[Callable[[Any, Any], Any]] = None
-    default: Optional[Callable[[], Any]] = None
-    prepare: Optional[Callable[[Any], Any]] = None
+    reduce: Optional[Reducer] = None
+    default: Optional[Callable[[], object]] = None
+    prepare: Optional[Callable[[Any], object]] = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class StateView:
     """
 
     keys: Optional[Tuple[str, ...]] = None
-    build: Optional[Callable[[Dict[str, Any]], Any]] = None
-    managed: Mapping[str, Callable[[int, int], Any]] = field(default_factory=dict)
+    build: Optional[Callable[[Dict[str, object]], object]] = None
+    managed: Mapping[str, Callable[[int, int], object]] = field(default_factory=dict)
     root: bool = False
 
 
@@ -132,12 +136,12 @@ class Node:
     joins: Tuple[Join, ...] = ()
     branches: Tuple[Branch, ...] = ()
     defer: bool = False
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
     tags: Tuple[str, ...] = ()
     policies: Policies = NO_POLICIES
     cache_name: str = ""
     handler: Optional[Node] = None
-    shown: Optional[Callable[[Any], Any]] = None
+    shown: Optional[Callable[[Any], object]] = None
     kind: NodeKind = NodeKind.NODE
     passes_on: bool = False
 
@@ -165,7 +169,7 @@ class Plan:
     joins: Mapping[str, Join]
     channels: Mapping[str, Channel]
     output_keys: Tuple[str, ...]
-    as_mapping: Callable[[Any], Optional[Mapping[str, Any]]]
+    as_mapping: Callable[[object], Optional[Mapping[str, object]]]
     computed: FrozenSet[str] = frozenset()
     closed: bool = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Hashable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Hashable, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.plan import ROOT_KEY, Branch, Plan
 from streamgraph._core.unknown_keys import check_keys
@@ -11,6 +11,9 @@ from streamgraph.constants import END
 from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteError
 
 Route = Union[str, Send]
+
+Pairs = Tuple[Tuple[str, object], ...]
+"""Keys of the state with what is written to them, in order."""
 
 
 class TaskResult(NamedTuple):
@@ -22,15 +25,15 @@ class TaskResult(NamedTuple):
         stored: The writes in the form in which they are stored, if that is another.
     """
 
-    writes: Tuple[Tuple[str, Any], ...]
+    writes: Pairs
     routes: Tuple[Route, ...] = ()
-    stored: Optional[Tuple[Tuple[str, Any], ...]] = None
+    stored: Optional[Pairs] = None
 
 
 NOTHING = TaskResult(())
 
 
-def read_result(plan: Plan, node: str, result: Any) -> TaskResult:
+def read_result(plan: Plan, node: str, result: object) -> TaskResult:
     """Turn what a node returned into an outcome.
 
     Valid are: nothing, a mapping with some of the state's keys, a state object, a `Command`, a `Send` or a list of
@@ -55,8 +58,8 @@ def read_result(plan: Plan, node: str, result: Any) -> TaskResult:
     return TaskResult(_read_update(plan, node, result))
 
 
-def _read_several(plan: Plan, node: str, items: Iterable[Any]) -> TaskResult:
-    writes: List[Tuple[str, Any]] = []
+def _read_several(plan: Plan, node: str, items: Iterable[object]) -> TaskResult:
+    writes: List[Tuple[str, object]] = []
     routes: List[Route] = []
     for item in items:
         if isinstance(item, Send):
@@ -77,14 +80,14 @@ def _read_several(plan: Plan, node: str, items: Iterable[Any]) -> TaskResult:
     return TaskResult(tuple(writes), tuple(route for route in routes if route != END))
 
 
-def _read_command_update(plan: Plan, node: str, update: Any) -> Sequence[Tuple[str, Any]]:
+def _read_command_update(plan: Plan, node: str, update: object) -> Sequence[Tuple[str, object]]:
     if isinstance(update, (list, tuple)) and all(_is_pair(item) for item in update) and not plan.root:
         _check_keys(plan, node, dict(update))
         return [(key, value) for key, value in update if key in plan.channels]
     return _read_update(plan, node, update)
 
 
-def _read_update(plan: Plan, node: str, update: Any) -> Tuple[Tuple[str, Any], ...]:
+def _read_update(plan: Plan, node: str, update: object) -> Pairs:
     if update is None:
         return ()
     if plan.root:
@@ -100,18 +103,18 @@ def _read_update(plan: Plan, node: str, update: Any) -> Tuple[Tuple[str, Any], .
     return _known_pairs(plan, node, mapping)
 
 
-def _known_pairs(plan: Plan, node: str, mapping: Mapping[str, Any]) -> Tuple[Tuple[str, Any], ...]:
+def _known_pairs(plan: Plan, node: str, mapping: Mapping[str, object]) -> Pairs:
     """Return what a mapping has for the keys of the state."""
     _check_keys(plan, node, mapping)
     return tuple([(key, mapping[key]) for key in mapping if key in plan.channels])
 
 
-def _check_keys(plan: Plan, node: str, mapping: Mapping[str, Any]) -> None:
+def _check_keys(plan: Plan, node: str, mapping: Mapping[str, object]) -> None:
     if not (node in plan.nodes and plan.nodes[node].passes_on):
         check_keys(mapping, plan.channels, plan.computed, closed=plan.closed, node=node)
 
 
-def read_routes(plan: Plan, node: str, branch: Branch, result: Any) -> Tuple[Route, ...]:
+def read_routes(plan: Plan, node: str, branch: Branch, result: object) -> Tuple[Route, ...]:
     """Turn what a branch function returned into routes.
 
     Raises:
@@ -140,7 +143,7 @@ def read_routes(plan: Plan, node: str, branch: Branch, result: Any) -> Tuple[Rou
     return tuple(route for route in routes if route != END)
 
 
-def check_route(plan: Plan, node: str, route: Any) -> Route:
+def check_route(plan: Plan, node: str, route: object) -> Route:
     """Return `route` if the run can go there, else raise UnknownRouteError."""
     target = route.node if isinstance(route, Send) else route
     if not isinstance(target, str):
@@ -148,7 +151,7 @@ def check_route(plan: Plan, node: str, route: Any) -> Route:
             f"A route is {_describe(target)}", node=node, hint="Give a node's name, END, a Send, or a list of these."
         )
     if target in plan.nodes:
-        return route  # type: ignore[no-any-return]
+        return route if isinstance(route, Send) else target
     if target == END:
         if not isinstance(route, Send):
             return END
@@ -159,16 +162,16 @@ def check_route(plan: Plan, node: str, route: Any) -> Route:
     )
 
 
-def as_list(value: Any) -> Sequence[Any]:
+def as_list(value: object) -> Sequence[object]:
     """Return several routes as they are, and a single one in a list."""
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-def _is_pair(item: Any) -> bool:
+def _is_pair(item: object) -> bool:
     return isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[0], str)
 
 
-def _describe(value: Any) -> str:
+def _describe(value: object) -> str:
     text: Optional[str] = repr(value)
     if text is not None and len(text) > 80:
         text = f"{text[:77]}..."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from streamgraph._core.plan import BARE_KEYS, RESULT_KEY, ROOT_KEY, Channel, Plan, StateView
 from streamgraph._locations import add_note, locate
@@ -10,7 +10,7 @@ from streamgraph._streams.copying import CONTAINERS, copy_containers
 from streamgraph._types import Overwrite
 from streamgraph.errors import ErrorLocation, InvalidUpdateError
 
-Writes = Sequence[Tuple[str, Any]]
+Writes = Sequence[Tuple[str, object]]
 
 _MISSING = object()
 
@@ -31,10 +31,10 @@ class State:
 
     __slots__ = ("_containers", "_plan", "bare_key", "values", "written")
 
-    def __init__(self, plan: Plan, values: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(self, plan: Plan, values: Optional[Mapping[str, object]] = None) -> None:
         self._plan = plan
         self.bare_key = plan.bare_key
-        self.values: Dict[str, Any] = {}
+        self.values: Dict[str, object] = {}
         # The keys whose value needs a copy on its way out: a step does not look at the others.
         self._containers: Set[str] = set()
         if values is None:
@@ -43,11 +43,11 @@ class State:
             self.store(values)
         self.written = bool(values)
 
-    def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, Any]:
+    def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, object]:
         """Return the values of `keys` that have one, or of all keys."""
         return self._detached(self.values, keys)
 
-    def read(self, reader: StateView, step: int, limit: int, fresh: Optional[Mapping[str, Any]] = None) -> Any:
+    def read(self, reader: StateView, step: int, limit: int, fresh: Optional[Mapping[str, object]] = None) -> object:
         """Return what a node or branch sees.
 
         Args:
@@ -73,7 +73,7 @@ class State:
         *,
         preview: bool = False,
         at: Optional[Tuple[int, Tuple[str, ...]]] = None,
-    ) -> Dict[str, Any]:
+    ) -> Dict[str, object]:
         """Return the new values of the keys written in one step; nothing is stored yet.
 
         Args:
@@ -86,7 +86,7 @@ class State:
                 overwritten twice.
             Exception: What a reducer raises.
         """
-        fresh: Dict[str, Any] = {}
+        fresh: Dict[str, object] = {}
         writers: Dict[str, str] = {}
         overwritten: Dict[str, str] = {}
         channels = self._plan.channels
@@ -119,7 +119,7 @@ class State:
             raise
         return fresh
 
-    def store(self, fresh: Mapping[str, Any]) -> None:
+    def store(self, fresh: Mapping[str, object]) -> None:
         """Make the values that `fold` returned current."""
         if not fresh:
             return
@@ -134,7 +134,7 @@ class State:
         if 0 < known < len(self.values):
             self.values = {key: self.values[key] for key in self._plan.channels if key in self.values}
 
-    def _detached(self, values: Mapping[str, Any], keys: Optional[Sequence[str]]) -> Dict[str, Any]:
+    def _detached(self, values: Mapping[str, object], keys: Optional[Sequence[str]]) -> Dict[str, object]:
         if keys is None:
             seen = dict(values)
             for key in self._containers:
@@ -150,7 +150,7 @@ _REPLACING = (Overwrite, dict)
 """The types of values that may be there to replace the current one."""
 
 
-def _unwrap(value: Any) -> Tuple[bool, Any]:
+def _unwrap(value: object) -> Tuple[bool, object]:
     """Tell whether `value` is to replace the current one, and what it is."""
     if isinstance(value, Overwrite):
         return True, value.value
@@ -159,7 +159,7 @@ def _unwrap(value: Any) -> Tuple[bool, Any]:
     return False, value
 
 
-def _reduced(channel: Channel, current: Any, value: Any, node: str) -> Any:
+def _reduced(channel: Channel, current: object, value: object, node: str) -> object:
     assert channel.reduce is not None
     try:
         return channel.reduce(current, value)
@@ -185,7 +185,7 @@ def _two_overwrites(key: str, first: str, second: str) -> InvalidUpdateError:
     )
 
 
-def as_view(writes: Writes) -> Any:
+def as_view(writes: Writes) -> object:
     """Return writes as the `updates` mode shows them.
 
     A mapping, or `None` if there are none; where a key was written more than once, a list with one
@@ -201,10 +201,10 @@ def as_view(writes: Writes) -> Any:
     return [{key: copy_containers(value)} for key, value in writes]
 
 
-def as_result(writes: Writes) -> Dict[str, Any]:
+def as_result(writes: Writes) -> Dict[str, object]:
     """Return writes as a task's `result` shows them: several to one key under `$writes`."""
-    result: Dict[str, Any] = {}
-    several: Dict[str, List[Any]] = {}
+    result: Dict[str, object] = {}
+    several: Dict[str, List[object]] = {}
     for key, value in writes:
         if key in result:
             several.setdefault(key, [result[key]]).append(copy_containers(value))

@@ -7,7 +7,7 @@ from asyncio import CancelledError
 from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Deque, Generator, TypeVar
+from typing import Any, Deque, Generator, TypeVar, cast
 
 from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._propagation import on_loop
@@ -55,7 +55,7 @@ class TaskFuture(Future[T]):
             return
         if isinstance(event, TaskDone):
             ((_, value),) = event.outcome.writes
-            self.set_result(value)
+            self.set_result(cast("T", value))
         else:
             self.set_exception(event.error if isinstance(event, TaskFailed) else event.signal)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Union, cast
+from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -37,7 +38,7 @@ _INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "graph:step:")
 
 _KNOWN = frozenset(CONFIG_KEYS)
 
-_UNSET: Any = object()
+_UNSET = object()
 
 
 @dataclass
@@ -56,16 +57,16 @@ class RunConfig:
     """
 
     tags: List[str] = field(default_factory=list)
-    metadata: Dict[str, Any] = field(default_factory=dict)
+    metadata: Dict[str, object] = field(default_factory=dict)
     configurable: Dict[str, Any] = field(default_factory=dict)
     callbacks: Union[BaseCallbackManager, List[BaseCallbackHandler], None] = None
     limit: int = DEFAULT_RECURSION_LIMIT
     concurrency: Optional[int] = None
     name: Optional[str] = None
-    run_id: Any = None
+    run_id: Union[UUID, str, None] = None
 
     @property
-    def shown_ids(self) -> Dict[str, Any]:
+    def shown_ids(self) -> Dict[str, object]:
         """The well-known ids of `configurable`."""
         if not self.configurable:
             return {}

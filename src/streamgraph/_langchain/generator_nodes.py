@@ -7,7 +7,7 @@ mapping it yielded.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Tuple
+from typing import AsyncGenerator, Callable, Generator, Mapping, Optional, Tuple
 from uuid import uuid4
 
 from langchain_core.messages import AIMessageChunk, BaseMessageChunk
@@ -23,9 +23,9 @@ class _Yields:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._id = f"gen-{uuid4()}"
-        self.update: Any = None
+        self.update: Optional[Mapping[str, object]] = None
 
-    def take(self, item: Any) -> None:
+    def take(self, item: object) -> None:
         if isinstance(item, str):
             item = AIMessageChunk(content=item)
         if isinstance(item, BaseMessageChunk):
@@ -44,10 +44,10 @@ class _Yields:
             self._scope.run.messages.finished(self._id)
 
 
-def generator_action(function: Callable[..., Any], names: Tuple[str, ...]) -> Action:
+def generator_action(function: Callable[..., Generator[object, None, object]], names: Tuple[str, ...]) -> Action:
     """Return how to call a node that is a generator function."""
 
-    def call(value: Any, invocation: Invocation) -> Any:
+    def call(value: object, invocation: Invocation) -> object:
         yields = _Yields(invocation.scope)
         generator = function(value, **injected(names, invocation))
         try:
@@ -62,10 +62,10 @@ def generator_action(function: Callable[..., Any], names: Tuple[str, ...]) -> Ac
     return Action(call, None)
 
 
-def async_generator_action(function: Callable[..., Any], names: Tuple[str, ...]) -> Action:
+def async_generator_action(function: Callable[..., AsyncGenerator[object, None]], names: Tuple[str, ...]) -> Action:
     """Return how to call a node that is an async generator function."""
 
-    async def call(value: Any, invocation: Invocation) -> Any:
+    async def call(value: object, invocation: Invocation) -> object:
         yields, capacity = _Yields(invocation.scope), invocation.scope.run.capacity
         generator = function(value, **injected(names, invocation))
         try:

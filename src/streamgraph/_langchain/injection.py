@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import Any, Callable, Dict, Tuple
+from typing import Callable, Dict, Tuple
 
 from langchain_core.runnables import RunnableConfig
 
@@ -30,7 +30,7 @@ class Invocation:
         self.scope = scope
 
 
-def injected_names(function: Callable[..., Any], *, skip: int = 1, error: bool = False) -> Tuple[str, ...]:
+def injected_names(function: Callable[..., object], *, skip: int = 1, error: bool = False) -> Tuple[str, ...]:
     """Return the parameters of `function`, after the first, that are filled in by name.
 
     Args:
@@ -54,10 +54,10 @@ def injected_names(function: Callable[..., Any], *, skip: int = 1, error: bool =
     )
 
 
-def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, Any]:
+def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, object]:
     """Return the arguments for `names`."""
     scope = invocation.scope
-    arguments: Dict[str, Any] = {}
+    arguments: Dict[str, object] = {}
     for name in names:
         if name == "config":
             arguments[name] = invocation.config

@@ -8,16 +8,17 @@ Nothing is imported: who does not use LangGraph pays for a look into `sys.module
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict
+from types import ModuleType
+from typing import Dict
 
 from streamgraph._langchain.scope import current_writer
 
 _RUNTIME_KEY = "__pregel_runtime"
 
-_runtimes: Dict[Any, Any] = {}
+_runtimes: Dict[ModuleType, object] = {}
 
 
-def peer_configurable() -> Dict[str, Any]:
+def peer_configurable() -> Dict[str, object]:
     """Return what LangGraph's own functions look for in `configurable`, or nothing if it is not loaded."""
     module = sys.modules.get("langgraph.runtime")
     if module is None:
@@ -27,5 +28,5 @@ def peer_configurable() -> Dict[str, Any]:
     return {_RUNTIME_KEY: _runtimes[module]}
 
 
-def _write(value: Any) -> None:
+def _write(value: object) -> None:
     current_writer()(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import Any, Awaitable, Callable, Dict, Iterator, Optional, Tuple
 
 from langchain_core.runnables import (
     Runnable,
@@ -19,11 +19,17 @@ from streamgraph._langchain.injection import Invocation, injected, injected_name
 from streamgraph._langchain.signatures import parameters_of
 from streamgraph._protocols import Action
 
+AnyRunnable = Runnable[Any, Any]
+"""A Runnable that a user has given, of any input and output."""
+
+Arguments = Tuple[Tuple[Any, ...], Dict[str, Any]]
+"""The arguments of a call, by position and by name."""
+
 _PARTS = ("steps", "steps__", "bound", "runnable", "fallbacks", "mapper", "branches", "default", "runnables")
 """The fields in which langchain-core's composed Runnables hold what they are made of."""
 
 
-def is_node_like(target: Any) -> bool:
+def is_node_like(target: object) -> bool:
     """Whether `target` can be a node or a branch: a callable, a Runnable, or a dict of these."""
     if isinstance(target, dict):
         return bool(target) and all(map(is_node_like, target.values()))
@@ -39,7 +45,7 @@ def takes_no_input(target: Any) -> bool:
     return parameters is not None and all(parameter.kind in named_only for parameter in parameters)
 
 
-def name_of(target: Any) -> Optional[str]:
+def name_of(target: object) -> Optional[str]:
     """Return the name that a node gets if it was given none, or `None` if nothing suggests one."""
     if isinstance(target, Runnable):
         return target.get_name()
@@ -49,14 +55,14 @@ def name_of(target: Any) -> Optional[str]:
     return name if isinstance(name, str) else None if isinstance(target, dict) else type(target).__name__
 
 
-def bound_config(target: Any) -> Tuple[Tuple[str, ...], Dict[str, Any]]:
+def bound_config(target: object) -> Tuple[Tuple[str, ...], Dict[str, object]]:
     """Return the tags and the metadata that a node was bound to with `with_config`.
 
     They belong to everything in the node. langchain-core hands them on by itself, but before version 1.0 and
     Python 3.11 not to what an async function calls.
     """
     tags: Tuple[str, ...] = ()
-    metadata: Dict[str, Any] = {}
+    metadata: Dict[str, object] = {}
     while isinstance(target, RunnableBinding):
         tags = (*(target.config.get("tags") or ()), *tags)
         metadata = {**(target.config.get("metadata") or {}), **metadata}
@@ -64,7 +70,7 @@ def bound_config(target: Any) -> Tuple[Tuple[str, ...], Dict[str, Any]]:
     return tags, metadata
 
 
-def identity_of(target: Any) -> str:
+def identity_of(target: object) -> str:
     """Return what tells a node's function from others, in any process; for what is not a function, nothing much."""
     name = getattr(target, "__qualname__", None)
     return f"{getattr(target, '__module__', None)}.{name}" if isinstance(name, str) else "__dynamic__"
@@ -93,18 +99,18 @@ def as_action(target: Any, *, error: bool = False) -> Action:
     return Action(None, action) if kind == "coroutine" else Action(action, None)
 
 
-def as_call(function: Callable[..., Any]) -> Action:
+def as_call(function: Callable[..., object]) -> Action:
     """Return how to call a function with arguments of its own: with `(args, kwargs)` and an `Invocation`.
 
     The parameters that nodes get by name it gets as well, where the caller has left them out.
     """
-    target: Any = function
+    target: object = function
     if isinstance(target, Runnable):
         return _runnable_call(target)
     names = injected_names(function, skip=0)
     signature = inspect.signature(function) if names else None
 
-    def call(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+    def call(given: Arguments, invocation: Invocation) -> Any:
         args, kwargs = given
         if signature is None:
             return function(*args, **kwargs)
@@ -114,45 +120,45 @@ def as_call(function: Callable[..., Any]) -> Action:
     return Action(None, call) if _kind_of(function) == "coroutine" else Action(call, None)
 
 
-def _runnable_call(runnable: Runnable[Any, Any]) -> Action:
+def _runnable_call(runnable: AnyRunnable) -> Action:
     sync, asyn = _runnable_action(runnable)
 
-    def call(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+    def call(given: Arguments, invocation: Invocation) -> object:
         assert sync is not None
         return sync(*given[0], invocation)
 
-    def acall(given: Tuple[Tuple[Any, ...], Dict[str, Any]], invocation: Invocation) -> Any:
+    def acall(given: Arguments, invocation: Invocation) -> Awaitable[object]:
         assert asyn is not None
         return asyn(*given[0], invocation)
 
     return Action(None if sync is None else call, acall)
 
 
-def _plain_call(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(value: Any, invocation: Invocation) -> Any:
+def _plain_call(function: Callable[..., Any]) -> Callable[[object, Invocation], Any]:
+    def call(value: object, invocation: Invocation) -> object:
         return function(value)
 
     return call
 
 
-def _injecting_call(function: Callable[..., Any], names: Tuple[str, ...]) -> Callable[..., Any]:
-    def call(value: Any, invocation: Invocation) -> Any:
+def _injecting_call(function: Callable[..., Any], names: Tuple[str, ...]) -> Callable[[object, Invocation], Any]:
+    def call(value: object, invocation: Invocation) -> object:
         return function(value, **injected(names, invocation))
 
     return call
 
 
-def _runnable_action(runnable: Runnable[Any, Any]) -> Action:
-    def invoke(value: Any, invocation: Invocation) -> Any:
+def _runnable_action(runnable: AnyRunnable) -> Action:
+    def invoke(value: object, invocation: Invocation) -> object:
         return runnable.invoke(value, invocation.config)
 
-    def ainvoke(value: Any, invocation: Invocation) -> Any:
+    def ainvoke(value: object, invocation: Invocation) -> Awaitable[object]:
         return runnable.ainvoke(value, invocation.config)
 
     return Action(None if _needs_loop(runnable) else invoke, ainvoke)
 
 
-def _needs_loop(runnable: Any) -> bool:
+def _needs_loop(runnable: object) -> bool:
     """Whether a Runnable, or a part of it, can only be awaited."""
     if isinstance(runnable, RunnableLambda):
         return not hasattr(runnable, "func")
@@ -161,7 +167,7 @@ def _needs_loop(runnable: Any) -> bool:
     return any(map(_needs_loop, parts_of(runnable)))
 
 
-def parts_of(runnable: Any) -> Iterator[Any]:
+def parts_of(runnable: object) -> Iterator[object]:
     """Yield what one of langchain-core's composed Runnables is made of."""
     if isinstance(runnable, dict):
         yield from runnable.values()
@@ -171,7 +177,7 @@ def parts_of(runnable: Any) -> Iterator[Any]:
         yield from (getattr(runnable, name) for name in _PARTS if hasattr(runnable, name))
 
 
-def _kind_of(target: Any) -> str:
+def _kind_of(target: object) -> str:
     """Tell how a callable gives its result: at once, by a coroutine, or bit by bit."""
     while isinstance(target, functools.partial):
         target = target.func

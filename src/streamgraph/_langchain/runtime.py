@@ -127,7 +127,7 @@ class Runtime(Generic[ContextT]):
         return replace(self, **said)
 
 
-def runtime_of(scope: Scope) -> Runtime[Any]:
+def runtime_of(scope: Scope) -> Runtime:
     """Return what the run of `scope` offers its task."""
     config = scope.run.config
     run_id = config.run_id or config.configurable.get("run_id")

@@ -18,7 +18,7 @@ from streamgraph.errors import GraphDrained
 _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tool_tap", default=None)
 register_configure_hook(_current, inheritable=True)
 
-_pending_tool_call: ContextVar[Optional[Tuple[str, Mapping[str, Any]]]] = ContextVar(
+_pending_tool_call: ContextVar[Optional[Tuple[Optional[str], Mapping[str, object]]]] = ContextVar(
     "streamgraph_tool_call", default=None
 )
 # What the model has asked for, on its way from whoever answers the call to the callback of the tool's start: before
@@ -30,7 +30,7 @@ current_tool_call_id: ContextVar[Optional[str]] = ContextVar("streamgraph_answer
 
 
 @contextmanager
-def tool_call(call_id: str, args: Mapping[str, Any]) -> Iterator[None]:
+def tool_call(call_id: Optional[str], args: Mapping[str, object]) -> Iterator[None]:
     """Say which call of a model the tool that is invoked inside answers.
 
     Args:
@@ -45,7 +45,7 @@ def tool_call(call_id: str, args: Mapping[str, Any]) -> Iterator[None]:
         current_tool_call_id.reset(outer)
 
 
-def emit_output_delta(scope: Optional[Scope], call_id: Optional[str], delta: Any) -> None:
+def emit_output_delta(scope: Optional[Scope], call_id: Optional[str], delta: object) -> None:
     """Show a piece of a tool's output.
 
     Args:
@@ -68,18 +68,18 @@ class ToolTap(TaskHandler):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
-        self._calls: Dict[UUID, str] = {}
+        self._calls: Dict[UUID, Optional[str]] = {}
 
     def on_tool_start(
         self,
-        serialized: Optional[Dict[str, Any]],
+        serialized: Optional[Dict[str, object]],
         input_str: str,
         *,
         run_id: UUID,
         parent_run_id: Optional[UUID] = None,
         tags: Optional[List[str]] = None,
-        metadata: Optional[Dict[str, Any]] = None,
-        inputs: Optional[Dict[str, Any]] = None,
+        metadata: Optional[Dict[str, object]] = None,
+        inputs: Optional[Dict[str, object]] = None,
         **kwargs: Any,
     ) -> None:
         """A tool starts."""
@@ -94,14 +94,16 @@ class ToolTap(TaskHandler):
             "tools", {"event": "tool-started", "tool_call_id": call_id, "tool_name": name, "input": dict(args)}
         )
 
-    def on_tool_end(self, output: Any, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any) -> None:
+    def on_tool_end(
+        self, output: object, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
+    ) -> None:
         """A tool has returned."""
         call_id = self._calls.pop(run_id, None)
         if call_id is not None:
             self._scope.emit("tools", {"event": "tool-finished", "tool_call_id": call_id, "output": output})
 
     def on_tool_error(
-        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """A tool has failed."""
         call_id = self._calls.pop(run_id, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from langchain_core.messages import BaseMessage
 
@@ -19,8 +19,8 @@ class PriorMessages:
         given: What the task got.
     """
 
-    def __init__(self, state: Mapping[str, Any], given: Any) -> None:
-        values: List[Any] = [*state.values()]
+    def __init__(self, state: Mapping[str, object], given: object) -> None:
+        values: List[object] = [*state.values()]
         values += given.values() if isinstance(given, dict) else [given]
         self._by_id: Dict[Optional[str], List[BaseMessage]] = {}
         for message in chain.from_iterable(map(messages_in, values)):
@@ -35,7 +35,7 @@ class PriorMessages:
         return any(same_message(message, old) for old in self._by_id.get(message.id, ()))
 
 
-def prepared(channel: Optional[Channel], value: Any) -> Any:
+def prepared(channel: Optional[Channel], value: object) -> object:
     """Return a written value in the form in which it is stored."""
     prepare = channel.prepare if channel is not None else None
     if prepare is None:
@@ -43,7 +43,7 @@ def prepared(channel: Optional[Channel], value: Any) -> Any:
     return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)
 
 
-def parts_of(plan: Plan, value: Any) -> Iterable[Tuple[Optional[str], Any]]:
+def parts_of(plan: Plan, value: object) -> Iterable[Tuple[Optional[str], object]]:
     """Return what messages are looked for in of a task's whole result, which is under no state key."""
     fields = None
     if not isinstance(value, BaseMessage):
@@ -51,7 +51,7 @@ def parts_of(plan: Plan, value: Any) -> Iterable[Tuple[Optional[str], Any]]:
     return ((None, part) for part in ((value,) if fields is None else fields.values()))
 
 
-def messages_in(value: Any) -> Iterator[BaseMessage]:
+def messages_in(value: object) -> Iterator[BaseMessage]:
     """Yield the messages that a written value is or lists."""
     if isinstance(value, Overwrite):
         value = value.value

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional
 
 from streamgraph._langchain.configs import SHOWN_CONFIGURABLE
 from streamgraph._langchain.scope import Scope
 from streamgraph._langchain.tool_events import current_tool_call_id
 from streamgraph._streams.filters import STRUCTURED_KEY
+from streamgraph._types import MessageMetadata
 
-OF_A_NODE: Mapping[str, Any] = {"ls_integration": "langgraph"}
+OF_A_NODE: Mapping[str, object] = {"ls_integration": "langgraph"}
 """What LangGraph says of a message that a node has returned."""
 
 
@@ -19,9 +20,9 @@ def model_metadata(
     *,
     name: Optional[str],
     tags: List[str],
-    metadata: Mapping[str, Any],
+    metadata: Mapping[str, object],
     schema: Optional[str] = None,
-) -> Dict[str, Any]:
+) -> MessageMetadata:
     """Return the metadata of what a model says.
 
     Args:
@@ -46,7 +47,7 @@ def model_metadata(
     return made
 
 
-def own_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any]:
+def own_metadata(scope: Scope, metadata: Mapping[str, object]) -> MessageMetadata:
     """Return what may be shown of the metadata that langchain-core hands to the handlers of a model call.
 
     Args:
@@ -64,7 +65,7 @@ def own_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any]:
     return {**scope.run.ids, **shown}
 
 
-def foreign_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any]:
+def foreign_metadata(scope: Scope, metadata: Mapping[str, object]) -> MessageMetadata:
     """Return the metadata of a model call that LangChain knows nothing of.
 
     Args:
@@ -75,7 +76,7 @@ def foreign_metadata(scope: Scope, metadata: Mapping[str, Any]) -> Dict[str, Any
     return {**scope.run.metadata, **scope.task.node.metadata, **own}
 
 
-def node_metadata(scope: Scope, source: Mapping[str, Any] = OF_A_NODE) -> Dict[str, Any]:
+def node_metadata(scope: Scope, source: Mapping[str, object] = OF_A_NODE) -> MessageMetadata:
     """Return the metadata of a message that a node makes itself.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
@@ -16,6 +16,7 @@ from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject
 from streamgraph._propagation import CancelledError, may_lose_cancellation
 from streamgraph._streams.copying import copy_containers
+from streamgraph._types import MessageMetadata
 
 
 class ModelCall:
@@ -55,7 +56,7 @@ class ModelCall:
     def __init__(
         self,
         scope: Scope,
-        metadata: Dict[str, Any],
+        metadata: MessageMetadata,
         hidden: bool,
         call_info: Optional[CallInfo] = None,
         growing: Optional[PartialObject] = None,
@@ -138,7 +139,7 @@ class ModelCall:
             if not self.hidden and self.scope is not None:
                 self._show(self.scope, message)
 
-    def parsed(self, result: Any) -> None:
+    def parsed(self, result: object) -> None:
         """Show the object that was made of the finished message.
 
         Raises:
@@ -159,6 +160,6 @@ class ModelCall:
         metadata["tags"] = metadata["tags"][:]
         scope.emit("messages", (private_copy(message, self.id), metadata))
 
-    def _show_object(self, scope: Scope, value: Any, complete: bool) -> None:
+    def _show_object(self, scope: Scope, value: object, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}
         scope.emit("objects", (copy_containers(value), metadata))

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import re
 from operator import ge, gt, le, lt
-from typing import Any, Callable, Dict, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
 
 from streamgraph._messages.partial_json import MISSING
+
+Json = Any
+"""A value of JSON as far as it has come, or `MISSING`."""
+
+Schema = Mapping[str, Any]
+"""A JSON schema that is an object; `True` and `False` are schemas, too."""
 
 _TYPES: Dict[str, Tuple[type, ...]] = {
     "string": (str,),
@@ -21,7 +27,7 @@ _TYPES: Dict[str, Tuple[type, ...]] = {
 _LINKS = 10
 """How many references may lead from one to the next."""
 
-_BOUNDS: Dict[str, Callable[[Any, Any], bool]] = {
+_BOUNDS: Dict[str, Callable[[float, float], bool]] = {
     "minimum": ge,
     "maximum": le,
     "exclusiveMinimum": gt,
@@ -42,10 +48,10 @@ class PartialSchema:
         schema: The JSON schema.
     """
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Schema) -> None:
         self._root = schema
 
-    def of(self, value: Any, unfinished: bool) -> Any:
+    def of(self, value: Json, unfinished: bool) -> Json:
         """Return what is left of `value`, or `MISSING`.
 
         Args:
@@ -54,8 +60,8 @@ class PartialSchema:
         """
         return self._fit(value, self._root, unfinished)
 
-    def _fit(self, value: Any, schema: Any, unfinished: bool) -> Any:
-        schema = self._resolved(schema)
+    def _fit(self, value: Json, given: object, unfinished: bool) -> Json:
+        schema = self._resolved(given)
         if not isinstance(schema, Mapping) or not schema:
             return MISSING if schema is False else value
         for options in (schema.get("anyOf"), schema.get("oneOf")):
@@ -80,7 +86,7 @@ class PartialSchema:
             return self._object(value, schema, unfinished)
         return self._array(value, schema, unfinished) if isinstance(value, list) else value
 
-    def _object(self, value: Dict[str, Any], schema: Mapping[str, Any], unfinished: bool) -> Any:
+    def _object(self, value: Dict[str, Json], schema: Schema, unfinished: bool) -> Json:
         properties = schema.get("properties") or {}
         others = schema.get("additionalProperties", True)
         last = next(reversed(value), None)
@@ -89,7 +95,7 @@ class PartialSchema:
         }
         return {key: item for key, item in fitted.items() if item is not MISSING}
 
-    def _array(self, value: Any, schema: Mapping[str, Any], unfinished: bool) -> Any:
+    def _array(self, value: List[Json], schema: Schema, unfinished: bool) -> Json:
         first, others = schema.get("prefixItems") or (), schema.get("items", True)
         fitted = []
         for number, item in enumerate(value):
@@ -98,7 +104,7 @@ class PartialSchema:
         found = [item for item in fitted if item is not MISSING]
         return found if schema.get("minItems", 0) <= len(found) <= schema.get("maxItems", len(found)) else MISSING
 
-    def _best(self, value: Any, options: Any, unfinished: bool) -> Any:
+    def _best(self, value: Json, options: Sequence[object], unfinished: bool) -> Json:
         """Return what the alternative that takes most of the value makes of it."""
         if unfinished and isinstance(value, str):
             # Shown as a short text it would have to be taken back when it turns out to be something longer.
@@ -107,11 +113,11 @@ class PartialSchema:
         whole = next((item for item in fitted if item is not MISSING and item == value), MISSING)
         return whole if whole is not MISSING else max(fitted, key=_size, default=MISSING)
 
-    def _resolved(self, schema: Any) -> Any:
+    def _resolved(self, schema: object) -> Json:
         for _ in range(_LINKS):
             if not isinstance(schema, Mapping) or "$ref" not in schema:
                 break
-            target: Any = self._root
+            target: object = self._root
             for name in filter(None, schema["$ref"].lstrip("#").split("/")):
                 target = target.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
             said = {key: item for key, item in schema.items() if key != "$ref"}
@@ -119,7 +125,7 @@ class PartialSchema:
         return schema
 
 
-def _is_of(value: Any, kind: Any) -> bool:
+def _is_of(value: object, kind: Union[str, Sequence[str], None]) -> bool:
     if kind is None:
         return True
     kinds = [kind] if isinstance(kind, str) else kind
@@ -130,7 +136,7 @@ def _is_of(value: Any, kind: Any) -> bool:
     return any(isinstance(value, _TYPES.get(name, (object,))) for name in kinds)
 
 
-def _text_fits(text: str, schema: Mapping[str, Any], unfinished: bool) -> bool:
+def _text_fits(text: str, schema: Schema, unfinished: bool) -> bool:
     if len(text) > schema.get("maxLength", len(text)):
         return False
     if unfinished:
@@ -144,5 +150,5 @@ def _text_fits(text: str, schema: Mapping[str, Any], unfinished: bool) -> bool:
         return True
 
 
-def _size(value: Any) -> int:
+def _size(value: object) -> int:
     return -1 if value is MISSING else len(value) if isinstance(value, (dict, list)) else 0

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING, PartialJson
-from streamgraph._messages.partial_schema import PartialSchema
+from streamgraph._messages.partial_schema import Json, PartialSchema, Schema
 
 
 class Format(NamedTuple):
@@ -21,7 +21,7 @@ class Format(NamedTuple):
     """
 
     name: str
-    schema: Mapping[str, Any]
+    schema: Schema
     by_tool: bool
 
 
@@ -53,11 +53,11 @@ class PartialObject:
         self._by_tool = format_.by_tool
         self._fitting = PartialSchema(format_.schema)
         self._json = PartialJson()
-        self._index: Any = MISSING
-        self._read: Any = MISSING
-        self._last: Any = MISSING
+        self._index: object = MISSING
+        self._read: Json = MISSING
+        self._last: Json = MISSING
 
-    def add(self, chunk: BaseMessage) -> Any:
+    def add(self, chunk: BaseMessage) -> Json:
         """Take in a token; return the object if there is more of it than before, else `MISSING`."""
         text = self._text(chunk)
         if not text:

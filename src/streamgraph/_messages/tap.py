@@ -69,13 +69,13 @@ class Tap(TaskHandler):
 
     def on_chat_model_start(
         self,
-        serialized: Optional[Dict[str, Any]],
+        serialized: Optional[Dict[str, object]],
         messages: List[List[BaseMessage]],
         *,
         run_id: UUID,
         parent_run_id: Optional[UUID] = None,
         tags: Optional[List[str]] = None,
-        metadata: Optional[Dict[str, Any]] = None,
+        metadata: Optional[Dict[str, object]] = None,
         **kwargs: Any,
     ) -> None:
         """A model call starts."""
@@ -91,12 +91,12 @@ class Tap(TaskHandler):
 
     def on_chain_start(
         self,
-        serialized: Optional[Dict[str, Any]],
-        inputs: Any,
+        serialized: Optional[Dict[str, object]],
+        inputs: object,
         *,
         run_id: UUID,
         parent_run_id: Optional[UUID] = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """A Runnable starts: one that gets the message of a structured answer may make the object of it."""
         call = self._messages.unparsed(inputs, self._scope)
@@ -104,7 +104,13 @@ class Tap(TaskHandler):
             self._parsers[run_id] = call
 
     def on_chain_end(
-        self, outputs: Any, *, run_id: UUID, parent_run_id: Optional[UUID] = None, inputs: Any = None, **kwargs: Any
+        self,
+        outputs: object,
+        *,
+        run_id: UUID,
+        parent_run_id: Optional[UUID] = None,
+        inputs: object = None,
+        **kwargs: object,
     ) -> None:
         """A Runnable is over; one that was streamed is only now told what it got as a whole."""
         call = self._parsers.pop(run_id, None) or self._messages.unparsed(inputs, self._scope)
@@ -117,39 +123,47 @@ class Tap(TaskHandler):
             call.parsed(outputs)
 
     def on_chain_error(
-        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """A Runnable has failed."""
         self._parsers.pop(run_id, None)
 
     def on_tool_start(
         self,
-        serialized: Optional[Dict[str, Any]],
+        serialized: Optional[Dict[str, object]],
         input_str: str,
         *,
         run_id: UUID,
         parent_run_id: Optional[UUID] = None,
         tool_call_id: Optional[str] = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """A tool starts: what models in it say belongs to the call that it answers."""
         if tool_call_id is not None:
             self._outer[run_id] = current_tool_call_id.get()
             current_tool_call_id.set(tool_call_id)
 
-    def on_tool_end(self, output: Any, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any) -> None:
+    def on_tool_end(
+        self, output: object, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
+    ) -> None:
         """A tool has returned."""
         if run_id in self._outer:
             current_tool_call_id.set(self._outer.pop(run_id))
 
     def on_tool_error(
-        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """A tool has failed."""
         self.on_tool_end(None, run_id=run_id)
 
     def on_llm_new_token(
-        self, token: Any, *, chunk: Any = None, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+        self,
+        token: object,
+        *,
+        chunk: object = None,
+        run_id: UUID,
+        parent_run_id: Optional[UUID] = None,
+        **kwargs: object,
     ) -> None:
         """A model has made a token."""
         last, call = self._last
@@ -160,7 +174,7 @@ class Tap(TaskHandler):
             call.token(chunk.message)
 
     def on_llm_end(
-        self, response: LLMResult, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+        self, response: LLMResult, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """A model call is over."""
         call = self._messages.call(run_id, self._scope)
@@ -170,7 +184,7 @@ class Tap(TaskHandler):
             self._messages.ended(run_id, call, message)
 
     def on_llm_error(
-        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: Any
+        self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """A model call has failed."""
         call = self._messages.call(run_id, self._scope)

@@ -8,8 +8,8 @@ which says nothing once memory is used again.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
-from uuid import uuid4
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from uuid import UUID, uuid4
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
@@ -28,12 +28,15 @@ from streamgraph.constants import TAG_NOSTREAM
 
 _WHOLE = (RESULT_KEY, RETURN_KEY)
 
+CallKey = Union[UUID, str]
+"""What a call is known by: its id in traces, or a name for what is no call of a model of LangChain."""
+
 
 class MessageTracker:
     """What a stream, and the graphs below it, has shown of messages."""
 
     def __init__(self) -> None:
-        self._calls: Dict[Any, ModelCall] = {}
+        self._calls: Dict[CallKey, ModelCall] = {}
         self._shown: Dict[str, Union[ModelCall, BaseMessage]] = {}
         # What was produced inside each running task, the tasks of nested graphs included.
         self._by_task: Dict[str, List[Union[ModelCall, BaseMessage]]] = {}
@@ -47,11 +50,11 @@ class MessageTracker:
     def started(
         self,
         scope: Scope,
-        run_id: Any,
+        run_id: CallKey,
         *,
         name: Optional[str],
         tags: List[str],
-        metadata: Mapping[str, Any],
+        metadata: Mapping[str, object],
         call_info: Optional[CallInfo] = None,
         format_: Optional[Format] = None,
     ) -> ModelCall:
@@ -82,11 +85,11 @@ class MessageTracker:
             self._note(call, *_hidden(tags))
         return call
 
-    def hears(self, run_id: Any) -> bool:
+    def hears(self, run_id: CallKey) -> bool:
         """Whether a model call is known that is still on."""
         return run_id in self._calls
 
-    def call(self, run_id: Any, scope: Scope) -> Optional[ModelCall]:
+    def call(self, run_id: CallKey, scope: Scope) -> Optional[ModelCall]:
         """Return the model call with this id, if it is one of this task that is still on."""
         call = self._calls.get(run_id)
         return call if call is not None and call.scope is scope else None
@@ -110,7 +113,7 @@ class MessageTracker:
             call = self._open(scope, key, ModelCall(scope, metadata, not scope.shows(metadata["tags"])))
         call.token(chunk, key)
 
-    def ended(self, run_id: Any, call: ModelCall, message: Optional[BaseMessage]) -> None:
+    def ended(self, run_id: CallKey, call: ModelCall, message: Optional[BaseMessage]) -> None:
         """A model call is over, with its message or, after an error, without one."""
         self._calls.pop(run_id, None)
         call.open = False
@@ -141,7 +144,7 @@ class MessageTracker:
         """Take note that an object is still to be made of the finished message of a call."""
         self._unparsed.update(dict.fromkeys(call.ids, call))
 
-    def unparsed(self, message: Any, scope: Scope) -> Optional[ModelCall]:
+    def unparsed(self, message: object, scope: Scope) -> Optional[ModelCall]:
         """Return the call of this task whose finished message is given to a parser now; each is returned once.
 
         Args:
@@ -222,7 +225,7 @@ class MessageTracker:
             produced[:] = [item for item in produced if not any(item is gone for gone in dropped)]
             scope = scope.parent
 
-    def returned(self, plan: Plan, scope: Scope, outcome: TaskResult, before: Mapping[str, Any]) -> TaskResult:
+    def returned(self, plan: Plan, scope: Scope, outcome: TaskResult, before: Mapping[str, object]) -> TaskResult:
         """Show the messages that a node writes to the state and that have not been shown yet.
 
         Args:
@@ -247,7 +250,7 @@ class MessageTracker:
         plan: Plan,
         scope: Scope,
         outcome: TaskResult,
-        before: Mapping[str, Any],
+        before: Mapping[str, object],
         produced: List[Union[ModelCall, BaseMessage]],
     ) -> TaskResult:
         stored = [(key, prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
@@ -270,7 +273,7 @@ class MessageTracker:
         step = metadata["langgraph_step"]
         self.unstreamed.append(Unstreamed(reason, why, hint, name, call.node, step, call.ns, run_id))
 
-    def _open(self, scope: Scope, key: Any, call: ModelCall) -> ModelCall:
+    def _open(self, scope: Scope, key: CallKey, call: ModelCall) -> ModelCall:
         self._calls[key] = call
         self._remember(scope, call)
         return call

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, List, Optional
+from typing import Dict, List, Optional
+from uuid import UUID
 from weakref import WeakSet
 
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import BaseMessage
 from typing_extensions import Protocol
 
 from streamgraph._signals import Unstreamed
@@ -22,14 +24,14 @@ class CallLog(Protocol):
 
     unstreamed: List[Unstreamed]
 
-    def hears(self, run_id: Any) -> bool:
+    def hears(self, run_id: UUID) -> bool:
         """Whether a model call is known to the run."""
 
 
 _MOST = 1000
 
 _lock = threading.Lock()
-_logs: WeakSet[Any] = WeakSet()
+_logs: WeakSet[CallLog] = WeakSet()
 
 
 def listen(log: CallLog) -> None:
@@ -55,7 +57,14 @@ class UntrackedCallHandler(BaseCallbackHandler):
     run_inline = True
     ignore_llm = ignore_chain = ignore_agent = ignore_retriever = True
 
-    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: Any, **kwargs: Any) -> None:
+    def on_chat_model_start(
+        self,
+        serialized: Optional[Dict[str, object]],
+        messages: List[List[BaseMessage]],
+        *,
+        run_id: UUID,
+        **kwargs: object,
+    ) -> None:
         with _lock:
             logs = list(_logs)
         # With a config passed by hand the right run hears of it as well, and before: then it is no stray.

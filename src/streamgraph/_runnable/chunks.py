@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, Sequence
 
-_NOT_YET: Any = object()
+_NOT_YET = object()
 
 
 class UpdatesChunk(dict):  # type: ignore[type-arg]
@@ -18,11 +18,11 @@ class UpdatesChunk(dict):  # type: ignore[type-arg]
         output: The final state, in the last chunk.
     """
 
-    def __init__(self, update: Mapping[str, Any] = {}, *, output: Any = _NOT_YET) -> None:
+    def __init__(self, update: Mapping[str, object] = {}, *, output: object = _NOT_YET) -> None:
         super().__init__(update)
         self._output = output
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: object) -> Any:
         if not isinstance(other, UpdatesChunk):
             return NotImplemented
         return other if other._output is _NOT_YET else other._output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Tuple
+from typing import Mapping, Tuple
 
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables.config import CONFIG_KEYS
@@ -30,7 +30,7 @@ _WANTED: Mapping[str, str] = {
 }
 
 
-def check_config(config: Any) -> None:
+def check_config(config: object) -> None:
     """Check the config of a call, which elsewhere fails late, or has no effect and says nothing.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Optional, Sequence, Tuple, Union
+from typing import Optional, Sequence, Tuple, Union
 
 from typing_extensions import Protocol
 
@@ -51,14 +51,14 @@ def make_filter(known: Known, *, include_raw: bool = True, **given: Names) -> Fi
 def _checked(option: str, names: Names) -> Optional[Tuple[str, ...]]:
     if names is None:
         return None
-    several: Any = (names,) if isinstance(names, str) else names
+    several: object = (names,) if isinstance(names, str) else names
     if isinstance(several, bytes) or not isinstance(several, Iterable):
         raise UnknownOptionError(f"{option} takes names, got {names!r} of type {type(names).__name__}")
     several = tuple(several)
     for name in several:
         if not isinstance(name, str):
             raise UnknownOptionError(f"{option} takes names, got {name!r} of type {type(name).__name__}")
-    return several  # type: ignore[no-any-return]
+    return several
 
 
 def _check_known(option: str, name: str, known: Sequence[str]) -> None:

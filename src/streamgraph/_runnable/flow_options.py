@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Optional
+from typing import Optional
 
 from streamgraph._policies import Seconds
 from streamgraph._streams.flow import OVERFLOWS, UNLIMITED, FlowControl, Overflow
@@ -30,13 +30,13 @@ def check_flow_control(
     return FlowControl(_count(max_buffer), overflow, _seconds("heartbeat", heartbeat), _seconds("timeout", timeout))
 
 
-def _count(given: Any) -> Optional[int]:
+def _count(given: object) -> Optional[int]:
     if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
         return given
     raise UnknownOptionError(f"max_buffer must be a number of chunks greater than 0, got {given!r:.80}")
 
 
-def _seconds(name: str, given: Any) -> Optional[float]:
+def _seconds(name: str, given: object) -> Optional[float]:
     if given is None:
         return None
     seconds = given.total_seconds() if isinstance(given, timedelta) else given

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Mapping, Optional, Tuple, Type
+from typing import Mapping, Optional, Type
 
 from pydantic import BaseModel
 
 from streamgraph._core.plan import ROOT_KEY, Plan
+from streamgraph._core.results import Pairs
 from streamgraph._core.state import State
 from streamgraph._core.unknown_keys import check_keys
 from streamgraph._runnable.schema import Schema, all_fields
 from streamgraph.constants import START
 from streamgraph.errors import EmptyInputError, InvalidUpdateError
 
-Writes = Tuple[Tuple[str, Any], ...]
 
-
-def read_input(plan: Plan, schema: Schema, given: Any, *, lenient: bool = False) -> Writes:
+def read_input(plan: Plan, schema: Schema, given: object, *, lenient: bool = False) -> Pairs:
     """Turn the input of a run into writes to state keys.
 
     A mapping for a pydantic schema is validated here, once.
@@ -40,7 +39,7 @@ def read_input(plan: Plan, schema: Schema, given: Any, *, lenient: bool = False)
     if schema.root:
         return ((ROOT_KEY, given),)
     if isinstance(given, (dict, Mapping)):  # dict is said as well since asking an abstract class takes longer
-        mapping: Optional[Mapping[str, Any]] = given
+        mapping: Optional[Mapping[str, object]] = given
         if not lenient and not schema.channels.keys() >= given.keys():
             _check_keys(schema, given)
         if schema.build is not None and isinstance(schema.source, type) and issubclass(schema.source, BaseModel):
@@ -55,7 +54,7 @@ def read_input(plan: Plan, schema: Schema, given: Any, *, lenient: bool = False)
     return tuple([(key, mapping[key]) for key in schema.channels if key in mapping])
 
 
-def _check_keys(schema: Schema, given: Mapping[str, Any]) -> None:
+def _check_keys(schema: Schema, given: Mapping[str, object]) -> None:
     if inspect.isclass(schema.source) and issubclass(schema.source, BaseModel):
         if schema.closed:
             return  # pydantic says it itself
@@ -63,7 +62,7 @@ def _check_keys(schema: Schema, given: Mapping[str, Any]) -> None:
     check_keys(given, schema.channels, schema.managed, closed=schema.closed, node=None)
 
 
-def _validated(plan: Plan, schema: Schema, given: Mapping[str, Any]) -> Mapping[str, Any]:
+def _validated(plan: Plan, schema: Schema, given: Mapping[str, object]) -> Mapping[str, object]:
     """Check the input of a graph whose state is a pydantic model; return it under the names of the fields.
 
     It is checked in the form in which it becomes the state, after the reducers: a list of messages may be given as
@@ -91,7 +90,7 @@ def _field_of(source: Type[BaseModel], key: str) -> str:
     return key
 
 
-def coerce_context(schema: Optional[Type[Any]], context: Any) -> Any:
+def coerce_context(schema: Optional[type], context: object) -> object:
     """Return the context of a run, made an instance of its schema if it was given as a dict.
 
     Raises:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, FrozenSet
+from typing import Callable, FrozenSet
 
 from streamgraph._streams.modes import SIGNAL_MODES
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
 
-Shape = Callable[[Part], Any]
+Shape = Callable[[Part], object]
 
 
 def printing(shape: Shape, *, shown: FrozenSet[str], printed: FrozenSet[str]) -> Shape:
@@ -22,7 +22,7 @@ def printing(shape: Shape, *, shown: FrozenSet[str], printed: FrozenSet[str]) ->
     """
     yielded = shown | SIGNAL_MODES
 
-    def shape_and_print(part: Part) -> Any:
+    def shape_and_print(part: Part) -> object:
         if part.mode in printed:
             mode = f"[{part.mode}]"
             graph = f"[graph={'|'.join(part.ns)}] " if part.ns else ""

@@ -22,11 +22,14 @@ from typing_extensions import (
     is_typeddict,
 )
 
-from streamgraph._core.plan import ROOT_KEY, Channel, StateView
+from streamgraph._core.plan import ROOT_KEY, Channel, Reducer, StateView
 from streamgraph.errors import StateSchemaError
 from streamgraph.managed import ManagedValue
 
-_CONCRETE: Dict[Any, Callable[[], Any]] = {
+Hint = Any
+"""Whatever a type hint can be: a class, a TypedDict, a special form."""
+
+_CONCRETE: Dict[object, Callable[[], object]] = {
     collections.abc.Sequence: list,
     collections.abc.MutableSequence: list,
     collections.abc.Iterable: list,
@@ -49,10 +52,10 @@ class Schema:
         build: Makes an instance of a mapping of the keys; `None` if the mapping itself will do.
     """
 
-    source: Any
+    source: Hint
     channels: Mapping[str, Channel]
-    managed: Mapping[str, Callable[[int, int], Any]]
-    build: Optional[Callable[[Dict[str, Any]], Any]] = None
+    managed: Mapping[str, Callable[[int, int], object]]
+    build: Optional[Callable[[Dict[str, object]], Any]] = None
 
     @property
     def root(self) -> bool:
@@ -76,7 +79,7 @@ class Schema:
         return StateView(keys, self.build, self.managed, self.root)
 
 
-def read_schema(source: Any) -> Schema:
+def read_schema(source: Hint) -> Schema:
     """Take a state schema apart.
 
     Args:
@@ -88,7 +91,7 @@ def read_schema(source: Any) -> Schema:
     if not _has_keys(source):
         return Schema(source, {ROOT_KEY: _channel(ROOT_KEY, source)}, {})
     channels: Dict[str, Channel] = {}
-    managed: Dict[str, Callable[[int, int], Any]] = {}
+    managed: Dict[str, Callable[[int, int], object]] = {}
     for key, hint in hints_of(source).items():
         mark = next((item for item in _annotations(hint) if isinstance(item, ManagedValue)), None)
         if mark is not None:
@@ -98,7 +101,7 @@ def read_schema(source: Any) -> Schema:
     return Schema(source, channels, managed, _builder(source))
 
 
-def _has_keys(source: Any) -> bool:
+def _has_keys(source: Hint) -> bool:
     """Whether a schema has keys, or is the type of the one value that the state is."""
     if is_typeddict(source) or dataclasses.is_dataclass(source):
         return True
@@ -116,23 +119,23 @@ def _has_keys(source: Any) -> bool:
     )
 
 
-def is_keyed(hint: Any) -> bool:
+def is_keyed(hint: object) -> bool:
     """Whether a type hint is a TypedDict, a dataclass or a pydantic model: something with keys."""
     if is_typeddict(hint) or (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
         return True
     return inspect.isclass(hint) and issubclass(hint, BaseModel)
 
 
-def hints_of(source: Any) -> Dict[str, Any]:
+def hints_of(source: Hint) -> Dict[str, Hint]:
     """Return the type hints of a schema, with their `Annotated` extras.
 
     Raises:
         StateSchemaError: A hint cannot be evaluated.
     """
     # Code run by exec() may belong to no module, which Python 3.9 does not expect.
-    names: Optional[Dict[str, Any]] = None if getattr(source, "__module__", None) in sys.modules else {}
+    names: Optional[Dict[str, object]] = None if getattr(source, "__module__", None) in sys.modules else {}
     try:
-        hints: Dict[str, Any] = get_type_hints(source, globalns=names, include_extras=True)
+        hints: Dict[str, Hint] = get_type_hints(source, globalns=names, include_extras=True)
     except Exception as error:
         newer = sys.version_info < (3, 10) and isinstance(error, TypeError)
         raise StateSchemaError(
@@ -144,17 +147,22 @@ def hints_of(source: Any) -> Dict[str, Any]:
     return {key: _required(hint) for key, hint in hints.items()}
 
 
-def _required(hint: Any) -> Any:
-    while get_origin(hint) in (Required, NotRequired, ReadOnly):
+def origin_of(hint: object) -> object:
+    """Return what a hint is made with, as `get_origin` does, but comparable with special forms."""
+    return get_origin(hint)
+
+
+def _required(hint: Hint) -> Hint:
+    while origin_of(hint) in (Required, NotRequired, ReadOnly):
         hint = get_args(hint)[0]
     return hint
 
 
-def _annotations(hint: Any) -> Tuple[Any, ...]:
-    return tuple(hint.__metadata__) if get_origin(hint) is Annotated else ()
+def _annotations(hint: Hint) -> Tuple[object, ...]:
+    return tuple(hint.__metadata__) if origin_of(hint) is Annotated else ()
 
 
-def _channel(key: str, hint: Any) -> Channel:
+def _channel(key: str, hint: Hint) -> Channel:
     marks = _annotations(hint)
     reduce = marks[-1] if marks and callable(marks[-1]) and not inspect.isclass(marks[-1]) else None
     if reduce is None:
@@ -163,7 +171,7 @@ def _channel(key: str, hint: Any) -> Channel:
     return Channel(key, reduce, _default(get_args(hint)[0]), getattr(reduce, "prepare", None))
 
 
-def _check_reducer(key: str, reduce: Any) -> None:
+def _check_reducer(key: str, reduce: Reducer) -> None:
     try:
         parameters = inspect.signature(reduce).parameters.values()
     except (TypeError, ValueError):
@@ -180,7 +188,7 @@ def _check_reducer(key: str, reduce: Any) -> None:
         )
 
 
-def _default(hint: Any) -> Optional[Callable[[], Any]]:
+def _default(hint: Hint) -> Optional[Callable[[], object]]:
     """Return what makes the initial value of a key with a reducer, or `None` if its type makes none."""
     kind = get_origin(hint) or hint
     make = _CONCRETE.get(kind, kind)
@@ -189,10 +197,10 @@ def _default(hint: Any) -> Optional[Callable[[], Any]]:
     except Exception:
         # Not every type can be made from nothing; then the first write is the first value.
         return None
-    return make  # type: ignore[no-any-return]
+    return make
 
 
-def _builder(source: Any) -> Optional[Callable[[Dict[str, Any]], Any]]:
+def _builder(source: Hint) -> Optional[Callable[[Dict[str, object]], object]]:
     if issubclass(source, dict) or is_typeddict(source):
         return None
     if issubclass(source, BaseModel):
@@ -219,7 +227,7 @@ def _aliases(source: Type[BaseModel]) -> Dict[str, str]:
     return found
 
 
-def as_mapping(value: Any) -> Optional[Mapping[str, Any]]:
+def as_mapping(value: object) -> Optional[Mapping[str, object]]:
     """Return the keys that a state object sets, or `None` if `value` is no such object.
 
     A pydantic object sets the fields that it was given, not those that have their defaults; unless a default was
@@ -235,7 +243,7 @@ def as_mapping(value: Any) -> Optional[Mapping[str, Any]]:
     return all_fields(value)
 
 
-def _differs(value: Any, item: FieldInfo) -> bool:
+def _differs(value: object, item: FieldInfo) -> bool:
     """Whether the value of a field that was not set is another than its default."""
     if item.default_factory is not None:
         try:
@@ -245,7 +253,7 @@ def _differs(value: Any, item: FieldInfo) -> bool:
     return type(value).__hash__ is None and bool(value != item.default)
 
 
-def all_fields(value: Any) -> Optional[Mapping[str, Any]]:
+def all_fields(value: object) -> Optional[Mapping[str, object]]:
     """Return every field of a state object, or `None` if `value` is no such object."""
     if isinstance(value, BaseModel):
         return {key: getattr(value, key) for key in type(value).model_fields}

@@ -5,19 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, Set, Tuple, Type
 
-from pydantic import BaseModel, Field, RootModel, create_model
+from pydantic import BaseModel, Field, JsonValue, RootModel, create_model
 from typing_extensions import (
     Annotated,
     NotRequired,
     Required,
     TypedDict,
     get_args,
-    get_origin,
     get_type_hints,
     is_typeddict,
 )
 
-from streamgraph._runnable.schema import Schema, hints_of
+from streamgraph._runnable.schema import Hint, Schema, hints_of, origin_of
 
 
 def model_of(schema: Schema, name: str, *, lenient: bool = True) -> Type[BaseModel]:
@@ -46,12 +45,12 @@ def model_of(schema: Schema, name: str, *, lenient: bool = True) -> Type[BaseMod
     return create_model(getattr(source, "__name__", name), __doc__=about, **fields)
 
 
-def _maybe_none(source: Any) -> Set[str]:
+def _maybe_none(source: Hint) -> Set[str]:
     """Return the keys whose values may be `None`; a form need not ask for these fields of a dataclass."""
     return {key for key, hint in hints_of(source).items() if type(None) in get_args(_portable(hint))}
 
 
-def _field(source: Any, key: str, *, required: bool) -> Any:
+def _field(source: Hint, key: str, *, required: bool) -> object:
     if required:
         return Field()
     for item in dataclasses.fields(source) if dataclasses.is_dataclass(source) else ():
@@ -63,15 +62,15 @@ def _field(source: Any, key: str, *, required: bool) -> Any:
     return Field(default=None, json_schema_extra=_without_default)
 
 
-def _without_default(schema: Dict[str, Any]) -> None:
+def _without_default(schema: Dict[str, JsonValue]) -> None:
     schema.pop("default", None)
 
 
-def _portable(hint: Any) -> Any:
+def _portable(hint: Hint) -> Hint:
     """Return `hint` without what pydantic refuses: marks in `Annotated`, and `typing.TypedDict` before Python 3.12."""
     if is_typeddict(hint):
         required = _required_keys(hint)
-        fields: Dict[str, Any] = {
+        fields: Dict[str, Hint] = {
             key: Required[_portable(value)] if key in required else NotRequired[_portable(value)]
             for key, value in hints_of(hint).items()
         }
@@ -80,26 +79,26 @@ def _portable(hint: Any) -> Any:
         made.__doc__ = hint.__doc__
         return made
     arguments = get_args(hint)
-    if get_origin(hint) is Annotated:
+    if origin_of(hint) is Annotated:
         return _annotated(_portable(_unmarked(arguments[0])), arguments[1:])
     if not arguments or not hasattr(hint, "copy_with"):
         return hint
     return hint.copy_with(tuple(map(_portable, arguments)))
 
 
-def _unmarked(hint: Any) -> Any:
-    mark: Any = get_origin(hint)
+def _unmarked(hint: Hint) -> Hint:
+    mark = origin_of(hint)
     return _unmarked(get_args(hint)[0]) if mark is Required or mark is NotRequired else hint
 
 
-def _annotated(hint: Any, marks: Tuple[Any, ...]) -> Any:
+def _annotated(hint: Hint, marks: Tuple[object, ...]) -> Hint:
     """Return an annotated hint with those marks that say something about the values: not reducers and channels."""
     told = tuple(mark for mark in marks if not callable(mark))
     make: Any = Annotated
     return make[(hint, *told)] if told else hint
 
 
-def typed_state(schema: Schema, state: Any) -> Any:
+def typed_state(schema: Schema, state: object) -> object:
     """Return a state as an instance of its schema's class, where that is a dataclass or a pydantic model.
 
     A state that is not complete yet, as before the first step, stays the dict it is.
@@ -111,7 +110,7 @@ def typed_state(schema: Schema, state: Any) -> Any:
     return schema.build(values) if _required(source) <= set(values) else state
 
 
-def _required(source: Type[Any]) -> Set[str]:
+def _required(source: type) -> Set[str]:
     """Return the keys that a state of this schema must have."""
     if is_typeddict(source):
         return _required_keys(source)
@@ -127,14 +126,14 @@ def _required(source: Type[Any]) -> Set[str]:
     return {key for key in hints_of(source) if not hasattr(source, key)}
 
 
-def _required_keys(source: Any) -> Set[str]:
+def _required_keys(source: Hint) -> Set[str]:
     required = set(source.__required_keys__)
     # typing.TypedDict before Python 3.11 does not know the marks of typing_extensions.
     for key, hint in get_type_hints(source, include_extras=True).items():
-        mark: Any = get_origin(hint)
+        mark = origin_of(hint)
         while mark is Annotated:
             hint = get_args(hint)[0]
-            mark = get_origin(hint)
+            mark = origin_of(hint)
         if mark is Required:
             required.add(key)
         elif mark is NotRequired:

@@ -44,7 +44,7 @@ Namespace = Tuple[str, ...]
 Updates = Dict[str, Any]
 Values = Dict[str, Any]
 Message = Tuple[BaseMessage, MessageMetadata]
-Object = Tuple[Any, Dict[str, Any]]
+Object = Tuple[Any, MessageMetadata]
 
 ModePair = Union[
     Tuple[Literal["values"], StateT],
@@ -74,7 +74,7 @@ NamespacedPair = Union[
 class RunKeywords(TypedDict, Generic[ContextT], total=False):
     """The options of every call that runs a graph."""
 
-    context: Union[ContextT, Mapping[str, Any], None]
+    context: Union[ContextT, Mapping[str, object], None]
     """An object that nodes find in `Runtime.context`, or a mapping of its fields."""
     print_mode: Modes
     """Modes to print, besides what is yielded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Iterator, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Set, Tuple, Union
 
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import BaseTool
@@ -13,7 +13,7 @@ from streamgraph._langchain.nodes import parts_of
 from streamgraph._runnable.base import GraphBase
 
 
-def graph_in(target: Any) -> Optional[GraphBase]:
+def graph_in(target: object) -> Optional[GraphBase]:
     """Return the graph that a node is or, as far as its code shows, calls; `None` if there is none.
 
     Looked into are chains, and what functions refer to by name: variables around them, and of their module.
@@ -84,7 +84,7 @@ def _inside(target: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
             yield from _named(function, seen)
 
 
-def _named(function: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
+def _named(function: Callable[..., object], seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
     """Yield the graphs and tasks that a function's code names."""
     try:
         named = inspect.getclosurevars(function)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from datetime import timedelta
-from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Sequence, Union, overload
 
 from langchain_core.runnables import Runnable
 from typing_extensions import Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar
@@ -13,7 +13,7 @@ from typing_extensions import Concatenate, ParamSpec, Protocol, Self, TypedDict,
 from streamgraph._core.plan import Node, NodeKind
 from streamgraph._drivers.futures import TaskFuture
 from streamgraph._execution.cache import Cache
-from streamgraph._langchain.nodes import as_call, identity_of, name_of
+from streamgraph._langchain.nodes import Arguments, as_call, identity_of, name_of
 from streamgraph._langchain.scope import current_scope
 from streamgraph._policies import CachePolicy, Policies, RetryPolicy, TimeoutPolicy
 
@@ -68,7 +68,7 @@ class TaskFunction(Generic[P, R]):
     def __repr__(self) -> str:
         return f"task({self.name!r})"
 
-    def _arguments(self, given: Tuple[Tuple[Any, ...], Dict[str, Any]]) -> Any:
+    def _arguments(self, given: Arguments) -> Dict[str, object]:
         """Return the arguments of a call by their names, for traces."""
         args, kwargs = given
         try:
@@ -84,7 +84,7 @@ class TaskFunction(Generic[P, R]):
         self: TaskFunction[Concatenate[S, Q], R], instance: S, owner: Optional[type] = None
     ) -> Callable[Q, TaskFuture[R]]: ...
 
-    def __get__(self, instance: Any, owner: Optional[type] = None) -> Any:
+    def __get__(self, instance: Any, owner: Optional[type] = None) -> object:
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]:
@@ -106,7 +106,7 @@ class TaskFunction(Generic[P, R]):
         future: TaskFuture[R] = scope.run.call(scope, self.task_node, (args, kwargs))
         return future
 
-    def clear_cache(self, cache: Any) -> None:
+    def clear_cache(self, cache: object) -> None:
         """Forget the results that are kept in this cache.
 
         Args:
@@ -114,7 +114,7 @@ class TaskFunction(Generic[P, R]):
         """
         Cache(cache).clear([self.task_node])
 
-    async def aclear_cache(self, cache: Any) -> None:
+    async def aclear_cache(self, cache: object) -> None:
         """Forget the results that are kept in this cache."""
         await Cache(cache).aclear([self.task_node])
 

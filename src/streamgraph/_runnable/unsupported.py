@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from streamgraph.errors import NotSupportedError
 
 
-def refuse(**given: Any) -> None:
+def refuse(**given: object) -> None:
     """Refuse arguments that would have no effect.
 
     Args:

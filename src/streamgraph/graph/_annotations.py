@@ -17,7 +17,7 @@ from streamgraph._types import Command
 _LITERALS = (Literal, typing.Literal)
 
 
-def first_hint(target: Any) -> Any:
+def first_hint(target: object) -> Any:
     """Return the annotation of the parameter that gets the state, or `None` if there is none to read."""
     function = _function_of(target)
     if function is None:
@@ -26,14 +26,14 @@ def first_hint(target: Any) -> Any:
     return _hints(function).get(parameters[0].name) if parameters else None
 
 
-def literal_results(target: Any) -> Optional[Sequence[str]]:
+def literal_results(target: object) -> Optional[Sequence[str]]:
     """Return the names in a function's return annotation `Literal[...]`, or `None` if it has another."""
     function = _function_of(target)
     result = _hints(function).get("return") if function is not None else None
     return get_args(result) if _origin(result) in _LITERALS else None
 
 
-def goto_results(target: Any) -> Sequence[str]:
+def goto_results(target: object) -> Sequence[str]:
     """Return the names in a function's return annotation `Command[Literal[...]]`, alone or in a union."""
     function = _function_of(target)
     result = _hints(function).get("return") if function is not None else None
@@ -44,7 +44,7 @@ def goto_results(target: Any) -> Sequence[str]:
     return names
 
 
-def _origin(hint: Any) -> Any:
+def _origin(hint: object) -> Any:
     return get_origin(hint)  # as Any: what mypy knows of it is too narrow to compare with special forms
 
 
@@ -62,7 +62,7 @@ def _function_of(target: Any) -> Optional[Callable[..., Any]]:
     return type(target).__call__.__get__(target)  # type: ignore[no-any-return]
 
 
-def _hints(function: Callable[..., Any]) -> Dict[str, Any]:
+def _hints(function: Callable[..., object]) -> Dict[str, Any]:
     try:
         return dict(get_type_hints(function, include_extras=True))
     except Exception:

@@ -45,7 +45,7 @@ def drawable(plan: Plan, specs: Mapping[str, NodeSpec], subgraphs: Mapping[str, 
     return graph
 
 
-def _added(graph: Graph, name: str, data: Any, metadata: Optional[Dict[str, Any]]) -> Ends:
+def _added(graph: Graph, name: str, data: Any, metadata: Optional[Dict[str, object]]) -> Ends:
     node = graph.add_node(data, name, metadata=metadata)
     return node, node
 

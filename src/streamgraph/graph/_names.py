@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Container, Optional
+from typing import Container, Optional
 
 from streamgraph.constants import END, START
 from streamgraph.errors import NodeNameError
@@ -10,7 +10,7 @@ from streamgraph.errors import NodeNameError
 _RESERVED_CHARACTERS = "|:"
 
 
-def checked_name(name: Optional[str], target: Any, taken: Container[str]) -> str:
+def checked_name(name: Optional[str], target: object, taken: Container[str]) -> str:
     """Return the name of a node if it can be one.
 
     Args:

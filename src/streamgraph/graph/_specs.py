@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Hashable, List, Mapping, Optional, Sequence, Tuple
+from datetime import timedelta
+from typing import Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._langchain.nodes import is_node_like, takes_no_input
 from streamgraph._policies import (
@@ -39,7 +40,7 @@ class NodeOptions:
     retry: Optional[Tuple[RetryPolicy, ...]] = None
     cache: Optional[CachePolicy] = None
     timeout: Optional[TimeoutPolicy] = None
-    handler: Any = None
+    handler: object = None
 
     def over(self, other: NodeOptions) -> NodeOptions:
         """Return this, with what it does not say taken from `other`."""
@@ -47,7 +48,12 @@ class NodeOptions:
         return replace(other, **said)
 
 
-def node_options(retry: Any, cache: Optional[CachePolicy], handler: Any, timeout: Any) -> NodeOptions:
+def node_options(
+    retry: Union[RetryPolicy, Sequence[RetryPolicy], None],
+    cache: Optional[CachePolicy],
+    handler: object,
+    timeout: Union[float, timedelta, TimeoutPolicy, None],
+) -> NodeOptions:
     """Check the arguments of a node that say how it is run.
 
     Raises:
@@ -76,10 +82,10 @@ class NodeSpec:
         destinations: Where it may go besides its edges, and how these ways are labelled in a drawing.
     """
 
-    action: Any
+    action: object
     schema: Optional[Schema]
     defer: bool
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, object]
     tags: Tuple[str, ...]
     how: NodeOptions
     destinations: Mapping[str, Optional[str]]
@@ -97,7 +103,7 @@ class BranchSpec:
     """
 
     name: str
-    path: Any
+    path: object
     schema: Optional[Schema]
     targets: Optional[Mapping[Hashable, str]]
 
@@ -110,7 +116,7 @@ class OutEdges:
     branches: List[BranchSpec] = field(default_factory=list)
 
 
-def read_destinations(given: Any) -> Mapping[str, Optional[str]]:
+def read_destinations(given: Union[Mapping[str, str], Sequence[str], None]) -> Mapping[str, Optional[str]]:
     """Return `destinations` as names and their labels.
 
     Args:

@@ -46,9 +46,9 @@ class CompiledStateGraph(
         builder: Any,
         specs: Mapping[str, NodeSpec],
         schemas: Tuple[Schema, Schema],
-        context_schema: Optional[Type[Any]],
-        store: Any,
-        cache: Any,
+        context_schema: Optional[type],
+        store: object,
+        cache: object,
         name: str,
         debug: bool,
     ) -> None:
@@ -62,10 +62,10 @@ class CompiledStateGraph(
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, nodes={list(self._plan.nodes)})"
 
-    def _writes(self, given: Any, *, lenient: bool) -> Writes:
+    def _writes(self, given: object, *, lenient: bool) -> Writes:
         return read_input(self._plan, self._input, given, lenient=lenient)
 
-    def _typed(self, output: Any) -> Any:
+    def _typed(self, output: object) -> object:
         return typed_state(self._output, output)
 
     def get_input_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:

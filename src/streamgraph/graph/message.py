@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union, cast
+from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar, Union, cast
 from uuid import uuid4
 
 from langchain_core.messages import (
@@ -30,6 +30,8 @@ __all__ = [
     "prepare_messages",
     "push_message",
 ]
+
+T = TypeVar("T", bound="Callable[..., object]")
 
 Messages = Union[Sequence[MessageLikeRepresentation], MessageLikeRepresentation]
 
@@ -82,7 +84,7 @@ def prepare_messages(update: Messages) -> List[BaseMessage]:
     return messages
 
 
-def _with_prepare(reducer: Callable[..., Any]) -> Callable[..., Any]:
+def _with_prepare(reducer: T) -> T:
     # Read where a state schema is taken apart: updates are brought into their stored form once, before they
     # are streamed, so that a message has the same id in the stream and in the state.
     reducer.prepare = prepare_messages  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
-from streamgraph._runnable.schema import Schema, read_schema
+from streamgraph._runnable.schema import Hint, Schema, read_schema
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
@@ -97,15 +97,15 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
     @checked_keywords
     def add_node(
         self,
-        node: Any,
-        action: Any = None,
+        node: object,
+        action: object = None,
         *,
         defer: bool = False,
-        metadata: Optional[Mapping[str, Any]] = None,
-        input_schema: Any = None,
+        metadata: Optional[Mapping[str, object]] = None,
+        input_schema: Optional[Hint] = None,
         retry_policy: Union[RetryPolicy, Sequence[RetryPolicy], None] = None,
         cache_policy: Optional[CachePolicy] = None,
-        error_handler: Any = None,
+        error_handler: object = None,
         destinations: Union[Mapping[str, str], Sequence[str], None] = None,
         timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
     ) -> Self:
@@ -169,7 +169,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         *,
         retry_policy: Union[RetryPolicy, Sequence[RetryPolicy], None] = None,
         cache_policy: Optional[CachePolicy] = None,
-        error_handler: Any = None,
+        error_handler: object = None,
         timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
     ) -> Self:
         """Say how all nodes are run that say nothing else, those already added included.
@@ -222,7 +222,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
     def add_conditional_edges(
         self,
         source: str,
-        path: Any,
+        path: object,
         path_map: Union[Mapping[Hashable, str], Sequence[str], None] = None,
     ) -> Self:
         """Add a branch: a function that decides where to go after `source`.
@@ -257,7 +257,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         return self
 
     @checked_keywords
-    def add_sequence(self, nodes: Sequence[Any]) -> Self:
+    def add_sequence(self, nodes: Sequence[object]) -> Self:
         """Add nodes that run one after the other.
 
         Args:
@@ -285,7 +285,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         return self.add_edge(START, key)
 
     def set_conditional_entry_point(
-        self, path: Any, path_map: Union[Mapping[Hashable, str], Sequence[str], None] = None
+        self, path: object, path_map: Union[Mapping[Hashable, str], Sequence[str], None] = None
     ) -> Self:
         """Let a function decide where runs begin: the same as a conditional edge from `START`."""
         return self.add_conditional_edges(START, path, path_map)
@@ -331,8 +331,8 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         self,
         checkpointer: None = None,
         *,
-        cache: Any = None,
-        store: Any = None,
+        cache: object = None,
+        store: object = None,
         interrupt_before: None = None,
         interrupt_after: None = None,
         debug: bool = False,

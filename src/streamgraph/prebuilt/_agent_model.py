@@ -6,20 +6,38 @@ import asyncio
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, Union, cast
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from langchain_core.language_models import BaseChatModel, LanguageModelInput, LanguageModelLike
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableSequence
 from langchain_core.runnables.base import coerce_to_runnable
 from langchain_core.tools import BaseTool
 
 from streamgraph.config import get_store, get_stream_writer
 from streamgraph.errors import GraphBuildError, GraphError
-from streamgraph.prebuilt._agent_state import value_of, with_messages
-from streamgraph.runtime import get_runtime
+from streamgraph.prebuilt._agent_state import State, value_of, with_messages
+from streamgraph.runtime import Runtime, get_runtime
+
+T = TypeVar("T")
 
 Tool = Union[BaseTool, Dict[str, Any]]
+"""A tool, or one of the provider's in the provider's form."""
+
+Prompt = Union[SystemMessage, str, Callable[..., Any], Runnable[Any, Any]]
+"""What an agent's model is told besides the messages."""
+
+Chooser = Callable[[Any, Runtime], Union[Runnable[Any, BaseMessage], Awaitable[Runnable[Any, BaseMessage]]]]
+"""A function of the state and the runtime that returns the model."""
+
+Model = Union[str, LanguageModelLike, Chooser]
+"""What an agent can be given as its model."""
+
+Asked = LanguageModelInput
+"""What a model is asked."""
+
+Chat = Runnable[Asked, BaseMessage]
+"""A model as it is asked: with tools or without."""
 
 
 class PromptTypeError(GraphBuildError, TypeError):
@@ -44,51 +62,44 @@ class AgentModel:
         TypeError: The prompt cannot be one.
     """
 
-    def __init__(self, model: Any, tools: Sequence[Tool], prompt: Any) -> None:
+    def __init__(self, model: Model, tools: Sequence[Tool], prompt: Optional[Prompt]) -> None:
         self._check_prompt(prompt)
         self._prompt = prompt
-        self._choose: Optional[Callable[..., Any]] = None
-        self._model: Any = None
+        self._choose: Optional[Chooser] = None
         if isinstance(model, str):
             model = model_named(model)
         if isinstance(model, Runnable) or not callable(model):
-            self._model = model if is_bound(model, tools) else model.bind_tools(list(tools))
+            chat = cast("BaseChatModel", model)
+            self._model: Chat = chat if is_bound(chat, tools) else chat.bind_tools(list(tools))
             self._plain = unbound(model)
         else:
             self._choose = model
 
     @staticmethod
-    def _check_prompt(prompt: Any) -> None:
+    def _check_prompt(prompt: object) -> None:
         if not (prompt is None or isinstance(prompt, (str, SystemMessage, Runnable)) or callable(prompt)):
             raise PromptTypeError(
                 f"Got unexpected type for `prompt`: {type(prompt)}",
                 hint="Give a text, a SystemMessage, a function of the state, or a Runnable.",
             )
 
-    def chosen(self, state: Any, *, plain: bool = False) -> Any:
-        """Return the model for a state.
+    def chosen(self, state: object) -> Chat:
+        """Return the model for a state, with the tools."""
+        return self._model if self._choose is None else coerce_to_runnable(_choice(self._choose, state))
 
-        Args:
-            state: The state.
-            plain: Without the tools.
-        """
-        if self._choose is None:
-            return self._plain if plain else self._model
-        choice = self._choose(state, get_runtime())
-        if inspect.isawaitable(choice):
-            choice = awaited(choice)
-        return unbound(choice) if plain else coerce_to_runnable(choice)
+    def plain(self, state: object) -> BaseChatModel:
+        """Return the model for a state, without the tools."""
+        return self._plain if self._choose is None else unbound(_choice(self._choose, state))
 
-    async def achosen(self, state: Any, *, plain: bool = False) -> Any:
-        """Return the model for a state; see `chosen`."""
-        if self._choose is None:
-            return self.chosen(state, plain=plain)
-        choice = self._choose(state, get_runtime())
-        if inspect.isawaitable(choice):
-            choice = await choice
-        return unbound(choice) if plain else coerce_to_runnable(choice)
+    async def achosen(self, state: object) -> Chat:
+        """Return the model for a state, with the tools."""
+        return self._model if self._choose is None else coerce_to_runnable(await _achoice(self._choose, state))
 
-    def question(self, state: Any, config: RunnableConfig) -> Any:
+    async def aplain(self, state: object) -> BaseChatModel:
+        """Return the model for a state, without the tools."""
+        return self._plain if self._choose is None else unbound(await _achoice(self._choose, state))
+
+    def question(self, state: object, config: RunnableConfig) -> Asked:
         """Return what the model is asked: the messages with the prompt.
 
         Raises:
@@ -98,26 +109,33 @@ class AgentModel:
         if fixed is not None:
             return fixed
         if isinstance(self._prompt, Runnable):
-            return self._prompt.invoke(as_asked(state), config)
-        made = self._prompt(as_asked(state), **wanted(self._prompt, config))
+            asked: Asked = self._prompt.invoke(as_asked(state), config)
+            return asked
+        made = self._made(state, config)
         if inspect.isawaitable(made):
             made = awaited(made)
         # A function may return a template, as `SystemMessage(...) + messages` is one.
-        return made.invoke(as_asked(state), config) if isinstance(made, Runnable) else made
+        return made.invoke(as_asked(state), config) if isinstance(made, Runnable) else cast("Asked", made)
 
-    async def aquestion(self, state: Any, config: RunnableConfig) -> Any:
+    async def aquestion(self, state: object, config: RunnableConfig) -> Asked:
         """Return what the model is asked; see `question`."""
         fixed = self._fixed_question(state)
         if fixed is not None:
             return fixed
         if isinstance(self._prompt, Runnable):
-            return await self._prompt.ainvoke(as_asked(state), config)
-        made = self._prompt(as_asked(state), **wanted(self._prompt, config))
+            asked: Asked = await self._prompt.ainvoke(as_asked(state), config)
+            return asked
+        made = self._made(state, config)
         if inspect.isawaitable(made):
             made = await made
-        return await made.ainvoke(as_asked(state), config) if isinstance(made, Runnable) else made
+        return await made.ainvoke(as_asked(state), config) if isinstance(made, Runnable) else cast("Asked", made)
 
-    def _fixed_question(self, state: Any) -> Optional[List[Any]]:
+    def _made(self, state: object, config: RunnableConfig) -> object:
+        """Return what a prompt that is a function returns."""
+        function = cast("Callable[..., object]", self._prompt)
+        return function(as_asked(state), **wanted(function, config))
+
+    def _fixed_question(self, state: object) -> Optional[List[BaseMessage]]:
         messages = asked_messages(state)
         check_history(messages)
         if self._prompt is None:
@@ -127,7 +145,17 @@ class AgentModel:
         return [self._prompt, *messages] if isinstance(self._prompt, SystemMessage) else None
 
 
-def model_named(name: str) -> Any:
+def _choice(choose: Chooser, state: object) -> Chat:
+    choice = choose(state, get_runtime())
+    return awaited(choice) if inspect.isawaitable(choice) else choice
+
+
+async def _achoice(choose: Chooser, state: object) -> Chat:
+    choice = choose(state, get_runtime())
+    return await choice if inspect.isawaitable(choice) else choice
+
+
+def model_named(name: str) -> BaseChatModel:
     """Return the chat model of a name such as `"openai:gpt-4o"`.
 
     Raises:
@@ -143,13 +171,13 @@ def model_named(name: str) -> Any:
     return init_chat_model(name)
 
 
-def is_bound(model: Any, tools: Sequence[Tool]) -> bool:
+def is_bound(model: object, tools: Sequence[Tool]) -> bool:
     """Whether a model needs no binding: there are no tools, or it is bound to them.
 
     Raises:
         GraphBuildError: It is bound to other tools.
     """
-    binding = _part(model, RunnableBinding)
+    binding = _part(model, (RunnableBinding,))
     if binding is None or "tools" not in binding.kwargs:
         return not tools
     bound = binding.kwargs["tools"]
@@ -165,21 +193,21 @@ def is_bound(model: Any, tools: Sequence[Tool]) -> bool:
     return True
 
 
-def unbound(model: Any) -> Any:
+def unbound(model: object) -> BaseChatModel:
     """Return a model without what it is bound to."""
-    part: Any = _part(model, (RunnableBinding, BaseChatModel)) or model
+    part = _part(model, (RunnableBinding, BaseChatModel)) or model
     while isinstance(part, RunnableBinding):
         part = part.bound
-    return part
+    return cast("BaseChatModel", part)
 
 
-def _part(model: Any, kinds: Any) -> Any:
+def _part(model: object, kinds: Tuple[type, ...]) -> Any:
     """Return the model, or the part of a chain, that is of one of these classes."""
-    parts = model.steps if isinstance(model, RunnableSequence) else [model]
+    parts: List[object] = [*model.steps] if isinstance(model, RunnableSequence) else [model]
     return next((part for part in parts if isinstance(part, kinds)), None)
 
 
-def _name_of(tool: Any) -> Any:
+def _name_of(tool: object) -> Optional[str]:
     """Return the name of a tool in one of the forms in which providers take it."""
     if not isinstance(tool, dict):
         return getattr(tool, "name", getattr(tool, "__name__", None))
@@ -187,7 +215,7 @@ def _name_of(tool: Any) -> Any:
     return described.get("name") if isinstance(described, dict) else None
 
 
-def asked_messages(state: Any) -> List[Any]:
+def asked_messages(state: object) -> List[BaseMessage]:
     """Return the messages that the model sees: those that a hook has chosen, or all."""
     messages = value_of(state, "llm_input_messages") or value_of(state, "messages")
     if messages is None:
@@ -197,12 +225,12 @@ def asked_messages(state: Any) -> List[Any]:
     return list(messages)
 
 
-def as_asked(state: Any) -> Any:
+def as_asked(state: State) -> State:
     """Return a state whose messages are those that the model sees."""
     return with_messages(state, asked_messages(state)) if value_of(state, "llm_input_messages") else state
 
 
-def check_history(messages: Sequence[Any]) -> None:
+def check_history(messages: Sequence[BaseMessage]) -> None:
     """Make sure that every tool call has an answer.
 
     Raises:
@@ -220,9 +248,9 @@ def check_history(messages: Sequence[Any]) -> None:
         )
 
 
-def wanted(function: Callable[..., Any], config: RunnableConfig) -> Dict[str, Any]:
+def wanted(function: Callable[..., object], config: RunnableConfig) -> Dict[str, object]:
     """Return the arguments, besides the state, that a function asks for by the names of its parameters."""
-    offered: Dict[str, Callable[[], Any]] = {
+    offered: Dict[str, Callable[[], object]] = {
         "config": lambda: config,
         "runtime": get_runtime,
         "store": get_store,
@@ -236,10 +264,10 @@ def wanted(function: Callable[..., Any], config: RunnableConfig) -> Dict[str, An
     return {name: offered[name]() for name in names if name in offered}
 
 
-def awaited(work: Awaitable[Any]) -> Any:
+def awaited(work: Awaitable[T]) -> T:
     """Await something in a sync run, in a thread of its own: this one may be running an event loop."""
 
-    async def wait() -> Any:
+    async def wait() -> T:
         return await work
 
     with ThreadPoolExecutor(1) as thread:

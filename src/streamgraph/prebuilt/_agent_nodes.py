@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Sequence, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union, cast
 
-from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolCall, ToolMessage
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 
 from streamgraph.graph import END
 from streamgraph.prebuilt._agent_model import AgentModel
-from streamgraph.prebuilt._agent_state import value_of
+from streamgraph.prebuilt._agent_state import StructuredResponseSchema, value_of
 from streamgraph.prebuilt._tool_call import TOOL_CALL_WITH_CONTEXT
 from streamgraph.types import Send
 
@@ -25,7 +25,7 @@ AGENT, TOOLS, BEFORE, AFTER, STRUCTURED = (
 OUT_OF_STEPS = "Sorry, need more steps to process this request."
 
 
-class ModelNode(Runnable[Any, Any]):
+class ModelNode(Runnable[object, Dict[str, List[AIMessage]]]):
     """Asks the model and writes its answer.
 
     Args:
@@ -40,7 +40,12 @@ class ModelNode(Runnable[Any, Any]):
         self._model = model
         self._author = name
 
-    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+    def invoke(
+        self,
+        input: object,  # noqa: A002
+        config: Optional[RunnableConfig] = None,
+        **kwargs: object,
+    ) -> Dict[str, List[AIMessage]]:
         """Ask the model.
 
         Args:
@@ -52,14 +57,20 @@ class ModelNode(Runnable[Any, Any]):
         question = self._model.question(input, config)
         return self._update(input, self._model.chosen(input).invoke(question, config))
 
-    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+    async def ainvoke(
+        self,
+        input: object,  # noqa: A002
+        config: Optional[RunnableConfig] = None,
+        **kwargs: object,
+    ) -> Dict[str, List[AIMessage]]:
         """Ask the model; see `invoke`."""
         config = ensure_config(config)
         question = await self._model.aquestion(input, config)
         model = await self._model.achosen(input)
         return self._update(input, await model.ainvoke(question, config))
 
-    def _update(self, state: Any, answer: AIMessage) -> Any:
+    def _update(self, state: object, given: BaseMessage) -> Dict[str, List[AIMessage]]:
+        answer = cast("AIMessage", given)
         remaining = value_of(state, "remaining_steps")
         if answer.tool_calls and remaining is not None and remaining < 2:
             # There is no step left in which the model could read what the tools say.
@@ -70,7 +81,7 @@ class ModelNode(Runnable[Any, Any]):
         return {"messages": [answer]}
 
 
-class StructuredNode(Runnable[Any, Any]):
+class StructuredNode(Runnable[object, Dict[str, object]]):
     """Asks the model for the final answer in a given form.
 
     Args:
@@ -80,12 +91,20 @@ class StructuredNode(Runnable[Any, Any]):
 
     name: str
 
-    def __init__(self, model: AgentModel, form: Any) -> None:
+    def __init__(
+        self, model: AgentModel, form: Union[StructuredResponseSchema, Tuple[str, StructuredResponseSchema]]
+    ) -> None:
         self.name = STRUCTURED
         self._model = model
+        self._prompt: Optional[str]
         self._prompt, self._form = form if isinstance(form, tuple) else (None, form)
 
-    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+    def invoke(
+        self,
+        input: object,  # noqa: A002
+        config: Optional[RunnableConfig] = None,
+        **kwargs: object,
+    ) -> Dict[str, object]:
         """Ask the model.
 
         Args:
@@ -93,15 +112,20 @@ class StructuredNode(Runnable[Any, Any]):
             config: The config that it is called with.
             **kwargs: Ignored.
         """
-        model = self._model.chosen(input, plain=True).with_structured_output(self._form)
+        model = self._model.plain(input).with_structured_output(self._form)
         return {"structured_response": model.invoke(self._question(input), config)}
 
-    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+    async def ainvoke(
+        self,
+        input: object,  # noqa: A002
+        config: Optional[RunnableConfig] = None,
+        **kwargs: object,
+    ) -> Dict[str, object]:
         """Ask the model; see `invoke`."""
-        model = (await self._model.achosen(input, plain=True)).with_structured_output(self._form)
+        model = (await self._model.aplain(input)).with_structured_output(self._form)
         return {"structured_response": await model.ainvoke(self._question(input), config)}
 
-    def _question(self, state: Any) -> List[Any]:
+    def _question(self, state: object) -> List[BaseMessage]:
         messages = list(value_of(state, "messages"))
         return messages if self._prompt is None else [SystemMessage(content=self._prompt), *messages]
 
@@ -122,14 +146,14 @@ class Routes:
         self._parallel = parallel
         self._final_tools = frozenset(final_tools)
 
-    def after_model(self, state: Any) -> Union[str, List[Send]]:
+    def after_model(self, state: object) -> Union[str, List[Send]]:
         """Go to the tools that the model has called."""
         last = value_of(state, "messages")[-1]
         if not isinstance(last, AIMessage) or not last.tool_calls:
             return self._end
         return _sends(last.tool_calls, state) if self._parallel else TOOLS
 
-    def after_hook(self, state: Any) -> Union[str, List[Send]]:
+    def after_hook(self, state: object) -> Union[str, List[Send]]:
         """Go to the tools that the model has called and that the hook has not answered."""
         messages = value_of(state, "messages")
         answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
@@ -138,18 +162,18 @@ class Routes:
             return _sends(calls, state)
         return self._start if isinstance(messages[-1], ToolMessage) else self._end
 
-    def after_tools(self, state: Any) -> str:
+    def after_tools(self, state: object) -> str:
         """End if one of the tools called together is to have the last word; each is asked about all of them."""
         called = {call["name"] for call in _last_calls(value_of(state, "messages"))}
         return END if called & self._final_tools else self._start
 
 
-def _last_calls(messages: Sequence[Any]) -> List[Any]:
+def _last_calls(messages: Sequence[BaseMessage]) -> List[ToolCall]:
     for message in reversed(messages):
         if isinstance(message, AIMessage):
             return list(message.tool_calls)
     return []
 
 
-def _sends(calls: Sequence[Any], state: Any) -> List[Send]:
+def _sends(calls: Sequence[ToolCall], state: object) -> List[Send]:
     return [Send(TOOLS, {"__type": TOOL_CALL_WITH_CONTEXT, "tool_call": call, "state": state}) for call in calls]

@@ -22,6 +22,9 @@ __all__ = [
     "StructuredResponseSchema",
 ]
 
+State = Any
+"""A state in the form in which the user has declared it: a dict, a pydantic model or a dataclass."""
+
 StructuredResponse = Union[Dict[str, Any], BaseModel]
 """What an agent with a `response_format` answers with."""
 
@@ -36,7 +39,7 @@ class AgentState(TypedDict):
     remaining_steps: NotRequired[RemainingSteps]
 
 
-def _as_messages(given: Any) -> Any:
+def _as_messages(given: object) -> object:
     return convert_to_messages(given) if isinstance(given, list) else given
 
 
@@ -60,7 +63,7 @@ class AgentStateWithStructuredResponsePydantic(AgentStatePydantic):
     structured_response: Optional[StructuredResponse] = None
 
 
-def check_state_schema(schema: Any, *, structured: bool) -> None:
+def check_state_schema(schema: type, *, structured: bool) -> None:
     """Make sure that a state has the keys that an agent works with.
 
     Args:
@@ -79,7 +82,7 @@ def check_state_schema(schema: Any, *, structured: bool) -> None:
         )
 
 
-def with_model_input(schema: Any) -> Any:
+def with_model_input(schema: type) -> type:
     """Return a state with the key `llm_input_messages`, by which a hook tells what the model sees."""
     name = "AgentInput"
     if isinstance(schema, type) and issubclass(schema, BaseModel):
@@ -88,17 +91,18 @@ def with_model_input(schema: Any) -> Any:
         added: Any = ("llm_input_messages", List[BaseMessage], dataclasses.field(default_factory=list))
         bases: Any = (schema,)
         return dataclasses.make_dataclass(name, [added], bases=bases)
-    hints: Dict[str, Any] = get_type_hints(schema, include_extras=True)
+    hints: Dict[str, object] = get_type_hints(schema, include_extras=True)
     make: Any = TypedDict
-    return make(name, {**hints, "llm_input_messages": List[BaseMessage]}, total=False)
+    made: type = make(name, {**hints, "llm_input_messages": List[BaseMessage]}, total=False)
+    return made
 
 
-def value_of(state: Any, key: str) -> Any:
+def value_of(state: object, key: str) -> Any:
     """Return what a state holds under a key, `None` if it has no such key."""
     return state.get(key) if isinstance(state, dict) else getattr(state, key, None)
 
 
-def with_messages(state: Any, messages: Sequence[BaseMessage]) -> Any:
+def with_messages(state: State, messages: Sequence[BaseMessage]) -> State:
     """Return a state with other messages."""
     if isinstance(state, dict):
         return {**state, "messages": messages}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Coroutine, List, Optional, Sequence
+from typing import Coroutine, List, Optional, Sequence, TypeVar
+
+T = TypeVar("T")
 
 
-async def gather(work: Sequence[Coroutine[Any, Any, Any]], limit: Optional[int]) -> List[Any]:
+async def gather(work: Sequence[Coroutine[object, None, T]], limit: Optional[int]) -> List[T]:
     """Await coroutines at the same time and return their results in order.
 
     Args:
@@ -18,7 +20,7 @@ async def gather(work: Sequence[Coroutine[Any, Any, Any]], limit: Optional[int])
     """
     allowed = None if limit is None else asyncio.Semaphore(limit)
 
-    async def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    async def run(coroutine: Coroutine[object, None, T]) -> T:
         if allowed is None:
             return await coroutine
         async with allowed:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Dict, Generic, List, Optional, Type
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import InjectedToolArg
+from langchain_core.tools import BaseTool, InjectedToolArg
 from langchain_core.tools import base as _core_tools
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import Annotated, TypeVar
@@ -96,11 +96,11 @@ class ToolRuntime(_Hidden, Generic[ContextT, StateT]):
     stream_writer: StreamWriter
     tool_call_id: Optional[str]
     store: Any
-    tools: List[Any] = field(default_factory=list)
+    tools: List[BaseTool] = field(default_factory=list)
     execution_info: Any = None
     server_info: Any = None
 
-    def emit_output_delta(self, delta: Any) -> None:
+    def emit_output_delta(self, delta: object) -> None:
         """Show a piece of the tool's output in the stream mode `tools`, before the tool has returned.
 
         Outside of a run, and where nobody asked for that mode, it does nothing.
@@ -111,21 +111,21 @@ class ToolRuntime(_Hidden, Generic[ContextT, StateT]):
         emit_output_delta(current_scope(self.config), self.tool_call_id, delta)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
         # Taken as it is. What validates a tool's arguments dumps them as well, and must not go through the state,
         # the config with its callbacks and the store.
         return core_schema.any_schema(serialization=core_schema.plain_serializer_function_ser_schema(_nothing))
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Dict[str, Any]:
+    def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> Dict[str, object]:
         return {}
 
 
-def _nothing(value: Any) -> None:
+def _nothing(value: object) -> None:
     """Dump to nothing."""
 
 
-TOOL_RUNTIME: Type[ToolRuntime[Any, Any]] = ToolRuntime
+TOOL_RUNTIME: Type[ToolRuntime] = ToolRuntime
 """The class itself, whatever `ToolRuntime` has to be to be hidden."""
 
 
@@ -134,7 +134,7 @@ if not TYPE_CHECKING and not hasattr(_core_tools, "_DirectlyInjectedToolArg"):
     class _HiddenAlias(type(Annotated[int, "any"]), _root=True):
         """`Annotated[ToolRuntime, InjectedToolArg()]` that can also be asked for instances, as the class can."""
 
-        def __instancecheck__(self, value: Any) -> bool:
+        def __instancecheck__(self, value: object) -> bool:
             return isinstance(value, TOOL_RUNTIME)
 
     ToolRuntime = _HiddenAlias(TOOL_RUNTIME[ContextT, StateT], (InjectedToolArg(),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import inspect
 from dataclasses import dataclass, fields
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from langchain_core.tools import BaseTool, InjectedToolArg
 from pydantic import BaseModel
@@ -42,7 +42,7 @@ class Parameter:
     """
 
     name: str
-    hint: Any
+    hint: object
     required: bool
 
 
@@ -66,11 +66,11 @@ class Injection:
     hidden: Tuple[str, ...]
     optional: Tuple[str, ...]
 
-    def without_hidden(self, args: Mapping[str, Any]) -> Dict[str, Any]:
+    def without_hidden(self, args: Mapping[str, object]) -> Dict[str, object]:
         """Return arguments of a model without those that are not its own to set."""
         return {name: value for name, value in args.items() if name not in self.hidden}
 
-    def values(self, tool: str, runtime: ToolRuntime[Any, Any], messages_key: str) -> Dict[str, Any]:
+    def values(self, tool: str, runtime: ToolRuntime, messages_key: str) -> Dict[str, object]:
         """Return the arguments to fill in.
 
         Args:
@@ -82,7 +82,7 @@ class Injection:
             ToolInjectionError: The tool asks for a store and there is none, or for keys that a list cannot have.
             MissingStateKeyError: A key is missing in the state.
         """
-        found: Dict[str, Any] = {}
+        found: Dict[str, object] = {}
         state = runtime.state
         if isinstance(state, list):
             wanted = [key for key in self.states.values() if key not in (None, messages_key)]
@@ -137,11 +137,11 @@ def read_injection(tool: BaseTool) -> Injection:
         if not parameter.required:
             optional.append(name)
         if _is_a(mark, state_classes):
-            states[name] = None if isinstance(mark, type) else mark.field
+            states[name] = None if isinstance(mark, type) else cast("InjectedState", mark).field
         elif _is_a(mark, store_classes):
             stores.append(name)
         elif _is_a(mark, runtime_classes):
-            runtimes[name] = mark
+            runtimes[name] = cast("type", mark)
         elif isinstance(mark, InjectedRuntime):
             runtimes[name] = TOOL_RUNTIME
         elif mark is not None:
@@ -166,7 +166,7 @@ def parameters_of(tool: BaseTool) -> List[Parameter]:
     return list(found.values())
 
 
-def function_parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
+def function_parameters(function: Callable[..., object]) -> Iterator[Parameter]:
     """Yield the named parameters of a function that are not langchain-core's to fill in."""
     try:
         signature = inspect.signature(function)
@@ -193,7 +193,7 @@ def _schema_parameters(tool: BaseTool) -> Iterator[Parameter]:
         return
     if issubclass(schema, BaseModel):
         for name, info in schema.model_fields.items():
-            hint: Any = info.annotation
+            hint: object = info.annotation
             for mark in info.metadata:
                 hint = Annotated[hint, mark]
             yield Parameter(name, hint, info.is_required())
@@ -204,9 +204,9 @@ def _schema_parameters(tool: BaseTool) -> Iterator[Parameter]:
         yield Parameter(name, hint, name in old and bool(old[name].required))
 
 
-def _marks(hint: Any) -> Iterator[Any]:
+def _marks(hint: object) -> Iterator[object]:
     """Yield what a hint is marked with: the extras of `Annotated`, and the class itself."""
-    origin: Any = get_origin(hint)
+    origin: object = get_origin(hint)
     if origin is Annotated:
         inner, *marks = get_args(hint)
         yield from marks
@@ -220,12 +220,12 @@ def _marks(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def _marked(marks: List[Any], classes: Tuple[type, ...]) -> Any:
+def _marked(marks: Sequence[object], classes: Tuple[type, ...]) -> object:
     """Return the first mark that is one of these classes or an instance of one, or `None`."""
     return next((mark for mark in marks if _is_a(mark, classes)), None)
 
 
-def _is_a(mark: Any, classes: Tuple[type, ...]) -> bool:
+def _is_a(mark: object, classes: Tuple[type, ...]) -> bool:
     return isinstance(mark, classes) or (isinstance(mark, type) and issubclass(mark, classes))
 
 
@@ -235,7 +235,7 @@ def is_hidden(parameter: Parameter) -> bool:
     return _marked(list(_marks(parameter.hint)), classes) is not None
 
 
-def named_mark(parameter: Parameter) -> Any:
+def named_mark(parameter: Parameter) -> Optional[InjectedToolArg]:
     """Return the mark that a parameter ought to have by its name, or `None`.
 
     `writer` only means the stream writer if its annotation allows for one: a tool about books may mean an author.
@@ -244,18 +244,18 @@ def named_mark(parameter: Parameter) -> Any:
         return InjectedRuntime()
     if parameter.name != "writer":
         return None
-    hint: Any = parameter.hint
+    hint = parameter.hint
     while get_origin(hint) is Annotated:
         hint = get_args(hint)[0]
     callables = (Any, Callable, collections.abc.Callable)
     return InjectedWriter() if hint in callables or get_origin(hint) is collections.abc.Callable else None
 
 
-def _has(state: Any, key: str) -> bool:
+def _has(state: object, key: str) -> bool:
     return key in state if isinstance(state, collections.abc.Mapping) else hasattr(state, key)
 
 
-def _as_instance(runtime: ToolRuntime[Any, Any], kind: type) -> Any:
+def _as_instance(runtime: ToolRuntime, kind: type) -> object:
     """Return the runtime as one of the class that a tool's parameter has, which may be LangGraph's."""
     peer = peer_class(_PEER_MODULE, "ToolRuntime")
     if peer is None or not issubclass(kind, peer):

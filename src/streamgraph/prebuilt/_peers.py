@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Optional, Tuple
 
+from typing_extensions import TypeGuard
+
 from streamgraph.types import Command, Send
 
 
@@ -28,12 +30,12 @@ def with_peer(own: type, module: str, name: Optional[str] = None) -> Tuple[type,
     return (own,) if peer is None else (own, peer)
 
 
-def is_command(value: Any) -> bool:
+def is_command(value: object) -> TypeGuard[Command]:
     """Whether `value` is a `Command`, of this package or of LangGraph."""
     return isinstance(value, with_peer(Command, "langgraph.types"))
 
 
-def own_command(value: Any) -> Command[Any]:
+def own_command(value: Command) -> Command:
     """Return a `Command` as one of this package, with the `Send`s in it."""
     goto = value.goto
     if isinstance(goto, (list, tuple)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, fields, replace
-from typing import Any, Awaitable, Callable, Optional, Union
+from typing import Any, Awaitable, Callable, List, Optional, Union
 
 from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
@@ -30,9 +30,9 @@ class ToolCallRequest:
     tool_call: ToolCall
     tool: Optional[BaseTool]
     state: Any
-    runtime: ToolRuntime[Any, Any]
+    runtime: ToolRuntime
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__:
             warnings.warn(
                 f"Setting attribute '{name}' on ToolCallRequest is deprecated: it changes the request for everybody "
@@ -70,6 +70,9 @@ ToolCallWithContext = TypedDict(
 TOOL_CALL_WITH_CONTEXT = "tool_call_with_context"
 
 ToolResult = Union[ToolMessage, "Command[Any]"]
+
+Answer = Union[ToolResult, List[ToolResult]]
+"""What comes of one call; the types of wrappers say nothing of lists."""
 
 ToolCallWrapper = Callable[[ToolCallRequest, Callable[[ToolCallRequest], ToolResult]], ToolResult]
 """`wrap(request, execute)`: runs the call by `execute(request)`, never, once or often, and returns a result."""

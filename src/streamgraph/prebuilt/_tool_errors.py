@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union, cast
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type, Union, cast
 
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.tools import ToolException
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from typing_extensions import get_args, get_origin, get_type_hints
 
 from streamgraph.errors import GraphBubbleUp, GraphError
@@ -74,9 +75,9 @@ class ToolInvocationError(ToolException):
     def __init__(
         self,
         tool_name: str,
-        source: Any,
+        source: ValidationError,
         tool_kwargs: Mapping[str, Any],
-        filtered_errors: Optional[Sequence[Any]] = None,
+        filtered_errors: Optional[Sequence[ErrorDetails]] = None,
     ) -> None:
         errors = source.errors() if filtered_errors is None else filtered_errors
         text = "\n".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in errors)
@@ -90,7 +91,7 @@ class ToolInvocationError(ToolException):
         super().__init__(self.message)
 
 
-def invocation_error(call: Any, error: Exception, hidden: Sequence[str]) -> ToolInvocationError:
+def invocation_error(call: ToolCall, error: Exception, hidden: Sequence[str]) -> ToolInvocationError:
     """Return the error of a validation as one that names the model's arguments only.
 
     Args:
@@ -98,9 +99,10 @@ def invocation_error(call: Any, error: Exception, hidden: Sequence[str]) -> Tool
         error: The error, a `ValidationError` of pydantic, of version 1 or 2 of its interface.
         hidden: The parameters that the model does not see.
     """
-    errors = [item for item in cast("Any", error).errors() if not item["loc"] or item["loc"][0] not in hidden]
+    source = cast("ValidationError", error)
+    errors = [item for item in source.errors() if not item["loc"] or item["loc"][0] not in hidden]
     shown = {name: value for name, value in call["args"].items() if name not in hidden}
-    return ToolInvocationError(call["name"], error, shown, errors)
+    return ToolInvocationError(call["name"], source, shown, errors)
 
 
 def is_validation_error(error: BaseException) -> bool:
@@ -115,7 +117,7 @@ def _invocation_errors_only(error: ToolInvocationError) -> str:
     return error.message
 
 
-HandleToolErrors = Union[None, bool, str, Callable[..., Any], Type[BaseException], Tuple[Type[BaseException], ...]]
+HandleToolErrors = Union[None, bool, str, Callable[..., object], Type[BaseException], Tuple[Type[BaseException], ...]]
 
 DEFAULT_HANDLER: Callable[[ToolInvocationError], str] = _invocation_errors_only
 
@@ -132,7 +134,7 @@ class ErrorHandler:
 
     def __init__(self, handle: HandleToolErrors) -> None:
         self._types: Tuple[Type[BaseException], ...]
-        self._text: Callable[[BaseException], Any] = _default_text
+        self._text: Callable[[BaseException], object] = _default_text
         if not handle:
             self._types = ()
         elif isinstance(handle, str):
@@ -143,12 +145,12 @@ class ErrorHandler:
         elif isinstance(handle, type) and issubclass(handle, BaseException):
             self._types = (handle,)
         elif callable(handle):
-            function: Callable[..., Any] = handle
+            function: Callable[..., object] = handle
             self._types, self._text = _handled_by(function), function
         else:
             self._types = (Exception,)
 
-    def message(self, error: Exception, call: Any) -> ToolMessage:
+    def message(self, error: Exception, call: ToolCall) -> ToolMessage:
         """Return the message that answers a call that has failed.
 
         Args:
@@ -167,37 +169,38 @@ def _default_text(error: BaseException) -> str:
     return TOOL_CALL_ERROR_TEMPLATE.format(error=repr(error))
 
 
-def error_message(call: Any, text: Any) -> ToolMessage:
+def error_message(call: ToolCall, text: object) -> ToolMessage:
     """Return the message that tells the model what is wrong with its call."""
     content = text if isinstance(text, (str, list)) else str(text)
     return ToolMessage(content=content, name=call["name"], tool_call_id=call["id"], status="error")
 
 
-def unknown_tool(call: Any, known: Sequence[str]) -> ToolMessage:
+def unknown_tool(call: ToolCall, known: Sequence[str]) -> ToolMessage:
     """Return the message that answers a call of a tool that is not there."""
     text = INVALID_TOOL_NAME_ERROR_TEMPLATE.format(requested_tool=call["name"], available_tools=", ".join(known))
     return error_message(call, text)
 
 
-def _handled_by(handler: Callable[..., Any]) -> Tuple[Type[BaseException], ...]:
+def _handled_by(handler: Callable[..., object]) -> Tuple[Type[BaseException], ...]:
     """Return which exceptions a function handles, by the annotation of its first parameter."""
-    function: Any = handler
+    function: object = handler
     while isinstance(function, functools.partial):
         function = function.func
     if not inspect.isroutine(function):
         function = type(function).__call__.__get__(function)
     try:
         names = list(inspect.signature(handler).parameters)
-        hints: Dict[str, Any] = get_type_hints(function)
+        hints: Dict[str, object] = get_type_hints(function)
     except (TypeError, ValueError, NameError):
         # A builtin without a signature, or hints that cannot be evaluated: as without hints.
         return (Exception,)
     hint = hints.get(names[0], Exception) if names else Exception
     if hint is Any:
         return (Exception,)
-    options: List[Any] = list(get_args(hint)) if _is_union(hint) else [hint]
-    if all(isinstance(option, type) and issubclass(option, BaseException) for option in options):
-        return tuple(options)
+    options: Sequence[object] = get_args(hint) if _is_union(hint) else (hint,)
+    kinds = tuple(option for option in options if isinstance(option, type) and issubclass(option, BaseException))
+    if len(kinds) == len(options):
+        return kinds
     raise ValueError(
         "Arbitrary types are not supported in the error handler signature. Annotate the error with an exception "
         "class, as in `def handle(error: ValueError)`, or with a union of such, as in "
@@ -205,6 +208,6 @@ def _handled_by(handler: Callable[..., Any]) -> Tuple[Type[BaseException], ...]:
     )
 
 
-def _is_union(hint: Any) -> bool:
-    origin: Any = get_origin(hint)
+def _is_union(hint: object) -> bool:
+    origin: object = get_origin(hint)
     return origin is Union or getattr(origin, "__name__", "") == "UnionType"

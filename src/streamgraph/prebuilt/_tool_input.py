@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Mapping, Optional
+from typing import List, Mapping, Optional, Sequence
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, ToolCall
 
 from streamgraph._langchain.scope import Scope
 from streamgraph.prebuilt._tool_call import TOOL_CALL_WITH_CONTEXT
@@ -22,12 +22,12 @@ class ToolInput:
         as_list: Whether a list of messages was given, and one is to be returned.
     """
 
-    calls: List[Any]
-    state: Any
+    calls: List[ToolCall]
+    state: object
     as_list: bool
 
 
-def read_input(given: Any, messages_key: str, scope: Optional[Scope]) -> ToolInput:
+def read_input(given: object, messages_key: str, scope: Optional[Scope]) -> ToolInput:
     """Take an input apart.
 
     Args:
@@ -50,7 +50,7 @@ def read_input(given: Any, messages_key: str, scope: Optional[Scope]) -> ToolInp
     return ToolInput(_calls(getattr(given, messages_key, None)), given, as_list=False)
 
 
-def _calls(messages: Any) -> List[Any]:
+def _calls(messages: Optional[Sequence[object]]) -> List[ToolCall]:
     if not messages:
         raise ToolNodeInputError(
             "No message found in input",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any, List, Mapping, Optional, Sequence, Tuple, cast
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
-from langchain_core.messages import RemoveMessage, ToolMessage, convert_to_messages
+from langchain_core.messages import MessageLikeRepresentation, RemoveMessage, ToolCall, ToolMessage, convert_to_messages
 
 from streamgraph.graph.message import REMOVE_ALL_MESSAGES
 from streamgraph.prebuilt._peers import is_command, own_command
+from streamgraph.prebuilt._tool_call import Answer, ToolResult
 from streamgraph.prebuilt._tool_errors import ToolResultError
 from streamgraph.types import Command, Send
 
 
-def checked_result(result: Any, call: Any, *, as_list: bool, messages_key: str) -> Any:
+def checked_result(result: object, call: ToolCall, *, as_list: bool, messages_key: str) -> Answer:
     """Return what a tool returned, if it answers the call.
 
     Args:
@@ -55,8 +56,8 @@ def _as_content(message: ToolMessage) -> ToolMessage:
     return message.model_copy(update={"content": json.dumps(content, ensure_ascii=False)})
 
 
-def _checked_list(results: List[Any], call: Any, as_list: bool, messages_key: str) -> List[Any]:
-    items: List[Any] = []
+def _checked_list(results: Sequence[object], call: ToolCall, as_list: bool, messages_key: str) -> List[ToolResult]:
+    items: List[ToolResult] = []
     total = 0
     for result in results:
         if isinstance(result, ToolMessage):
@@ -76,9 +77,7 @@ def _checked_list(results: List[Any], call: Any, as_list: bool, messages_key: st
     return items
 
 
-def _read_command(
-    command: Command[Any], call: Any, as_list: bool, messages_key: str
-) -> Tuple[Command[Any], Optional[int]]:
+def _read_command(command: Command, call: ToolCall, as_list: bool, messages_key: str) -> Tuple[Command, Optional[int]]:
     """Return a command with the answer named after the tool, and how many answers to the call it has.
 
     The number is `None` if an answer is not to be expected.
@@ -105,10 +104,9 @@ def _read_command(
     return command, None
 
 
-def _named(given: Any, call: Any) -> Tuple[Any, Optional[int]]:
+def _named(given: Any, call: ToolCall) -> Tuple[object, Optional[int]]:
     """Return messages with the answer to the call named after the tool, and how many answers there are."""
-    several = isinstance(given, list)
-    messages: List[Any] = list(given) if several else [given]
+    messages: List[MessageLikeRepresentation] = list(given) if isinstance(given, list) else [given]
     answers = 0
     everything_removed = False
     for place, message in enumerate(convert_to_messages(messages)):
@@ -117,15 +115,16 @@ def _named(given: Any, call: Any) -> Tuple[Any, Optional[int]]:
             answers += 1
             # On a copy: the message is the tool's.
             messages[place] = message.model_copy(update={"name": call["name"]})
+    named = messages if isinstance(given, list) else messages[0]
     # Where no message is left, none is left without an answer.
-    return (messages if several else messages[0]), (None if everything_removed and not answers else answers)
+    return named, None if everything_removed and not answers else answers
 
 
-def _messages(update: Any, messages_key: str) -> Any:
+def _messages(update: object, messages_key: str) -> object:
     return update.get(messages_key, []) if isinstance(update, Mapping) else update
 
 
-def combined(results: Sequence[Any], *, as_list: bool, messages_key: str) -> Any:
+def combined(results: Sequence[Answer], *, as_list: bool, messages_key: str) -> object:
     """Put the results of all calls together into what the node returns.
 
     Args:
@@ -133,19 +132,19 @@ def combined(results: Sequence[Any], *, as_list: bool, messages_key: str) -> Any
         as_list: Whether the node was given a list of messages, and so returns one.
         messages_key: The key of the messages in the state.
     """
-    flat: List[Any] = []
+    flat: List[ToolResult] = []
     for result in results:
         flat += result if isinstance(result, list) else [result]
     if not any(isinstance(item, Command) for item in flat):
         return flat if as_list else {messages_key: flat}
-    outputs: List[Any] = []
-    sends: List[Any] = []
-    updates: List[Tuple[str, Any]] = []
+    outputs: List[Union[Command, List[ToolMessage], Dict[str, List[ToolMessage]]]] = []
+    sends: List[Send] = []
+    updates: List[Tuple[str, object]] = []
     for item in flat:
         if not isinstance(item, Command):
             outputs.append([item] if as_list else {messages_key: [item]})
         elif _sends_to_parent(item):
-            sends += cast("Sequence[Any]", item.goto)
+            sends += cast("Sequence[Send]", item.goto)
             updates += _pairs(item.update)
         else:
             outputs.append(item)
@@ -155,7 +154,7 @@ def combined(results: Sequence[Any], *, as_list: bool, messages_key: str) -> Any
     return outputs
 
 
-def _sends_to_parent(command: Command[Any]) -> bool:
+def _sends_to_parent(command: Command) -> bool:
     sends = command.goto
     return (
         command.graph == Command.PARENT
@@ -166,5 +165,5 @@ def _sends_to_parent(command: Command[Any]) -> bool:
     )
 
 
-def _pairs(update: Optional[Mapping[str, Any]]) -> List[Tuple[str, Any]]:
+def _pairs(update: Optional[Mapping[str, object]]) -> List[Tuple[str, object]]:
     return list(dict(update or {}).items())

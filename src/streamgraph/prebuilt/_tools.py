@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Union
+from typing import Any, Callable, Dict, List, Mapping, Type, Union
 
 from langchain_core.messages import ToolMessage
 from langchain_core.messages.tool import ToolOutputMixin
@@ -18,7 +18,7 @@ from streamgraph.prebuilt._injection import Injection, function_parameters, is_h
 from streamgraph.prebuilt._peers import is_command
 
 
-def as_tool(given: Union[BaseTool, Callable[..., Any]]) -> BaseTool:
+def as_tool(given: Union[BaseTool, Callable[..., object]]) -> BaseTool:
     """Return a tool as it is, and make one of a function.
 
     A parameter of a function that is filled in because of its name (`runtime`, `writer`) is hidden from the model
@@ -29,22 +29,22 @@ def as_tool(given: Union[BaseTool, Callable[..., Any]]) -> BaseTool:
     """
     if isinstance(given, BaseTool):
         return given
-    marks = {item.name: named_mark(item) for item in function_parameters(given) if not is_hidden(item)}
-    marks = {name: mark for name, mark in marks.items() if mark is not None}
+    named = {item.name: named_mark(item) for item in function_parameters(given) if not is_hidden(item)}
+    marks = {name: mark for name, mark in named.items() if mark is not None}
     return make_tool(_hiding(given, marks) if marks else given)
 
 
-def _hiding(function: Callable[..., Any], marks: Mapping[str, Any]) -> Callable[..., Any]:
+def _hiding(function: Callable[..., Any], marks: Mapping[str, InjectedToolArg]) -> Callable[..., object]:
     """Return the function with parameters annotated by these marks."""
     if inspect.iscoroutinefunction(function):
 
-        async def acall(*args: Any, **kwargs: Any) -> Any:
+        async def acall(*args: object, **kwargs: object) -> object:
             return await function(*args, **kwargs)
 
         wrapper: Any = acall
     else:
 
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: object, **kwargs: object) -> object:
             return function(*args, **kwargs)
 
         wrapper = call
@@ -94,23 +94,23 @@ def _runner(tool: BaseTool, injection: Injection) -> BaseTool:
     run, arun = tool._run, tool._arun
 
     @functools.wraps(run)
-    def run_tool(*args: Any, **kwargs: Any) -> Any:
+    def run_tool(*args: Any, **kwargs: Any) -> object:
         return _kept(tool, run(*args, **kwargs))
 
     @functools.wraps(arun)
-    async def arun_tool(*args: Any, **kwargs: Any) -> Any:
+    async def arun_tool(*args: Any, **kwargs: Any) -> object:
         return _kept(tool, await arun(*args, **kwargs))
 
     vars(runner).update(_run=run_tool, _arun=arun_tool)
     return runner
 
 
-def _accepting(tool: BaseTool, injection: Injection) -> Dict[str, Any]:
+def _accepting(tool: BaseTool, injection: Injection) -> Dict[str, Type[BaseModel]]:
     """Return an `args_schema` that lets through what is injected but not in the schema that the user gave.
 
     Before version 1.0 langchain-core drops arguments that the schema does not have.
     """
-    schema: Any = tool.args_schema
+    schema = tool.args_schema
     if not (inspect.isclass(schema) and issubclass(schema, BaseModel)):
         return {}
     filled = (*injection.states, *injection.stores, *injection.runtimes, *injection.writers)
@@ -121,17 +121,17 @@ def _accepting(tool: BaseTool, injection: Injection) -> Dict[str, Any]:
     return {"args_schema": create_model(schema.__name__, __base__=schema, **fields)}
 
 
-def _kept(tool: BaseTool, result: Any) -> Any:
+def _kept(tool: BaseTool, result: object) -> object:
     if tool.response_format == "content_and_artifact" and isinstance(result, tuple) and len(result) == 2:
         return _marked(result[0]), result[1]
     return _marked(result)
 
 
-class ToolOutputs(List[Any], ToolOutputMixin):
+class ToolOutputs(List[object], ToolOutputMixin):
     """Several results of one tool call, `Command`s and messages."""
 
 
-def _marked(result: Any) -> Any:
+def _marked(result: object) -> object:
     """Return a result in a form that langchain-core does not turn into text."""
     if isinstance(result, ToolOutputMixin):
         return result
@@ -140,5 +140,5 @@ def _marked(result: Any) -> Any:
     return result
 
 
-def _is_output(item: Any) -> bool:
+def _is_output(item: object) -> bool:
     return isinstance(item, ToolMessage) or is_command(item)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Awaitable, Callable, Dict, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Type, Union
 
-from langchain_core.language_models import LanguageModelLike
-from langchain_core.messages import BaseMessage, SystemMessage
-from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
 from typing_extensions import Literal
 
 from streamgraph.errors import UnknownOptionError
 from streamgraph.graph import END, START, CompiledStateGraph, StateGraph
-from streamgraph.prebuilt._agent_model import AgentModel
+from streamgraph.prebuilt._agent_model import AgentModel, Model, Prompt, Tool
 from streamgraph.prebuilt._agent_nodes import AFTER, AGENT, BEFORE, STRUCTURED, TOOLS, ModelNode, Routes, StructuredNode
 from streamgraph.prebuilt._agent_state import (
     AgentState,
@@ -25,7 +21,6 @@ from streamgraph.prebuilt._agent_state import (
     with_model_input,
 )
 from streamgraph.prebuilt.tool_node import ToolNode
-from streamgraph.runtime import Runtime
 
 __all__ = [
     "AgentState",
@@ -38,28 +33,19 @@ __all__ = [
     "create_react_agent",
 ]
 
-Prompt = Union[SystemMessage, str, Callable[..., Any], Runnable[Any, Any]]
-"""What an agent's model is told besides the messages."""
-
-Model = Union[
-    str,
-    LanguageModelLike,
-    Callable[[Any, Runtime[Any]], Union[Runnable[Any, BaseMessage], Awaitable[Runnable[Any, BaseMessage]]]],
-]
-
 
 def create_react_agent(
     model: Model,
-    tools: Union[Sequence[Union[BaseTool, Callable[..., Any], Dict[str, Any]]], ToolNode],
+    tools: Union[Sequence[Union[Tool, Callable[..., object]]], ToolNode],
     *,
     prompt: Optional[Prompt] = None,
     response_format: Union[StructuredResponseSchema, Tuple[str, StructuredResponseSchema], None] = None,
-    pre_model_hook: Any = None,
-    post_model_hook: Any = None,
+    pre_model_hook: object = None,
+    post_model_hook: object = None,
     state_schema: Any = None,
     context_schema: Optional[Type[Any]] = None,
     checkpointer: None = None,
-    store: Any = None,
+    store: object = None,
     interrupt_before: None = None,
     interrupt_after: None = None,
     debug: bool = False,
@@ -143,7 +129,7 @@ def create_react_agent(
     if post_model_hook is not None:
         builder.add_node(AFTER, post_model_hook).add_edge(AGENT, AFTER)
         last = AFTER
-    if structured:
+    if response_format is not None:
         builder.add_node(STRUCTURED, StructuredNode(asked, response_format)).add_edge(STRUCTURED, END)
     if not node.tools_by_name:
         builder.add_edge(last, end)
@@ -161,7 +147,7 @@ def create_react_agent(
     )
 
 
-def _tools(given: Any) -> Tuple[ToolNode, List[Any]]:
+def _tools(given: Union[Sequence[Union[Tool, Callable[..., object]]], ToolNode]) -> Tuple[ToolNode, List[Tool]]:
     """Return the node that runs the tools, and everything that is offered to the model."""
     if isinstance(given, ToolNode):
         return given, list(given.tools_by_name.values())

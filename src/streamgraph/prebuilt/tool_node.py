@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AnyMessage, ToolCall, ToolMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import (
     ensure_config,
@@ -23,6 +24,7 @@ from streamgraph._langchain.tool_events import tool_call
 from streamgraph.prebuilt._gather import gather
 from streamgraph.prebuilt._injected import TOOL_RUNTIME, InjectedState, InjectedStore, ToolRuntime
 from streamgraph.prebuilt._tool_call import (
+    Answer,
     AsyncToolCallWrapper,
     ToolCallRequest,
     ToolCallWithContext,
@@ -114,7 +116,7 @@ class ToolNode(Runnable[Any, Any]):
 
     def __init__(
         self,
-        tools: Sequence[Union[BaseTool, Callable[..., Any]]],
+        tools: Sequence[Union[BaseTool, Callable[..., object]]],
         *,
         name: str = "tools",
         tags: Optional[List[str]] = None,
@@ -168,7 +170,7 @@ class ToolNode(Runnable[Any, Any]):
         config = ensure_config(config)
         return merge_configs(config, {"tags": self.tags}) if self.tags else config
 
-    def _prepare(self, given: Any, config: RunnableConfig) -> Tuple[ToolInput, List[_Call]]:
+    def _prepare(self, given: object, config: RunnableConfig) -> Tuple[ToolInput, List[_Call]]:
         scope = current_scope(config)
         read = read_input(given, self._messages_key, scope)
         around = _around(scope, config)
@@ -190,18 +192,19 @@ class ToolNode(Runnable[Any, Any]):
         ]
         return read, calls
 
-    def _answer(self, call: _Call) -> Any:
+    def _answer(self, call: _Call) -> Answer:
         if self._wrap is None and self._awrap is not None:
             # A wrapper may be what forbids a call; it must not be left out.
             return asyncio.run(self._aanswer(call))
         if self._wrap is None:
             return self._run(call, call.request)
+        run: Callable[[ToolCallRequest], Any] = partial(self._run, call)
         try:
-            return self._wrap(call.request, lambda request: self._run(call, request))
+            return self._wrap(call.request, run)
         except Exception as error:
             return self._handler.message(error, call.request.tool_call)
 
-    async def _aanswer(self, call: _Call) -> Any:
+    async def _aanswer(self, call: _Call) -> Answer:
         if self._awrap is None and self._wrap is not None:
             return await run_in_executor(None, self._answer, call)
         if self._awrap is None:
@@ -215,7 +218,7 @@ class ToolNode(Runnable[Any, Any]):
         except Exception as error:
             return self._handler.message(error, call.request.tool_call)
 
-    def _run(self, call: _Call, request: ToolCallRequest) -> Any:
+    def _run(self, call: _Call, request: ToolCallRequest) -> Answer:
         tool = self._tool(request)
         if tool is None:
             return unknown_tool(request.tool_call, list(self.tools_by_name))
@@ -229,7 +232,7 @@ class ToolNode(Runnable[Any, Any]):
         except Exception as error:
             return self._failed(error, request, tool)
 
-    async def _arun(self, call: _Call, request: ToolCallRequest) -> Any:
+    async def _arun(self, call: _Call, request: ToolCallRequest) -> Answer:
         tool = self._tool(request)
         if tool is None:
             return unknown_tool(request.tool_call, list(self.tools_by_name))
@@ -247,18 +250,18 @@ class ToolNode(Runnable[Any, Any]):
         known = self._known.get(request.tool.name)
         return known if known is not None and known.tool is request.tool else runnable_tool(request.tool)
 
-    def _arguments(self, tool: RunnableTool, request: ToolCallRequest) -> Any:
+    def _arguments(self, tool: RunnableTool, request: ToolCallRequest) -> ToolCall:
         """Return the call as the tool gets it: named after the tool, with what is injected."""
         call = request.tool_call
         injected = tool.injection.values(tool.tool.name, request.runtime, self._messages_key)
         args = {**tool.injection.without_hidden(call["args"]), **injected}
         return {**call, "name": tool.tool.name, "args": args, "type": "tool_call"}
 
-    def _checked(self, result: Any, call: Any, around: _Call) -> Any:
+    def _checked(self, result: object, call: ToolCall, around: _Call) -> Answer:
         return checked_result(result, call, as_list=around.as_list, messages_key=self._messages_key)
 
-    def _failed(self, error: Exception, request: ToolCallRequest, tool: RunnableTool) -> Any:
-        call: Any = {**request.tool_call, "name": tool.tool.name}
+    def _failed(self, error: Exception, request: ToolCallRequest, tool: RunnableTool) -> ToolMessage:
+        call: ToolCall = {**request.tool_call, "name": tool.tool.name}
         if not is_validation_error(error):
             return self._handler.message(error, call)
         told = invocation_error(call, error, tool.injection.hidden)
@@ -268,8 +271,9 @@ class ToolNode(Runnable[Any, Any]):
 
 def _around(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
     """Return what a tool's runtime has of the run: from our graph, from a graph of LangGraph, or nothing."""
+    runtime: object
     if scope is not None:
-        runtime: Any = runtime_of(scope)
+        runtime = runtime_of(scope)
     else:
         runtime = (config.get("configurable") or {}).get("__pregel_runtime")
     return {
@@ -282,7 +286,7 @@ def _around(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
 
 
 def tools_condition(
-    state: Union[List[AnyMessage], Mapping[str, Any], Any], messages_key: str = "messages"
+    state: Union[List[AnyMessage], Mapping[str, Any], object], messages_key: str = "messages"
 ) -> Literal["tools", "__end__"]:
     """Go to the node `"tools"` if the last message calls tools, else to the end: a branch after the model's node.
 

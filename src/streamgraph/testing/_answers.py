@@ -106,7 +106,7 @@ def _chunks_of(message: AIMessage) -> Iterator[AIMessageChunk]:
     else:
         for block in content:
             yield AIMessageChunk(content=[block], **given)
-    empty: Union[str, List[Any]] = "" if isinstance(content, str) else []
+    empty: Union[str, List[Union[str, Dict[str, object]]]] = "" if isinstance(content, str) else []
     for index, call in enumerate(message.tool_calls):
         for chunk in _call_chunks(call["name"], json.dumps(call["args"]), call["id"], index):
             yield AIMessageChunk(content=empty, tool_call_chunks=[chunk], **given)

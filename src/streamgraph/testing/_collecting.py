@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any, AsyncIterable, Dict, Iterable, List, Mapping, Tuple, cast
+from typing import Any, AsyncIterable, Dict, Iterable, List, Tuple, cast
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
 from streamgraph.accumulate import MessageAccumulator
-from streamgraph.types import StreamPart
+from streamgraph.types import MessageMetadata, StreamPart
 
 __all__ = ["Collected", "acollect", "collect"]
 
@@ -89,14 +89,14 @@ class Collected:
         """
         return list(dict.fromkeys(name for part in self.parts for name in _nodes_of(part)))
 
-    def _messages(self) -> List[Tuple[BaseMessage, Mapping[str, Any]]]:
+    def _messages(self) -> List[Tuple[BaseMessage, MessageMetadata]]:
         return [(message, metadata) for message, metadata in self.of("messages")]
 
     def _accumulated(self) -> MessageAccumulator:
         return MessageAccumulator(self.of("messages"))
 
 
-def collect(stream: Iterable[Any]) -> Collected:
+def collect(stream: Iterable[object]) -> Collected:
     """Read a stream of `version="v2"` to its end.
 
     Args:
@@ -114,7 +114,7 @@ def collect(stream: Iterable[Any]) -> Collected:
     return Collected(parts, getattr(stream, "output", None))
 
 
-async def acollect(stream: AsyncIterable[Any]) -> Collected:
+async def acollect(stream: AsyncIterable[object]) -> Collected:
     """Read an async stream of `version="v2"` to its end.
 
     Args:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from streamgraph.types import StreamPart
+from typing_extensions import TypedDict
+
+from streamgraph.types import MessageMetadata, StreamPart
 
 Namespace = Tuple[str, ...]
 
@@ -91,6 +93,15 @@ class Fact:
             raise StreamRuleError(rule, message, self.index, self.part, [id_ for id_ in ids if id_])
 
 
+class _Known(TypedDict, total=False):
+    """What a part says of the task that it comes from; see `Fact`."""
+
+    tasks: Tuple[TaskRef, ...]
+    own: Optional[TaskRef]
+    step: Optional[int]
+    parallel: bool
+
+
 class Rules:
     """Some rules that are checked together: of each part, and of the whole stream."""
 
@@ -129,7 +140,7 @@ def facts_of(
         data: Any = part["data"]
         ns: Namespace = tuple(part["ns"])
         around = tuple(_refs(ns, ns))
-        fields: Dict[str, Any] = {}
+        fields: _Known = {}
         if kind in ("messages", "objects"):
             fields = _made_in(ns, data[1])
         elif kind == "custom" and custom_node is not None:
@@ -144,19 +155,20 @@ def facts_of(
                     "parallel": "__pregel_push" in event.get("triggers", ()),
                 }
         fields.setdefault("tasks", around)
-        fields["ignored"] = ignored
-        facts.append(Fact(index=index, part=part, kind=kind, ns=ns, data=data, around=around, **fields))
+        facts.append(
+            Fact(index=index, part=part, kind=kind, ns=ns, data=data, around=around, ignored=ignored, **fields)
+        )
     return facts
 
 
-def updated_nodes(data: Any) -> List[str]:
+def updated_nodes(data: object) -> List[str]:
     """Return the nodes whose updates a part of `updates` shows; none if they come from a cache, and no task has run."""
     if not isinstance(data, Mapping) or (data.get("__metadata__") or {}).get("cached"):
         return []
     return [name for name in data if name not in _NO_NODES]
 
 
-def _made_in(ns: Namespace, metadata: Mapping[str, Any]) -> Dict[str, Any]:
+def _made_in(ns: Namespace, metadata: MessageMetadata) -> _Known:
     path = metadata.get("langgraph_checkpoint_ns")
     if not isinstance(path, str) or not path:
         return {}

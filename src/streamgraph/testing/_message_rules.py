@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 from typing import Counter as CounterType
+from typing import Dict, Iterator, Mapping, Optional, Sequence, Set, Tuple
 
 from langchain_core.messages import AIMessage, BaseMessage, BaseMessageChunk, RemoveMessage
 
 from streamgraph.accumulate import MessageAccumulator
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.testing._facts import Fact, Rules, TaskRef
+from streamgraph.types import MessageMetadata
 
 
 class MessageRules(Rules):
@@ -40,7 +41,7 @@ class MessageRules(Rules):
             self._message(fact, message, message.id, metadata)
         self._shown.add((message, metadata))
 
-    def _chunk(self, fact: Fact, chunk: BaseMessageChunk, id_: str, metadata: Mapping[str, Any]) -> None:
+    def _chunk(self, fact: Fact, chunk: BaseMessageChunk, id_: str, metadata: MessageMetadata) -> None:
         if id_ in self._over:
             what = "a whole message" if id_ in self._whole else "the last chunk of the message"
             fact.breaks("message-end", f"A chunk comes after {what} with its id.", id_)
@@ -53,7 +54,7 @@ class MessageRules(Rules):
             self._over.add(id_)
         self._tasks[id_] = fact.tasks
 
-    def _message(self, fact: Fact, message: BaseMessage, id_: str, metadata: Mapping[str, Any]) -> None:
+    def _message(self, fact: Fact, message: BaseMessage, id_: str, metadata: MessageMetadata) -> None:
         messages = self._shown.messages
         earlier = messages.get(id_)
         if earlier is not None and _says(earlier) == _says(message):
@@ -115,13 +116,13 @@ class ErrorRules(Rules):
             self._error = fact
 
 
-def _messages_in(state: Any) -> Iterator[BaseMessage]:
+def _messages_in(state: object) -> Iterator[BaseMessage]:
     for value in state.values() if isinstance(state, Mapping) else ():
         if isinstance(value, list):
             yield from (item for item in value if isinstance(item, BaseMessage))
 
 
-def _says(message: BaseMessage) -> Tuple[str, List[Any], List[Any]]:
+def _says(message: BaseMessage) -> Tuple[str, Sequence[Mapping[str, object]], Sequence[Tuple[object, ...]]]:
     """Return what a message says: its text, its other content, and its tool calls."""
     content = message.content
     blocks = [content] if isinstance(content, str) else content

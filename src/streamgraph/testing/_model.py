@@ -21,7 +21,7 @@ from streamgraph.testing._gate import Gate
 
 __all__ = ["ScriptExhaustedError", "ScriptedModel"]
 
-Tool = Union[Dict[str, Any], type, Callable[..., Any], BaseTool]
+Tool = Union[Dict[str, Any], type, Callable[..., object], BaseTool]
 
 
 class ScriptExhaustedError(AssertionError):

@@ -33,7 +33,7 @@ CustomNode = Callable[[Any], Optional[str]]
 
 
 def check_stream(
-    parts: Union[Collected, Iterable[Any]],
+    parts: Union[Collected, Iterable[object]],
     *,
     complete: bool = True,
     ignore: Collection[str] = (),
@@ -81,7 +81,7 @@ def check_stream(
 
 
 async def acheck_stream(
-    parts: AsyncIterable[Any],
+    parts: AsyncIterable[object],
     *,
     complete: bool = True,
     ignore: Collection[str] = (),

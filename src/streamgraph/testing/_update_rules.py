@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from streamgraph.constants import START
 from streamgraph.testing._facts import HANDLER, Fact, Namespace, Rules, TaskRef, updated_nodes
@@ -100,7 +100,7 @@ class UpdateRules(Rules):
                     self._spoken[ref].breaks("update-last", f"No update of its task of {name!r} follows.", ref.id)
 
 
-def _keys(data: Any) -> Set[str]:
+def _keys(data: object) -> Set[str]:
     """Return the keys of a state or an update; of several updates, those of all."""
     if isinstance(data, Mapping):
         return {str(key) for key in data}
