@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence, Type, Union, cast
+from typing import Dict, List, Mapping, Optional, Sequence, Type, Union, cast
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
@@ -11,9 +11,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from streamgraph._langchain.scope import Scope, current_scope
 from streamgraph._messages.metadata import foreign_metadata
 from streamgraph._messages.model_call import ModelCall
-
-if TYPE_CHECKING:
-    from streamgraph._messages.tracker import MessageTracker
+from streamgraph._messages.tracker import MessageTracker, tracker_of
 
 __all__ = ["MessageWriter", "message_writer"]
 
@@ -112,9 +110,10 @@ class message_writer:  # noqa: N801  (used like a function)
         scope, run_id = current_scope(), uuid4()
         if scope is not None and scope.stop.finished:
             scope = None
-        if scope is not None and scope.run.messages is not None:
+        tracker = tracker_of(scope)
+        if scope is not None and tracker is not None:
             tags = list(dict.fromkeys([*scope.run.config.tags, *scope.task.node.tags, *self._tags]))
-            self._messages = scope.run.messages
+            self._messages = tracker
             self._call = self._messages.started(
                 scope, run_id, name=self._name, tags=tags, metadata=foreign_metadata(scope, self._metadata)
             )

@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from contextvars import Context
 from typing import (
     Any,
-    Awaitable,
     Callable,
     Dict,
     Generator,
@@ -27,6 +26,7 @@ from typing import (
 
 from typing_extensions import Protocol
 
+from streamgraph._core.action import Action
 from streamgraph._core.effects import Effect
 from streamgraph._core.events import Event
 from streamgraph._core.run import Run
@@ -39,18 +39,6 @@ from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
 
 T = TypeVar("T")
-
-
-class Action(NamedTuple):
-    """Something that can be called.
-
-    Attributes:
-        sync: Calls it and returns the result; `None` if it can only be awaited.
-        asyn: Returns an awaitable of the result; `None` if it can only be called.
-    """
-
-    sync: Optional[Callable[..., Any]]
-    asyn: Optional[Callable[..., Awaitable[Any]]]
 
 
 class Call:

@@ -35,6 +35,7 @@ from typing_extensions import (
     get_type_hints,
 )
 
+from streamgraph._core.action import Action
 from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, NodeKind, Plan
 from streamgraph._core.state import Writes
 from streamgraph._execution.cache import check_cache
@@ -48,7 +49,6 @@ from streamgraph._policies import (
     retry_policies,
     timeout_policy,
 )
-from streamgraph._protocols import Action
 from streamgraph._runnable.runnable import GraphRunnable
 from streamgraph._runnable.schema import Hint, as_mapping, read_schema
 from streamgraph._runnable.schema_models import model_of

@@ -14,6 +14,7 @@ from streamgraph._core.plan import Branch, Channel, Node, Plan, StateView
 from streamgraph._core.results import read_result, read_routes
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
+from streamgraph._streams.audience import unfiltered
 from streamgraph._streams.part import Part
 from streamgraph.errors import GraphBubbleUp
 
@@ -99,7 +100,7 @@ class Driver:
         output: Any = None,
         control: Optional[RunControl] = None,
     ) -> None:
-        parts = PartBuilder(ns, frozenset(modes), clock=lambda: "now")
+        parts = PartBuilder(ns, unfiltered(frozenset(modes)), clock=lambda: "now")
         self.run = Run(
             graph, parts, seed=SEED, ns=ns, limit=limit, concurrency=concurrency, output=output, control=control
         )

@@ -11,13 +11,14 @@ from streamgraph._core.plan import ROOT_KEY, Channel, Node
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State
 from streamgraph._core.task import PUSH, Task
+from streamgraph._streams.audience import unfiltered
 
 GRAPH = plan(["a"], node("a"), keys=channels("p"))
 
 
 def made(*modes, **fields):
     """Something that makes parts of these modes."""
-    return PartBuilder(("n:1",), frozenset(modes), clock=lambda: "now", **fields)
+    return PartBuilder(("n:1",), unfiltered(frozenset(modes)), clock=lambda: "now", **fields)
 
 
 def shown(parts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streamgraph._streams.audience import Audience, unfiltered
 from streamgraph._streams.formats import chunk_format
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import ParentStream, Router
@@ -19,7 +20,13 @@ def plain(part):
 
 def router(modes=(), nested=(), up=None, ns=("n:1",)):
     """A router of a graph with one level of namespace."""
-    return Router(ns, frozenset(modes), frozenset(nested), up=up, shape=plain)
+    audience = Audience(ns, frozenset(modes), frozenset(nested), above=up.subscribers if up else None)
+    return Router(audience, up=up, shape=plain)
+
+
+def around(put, modes=ALL):
+    """A run around that wants these modes."""
+    return ParentStream(put, unfiltered(frozenset(modes)))
 
 
 def sent(made, *modes_and_depths):
@@ -34,7 +41,8 @@ def sent(made, *modes_and_depths):
 def test_root():
     """Without a run around it, everything is for the own inbox, and what is wanted is what the consumer wants."""
     made = router(["updates", "custom"], ["custom"])
-    assert (made.wanted, made.wanted_below) == (frozenset(("updates", "custom")), frozenset(("custom",)))
+    audience = made.audience
+    assert (audience.here.modes, audience.below.modes) == (frozenset(("updates", "custom")), frozenset(("custom",)))
     assert sent(made, ("updates", 0), ("custom", 1)) == [("updates", 0), ("custom", 1)]
 
 
@@ -50,22 +58,22 @@ def test_root():
 )
 def test_live(modes, nested, live):
     """Parts come while a task runs if it emits them itself, or if graphs below are wanted."""
-    assert router(modes, nested).live is live
+    assert router(modes, nested).audience.live is live
 
 
 def test_nobody_reads_here():
     """A nested graph without a consumer of its own hands what its tasks emit straight up."""
     got = []
-    made = router(up=ParentStream(got.append, ALL))
+    made = router(up=around(got.append))
     assert made.sender(pytest.fail) == got.append
-    assert made.wanted == made.wanted_below == ALL
+    assert made.audience.here.modes == made.audience.below.modes == ALL
 
 
 def test_both():
     """A consumer inside a node gets its parts and the run around gets those that it wants."""
     got = []
-    made = router(["values", "messages"], ["messages"], up=ParentStream(got.append, frozenset(("messages", "updates"))))
-    assert made.wanted == frozenset(("values", "messages", "updates"))
+    made = router(["values", "messages"], ["messages"], up=around(got.append, ("messages", "updates")))
+    assert made.audience.here.modes == frozenset(("values", "messages", "updates"))
     own = sent(made, ("values", 0), ("messages", 0), ("updates", 0), ("values", 1), ("messages", 1))
     assert own == [("values", 0), ("messages", 0), ("messages", 1)]
     assert [part.mode for part in got] == ["messages", "updates", "messages"]
@@ -74,7 +82,7 @@ def test_both():
 def test_custom_data_is_for_the_nearest():
     """Custom data that is read in a node does not also go up."""
     got = []
-    made = router(["custom"], ["custom"], up=ParentStream(got.append, ALL))
+    made = router(["custom"], ["custom"], up=around(got.append))
     assert sent(made, ("custom", 0), ("custom", 1)) == [("custom", 0), ("custom", 1)]
     assert got == []
 
@@ -82,7 +90,7 @@ def test_custom_data_is_for_the_nearest():
 def test_forward():
     """What the run itself makes goes up if it is wanted there."""
     got = []
-    made = router(["values"], up=ParentStream(got.append, frozenset(("values",))))
+    made = router(["values"], up=around(got.append, ["values"]))
     for mode in ("values", "updates"):
         made.forward(Part(("n:1",), mode, mode))
     assert [part.mode for part in got] == ["values"]

@@ -13,6 +13,7 @@ from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Join, Node, No
 from streamgraph._core.results import TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.state import State
+from streamgraph._streams.audience import unfiltered
 from streamgraph.errors import GraphDrained, GraphRecursionError, InvalidUpdateError, ParentCommand, location_of
 from streamgraph.types import Command, Overwrite, Send
 
@@ -304,7 +305,7 @@ def test_a_drained_run_can_be_taken_up():
     again = Driver(graph, limit=2)
     again.run = Run(
         graph,
-        PartBuilder((), frozenset(["values"]), clock=str),
+        PartBuilder((), unfiltered(frozenset(["values"])), clock=str),
         seed=SEED,
         limit=2,
         state=State(graph, driver.run.state.values),
@@ -318,7 +319,7 @@ def test_workflow():
     """The function of a workflow is a task of step 0, never in place; its result is the state, and has no key."""
     flow = Node("flow", action=lambda given: given, triggers=("__start__",), kind=NodeKind.ENTRYPOINT)
     graph = Plan("flow", flow, {"flow": flow}, {}, {RESULT_KEY: Channel(RESULT_KEY)}, (RESULT_KEY,), lambda value: None)
-    parts = PartBuilder((), frozenset(["values", "updates", "tasks"]), clock=str)
+    parts = PartBuilder((), unfiltered(frozenset(["values", "updates", "tasks"])), clock=str)
     run = Run(graph, parts, seed=SEED, limit=5)
     given = {"a": [1]}
     started, start = run.start([(ROOT_KEY, given)])

@@ -16,6 +16,7 @@ from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, StateView
 from streamgraph._core.run import Run
 from streamgraph._core.state import State
+from streamgraph._streams.audience import unfiltered
 from streamgraph.errors import GraphRecursionError
 from streamgraph.types import Command, Send
 
@@ -211,7 +212,7 @@ class TakenUp(Driver):
         values, frontier = pickle.loads(pickle.dumps((old.state.values, old.frontier)))
         self.run = Run(
             old.plan,
-            PartBuilder((), frozenset(("values", "updates")), clock=lambda: "now"),
+            PartBuilder((), unfiltered(frozenset(("values", "updates"))), clock=lambda: "now"),
             seed=SEED,
             limit=LIMIT - frontier.step,
             state=State(old.plan, values),

@@ -8,8 +8,8 @@ from streamgraph._core.plan import NodeKind
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
+from streamgraph._streams.audience import Subscribers
 from streamgraph._streams.copying import copy_containers
-from streamgraph._streams.filters import Subscribers
 from streamgraph._streams.modes import TASK_MODES, UPDATE_MODES
 from streamgraph._streams.part import Part
 
@@ -22,12 +22,11 @@ class PartBuilder:
 
     Args:
         ns: The namespace of the graph.
-        modes: The modes wanted.
+        subscribers: Who wants them.
         keys: The state keys shown by `values` and `updates`: all, several, or the bare value of one.
         metadata: The metadata of the run that its task events carry.
         tags: The tags of the run, likewise.
         clock: Returns the time for `debug`, as ISO 8601 text.
-        subscribers: Who wants them, if somebody leaves nodes out.
 
     Attributes:
         shows_starts: Somebody wants to know of tasks that start.
@@ -36,23 +35,21 @@ class PartBuilder:
     def __init__(
         self,
         ns: Namespace,
-        modes: FrozenSet[str],
+        subscribers: Subscribers,
         *,
         keys: Keys = None,
         metadata: Optional[Mapping[str, object]] = None,
         tags: Sequence[str] = (),
         clock: Callable[[], str],
-        subscribers: Optional[Subscribers] = None,
     ) -> None:
-        self._subscribers = subscribers if subscribers is not None and subscribers.filtered else None
+        self._modes_of = subscribers.modes_of
         self._ns = ns
         self._keys = keys
         self._metadata = metadata or {}
         self._tags = tags
         self._clock = clock
-        self._values = "values" in modes
-        self._modes = modes
-        self.shows_starts = not modes.isdisjoint(TASK_MODES)
+        self._values = "values" in subscribers.modes
+        self.shows_starts = not subscribers.modes.isdisjoint(TASK_MODES)
 
     def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
         """Return the state after a step that wrote `fresh`."""
@@ -67,7 +64,7 @@ class PartBuilder:
 
     def started(self, task: Task) -> List[Part]:
         """Return the event of a task that starts."""
-        modes = self._modes_of(task)
+        modes = self._modes_of(task.name)
         if task.node.action is None or modes.isdisjoint(TASK_MODES):
             return []
         payload: Dict[str, object] = {
@@ -85,7 +82,7 @@ class PartBuilder:
 
     def finished(self, task: Task, outcome: TaskResult, cached: bool = False) -> List[Part]:
         """Return the update and the result of a finished task; of one that was not run the update alone."""
-        modes = self._modes_of(task)
+        modes = self._modes_of(task.name)
         if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
             return []
         parts: List[Part] = []
@@ -100,7 +97,7 @@ class PartBuilder:
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[TaskResult]) -> List[Part]:
         """Return the result of a failed task, and the update of its node if it was a branch that failed."""
-        modes = self._modes_of(task)
+        modes = self._modes_of(task.name)
         if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
             return []
         parts: List[Part] = []
@@ -110,9 +107,6 @@ class PartBuilder:
             result = as_result(outcome.writes) if outcome is not None else {}
             parts += self._task_event(task, modes, "task_result", _result(task, result, error))
         return parts
-
-    def _modes_of(self, task: Task) -> FrozenSet[str]:
-        return self._modes if self._subscribers is None else self._subscribers.modes_of(task.name)
 
     def _update(self, task: Task, outcome: TaskResult) -> object:
         keys = self._keys

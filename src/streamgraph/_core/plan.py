@@ -7,6 +7,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, Callable, Dict, FrozenSet, Hashable, Mapping, Optional, Tuple
 
+from streamgraph._core.action import Action
 from streamgraph._policies import NO_POLICIES, Policies
 
 ROOT_KEY = "__root__"
@@ -84,7 +85,7 @@ class Branch:
     """
 
     name: str
-    action: Any
+    action: Action
     reader: StateView
     targets: Optional[Mapping[Hashable, str]] = None
     traced: bool = True
@@ -111,7 +112,7 @@ class Node:
 
     Attributes:
         name: Its name.
-        action: How to call it.
+        action: How to call it; `None` for the virtual start.
         reader: What it sees of the state.
         triggers: What can start it, sorted, as task events name it.
         edges: The nodes that follow it, the end left out.
@@ -129,7 +130,7 @@ class Node:
     """
 
     name: str
-    action: Any = None
+    action: Optional[Action] = None
     reader: StateView = StateView()
     triggers: Tuple[str, ...] = ()
     edges: Tuple[str, ...] = ()

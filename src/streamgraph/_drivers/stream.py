@@ -62,8 +62,9 @@ class Stream:
         self._router = session.router
         # A node may run where its stream is read, unless there is something to be read meanwhile.
         self._in_place = (
-            flow is UNLIMITED and not session.router.live and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
+            flow is UNLIMITED and not session.router.audience.live and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
         )
+        self._sole = session.router.audience.sole
         self._above = session.router.parent_capacity
         self._clock = ConsumerClock(flow) if flow.watches else None
         self._timeout_error: Optional[RunTimeoutError] = None
@@ -140,7 +141,7 @@ class Stream:
 
     def _chunk(self, part: Part) -> Any:
         """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""
-        if self._router.sole_consumer:
+        if self._sole:
             return self._router.shape(part)
         if not self._session.stop.is_set:  # else the run around has ended or is failing, and this would come after that
             self._router.forward(part)

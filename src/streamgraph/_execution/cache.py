@@ -5,11 +5,12 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
+from streamgraph._core.action import Action
 from streamgraph._core.plan import Node, NodeKind
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.task import Task
 from streamgraph._policies import CachePolicy, TimeoutPolicy, timeout_policy
-from streamgraph._protocols import Action, Call, Work
+from streamgraph._protocols import Call, Work
 from streamgraph._streams.copying import copy_containers
 from streamgraph._types import Overwrite, Send
 

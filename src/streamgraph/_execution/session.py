@@ -6,7 +6,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from time import monotonic, time
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -26,21 +26,21 @@ from streamgraph._execution.cache import Cache
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
-from streamgraph._langchain.configs import RunConfig, enter_config, open_manager, task_config
+from streamgraph._langchain.configs import enter_config, open_manager, task_config
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.langgraph import peer_configurable
-from streamgraph._langchain.scope import RunScope, Scope, enter_scope, metadata_of
+from streamgraph._langchain.run_config import RunConfig
+from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, enter_scope, metadata_of
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.backpressure_tap import tap_of
 from streamgraph._messages.tap import enter_tap, is_tapped
-from streamgraph._messages.tracker import MessageTracker
+from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
 from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
 from streamgraph._signals import Unstreamed
 from streamgraph._streams.cancellation import CancelToken
-from streamgraph._streams.modes import LISTENING_MODES, MODEL_MODES
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import GraphBubbleUp, ParentCommand
@@ -98,30 +98,29 @@ class GraphSession:
         self._capacity = capacity = router.capacity(backend.put, backend.capacity)
         put = self._put if capacity is None else capacity.sender(self.stop)
         self._subtasks = Subtasks(parts, run.ns, self, config.concurrency, put, backend)
-        self._wanted: FrozenSet[str] = router.wanted
-        self._wanted_below: FrozenSet[str] = router.wanted_below
-        self._subscribers = router.subscribers if router.subscribers.filtered else None
+        audience = router.audience
+        self._subscribers = audience.here
+        self._wanted = audience.here.modes
         # In a graph that is called in a task, or in what it has left behind, it has to be said that nobody listens.
-        self._listens = is_tapped() or not self._wanted.isdisjoint(LISTENING_MODES)
-        self._around: Optional[MessageTracker] = scope.run.messages if scope is not None else None
-        self._messages = self._around if self._around is not None else self._message_log()
+        self._listens = audience.listens or is_tapped()
+        self._around = tracker_of(scope)
+        self._messages = MessageTracker() if self._around is None and audience.tracks_messages else self._around
         self._shared = RunScope(
             run.ns,
             run.plan,
-            wanted_below=self._wanted_below,
             messages=self._messages,
             config=config,
             configurable={**config.configurable, **peer_configurable()},
             context=context,
             store=store,
             control=control,
-            subscribers=self._subscribers,
-            subscribers_below=router.subscribers_below if router.subscribers_below.filtered else None,
+            audience=audience,
             state=run.state.snapshot,
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
         )
+        self._hears_models = audience.hears_models
         self._trace: Optional[Trace] = None
         self._quiet: BaseCallbackManager = _NO_CALLBACKS
 
@@ -190,7 +189,9 @@ class GraphSession:
                 known = yield from cache.look_up(task, policies.cache)
                 if known is not None:
                     return TaskDone(task, self._known(task, stop, parent, known), cached=True)
-            above = parent.trace if parent is not None and node.kind is NodeKind.TASK else self._trace
+            above: Optional[ParentTrace] = (
+                parent.trace if parent is not None and node.kind is NodeKind.TASK else self._trace
+            )
             callbacks = self._quiet
             if above is not None and node.action is not None:
                 trace = yield from self._traced(task, above)
@@ -289,7 +290,7 @@ class GraphSession:
         return Scope(
             task,
             self._shared,
-            self._wanted if self._subscribers is None else self._subscribers.modes_of(task.name),
+            self._subscribers.modes_of(task.name) if self._subscribers.filtered else self._wanted,
             self._put if self._capacity is None else self._capacity.sender(stop),
             stop,
             parent,
@@ -299,7 +300,7 @@ class GraphSession:
             time() if began is None else began,
         )
 
-    def _traced(self, task: Task, above: Trace) -> Work[Trace]:
+    def _traced(self, task: Task, above: ParentTrace) -> Work[Trace]:
         """Open the trace of a task; what it is and where it comes from is in the metadata, as in LangGraph."""
         called = task.node.kind is NodeKind.TASK
         manager = above.child("seq:step:1" if called else f"graph:step:{task.step}")
@@ -361,7 +362,7 @@ class GraphSession:
         """Set up the context of a task, which this runs in."""
         handlers: List[BaseCallbackHandler] = [ActivityHandler(scope)] if scope.watches else []
         if self._listens:
-            tap = None if self._wanted.isdisjoint(MODEL_MODES) else tap_of(scope)
+            tap = tap_of(scope, self._messages) if self._messages is not None and self._hears_models else None
             tools = ToolTap(scope) if "tools" in scope.wanted else None
             enter_tap(tap)
             enter_tool_tap(tools)
@@ -378,6 +379,3 @@ class GraphSession:
         enter_scope(scope)
         enter_config(config, traced)
         return config
-
-    def _message_log(self) -> Optional[MessageTracker]:
-        return None if (self._wanted | self._wanted_below).isdisjoint(MODEL_MODES) else MessageTracker()

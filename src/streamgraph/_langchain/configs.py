@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple, Union, cast
-from uuid import UUID
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, cast
 
-from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import (
     CONFIG_KEYS,
@@ -16,61 +14,14 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 
+from streamgraph._langchain.run_config import DEFAULT_RECURSION_LIMIT, DefaultLimit, RunConfig
 from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
-
-
-class _DefaultLimit(int):
-    """A recursion limit that nobody has set.
-
-    A node's config has to carry a limit, or langchain-core fills in its own (25) where the config passes through
-    a chain; a number of a type of its own can be told from one that a user has set.
-    """
-
-
-DEFAULT_RECURSION_LIMIT = _DefaultLimit(10007)
-
-SHOWN_CONFIGURABLE: FrozenSet[str] = frozenset(
-    ("thread_id", "run_id", "assistant_id", "graph_id", "checkpoint_id", "checkpoint_ns", "task_id")
-)
-"""The keys of `configurable` that metadata shows; the others may be secrets."""
 
 _INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "graph:step:")
 
 _KNOWN = frozenset(CONFIG_KEYS)
 
 _UNSET = object()
-
-
-@dataclass
-class RunConfig:
-    """What a run was configured with.
-
-    Attributes:
-        tags: The user's tags of the run and of everything around it.
-        metadata: The user's metadata, likewise.
-        configurable: The user's `configurable`, likewise.
-        callbacks: The callbacks it was given, or that it inherits.
-        limit: The most supersteps it may take.
-        concurrency: The most tasks that may run at once.
-        name: The name of the run in traces, if it was given one.
-        run_id: The id of the run in traces, if it was given one.
-    """
-
-    tags: List[str] = field(default_factory=list)
-    metadata: Dict[str, object] = field(default_factory=dict)
-    configurable: Dict[str, Any] = field(default_factory=dict)
-    callbacks: Union[BaseCallbackManager, List[BaseCallbackHandler], None] = None
-    limit: int = DEFAULT_RECURSION_LIMIT
-    concurrency: Optional[int] = None
-    name: Optional[str] = None
-    run_id: Union[UUID, str, None] = None
-
-    @property
-    def shown_ids(self) -> Dict[str, object]:
-        """The well-known ids of `configurable`."""
-        if not self.configurable:
-            return {}
-        return {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}
 
 
 def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig], scope: Optional[Scope]) -> RunConfig:
@@ -148,7 +99,7 @@ def _limit(own: Mapping[str, Any], given: Mapping[str, Any], scope: Optional[Sco
     """Return the limit set nearest to the call; what is bound to a graph counts before what is inherited."""
     inherited: int = scope.run.config.limit if scope is not None else DEFAULT_RECURSION_LIMIT
     for limit in (given.get("recursion_limit"), own.get("recursion_limit"), inherited):
-        if limit is not None and not isinstance(limit, _DefaultLimit):
+        if limit is not None and not isinstance(limit, DefaultLimit):
             return limit
     return DEFAULT_RECURSION_LIMIT
 

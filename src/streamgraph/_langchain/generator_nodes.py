@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from langchain_core.messages import AIMessageChunk, BaseMessageChunk
 
+from streamgraph._core.action import Action
 from streamgraph._langchain.injection import Invocation, injected
 from streamgraph._langchain.scope import Scope
-from streamgraph._protocols import Action
 
 
 class _Yields:

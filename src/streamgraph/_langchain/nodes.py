@@ -14,10 +14,10 @@ from langchain_core.runnables import (
     RunnableParallel,
 )
 
+from streamgraph._core.action import Action
 from streamgraph._langchain.generator_nodes import async_generator_action, generator_action
 from streamgraph._langchain.injection import Invocation, injected, injected_names
 from streamgraph._langchain.signatures import parameters_of
-from streamgraph._protocols import Action
 
 AnyRunnable = Runnable[Any, Any]
 """A Runnable that a user has given, of any input and output."""

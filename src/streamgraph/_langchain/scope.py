@@ -8,15 +8,19 @@ from threading import Lock
 from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
 from warnings import warn
 
+from langchain_core.callbacks import BaseCallbackManager
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables.config import var_child_runnable_config
+from typing_extensions import Protocol
 
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Node, NodeKind, Plan
 from streamgraph._core.task import Task
+from streamgraph._langchain.run_config import RunConfig
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
+from streamgraph._streams.audience import Audience
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
 from streamgraph._streams.cancellation import CancelToken
-from streamgraph._streams.filters import Subscribers
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import ParentStream
 from streamgraph._streams.watchdog import Watchdog
@@ -30,13 +34,32 @@ _counting = Lock()
 _current: ContextVar[Optional[Scope]] = ContextVar("streamgraph_scope", default=None)
 
 
+class MessageLog(Protocol):
+    """What a run keeps of the messages that it has shown, as nodes see it."""
+
+    def token(self, scope: Scope, key: str, chunk: BaseMessage) -> None:
+        """Show a token that does not come from a model call of LangChain."""
+
+    def finished(self, key: str) -> None:
+        """Take note that such a message is over."""
+
+    def pushed(self, scope: Scope, message: BaseMessage, key: Optional[str]) -> None:
+        """Show a message that a node has pushed."""
+
+
+class ParentTrace(Protocol):
+    """The run of a task in traces, as what runs inside it sees it."""
+
+    def child(self, tag: Optional[str] = None) -> BaseCallbackManager:
+        """Return a manager for what runs inside."""
+
+
 @dataclass(eq=False)
 class RunScope:
     """What the tasks of one run have in common.
 
     Attributes:
         ns: The namespace of the graph.
-        wanted_below: The modes wanted from graphs that run in its tasks.
         messages: What keeps track of the messages that have been streamed, if anybody wants messages.
         config: What the run was configured with; nested graphs inherit from it.
         ids: The well-known ids of its `configurable`.
@@ -45,8 +68,7 @@ class RunScope:
         context: The user's object for this run.
         store: The user's store.
         control: Through which the run can be asked to end.
-        subscribers: Who watches the graph, if some leave something out.
-        subscribers_below: Who watches graphs that run in its tasks, likewise.
+        audience: Who watches the graph, and the graphs that run in its tasks.
         plan: The graph.
         state: Returns the current values of the graph's state.
         call: Starts a task inside another one.
@@ -58,15 +80,13 @@ class RunScope:
 
     ns: Tuple[str, ...]
     plan: Plan
-    wanted_below: FrozenSet[str]
-    messages: Any
-    config: Any
+    messages: Optional[MessageLog]
+    config: RunConfig
     configurable: Mapping[str, Any]
     context: Any
     store: Any
     control: Optional[RunControl]
-    subscribers: Optional[Subscribers]
-    subscribers_below: Optional[Subscribers]
+    audience: Audience
     state: Callable[[], Any]
     call: Callable[[Scope, Node, Any], Any]
     stop: CancelToken
@@ -126,7 +146,7 @@ class Scope:
         put: Put,
         stop: CancelToken,
         parent: Optional[Scope],
-        trace: Any,
+        trace: Optional[ParentTrace],
         watch: Optional[Watchdog],
         attempt: int,
         began: float,
@@ -238,7 +258,7 @@ class Scope:
     @property
     def wants_messages(self) -> bool:
         """Whether anybody wants messages of the graph, be it of this node or not."""
-        return "messages" in (self.wanted if self.run.subscribers is None else self.run.subscribers.modes)
+        return "messages" in self.run.audience.here.modes
 
     @property
     def is_called(self) -> bool:
@@ -286,7 +306,7 @@ class Scope:
         if detached:
             aside = DetachedCapacity(self.stop, put, capacity)
             put, capacity = aside.put, aside if capacity is not None else None
-        return ParentStream(put, self.run.wanted_below, self.run.subscribers_below, capacity)
+        return ParentStream(put, self.run.audience.below, capacity)
 
     def shows(self, tags: Sequence[str], key: Optional[str] = None, *, raw: bool = False) -> bool:
         """Whether anybody wants a message.
@@ -296,15 +316,11 @@ class Scope:
             key: The state key that a node has written it to.
             raw: It is the raw JSON of structured output.
         """
-        if self.run.subscribers is None:
-            return "messages" in self.wanted
-        return self.run.subscribers.message(self.task.name, tags, key, raw)
+        return self.run.audience.here.message(self.task.name, tags, key, raw)
 
     def shows_objects(self, tags: Sequence[str]) -> bool:
         """Whether anybody wants the structured output of a model with these tags."""
-        if self.run.subscribers is None:
-            return "objects" in self.wanted
-        return self.run.subscribers.structured(self.task.name, tags)
+        return self.run.audience.here.structured(self.task.name, tags)
 
 
 def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:

@@ -13,8 +13,9 @@ from langchain_core.callbacks import (
     CallbackManagerForChainRun,
 )
 
+from streamgraph._core.action import Action
 from streamgraph._langchain.handlers import TaskHandler
-from streamgraph._protocols import Action, Call, Work
+from streamgraph._protocols import Call, Work
 
 
 class Trace:

@@ -11,6 +11,7 @@ from typing import Any
 from streamgraph._drivers.handover import never_block
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.tap import Tap
+from streamgraph._messages.tracker import MessageTracker
 from streamgraph._propagation import current_loop
 from streamgraph._streams.backpressure import Capacity
 
@@ -20,11 +21,12 @@ class BackpressureTap(Tap):
 
     Args:
         scope: The task.
+        messages: Remembers what was shown.
         capacity: The room there is for what it emits.
     """
 
-    def __init__(self, scope: Scope, capacity: Capacity) -> None:
-        super().__init__(scope)
+    def __init__(self, scope: Scope, messages: MessageTracker, capacity: Capacity) -> None:
+        super().__init__(scope, messages)
         self._capacity = capacity
 
     @property
@@ -47,6 +49,7 @@ class BackpressureTap(Tap):
         return take_when_there_is_room
 
 
-def tap_of(scope: Scope) -> Tap:
+def tap_of(scope: Scope, messages: MessageTracker) -> Tap:
     """Return what listens to the models of a task."""
-    return Tap(scope) if scope.run.capacity is None else BackpressureTap(scope, scope.run.capacity)
+    capacity = scope.run.capacity
+    return Tap(scope, messages) if capacity is None else BackpressureTap(scope, messages, capacity)

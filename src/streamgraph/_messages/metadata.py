@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional
 
-from streamgraph._langchain.configs import SHOWN_CONFIGURABLE
+from streamgraph._langchain.run_config import SHOWN_CONFIGURABLE
 from streamgraph._langchain.scope import Scope
 from streamgraph._langchain.tool_events import current_tool_call_id
 from streamgraph._streams.filters import STRUCTURED_KEY

@@ -20,6 +20,7 @@ from streamgraph._messages.explain import call_info
 from streamgraph._messages.metadata import own_metadata
 from streamgraph._messages.model_call import ModelCall
 from streamgraph._messages.structured import format_of
+from streamgraph._messages.tracker import MessageTracker
 from streamgraph._messages.untracked import untracked_call_handler
 
 T = TypeVar("T")
@@ -48,13 +49,14 @@ class Tap(TaskHandler):
 
     Args:
         scope: The task.
+        messages: Remembers what was shown.
     """
 
     raise_error = True  # a consumer that has left must end the model's stream, not fill a log
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, messages: MessageTracker) -> None:
         super().__init__(scope)
-        self._messages = scope.run.messages
+        self._messages = messages
         self._outer: Dict[UUID, Optional[str]] = {}
         self._parsers: Dict[UUID, ModelCall] = {}
         self._last: Tuple[Optional[UUID], Optional[ModelCall]] = (None, None)

@@ -330,3 +330,9 @@ def _goes_by(item: Union[ModelCall, BaseMessage], id: str) -> bool:  # noqa: A00
 
 def _produced(item: Union[ModelCall, BaseMessage]) -> Optional[BaseMessage]:
     return item.message() if isinstance(item, ModelCall) else item
+
+
+def tracker_of(scope: Optional[Scope]) -> Optional[MessageTracker]:
+    """Return the tracker of the run that a task belongs to, if anybody wants messages of it."""
+    log = None if scope is None else scope.run.messages
+    return log if isinstance(log, MessageTracker) else None

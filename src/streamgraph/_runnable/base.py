@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from os import urandom
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from typing_extensions import Self
@@ -34,6 +34,7 @@ from streamgraph._runnable.printing import printing
 from streamgraph._runnable.schema import read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.timestamps import timestamp
+from streamgraph._streams.audience import Audience
 from streamgraph._streams.filters import Filter
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.formats import chunk_format
@@ -227,15 +228,22 @@ class GraphBase(Runnable[Any, Any]):
         settings.name = settings.name or self.get_name()
         writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
         ns, seed = _place(scope)
-        router = self._router(ns, options, scope, detached=detached)
+        up = scope.parent_stream(detached=detached) if scope is not None else None
+        audience = Audience(ns, options.modes, options.nested, options.filter, up.subscribers if up else None)
+        router = Router(
+            audience,
+            up=up,
+            shape=self._shape(ns, options),
+            copy_payload=copy_payload,
+            emits_error_part=options.version == "v2",
+        )
         parts = PartBuilder(
             ns,
-            router.wanted,
+            audience.here,
             keys=options.keys,
             metadata=settings.metadata,
             tags=settings.tags,
             clock=timestamp,
-            subscribers=router.subscribers,
         )
         control = options.control or (scope.run.control if scope is not None else None)
         run = Run(
@@ -267,27 +275,17 @@ class GraphBase(Runnable[Any, Any]):
             cache=None if self.cache is None else Cache(self.cache),
         )
 
-    def _router(self, ns: Tuple[str, ...], options: StreamOptions, scope: Optional[Scope], *, detached: bool) -> Router:
+    def _shape(self, ns: Tuple[str, ...], options: StreamOptions) -> Callable[[Part], object]:
+        """Return the function that makes chunks of parts, given the namespace of the graph."""
         typed = self._typed
 
-        def coerce(part: Part) -> Any:
+        def coerce(part: Part) -> object:
             return typed(part.data) if part.ns == ns else part.data
 
         shape = chunk_format(
             version=options.version, several=options.several, namespace=options.namespace, coerce=coerce
         )
-        if options.printed:
-            shape = printing(shape, shown=options.shown, printed=options.printed)
-        return Router(
-            ns,
-            options.modes,
-            options.nested,
-            up=scope.parent_stream(detached=detached) if scope else None,
-            shape=shape,
-            filter_=options.filter,
-            copy_payload=copy_payload,
-            emits_error_part=options.version == "v2",
-        )
+        return printing(shape, shown=options.shown, printed=options.printed) if options.printed else shape
 
 
 def _place(scope: Optional[Scope]) -> Tuple[Tuple[str, ...], bytes]:

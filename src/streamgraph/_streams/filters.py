@@ -1,9 +1,9 @@
-"""Who watches a graph, and what of it each of them wants to see."""
+"""What a consumer leaves out of a stream: a rule of nodes, tags and state keys."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any, Dict, FrozenSet, List, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 from streamgraph._streams.modes import NODE_MODES
 from streamgraph._streams.part import Part
@@ -101,70 +101,3 @@ def fits(name: str, pattern: str) -> bool:
     """Whether a name is meant by one that may have wildcards."""
     # A name may itself look like a pattern.
     return name == pattern or fnmatchcase(name, pattern)
-
-
-Subscriber = Tuple[FrozenSet[str], Optional[Filter]]
-"""The modes that somebody wants, and the filter if there is one."""
-
-
-class Subscribers:
-    """All who watch the parts of one graph: its own consumer, and those of the runs around it.
-
-    Args:
-        subscribers: For each the modes that it wants, and its filter if it has one.
-
-    Attributes:
-        subscribers: The same.
-        modes: The modes that anybody wants.
-        filtered: Whether anybody leaves something out.
-    """
-
-    __slots__ = ("_by_node", "filtered", "modes", "subscribers")
-
-    def __init__(self, subscribers: Sequence[Subscriber]) -> None:
-        self.subscribers: List[Subscriber] = []
-        self.modes: FrozenSet[str] = frozenset()
-        self.filtered = False
-        for modes, filter_ in subscribers:
-            if modes:
-                self.subscribers.append((modes, filter_))
-                self.modes |= modes
-                self.filtered = self.filtered or filter_ is not None
-        self._by_node: Dict[str, FrozenSet[str]] = {}
-
-    def without(self, modes: FrozenSet[str]) -> Subscribers:
-        """Return who is left, and with which modes, when some modes are taken from them."""
-        return Subscribers([(wanted - modes, filter_) for wanted, filter_ in self.subscribers]) if modes else self
-
-    def modes_of(self, node: str) -> FrozenSet[str]:
-        """Return the modes in which anybody wants to see this node."""
-        if not self.filtered:
-            return self.modes
-        found = self._by_node.get(node)
-        if found is None:
-            wanted = [
-                modes if filter_ is None or filter_.node(node) else modes - NODE_MODES
-                for modes, filter_ in self.subscribers
-            ]
-            found = self._by_node[node] = frozenset().union(*wanted)
-        return found
-
-    def part(self, part: Part) -> bool:
-        """Whether anybody wants this part."""
-        return not self.filtered or any(
-            part.mode in modes and (filter_ is None or filter_.part(part)) for modes, filter_ in self.subscribers
-        )
-
-    def message(self, node: str, tags: Sequence[Any], key: Optional[str], raw: bool = False) -> bool:
-        """Whether anybody wants this message; see `Filter.message`."""
-        return any(
-            "messages" in modes and (filter_ is None or filter_.message(node, tags, key, raw))
-            for modes, filter_ in self.subscribers
-        )
-
-    def structured(self, node: str, tags: Sequence[Any]) -> bool:
-        """Whether anybody wants this structured output; see `Filter.structured`."""
-        return any(
-            "objects" in modes and (filter_ is None or filter_.structured(node, tags))
-            for modes, filter_ in self.subscribers
-        )

@@ -15,6 +15,7 @@ class Mode(NamedTuple):
         name: Its name, as users write it.
         live: Its parts are made while a task runs, not between steps.
         nested: It shows nested graphs although nobody has asked for namespaces.
+        nearest: Its parts go to the nearest consumer that wants them, and not to those around it.
         per_node: Its parts belong to a node, by whose name a filter can leave them out.
         of_models: Its parts are made from what models say, so that a callback handler has to listen to them.
         of_tools: Its parts are made from what tools do, likewise.
@@ -25,6 +26,7 @@ class Mode(NamedTuple):
     name: str
     live: bool = False
     nested: bool = False
+    nearest: bool = False
     per_node: bool = False
     of_models: bool = False
     of_tools: bool = False
@@ -35,7 +37,7 @@ class Mode(NamedTuple):
 MODES: Tuple[Mode, ...] = (
     Mode("values"),
     Mode("updates", per_node=True, of_updates=True),
-    Mode("custom", live=True, nested=True, per_node=True),
+    Mode("custom", live=True, nested=True, nearest=True, per_node=True),
     Mode("messages", live=True, nested=True, per_node=True, of_models=True),
     Mode("objects", live=True, nested=True, per_node=True, of_models=True),
     Mode("tools", live=True, per_node=True, of_tools=True),
@@ -46,6 +48,7 @@ MODES: Tuple[Mode, ...] = (
 
 LIVE_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.live)
 NESTED_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.nested)
+NEAREST_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.nearest)
 NODE_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.per_node)
 MODEL_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.of_models)
 LISTENING_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.of_models or mode.of_tools)

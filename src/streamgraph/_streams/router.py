@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, Callable, FrozenSet, Optional, Sequence, Tuple
+from typing import Callable, Optional
 
+from streamgraph._streams.audience import Audience, Subscribers
 from streamgraph._streams.backpressure import Capacity, CombinedCapacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import copy_containers
-from streamgraph._streams.filters import Filter, Subscriber, Subscribers
-from streamgraph._streams.modes import LIVE_MODES
 from streamgraph._streams.part import Part
 
-NO_CHUNK: Any = object()
+NO_CHUNK: object = object()
 """What a shape makes of a part that the consumer does not get."""
 
-_NONE: FrozenSet[str] = frozenset()
-_NOBODY = Subscribers(())
 
-
-def _copied(mode: str, data: Any) -> Any:
+def _copied(mode: str, data: object) -> object:
     return copy_containers(data)
-
-
-def _subscribers(modes: FrozenSet[str], filter_: Optional[Filter], above: Sequence[Subscriber]) -> Subscribers:
-    return Subscribers(((modes, filter_), *above)) if above or filter_ is not None else _subscribers_of(modes)
-
-
-@lru_cache(maxsize=256)
-def _subscribers_of(modes: FrozenSet[str]) -> Subscribers:
-    """Return the one subscriber who leaves nothing out; it never changes, so runs can share it."""
-    return Subscribers(((modes, None),))
 
 
 class ParentStream:
@@ -38,110 +23,58 @@ class ParentStream:
 
     Args:
         put: Takes a part; may be called from any thread.
-        modes: The modes it wants from graphs below it.
-        subscribers: Who wants them; by default somebody without a filter.
+        subscribers: Who wants parts of graphs below it.
         capacity: The room it has for them, if that is limited.
     """
 
-    __slots__ = ("capacity", "modes", "put", "subscribers")
+    __slots__ = ("capacity", "put", "subscribers")
 
-    def __init__(
-        self,
-        put: Put,
-        modes: FrozenSet[str],
-        subscribers: Optional[Subscribers] = None,
-        capacity: Optional[Capacity] = None,
-    ) -> None:
+    def __init__(self, put: Put, subscribers: Subscribers, capacity: Optional[Capacity] = None) -> None:
         self.put = put
-        self.modes = modes
-        self.subscribers = subscribers or Subscribers(((modes, None),))
+        self.subscribers = subscribers
         self.capacity = capacity
 
 
 class Router:
-    """Decides for each part of a run who gets it, and in which shape its own consumer does.
+    """Takes each part of a run to those who want it, and shapes what its own consumer gets.
 
     Args:
-        ns: The namespace of the run's graph.
-        modes: The modes its own consumer asked for.
-        nested: The modes its own consumer wants from graphs below.
+        audience: Who wants what.
         up: The run around it, if there is one.
         shape: Makes a chunk of a part, or `NO_CHUNK`.
-        filter_: What its own consumer leaves out.
         copy_payload: Copies the payload of a part, given its mode, for a second consumer; containers by default.
         emits_error_part: Whether a part tells the own consumer of the failure of the run.
+
+    Attributes:
+        is_own: Tells whether the own consumer wants a part.
     """
 
-    __slots__ = (
-        "_copy_payload",
-        "_depth",
-        "_filter",
-        "_parent_subscribers",
-        "_up",
-        "_up_modes",
-        "emits_error_part",
-        "live",
-        "modes",
-        "nested",
-        "shape",
-        "sole_consumer",
-        "subscribers",
-        "subscribers_below",
-        "wanted",
-        "wanted_below",
-    )
+    __slots__ = ("_copy_payload", "_up", "audience", "emits_error_part", "is_own", "shape")
 
     def __init__(
         self,
-        ns: Tuple[str, ...],
-        modes: FrozenSet[str],
-        nested: FrozenSet[str],
+        audience: Audience,
         *,
         up: Optional[ParentStream] = None,
-        shape: Callable[[Part], Any],
-        filter_: Optional[Filter] = None,
-        copy_payload: Optional[Callable[[str, Any], Any]] = None,
+        shape: Callable[[Part], object],
+        copy_payload: Optional[Callable[[str, object], object]] = None,
         emits_error_part: bool = False,
     ) -> None:
-        self._depth = len(ns)
+        self.audience = audience
         self._up = up
-        # Custom data that somebody reads from this stream is theirs: they may well pass it on by hand.
-        self._up_modes = (up.modes - (modes & {"custom"})) if up else _NONE
-        self.modes = modes
-        self.nested = nested
+        self.is_own = audience.is_own
         self.shape = shape
         self.emits_error_part = emits_error_part
-        self.sole_consumer = up is None and filter_ is None
-        """Whether the own consumer, who gets all that the run makes, is the only one there is."""
-        self._filter = filter_
         self._copy_payload = copy_payload or _copied
-        self._parent_subscribers = up.subscribers.without(modes & {"custom"}) if up else _NOBODY
-        above = self._parent_subscribers.subscribers
-        self.subscribers = _subscribers(modes, filter_, above)
-        """Who watches this graph."""
-        self.subscribers_below = _subscribers(nested, filter_, above)
-        """Who watches the graphs below it."""
-        self.wanted = modes | self._up_modes
-        """The modes anybody wants from this graph."""
-        self.wanted_below = nested | self._up_modes
-        """The modes anybody wants from graphs below it."""
-        self.live = bool(modes & LIVE_MODES or nested)
-        """Whether parts for the own consumer may come while a task runs."""
-
-    def is_own(self, part: Part) -> bool:
-        """Whether the run's own consumer wants this part."""
-        wanted = part.mode in (self.modes if len(part.ns) == self._depth else self.nested)
-        return wanted and (self._filter is None or self._filter.part(part))
 
     def forward(self, part: Part, up: Optional[Put] = None) -> None:
-        """Give a part that the run itself made to the run around it, if that wants it.
+        """Give a part to the run around, if anybody wants it there.
 
         Args:
             part: The part.
             up: The way into the run around, if not the usual one.
         """
-        if part.mode in self._up_modes and self._parent_subscribers.part(part):
-            assert self._up is not None
+        if self._up is not None and self.audience.above.part(part):
             if self.is_own(part):
                 # Two will read it, and what one of them does to it must not reach the other.
                 part = Part(part.ns, part.mode, self._copy_payload(part.mode, part.data), part.source, part.key)
@@ -162,7 +95,7 @@ class Router:
         if self._up is None:
             # Tasks know who watches: what nobody wants to see is not emitted.
             return inbox
-        if self._up is not None and not self.modes and not self.nested:
+        if not self.audience.read:
             # Nobody reads here: parts skip this level on their way to the run that is being read.
             return up or self._up.put
 
