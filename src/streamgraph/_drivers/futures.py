@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Deque, Generator, TypeVar, cast
 
 from streamgraph._core.events import Event, TaskDone, TaskFailed
+from streamgraph._core.task import Task
 from streamgraph._propagation import on_loop
 from streamgraph._streams.cancellation import CancelToken
 
@@ -58,6 +59,11 @@ class TaskFuture(Future[T]):
             self.set_result(cast("T", value))
         else:
             self.set_exception(event.error if isinstance(event, TaskFailed) else event.signal)
+
+    def lose(self, task: Task) -> None:
+        """Take note that no driver runs the task any more: whoever waits for its result must not wait for ever."""
+        super().cancel()
+        self.settle(TaskFailed(task, CancelledError()))
 
 
 def shown_to_caller(future: TaskFuture[T]) -> Any:

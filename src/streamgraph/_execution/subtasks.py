@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from concurrent.futures import Future
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Deque, List, NamedTuple, Optional, Sequence, Tuple
@@ -132,7 +131,7 @@ class Subtasks:
             raise
         counts = self._concurrency is not None and not caller.is_called
         call = _Call(task, caller, future, stop, counts)
-        self._admit(_Waiting(call, TaskRun(copy_context(), self._work(run, call), stop, partial(_lose, call))))
+        self._admit(_Waiting(call, TaskRun(copy_context(), self._work(run, call), stop, partial(future.lose, task))))
         return shown_to_caller(future)
 
     def _work(self, run: TaskRunner, call: _Call) -> Work[Event]:
@@ -210,13 +209,7 @@ class Subtasks:
                 return
             self._waiting.remove(waiting)
         waiting.job.work.close()
-        _lose(waiting.call)
-
-
-def _lose(call: _Call) -> None:
-    """End a task that no driver runs any more: who waits for its result must not wait for ever."""
-    Future.cancel(call.future)
-    call.future.settle(TaskFailed(call.task, CancelledError()))
+        waiting.call.future.lose(waiting.call.task)
 
 
 def settled(futures: Sequence[TaskFuture[Any]], *, cancel: bool = False) -> Work[None]:
