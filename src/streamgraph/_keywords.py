@@ -37,3 +37,24 @@ def checked_keywords(function: F) -> F:
 
     # A coroutine function stays one: whoever is given the bound method looks at that.
     return cast("F", acall if inspect.iscoroutinefunction(function) else call)
+
+
+def takes_options(options: type, **defaults: object) -> Callable[[F], F]:
+    """Show the options of a function with `**options` as parameters of its own: to `help`, editors and checks.
+
+    Args:
+        options: The TypedDict of the options.
+        **defaults: The defaults of those whose default is not `None`.
+    """
+
+    def mark(function: F) -> F:
+        *shown, _ = inspect.signature(function).parameters.values()
+        for name, annotation in options.__annotations__.items():
+            default = defaults.get(name)
+            shown.append(
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            )
+        function.__signature__ = inspect.signature(function).replace(parameters=shown)  # type: ignore[attr-defined]
+        return function
+
+    return mark

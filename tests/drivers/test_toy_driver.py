@@ -25,9 +25,9 @@ EVERYTHING = ["values", "updates", "custom", "messages", "tasks"]
 def stream(graph: Any, given: Any, modes: Any, backend: Any = None, **options: Any) -> Any:
     """Read a graph with the toy driver."""
     backend = backend or ToyBackend()
-    version, control = options.get("version", "v1"), options.get("control")
-    chosen = graph._options(modes, (), None, version == "v2" or None, None, version, control)
-    return toy_stream(graph._session(given, options.get("config"), None, chosen, backend), backend)
+    config, nested = options.pop("config", None), options.get("version") == "v2" or None
+    wanted, _ = graph._read({"stream_mode": modes, "subgraphs": nested, **options})
+    return toy_stream(graph._session(given, config, None, wanted, backend), backend)
 
 
 def application() -> Any:

@@ -8,17 +8,12 @@ from typing import Any, Optional, Tuple, overload
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
-from streamgraph._core.control import RunControl
 from streamgraph._drivers.driver_asyncio import AsyncGraphStream
-from streamgraph._keywords import checked_keywords
-from streamgraph._policies import Seconds
-from streamgraph._runnable.base import Keys
-from streamgraph._runnable.filter_options import Names
-from streamgraph._runnable.flow_options import check_flow_control
-from streamgraph._runnable.options import Modes
+from streamgraph._keywords import checked_keywords, takes_options
+from streamgraph._runnable.options import Keys
 from streamgraph._runnable.stream_call import StreamRunnable
 from streamgraph._runnable.stream_options import (
-    AnyKeywords,
+    DEFAULTS,
     ChunkKeywords,
     Config,
     ContextT,
@@ -35,12 +30,10 @@ from streamgraph._runnable.stream_options import (
     Record,
     SeveralModes,
     StateT,
+    StreamOptions,
     Updates,
     Values,
 )
-from streamgraph._runnable.unsupported import refuse
-from streamgraph._streams.flow import Overflow
-from streamgraph._types import Durability
 from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
 
 
@@ -274,37 +267,13 @@ class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
 
     @overload
     def astream(
-        self, input: GivenT, config: Config = None, **options: Unpack[AnyKeywords[ContextT]]
+        self, input: GivenT, config: Config = None, **options: Unpack[StreamOptions[ContextT]]
     ) -> AsyncGraphStream[Any]: ...
 
     @checked_keywords
+    @takes_options(StreamOptions, **DEFAULTS)
     def astream(
-        self,
-        input: Any,
-        config: Optional[RunnableConfig] = None,
-        *,
-        context: Any = None,
-        stream_mode: Modes = None,
-        print_mode: Modes = (),
-        output_keys: Keys = None,
-        subgraphs: Optional[bool] = None,
-        debug: Optional[bool] = None,
-        interrupt_before: None = None,
-        interrupt_after: None = None,
-        durability: Optional[Durability] = None,
-        control: Optional[RunControl] = None,
-        include_nodes: Names = None,
-        exclude_nodes: Names = None,
-        include_tags: Names = None,
-        exclude_tags: Names = None,
-        include_keys: Names = None,
-        exclude_keys: Names = None,
-        include_raw: bool = True,
-        max_buffer: Optional[int] = None,
-        overflow: Overflow = "block",
-        heartbeat: Optional[Seconds] = None,
-        timeout: Optional[Seconds] = None,
-        version: Literal["v1", "v2"] = "v1",
+        self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[StreamOptions[Any]]
     ) -> AsyncGraphStream[Any]:
         """Run the graph on the event loop and yield what happens, as it happens.
 
@@ -315,16 +284,4 @@ class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
             An async iterator of chunks that can also be closed (`aclose`), is an async context manager, and
             has the final state as `.output` in the end.
         """
-        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        filter_ = self._filter(
-            include_nodes=include_nodes,
-            exclude_nodes=exclude_nodes,
-            include_tags=include_tags,
-            exclude_tags=exclude_tags,
-            include_keys=include_keys,
-            exclude_keys=exclude_keys,
-            include_raw=include_raw,
-        )
-        flow = check_flow_control(max_buffer, overflow, heartbeat, timeout)
-        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
-        return self._aopen(input, config, context, options, flow)
+        return self._aopen(input, config, options.get("context"), *self._read(options))

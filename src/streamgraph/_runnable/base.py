@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from os import urandom
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type
 
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
 from typing_extensions import Self
 
-from streamgraph._core.control import RunControl
 from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node, Plan
@@ -29,21 +28,18 @@ from streamgraph._messages.copying import copy_payload
 from streamgraph._protocols import Backend
 from streamgraph._runnable.config_checks import check_config
 from streamgraph._runnable.inputs import coerce_context
-from streamgraph._runnable.options import Modes, StreamOptions, check_keys, check_version, stream_options
+from streamgraph._runnable.options import Keys, Modes, Subscription, check_keys
 from streamgraph._runnable.printing import printing
 from streamgraph._runnable.schema import read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.timestamps import timestamp
 from streamgraph._streams.audience import Audience
-from streamgraph._streams.filters import Filter
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.formats import chunk_format
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._types import GraphOutput
 from streamgraph.errors import UnknownOptionError
-
-Keys = Union[None, str, Sequence[str]]
 
 
 class GraphBase(Runnable[Any, Any]):
@@ -147,38 +143,8 @@ class GraphBase(Runnable[Any, Any]):
                 raise UnknownOptionError(f"There is no node {name!r} to forget results of", name=name, known=nodes)
         return [nodes[name] for name in (nodes if names is None else names)]
 
-    def _options(
-        self,
-        stream_mode: Modes,
-        print_mode: Modes,
-        output_keys: Keys,
-        subgraphs: Optional[bool],
-        debug: Optional[bool],
-        version: str,
-        control: Optional[RunControl],
-        filter_: Optional[Filter] = None,
-    ) -> StreamOptions:
-        options = stream_options(
-            self._plan,
-            stream_mode=stream_mode,
-            print_mode=self._print_mode(print_mode, debug),
-            subgraphs=subgraphs,
-            version=version,
-            output_keys=output_keys,
-        )
-        return options._replace(control=control, filter=filter_) if control or filter_ else options
-
-    def _quiet_options(
-        self, print_mode: Modes, keys: Keys, debug: Optional[bool], version: str, control: Optional[RunControl]
-    ) -> StreamOptions:
-        """Return the options of a call that only waits for the output."""
-        shown = self._print_mode(print_mode, debug)
-        if not shown:
-            return StreamOptions(version=check_version(version), keys=keys, control=control)
-        return self._options("values", shown, keys, False, False, version, control)._replace(shown=frozenset())
-
-    def _print_mode(self, print_mode: Modes, debug: Optional[bool]) -> Modes:
-        return ("updates", "values") if (self.debug if debug is None else debug) and not print_mode else print_mode
+    def _print_mode(self, given: Modes, debug: Optional[bool]) -> Modes:
+        return ("updates", "values") if (self.debug if debug is None else debug) and not given else given
 
     def _shown_keys(self, keys: Keys) -> Keys:
         """Return the keys that a caller who waits for the output gets: those of the output schema by default."""
@@ -190,7 +156,7 @@ class GraphBase(Runnable[Any, Any]):
         return GraphOutput(self._typed(output)) if version == "v2" else output
 
     def _open(
-        self, given: Any, config: Optional[RunnableConfig], context: Any, options: StreamOptions, flow: FlowControl
+        self, given: Any, config: Optional[RunnableConfig], context: Any, subscription: Subscription, flow: FlowControl
     ) -> GraphStream[Any]:
         """Return the chunks of a new run, which starts when they are pulled.
 
@@ -198,25 +164,25 @@ class GraphBase(Runnable[Any, Any]):
             given: The input.
             config: What the caller configures the run with.
             context: The user's object for this run.
-            options: What the consumer wants to see.
+            subscription: What the consumer wants to see.
             flow: How much may wait for the consumer, and how long the consumer waits.
         """
         backend = ThreadBackend(flow, COALESCER)
-        return GraphStream(self._session(given, config, context, options, backend), backend, flow)
+        return GraphStream(self._session(given, config, context, subscription, backend), backend, flow)
 
     def _aopen(
-        self, given: Any, config: Optional[RunnableConfig], context: Any, options: StreamOptions, flow: FlowControl
+        self, given: Any, config: Optional[RunnableConfig], context: Any, subscription: Subscription, flow: FlowControl
     ) -> AsyncGraphStream[Any]:
         """Return the chunks of a new run, which starts when they are awaited; see `_open`."""
         backend = AsyncioBackend(flow, COALESCER)
-        return AsyncGraphStream(self._session(given, config, context, options, backend), backend, flow)
+        return AsyncGraphStream(self._session(given, config, context, subscription, backend), backend, flow)
 
     def _session(
         self,
         given: Any,
         config: Optional[RunnableConfig],
         context: Any,
-        options: StreamOptions,
+        subscription: Subscription,
         backend: Backend,
     ) -> GraphSession:
         check_config(config)
@@ -229,23 +195,25 @@ class GraphBase(Runnable[Any, Any]):
         writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
         ns, seed = _place(scope)
         up = scope.parent_stream(detached=detached) if scope is not None else None
-        audience = Audience(ns, options.modes, options.nested, options.filter, up.subscribers if up else None)
+        audience = Audience(
+            ns, subscription.modes, subscription.nested, subscription.filter, up.subscribers if up else None
+        )
         router = Router(
             audience,
             up=up,
-            shape=self._shape(ns, options),
+            shape=self._shape(ns, subscription),
             copy_payload=copy_payload,
-            emits_error_part=options.version == "v2",
+            emits_error_part=subscription.version == "v2",
         )
         parts = PartBuilder(
             ns,
             audience.here,
-            keys=options.keys,
+            keys=subscription.keys,
             metadata=settings.metadata,
             tags=settings.tags,
             clock=timestamp,
         )
-        control = options.control or (scope.run.control if scope is not None else None)
+        control = subscription.control or (scope.run.control if scope is not None else None)
         run = Run(
             self._plan,
             parts,
@@ -253,7 +221,7 @@ class GraphBase(Runnable[Any, Any]):
             ns=ns,
             limit=settings.limit,
             concurrency=settings.concurrency,
-            output=options.keys,
+            output=subscription.keys,
             control=control,
         )
         inherits = scope is not None and not context
@@ -275,7 +243,7 @@ class GraphBase(Runnable[Any, Any]):
             cache=None if self.cache is None else Cache(self.cache),
         )
 
-    def _shape(self, ns: Tuple[str, ...], options: StreamOptions) -> Callable[[Part], object]:
+    def _shape(self, ns: Tuple[str, ...], subscription: Subscription) -> Callable[[Part], object]:
         """Return the function that makes chunks of parts, given the namespace of the graph."""
         typed = self._typed
 
@@ -283,9 +251,11 @@ class GraphBase(Runnable[Any, Any]):
             return typed(part.data) if part.ns == ns else part.data
 
         shape = chunk_format(
-            version=options.version, several=options.several, namespace=options.namespace, coerce=coerce
+            version=subscription.version, several=subscription.several, namespace=subscription.namespace, coerce=coerce
         )
-        return printing(shape, shown=options.shown, printed=options.printed) if options.printed else shape
+        return (
+            printing(shape, shown=subscription.shown, printed=subscription.printed) if subscription.printed else shape
+        )
 
 
 def _place(scope: Optional[Scope]) -> Tuple[Tuple[str, ...], bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Optional, Sequence, Tuple, Union
+from typing import Callable, Optional, Sequence, Tuple, Union
 
 from typing_extensions import Protocol
 
@@ -27,24 +27,30 @@ class Known(Protocol):
         """Those of the keys of states."""
 
 
-def make_filter(known: Known, *, include_raw: bool = True, **given: Names) -> Filter:
-    """Return the filter that the arguments of a stream ask for.
+def make_filter(known: Callable[[], Known], *, include_raw: bool = True, **given: Names) -> Optional[Filter]:
+    """Return the filter that the options of a stream ask for, or `None` if they leave nothing out.
 
     Args:
-        known: The names that are known.
+        known: Returns the names that are known.
         include_raw: The argument of `Filter` of that name.
-        **given: The arguments of `Filter`: a name, names, or `None`.
+        **given: The other arguments of `Filter`: a name, names, or `None`.
 
     Raises:
         UnknownOptionError: A name is no text, or is not known but much like one that is; or no node that is known is
             included.
     """
+    if not isinstance(include_raw, bool):
+        raise UnknownOptionError(f"include_raw must be True or False, got {include_raw!r:.80}")
+    if include_raw and not any(names is not None for names in given.values()):
+        return None
     rules = {option: _checked(option, names) for option, names in given.items()}
+    names_there = known()
     for option, names in rules.items():
-        right = known.nodes if option.endswith("nodes") else known.keys if option.endswith("keys") else ()
+        nodes, keys = option.endswith("nodes"), option.endswith("keys")
+        right = names_there.nodes if nodes else names_there.keys if keys else ()
         for name in names or ():
             _check_known(option, name, right)
-    _check_included(rules.get("include_nodes"), known.nodes)
+    _check_included(rules.get("include_nodes"), names_there.nodes)
     return Filter(**rules, include_raw=include_raw)
 
 

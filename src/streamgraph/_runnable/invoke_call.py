@@ -3,24 +3,22 @@
 # ruff: noqa: A002  (`input` is the name that the field uses)
 from __future__ import annotations
 
-from typing import Any, List, Optional, overload
+from typing import Any, List, Optional, Tuple, cast, overload
 
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
-from streamgraph._core.control import RunControl
-from streamgraph._keywords import checked_keywords
-from streamgraph._policies import Seconds
+from streamgraph._keywords import checked_keywords, takes_options
 from streamgraph._runnable.astream_call import AsyncStreamRunnable
-from streamgraph._runnable.base import Keys
 from streamgraph._runnable.flow_options import check_flow_control
-from streamgraph._runnable.options import Modes
+from streamgraph._runnable.options import Subscription, output_only
 from streamgraph._runnable.stream_options import (
-    AnyInvokeKeywords,
+    DEFAULTS,
     Config,
     ContextT,
     GivenT,
     InvokeKeywords,
+    InvokeOptions,
     KeyedT,
     Message,
     ModePair,
@@ -31,11 +29,13 @@ from streamgraph._runnable.stream_options import (
     Record,
     SeveralModes,
     StateT,
+    StreamOptions,
     Updates,
     Values,
 )
 from streamgraph._runnable.unsupported import refuse
-from streamgraph._types import Durability, GraphOutput
+from streamgraph._streams.flow import FlowControl
+from streamgraph._types import GraphOutput
 from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
 
 
@@ -163,27 +163,11 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     ) -> List[ModePair[StateT]]: ...
 
     @overload
-    def invoke(self, input: GivenT, config: Config = None, **options: Unpack[AnyInvokeKeywords[ContextT]]) -> Any: ...
+    def invoke(self, input: GivenT, config: Config = None, **options: Unpack[InvokeOptions[ContextT]]) -> Any: ...
 
     @checked_keywords
-    def invoke(
-        self,
-        input: Any,
-        config: Optional[RunnableConfig] = None,
-        *,
-        context: Any = None,
-        stream_mode: Modes = "values",
-        print_mode: Modes = (),
-        output_keys: Keys = None,
-        subgraphs: Optional[bool] = None,
-        debug: Optional[bool] = None,
-        interrupt_before: None = None,
-        interrupt_after: None = None,
-        durability: Optional[Durability] = None,
-        control: Optional[RunControl] = None,
-        timeout: Optional[Seconds] = None,
-        version: Literal["v1", "v2"] = "v1",
-    ) -> Any:
+    @takes_options(InvokeOptions, **DEFAULTS, stream_mode="values")
+    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[InvokeOptions[Any]]) -> Any:
         """Run the graph to its end.
 
         Args:
@@ -209,14 +193,28 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
             GraphRecursionError: The run took more steps than its `recursion_limit`.
             Exception: Whatever a node raised, unchanged.
         """
-        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        keys, flow = self._shown_keys(output_keys), check_flow_control(timeout=timeout)
-        if stream_mode != "values":
-            options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
-            return list(self._open(input, config, context, options, flow))
-        quiet = self._quiet_options(print_mode, keys, debug, version, control)
-        output = self._open(input, config, context, quiet, flow).run()
-        return self._as_output(output, version)
+        if options.get("stream_mode", "values") != "values":
+            return list(self._open(input, config, options.get("context"), *self._read_several(options)))
+        output = self._open(input, config, options.get("context"), *self._read_one(options)).run()
+        return self._as_output(output, options.get("version", "v1"))
+
+    def _read_one(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
+        """Check the options of a call that waits for the output."""
+        refuse(interrupt_before=options.get("interrupt_before"), interrupt_after=options.get("interrupt_after"))
+        keys, flow = self._shown_keys(options.get("output_keys")), check_flow_control(timeout=options.get("timeout"))
+        quiet = output_only(
+            self._plan,
+            print_mode=self._print_mode(options.get("print_mode", ()), options.get("debug")),
+            version=options.get("version", "v1"),
+            output_keys=keys,
+            control=options.get("control"),
+        )
+        return quiet, flow
+
+    def _read_several(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
+        """Check the options of a call that waits for all chunks of a stream."""
+        keys = self._shown_keys(options.get("output_keys"))
+        return self._read(cast("StreamOptions[Any]", {**options, "output_keys": keys}))
 
     @overload  # type: ignore[override]
     async def ainvoke(
@@ -340,34 +338,17 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
 
     @overload
     async def ainvoke(
-        self, input: GivenT, config: Config = None, **options: Unpack[AnyInvokeKeywords[ContextT]]
+        self, input: GivenT, config: Config = None, **options: Unpack[InvokeOptions[ContextT]]
     ) -> Any: ...
 
     @checked_keywords
+    @takes_options(InvokeOptions, **DEFAULTS, stream_mode="values")
     async def ainvoke(
-        self,
-        input: Any,
-        config: Optional[RunnableConfig] = None,
-        *,
-        context: Any = None,
-        stream_mode: Modes = "values",
-        print_mode: Modes = (),
-        output_keys: Keys = None,
-        subgraphs: Optional[bool] = None,
-        debug: Optional[bool] = None,
-        interrupt_before: None = None,
-        interrupt_after: None = None,
-        durability: Optional[Durability] = None,
-        control: Optional[RunControl] = None,
-        timeout: Optional[Seconds] = None,
-        version: Literal["v1", "v2"] = "v1",
+        self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[InvokeOptions[Any]]
     ) -> Any:
         """Run the graph to its end on the event loop; see `invoke`."""
-        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        keys, flow = self._shown_keys(output_keys), check_flow_control(timeout=timeout)
-        if stream_mode != "values":
-            options = self._options(stream_mode, print_mode, keys, subgraphs, debug, version, control)
-            return [chunk async for chunk in self._aopen(input, config, context, options, flow)]
-        quiet = self._quiet_options(print_mode, keys, debug, version, control)
-        output = await self._aopen(input, config, context, quiet, flow).run()
-        return self._as_output(output, version)
+        if options.get("stream_mode", "values") != "values":
+            stream = self._aopen(input, config, options.get("context"), *self._read_several(options))
+            return [chunk async for chunk in stream]
+        output = await self._aopen(input, config, options.get("context"), *self._read_one(options)).run()
+        return self._as_output(output, options.get("version", "v1"))

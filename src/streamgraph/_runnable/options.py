@@ -15,10 +15,11 @@ STREAM_MODES = tuple(mode.name for mode in MODES)
 VERSIONS = ("v1", "v2")
 
 Modes = Union[None, StreamMode, Sequence[StreamMode]]
+Keys = Union[None, str, Sequence[str]]
 
 
-class StreamOptions(NamedTuple):
-    """What a consumer asked for.
+class Subscription(NamedTuple):
+    """What a consumer wants to see of a run.
 
     Attributes:
         modes: The modes of the graph itself, those to be printed included.
@@ -40,7 +41,7 @@ class StreamOptions(NamedTuple):
     several: bool = False
     namespace: bool = False
     version: str = "v1"
-    keys: Union[str, Sequence[str], None] = None
+    keys: Keys = None
     control: Optional[RunControl] = None
     filter: Optional[Filter] = None
 
@@ -52,16 +53,18 @@ def check_version(version: str) -> str:
     return version
 
 
-def stream_options(
+def subscription(
     plan: Plan,
     *,
     stream_mode: Modes,
     print_mode: Modes = (),
     subgraphs: Optional[bool],
     version: str,
-    output_keys: Union[str, Sequence[str], None],
-) -> StreamOptions:
-    """Check the options of a stream.
+    output_keys: Keys,
+    control: Optional[RunControl] = None,
+    filter_: Optional[Filter] = None,
+) -> Subscription:
+    """Check what a consumer asked for.
 
     Raises:
         UnknownOptionError: A mode, a version or an output key does not exist.
@@ -73,7 +76,7 @@ def stream_options(
     if subgraphs not in (None, True, False):
         raise UnknownOptionError(f"subgraphs must be True, False or None, got {subgraphs!r}")
     modes = shown | printed
-    return StreamOptions(
+    return Subscription(
         modes=modes,
         nested=modes if subgraphs else frozenset() if subgraphs is False else modes & NESTED_MODES,
         shown=shown,
@@ -82,7 +85,26 @@ def stream_options(
         namespace=bool(subgraphs),
         version=check_version(version),
         keys=check_keys(plan, output_keys),
+        control=control,
+        filter=filter_,
     )
+
+
+def output_only(
+    plan: Plan, *, print_mode: Modes, version: str, output_keys: Keys, control: Optional[RunControl]
+) -> Subscription:
+    """Return what a caller wants to see that only waits for the output: nothing, unless something is to be printed."""
+    if not print_mode:
+        return Subscription(version=check_version(version), keys=output_keys, control=control)
+    return subscription(
+        plan,
+        stream_mode="values",
+        print_mode=print_mode,
+        subgraphs=False,
+        version=version,
+        output_keys=output_keys,
+        control=control,
+    )._replace(shown=frozenset())
 
 
 def _checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
@@ -93,7 +115,7 @@ def _checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
     return frozenset(names)
 
 
-def check_keys(plan: Plan, keys: Union[str, Sequence[str], None]) -> Union[str, Sequence[str], None]:
+def check_keys(plan: Plan, keys: Keys) -> Keys:
     """Return `keys` if the state has them all, else raise UnknownOptionError."""
     for key in () if keys is None else (keys,) if isinstance(keys, str) else keys:
         if key not in plan.channels:

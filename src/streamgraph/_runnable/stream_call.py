@@ -3,21 +3,20 @@
 # ruff: noqa: A002  (`input` is the name that the field uses)
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Generic, Optional, Tuple, overload
 
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
-from streamgraph._core.control import RunControl
 from streamgraph._drivers.driver_threads import GraphStream
-from streamgraph._keywords import checked_keywords
-from streamgraph._policies import Seconds
-from streamgraph._runnable.base import GraphBase, Keys
-from streamgraph._runnable.filter_options import Names, make_filter
+from streamgraph._keywords import checked_keywords, takes_options
+from streamgraph._runnable.base import GraphBase
+from streamgraph._runnable.filter_options import make_filter
 from streamgraph._runnable.flow_options import check_flow_control
-from streamgraph._runnable.options import Modes
+from streamgraph._runnable.options import Keys, Subscription, subscription
 from streamgraph._runnable.stream_options import (
-    AnyKeywords,
+    DEFAULTS,
     ChunkKeywords,
     Config,
     ContextT,
@@ -34,27 +33,49 @@ from streamgraph._runnable.stream_options import (
     Record,
     SeveralModes,
     StateT,
+    StreamOptions,
     Updates,
     Values,
 )
 from streamgraph._runnable.subgraphs import known_names
 from streamgraph._runnable.unsupported import refuse
-from streamgraph._streams.filters import Filter
-from streamgraph._streams.flow import Overflow
-from streamgraph._types import Durability
-from streamgraph.errors import UnknownOptionError
+from streamgraph._streams.flow import FlowControl
 from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
 
 
 class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, KeyedT]):
     """A graph or workflow that streams."""
 
-    def _filter(self, *, include_raw: bool, **given: Names) -> Optional[Filter]:
-        if not isinstance(include_raw, bool):
-            raise UnknownOptionError(f"include_raw must be True or False, got {include_raw!r:.80}")
-        if include_raw and not any(names is not None for names in given.values()):
-            return None
-        return make_filter(known_names(self), include_raw=include_raw, **given)
+    def _read(self, options: StreamOptions[Any]) -> Tuple[Subscription, FlowControl]:
+        """Check the options of a call that streams."""
+        refuse(interrupt_before=options.get("interrupt_before"), interrupt_after=options.get("interrupt_after"))
+        filter_ = make_filter(
+            partial(known_names, self),
+            include_nodes=options.get("include_nodes"),
+            exclude_nodes=options.get("exclude_nodes"),
+            include_tags=options.get("include_tags"),
+            exclude_tags=options.get("exclude_tags"),
+            include_keys=options.get("include_keys"),
+            exclude_keys=options.get("exclude_keys"),
+            include_raw=options.get("include_raw", True),
+        )
+        flow = check_flow_control(
+            options.get("max_buffer"),
+            options.get("overflow", "block"),
+            options.get("heartbeat"),
+            options.get("timeout"),
+        )
+        wanted = subscription(
+            self._plan,
+            stream_mode=options.get("stream_mode"),
+            print_mode=self._print_mode(options.get("print_mode", ()), options.get("debug")),
+            subgraphs=options.get("subgraphs"),
+            version=options.get("version", "v1"),
+            output_keys=options.get("output_keys"),
+            control=options.get("control"),
+            filter_=filter_,
+        )
+        return wanted, flow
 
     # The signatures below are LangGraph's; langchain-core's take **kwargs, which would swallow what is misspelt.
 
@@ -285,37 +306,13 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
 
     @overload
     def stream(
-        self, input: GivenT, config: Config = None, **options: Unpack[AnyKeywords[ContextT]]
+        self, input: GivenT, config: Config = None, **options: Unpack[StreamOptions[ContextT]]
     ) -> GraphStream[Any]: ...
 
     @checked_keywords
+    @takes_options(StreamOptions, **DEFAULTS)
     def stream(
-        self,
-        input: Any,
-        config: Optional[RunnableConfig] = None,
-        *,
-        context: Any = None,
-        stream_mode: Modes = None,
-        print_mode: Modes = (),
-        output_keys: Keys = None,
-        subgraphs: Optional[bool] = None,
-        debug: Optional[bool] = None,
-        interrupt_before: None = None,
-        interrupt_after: None = None,
-        durability: Optional[Durability] = None,
-        control: Optional[RunControl] = None,
-        include_nodes: Names = None,
-        exclude_nodes: Names = None,
-        include_tags: Names = None,
-        exclude_tags: Names = None,
-        include_keys: Names = None,
-        exclude_keys: Names = None,
-        include_raw: bool = True,
-        max_buffer: Optional[int] = None,
-        overflow: Overflow = "block",
-        heartbeat: Optional[Seconds] = None,
-        timeout: Optional[Seconds] = None,
-        version: Literal["v1", "v2"] = "v1",
+        self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[StreamOptions[Any]]
     ) -> GraphStream[Any]:
         """Run the graph and yield what happens, as it happens.
 
@@ -379,16 +376,4 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             EmptyInputError: The input is `None`.
             InvalidUpdateError: The input does not fit the state.
         """
-        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        filter_ = self._filter(
-            include_nodes=include_nodes,
-            exclude_nodes=exclude_nodes,
-            include_tags=include_tags,
-            exclude_tags=exclude_tags,
-            include_keys=include_keys,
-            exclude_keys=exclude_keys,
-            include_raw=include_raw,
-        )
-        flow = check_flow_control(max_buffer, overflow, heartbeat, timeout)
-        options = self._options(stream_mode, print_mode, output_keys, subgraphs, debug, version, control, filter_)
-        return self._open(input, config, context, options, flow)
+        return self._open(input, config, options.get("context"), *self._read(options))

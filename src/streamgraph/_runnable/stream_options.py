@@ -1,4 +1,8 @@
-"""The options of `stream` and `invoke` for type checkers: each is described once, and the overloads name the rest."""
+"""The options of `stream` and `invoke`: each is declared once, for the calls themselves and for type checkers.
+
+The classes whose name ends in `Keywords` are parts of `StreamOptions` and `InvokeOptions`, with which a type checker
+knows what a chunk is.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,8 @@ from typing_extensions import Literal, Protocol, Required, TypedDict, TypeVar
 
 from streamgraph._core.control import RunControl
 from streamgraph._policies import Seconds
-from streamgraph._runnable.base import Keys
 from streamgraph._runnable.filter_options import Names
-from streamgraph._runnable.options import Modes
+from streamgraph._runnable.options import Keys, Modes
 from streamgraph._streams.flow import Overflow
 from streamgraph._types import Durability, StreamMode
 from streamgraph.types import DebugPayload, MessageMetadata, TaskPayload, ToolPayload
@@ -158,8 +161,8 @@ class PartKeywords(StreamKeywords[ContextT], Generic[ContextT], total=False):
     """The shape of the chunks."""
 
 
-class AnyKeywords(StreamKeywords[ContextT], Generic[ContextT], total=False):
-    """The options with which a chunk may be anything: what is asked for is known only when the program runs."""
+class StreamOptions(StreamKeywords[ContextT], Generic[ContextT], total=False):
+    """All options of `stream` and `astream`. With them alone a type checker does not know what a chunk is."""
 
     stream_mode: Modes
     """What to yield, a mode or a list of modes."""
@@ -197,8 +200,8 @@ class OutputKeywords(RunKeywords[ContextT], Generic[ContextT], total=False):
     """The shape of what is returned."""
 
 
-class AnyInvokeKeywords(RunKeywords[ContextT], Generic[ContextT], total=False):
-    """The options with which `invoke` may return anything."""
+class InvokeOptions(RunKeywords[ContextT], Generic[ContextT], total=False):
+    """All options of `invoke` and `ainvoke`."""
 
     stream_mode: Modes
     """`"values"` for the final state; any other for a list of the chunks of that stream."""
@@ -208,3 +211,7 @@ class AnyInvokeKeywords(RunKeywords[ContextT], Generic[ContextT], total=False):
     """Whether to show nested graphs; only for a list of chunks."""
     version: Literal["v1", "v2"]
     """The shape of what is returned."""
+
+
+DEFAULTS: Dict[str, object] = {"print_mode": (), "include_raw": True, "overflow": "block", "version": "v1"}
+"""The defaults of the options whose default is not `None`."""
