@@ -15,6 +15,7 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 
+from streamgraph._compat.langchain_core import INTERNAL_TAGS
 from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
 
 
@@ -32,8 +33,6 @@ SHOWN_CONFIGURABLE: FrozenSet[str] = frozenset(
     ("thread_id", "run_id", "assistant_id", "graph_id", "checkpoint_id", "checkpoint_ns", "task_id")
 )
 """The keys of `configurable` that metadata shows; the others may be secrets."""
-
-_INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "graph:step:")
 
 _KNOWN = frozenset(CONFIG_KEYS)
 
@@ -168,7 +167,7 @@ def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], give
 
 def user_tags(tags: Iterable[str]) -> List[str]:
     """Return the tags that a user gave, without those that LangChain adds to find its way."""
-    return [tag for tag in tags if not tag.startswith(_INTERNAL_TAGS)]
+    return [tag for tag in tags if not tag.startswith(INTERNAL_TAGS)]
 
 
 def open_manager(config: RunConfig, *, asynchronous: bool, without: Tuple[type, ...]) -> BaseCallbackManager:

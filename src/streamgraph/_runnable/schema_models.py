@@ -17,6 +17,7 @@ from typing_extensions import (
     is_typeddict,
 )
 
+from streamgraph._compat.cpython import with_arguments
 from streamgraph._runnable.schema import Schema, hints_of
 
 
@@ -82,9 +83,7 @@ def _portable(hint: Any) -> Any:
     arguments = get_args(hint)
     if get_origin(hint) is Annotated:
         return _annotated(_portable(_unmarked(arguments[0])), arguments[1:])
-    if not arguments or not hasattr(hint, "copy_with"):
-        return hint
-    return hint.copy_with(tuple(map(_portable, arguments)))
+    return with_arguments(hint, _portable)
 
 
 def _unmarked(hint: Any) -> Any:
