@@ -32,7 +32,7 @@ __all__ = [
 
 HandlerT = TypeVar("HandlerT", bound=Type[BaseCallbackHandler])
 
-INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "graph:step:")
+INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "condition:", "graph:step:")
 """How the tags begin that langchain-core, and LangGraph, add to find their way.
 
 langchain-core's have been there since before version 0.3. Without them nothing is left out; with others, users see
