@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
-from concurrent.futures import thread as executor
-from types import FrameType
 from typing import Any, Callable, Dict, Iterator, Optional, TypeVar
 
+from streamgraph._compat.cpython import anyio_worker, current_frame, executor_worker, is_waited_for
 from streamgraph.errors import StreamClosed
 
 CancelledError = asyncio.CancelledError
@@ -47,7 +45,9 @@ def propagates(function: F) -> F:
 
 
 # An executor keeps what a call raises in its future.
-propagates(executor._worker)
+_worker = executor_worker()
+if _worker is not None:
+    propagates(_worker)
 
 
 def is_propagated() -> bool:
@@ -70,7 +70,7 @@ def may_lose_cancellation() -> bool:
     if hasattr(asyncio.Task, "cancelling"):
         return False
     task = _current_task()
-    return is_awaited() or (task is not None and bool(getattr(task, "_callbacks", None)))
+    return is_awaited() or (task is not None and is_waited_for(task))
 
 
 def cancel_here() -> None:
@@ -91,20 +91,15 @@ def cancel_here() -> None:
 
 def _on_stack() -> Iterator[str]:
     """Yield the kinds of the carriers on the call stack, the nearest first."""
-    _know_anyio()
-    frame: Optional[FrameType] = sys._getframe(1)
+    worker = anyio_worker()  # it may have been loaded just now
+    if worker is not None:
+        propagates(worker)
+    frame = current_frame(1)
     while frame is not None:
         kind = _carriers.get(id(frame.f_code))
         if kind is not None:
             yield kind
         frame = frame.f_back
-
-
-def _know_anyio() -> None:
-    """Mark the threads of `anyio.to_thread`, once it has any."""
-    worker = getattr(sys.modules.get("anyio._backends._asyncio"), "WorkerThread", None)
-    if worker is not None:
-        propagates(worker.run)
 
 
 def _current_task() -> Optional[asyncio.Task[Any]]:

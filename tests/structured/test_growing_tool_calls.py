@@ -209,9 +209,9 @@ class Counter:
         self.characters = 0
         original = partial_json._parsed
 
-        def counted(text: str) -> Any:
+        def counted(text: str, open_text: bool) -> Any:
             self.characters += len(text)
-            return original(text)
+            return original(text, open_text)
 
         monkeypatch.setattr(partial_json, "_parsed", counted)
 

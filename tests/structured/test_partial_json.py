@@ -197,10 +197,10 @@ class Counter:
         self.characters = self.calls = 0
         original = partial_json._parsed
 
-        def counted(text: str) -> Any:
+        def counted(text: str, open_text: bool) -> Any:
             self.characters += len(text)
             self.calls += 1
-            return original(text)
+            return original(text, open_text)
 
         monkeypatch.setattr(partial_json, "_parsed", counted)
 

@@ -6,9 +6,10 @@ import asyncio
 import threading
 from contextlib import suppress
 from functools import partial
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 from weakref import WeakSet
 
+from streamgraph._compat.cpython import before_threads_are_awaited
 from streamgraph._drivers.handover import never_block
 from streamgraph._drivers.overflow import OverflowQueue
 from streamgraph._streams.backpressure import Put
@@ -128,13 +129,20 @@ class BoundedBuffer:
         if not self._awaiting:
             return
         waiting, self._awaiting = self._awaiting, []
-        running = asyncio._get_running_loop()
+        running = _running_loop()
         for loop, capacity in waiting:
             if loop is running:
                 _end(capacity)
             else:
                 with suppress(RuntimeError):  # the loop is closed, and nothing on it waits
                     loop.call_soon_threadsafe(_end, capacity)
+
+
+def _running_loop() -> Optional[asyncio.AbstractEventLoop]:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:  # there is none in this thread
+        return None
 
 
 def _end(capacity: asyncio.Future[None]) -> None:
@@ -153,11 +161,7 @@ def _to_be_closed(buffer: BoundedBuffer) -> None:
     _open.add(buffer)
     if not _registered:
         _registered = True
-        # Before concurrent.futures waits for its threads; the public atexit comes after that.
-        register = getattr(threading, "_register_atexit", None)
-        if register is not None:
-            with suppress(RuntimeError):  # that is what is happening
-                register(_close_all)
+        before_threads_are_awaited(_close_all)
 
 
 def _close_all() -> None:

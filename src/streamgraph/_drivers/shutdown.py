@@ -17,6 +17,8 @@ from weakref import ReferenceType, ref
 
 from typing_extensions import Protocol
 
+from streamgraph._compat.cpython import before_threads_are_awaited
+
 _log = logging.getLogger("streamgraph")
 
 
@@ -93,11 +95,7 @@ def opened(stream: Unread) -> None:
     _open[id(stream)] = ref(stream)
     if not _Exit.registered:
         _Exit.registered = True
-        # Before the interpreter waits for threads, and before executors are closed; the public atexit comes after that.
-        try:
-            threading._register_atexit(_end_all)  # type: ignore[attr-defined]
-        except RuntimeError:  # that is what is happening
-            _Exit.has_come = True
+        _Exit.has_come = not before_threads_are_awaited(_end_all)
 
 
 def over(stream: Unread) -> None:

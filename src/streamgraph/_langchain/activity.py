@@ -7,11 +7,13 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
+from streamgraph._compat.langchain_core import streaming_handler
 from streamgraph._langchain.scope import Scope
 
 T = TypeVar("T")
 
 
+@streaming_handler
 class ActivityHandler(BaseCallbackHandler):
     """Notes everything that models, tools, chains and nested graphs report while a task runs.
 

@@ -14,10 +14,9 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 
+from streamgraph._compat.langchain_core import INTERNAL_TAGS
 from streamgraph._langchain.run_config import DEFAULT_RECURSION_LIMIT, DefaultLimit, RunConfig
 from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
-
-_INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "graph:step:")
 
 _KNOWN = frozenset(CONFIG_KEYS)
 
@@ -120,7 +119,7 @@ def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], give
 
 def user_tags(tags: Iterable[str]) -> List[str]:
     """Return the tags that a user gave, without those that LangChain adds to find its way."""
-    return [tag for tag in tags if not tag.startswith(_INTERNAL_TAGS)]
+    return [tag for tag in tags if not tag.startswith(INTERNAL_TAGS)]
 
 
 def open_manager(config: RunConfig, *, asynchronous: bool, without: Tuple[type, ...]) -> BaseCallbackManager:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Awaitable, Callable, Dict, Iterator, Optional, Tuple
+from typing import Any, Awaitable, Callable, Dict, Optional, Tuple
 
 from langchain_core.runnables import (
     Runnable,
     RunnableBinding,
-    RunnableGenerator,
-    RunnableLambda,
     RunnableParallel,
 )
 
+from streamgraph._compat.langchain_core import is_async_only
 from streamgraph._core.action import Action
 from streamgraph._langchain.generator_nodes import async_generator_action, generator_action
 from streamgraph._langchain.injection import Invocation, injected, injected_names
@@ -24,9 +23,6 @@ AnyRunnable = Runnable[Any, Any]
 
 Arguments = Tuple[Tuple[Any, ...], Dict[str, Any]]
 """The arguments of a call, by position and by name."""
-
-_PARTS = ("steps", "steps__", "bound", "runnable", "fallbacks", "mapper", "branches", "default", "runnables")
-"""The fields in which langchain-core's composed Runnables hold what they are made of."""
 
 
 def is_node_like(target: object) -> bool:
@@ -155,26 +151,7 @@ def _runnable_action(runnable: AnyRunnable) -> Action:
     def ainvoke(value: object, invocation: Invocation) -> Awaitable[object]:
         return runnable.ainvoke(value, invocation.config)
 
-    return Action(None if _needs_loop(runnable) else invoke, ainvoke)
-
-
-def _needs_loop(runnable: object) -> bool:
-    """Whether a Runnable, or a part of it, can only be awaited."""
-    if isinstance(runnable, RunnableLambda):
-        return not hasattr(runnable, "func")
-    if isinstance(runnable, RunnableGenerator):
-        return not hasattr(runnable, "_transform")
-    return any(map(_needs_loop, parts_of(runnable)))
-
-
-def parts_of(runnable: object) -> Iterator[object]:
-    """Yield what one of langchain-core's composed Runnables is made of."""
-    if isinstance(runnable, dict):
-        yield from runnable.values()
-    elif isinstance(runnable, (list, tuple)):
-        yield from runnable
-    elif type(runnable).__module__.startswith("langchain_core.runnables."):
-        yield from (getattr(runnable, name) for name in _PARTS if hasattr(runnable, name))
+    return Action(None if is_async_only(runnable) else invoke, ainvoke)
 
 
 def _kind_of(target: object) -> str:

@@ -1,13 +1,14 @@
 """Holding models back that are awaited, while the consumer of their tokens has not caught up.
 
-In a thread the way into the stream is where one waits. On an event loop nothing may wait there; but langchain-core
-looks a handler's method up anew for each token, and awaits what it finds if that is a coroutine function.
+In a thread the way into the stream is where one waits. On an event loop nothing may wait there, but langchain-core
+awaits a handler's method that is a coroutine function.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from streamgraph._compat.langchain_core import looked_up_each_time
 from streamgraph._drivers.handover import never_block
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.tap import Tap
@@ -29,7 +30,7 @@ class BackpressureTap(Tap):
         super().__init__(scope, messages)
         self._capacity = capacity
 
-    @property
+    @looked_up_each_time
     def on_llm_new_token(self) -> Any:
         """A model has made a token: a coroutine function if that has to wait, on an event loop, until there is room."""
         loop = current_loop()

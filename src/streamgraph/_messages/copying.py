@@ -7,17 +7,10 @@ import typing
 from typing import Any, Dict, Optional, Tuple, Type, Union
 
 from langchain_core.messages import BaseMessage
-from pydantic import BaseModel
 from typing_extensions import Literal, get_args, get_origin
 
+from streamgraph._compat.pydantic import set_extra, set_fields, set_names, set_private
 from streamgraph._streams.copying import CONTAINERS, copy_containers
-
-# Where pydantic keeps what a model consists of. It is set here past all that guards it, since this is done for every
-# token: BaseModel.__copy__ does the same with more detours.
-_set_fields = BaseModel.__dict__["__dict__"].__set__
-_set_names, _set_extra, _set_private = (
-    BaseModel.__dict__[f"__pydantic_{slot}__"].__set__ for slot in ("fields_set", "extra", "private")
-)
 
 
 def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noqa: A002  (the field's name)
@@ -34,10 +27,10 @@ def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noq
     fields["id"] = id
     copied = kind.__new__(kind)
     extra = message.__pydantic_extra__
-    _set_fields(copied, fields)
-    _set_names(copied, message.__pydantic_fields_set__.copy())
-    _set_extra(copied, copy_containers(extra) if extra else extra)
-    _set_private(copied, message.__pydantic_private__)
+    set_fields(copied, fields)
+    set_names(copied, message.__pydantic_fields_set__.copy())
+    set_extra(copied, copy_containers(extra) if extra else extra)
+    set_private(copied, message.__pydantic_private__)
     return copied
 
 

@@ -2,67 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Optional, Tuple
+from typing import Tuple
 
+from streamgraph._compat.langchain_core import CallInfo, streams
 from streamgraph._signals import Reason
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-
-_ENTRIES = frozenset(("generate", "agenerate", "stream", "astream"))
-_DEPTH = 40
-
-
-class CallInfo(NamedTuple):
-    """How a model was called.
-
-    Attributes:
-        model: The model, if it could be found.
-        options: The keyword arguments of the call.
-        asynchronous: It was awaited.
-    """
-
-    model: Optional[BaseChatModel] = None
-    options: Mapping[str, Any] = {}
-    asynchronous: bool = False
-
-
-def call_info() -> CallInfo:
-    """Return how the model was called whose callback this is called in.
-
-    Callbacks are told a model's name and parameters, not what it is told about streaming (`disable_streaming`, a
-    cache, methods it lacks); the call itself is on the stack.
-    """
-    from langchain_core.language_models import BaseChatModel  # takes long to import, and whoever calls has done it
-
-    frame = sys._getframe(1)
-    for _ in range(_DEPTH):
-        if frame.f_code.co_name in _ENTRIES:
-            variables = frame.f_locals
-            model = variables.get("self")
-            if isinstance(model, BaseChatModel):
-                options = variables.get("kwargs")
-                return CallInfo(model, options or {}, frame.f_code.co_name.startswith("a"))
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return CallInfo()
 
 
 def explain_call(call: CallInfo) -> Tuple[Reason, str, str]:
     """Return why a model call that was heard of gave no tokens: the kind of reason, the reason, what to do."""
     from langchain_core.globals import get_llm_cache
-    from langchain_core.language_models import BaseChatModel
 
     model, options = call.model, call.options
     if model is None:
         return "unknown", "it gave its message at once", ""
     kind = type(model).__name__
-    streams = type(model)._stream is not BaseChatModel._stream
-    if not streams and type(model)._astream is BaseChatModel._astream:
+    can = streams(model)
+    if not can.async_code:
         return "no_stream", f"{kind} has no _stream method, so it gives its message at once", ""
-    if not streams and not call.asynchronous:
+    if not can.anywhere and not call.asynchronous:
         hint = "Await it in an async node, or give the class a _stream method."
         return "no_stream", f"{kind} can only be streamed from async code (it has _astream, but no _stream)", hint
     if model.disable_streaming is True:

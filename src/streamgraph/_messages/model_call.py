@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
 
+from streamgraph._compat.langchain_core import CallInfo
 from streamgraph._drivers.handover import yield_to_reader
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.copying import private_copy
-from streamgraph._messages.explain import CallInfo
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject

@@ -18,9 +18,13 @@ MISSING: Any = object()
 _SMALL = 2048
 _GROWTH = 16
 
-_MARKS = re.compile(r'["{}\[\],:]')
-_MARKS_IN_TEXT = re.compile(r'["\\\x00-\x1f]')
+# What says nothing of where it stands: outside of strings, and in them. An escape that is cut is not such text yet.
+_BETWEEN = re.compile(r'[^"{}\[\],:]*')
+_IN_TEXT = re.compile(r'[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*', re.DOTALL)
 _UNFINISHED_NUMBER = re.compile(r"[-+.0-9eE]+$")
+# The first half of a pair of escapes stands for nothing either.
+_CUT_ESCAPE = re.compile(r"\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?:\\u.{0,3})?|.{0,3})\Z", re.DOTALL)
+_LONGEST_CUT = len(r"\ud83d\ude0")
 
 
 class PartialJson:
@@ -34,35 +38,30 @@ class PartialJson:
         open_text: What was read last ends inside a string that is a value.
     """
 
-    __slots__ = (
-        "_escaped",
-        "_in_key",
-        "_in_text",
-        "_length",
-        "_open",
-        "_pieces",
-        "_read",
-        "_to_key",
-        "_value",
-        "complete",
-        "open_text",
-    )
-
     def __init__(self) -> None:
         self._pieces: List[str] = []
         self._length = self._read = 0
         self._open: List[str] = []
-        self._in_text = self._in_key = self._escaped = self._to_key = False
+        self._in_text = self._in_key = self._to_key = False
+        self._cut = ""
         self._value = MISSING
         self.complete = self.open_text = False
 
     def add(self, text: str) -> None:
         """Take in the next piece."""
+        text, self._cut = self._cut + text, ""
         position = 0
         if not self._pieces:
             position = min((place for place in (text.find("{"), text.find("[")) if place >= 0), default=len(text))
         while position < len(text) and not self.complete:
-            position = self._in_string(text, position) if self._in_text else self._between(text, position)
+            plain = (_IN_TEXT if self._in_text else _BETWEEN).match(text, position)
+            assert plain is not None  # it may be empty
+            piece, position = plain.group(), plain.end()
+            if position < len(text):
+                piece += self._mark(text[position])
+                position += 1
+            self._pieces.append(piece)
+            self._length += len(piece)
 
     @property
     def value(self) -> Any:
@@ -73,36 +72,17 @@ class PartialJson:
             self.open_text = self._in_text and not self._in_key
             text = "".join(self._pieces)
             self._pieces = [text]
-            self._value = _parsed(text if self._in_text else _UNFINISHED_NUMBER.sub("", text))
+            self._value = _parsed(text if self._in_text else _UNFINISHED_NUMBER.sub("", text), self.open_text)
         return self._value
 
-    def _keep(self, text: str) -> None:
-        self._pieces.append(text)
-        self._length += len(text)
-
-    def _in_string(self, text: str, position: int) -> int:
-        """Take in what belongs to a string, up to its end or something special; return where it goes on."""
-        if self._escaped:
-            self._escaped = False
-            self._keep(text[position])
-            return position + 1
-        mark = _MARKS_IN_TEXT.search(text, position)
-        if mark is None:
-            self._keep(text[position:])
-            return len(text)
-        self._keep(text[position : mark.start()])
-        character = mark.group()
-        self._keep(character if character in '"\\' else json.dumps(character)[1:-1])
-        self._in_text = character != '"'
-        self._escaped = character == "\\"
-        return mark.end()
-
-    def _between(self, text: str, position: int) -> int:
-        """Take in what is outside of strings, up to the next mark; return where it goes on."""
-        mark = _MARKS.search(text, position)
-        end = len(text) if mark is None else mark.end()
-        self._keep(text[position:end])
-        character = "" if mark is None else mark.group()
+    def _mark(self, character: str) -> str:
+        """Note what a character means where it stands; return what to read for it."""
+        if self._in_text:
+            if character == "\\":
+                self._cut = character
+                return ""
+            self._in_text = character != '"'
+            return json.dumps(character)[1:-1] if character < " " else character
         if character == '"':
             self._in_text, self._in_key = True, self._to_key
         elif character in ("{", "["):
@@ -112,14 +92,26 @@ class PartialJson:
             self._open.pop()
             self._to_key = False
             self.complete = not self._open
-        elif character in (",", ":"):
+        else:
             self._to_key = character == "," and self._open[-1] == "{"
-        return end
+        return character
 
 
-def _parsed(text: str) -> Any:
+def _without_cut_escape(text: str) -> str:
+    cut = _CUT_ESCAPE.search(text, max(0, len(text) - _LONGEST_CUT))
+    if cut is None:
+        return text
+    before = text[: cut.start()]
+    # After an odd number of backslashes it is one more of them, and text.
+    return text if (len(before) - len(before.rstrip("\\"))) % 2 else before
+
+
+def _parsed(text: str, open_text: bool) -> Any:
+    closed = text
+    if open_text:  # pydantic 2.7 cannot take a string without its end
+        closed = (_without_cut_escape(text) if "\\u" in text[-_LONGEST_CUT:] else text) + '"'
     try:
-        return from_json(text, allow_partial="trailing-strings")
+        return from_json(closed, allow_partial=True)
     except ValueError:
         # langchain-core's parser is slower by far, and takes what models write that is not quite JSON.
         try:

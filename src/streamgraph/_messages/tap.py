@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Dict, List, Optional, Tuple, TypeVar, cast
+from typing import Any, Dict, List, Optional, Tuple, TypeVar
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
-from langchain_core.tracers._streaming import _StreamingCallbackHandler
-from langchain_core.tracers.context import register_configure_hook
 
+from streamgraph._compat.langchain_core import add_to_every_call, call_info, streaming_handler
 from streamgraph._langchain.configs import user_tags
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.scope import Scope, current_scope
 from streamgraph._langchain.tool_events import current_tool_call_id, is_tool_tapped
-from streamgraph._messages.explain import call_info
 from streamgraph._messages.metadata import own_metadata
 from streamgraph._messages.model_call import ModelCall
 from streamgraph._messages.structured import format_of
@@ -28,19 +26,17 @@ T = TypeVar("T")
 _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tap", default=None)
 
 
-class _Listener:
-    """Whom langchain-core is to tell of a call: the tap of the task, or outside of any run whoever notes strays."""
-
-    def get(self) -> Optional[BaseCallbackHandler]:
-        tap = _current.get()
-        return untracked_call_handler() if tap is None and current_scope() is None else tap
+def _listener() -> Optional[BaseCallbackHandler]:
+    """Return whom to tell of a call: the tap of the task, or outside of any run whoever notes strays."""
+    tap = _current.get()
+    return untracked_call_handler() if tap is None and current_scope() is None else tap
 
 
-# A call with callbacks of its own replaces the inherited ones; through this hook langchain-core adds the tap
-# to those as well, and only where it is not there already. It only asks for `get`.
-register_configure_hook(cast("ContextVar[Optional[BaseCallbackHandler]]", _Listener()), inheritable=True)
+# A call with callbacks of its own replaces the inherited ones.
+add_to_every_call(_listener)
 
 
+@streaming_handler
 class Tap(TaskHandler):
     """Listens to the model calls of one task.
 
@@ -194,11 +190,6 @@ class Tap(TaskHandler):
             self._messages.ended(run_id, call, None)
             if not isinstance(error, GeneratorExit):  # else the node has read as much of it as it wanted
                 self._messages.broken_off(call)
-
-
-# Early langchain-core 0.3 (0.3.66 for one) asks for this class where later versions ask for its two methods.
-if not issubclass(Tap, _StreamingCallbackHandler):
-    _StreamingCallbackHandler.register(Tap)
 
 
 def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:

@@ -13,11 +13,12 @@ from uuid import UUID, uuid4
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 
+from streamgraph._compat.langchain_core import CallInfo
 from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, Plan
 from streamgraph._core.results import TaskResult
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.copying import private_copy
-from streamgraph._messages.explain import CallInfo, explain_call
+from streamgraph._messages.explain import explain_call
 from streamgraph._messages.matching import PriorMessages, messages_in, parts_of, prepared, same_message, text_of
 from streamgraph._messages.metadata import OF_A_NODE, model_metadata, node_metadata
 from streamgraph._messages.model_call import ModelCall

@@ -16,6 +16,7 @@ from typing_extensions import (
     is_typeddict,
 )
 
+from streamgraph._compat.cpython import with_arguments
 from streamgraph._runnable.schema import Hint, Schema, hints_of, origin_of
 
 
@@ -81,9 +82,7 @@ def _portable(hint: Hint) -> Hint:
     arguments = get_args(hint)
     if origin_of(hint) is Annotated:
         return _annotated(_portable(_unmarked(arguments[0])), arguments[1:])
-    if not arguments or not hasattr(hint, "copy_with"):
-        return hint
-    return hint.copy_with(tuple(map(_portable, arguments)))
+    return with_arguments(hint, _portable)
 
 
 def _unmarked(hint: Hint) -> Hint:

@@ -8,8 +8,8 @@ from typing import Any, Callable, Iterator, NamedTuple, Optional, Set, Tuple, Un
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import BaseTool
 
+from streamgraph._compat.langchain_core import parts_of
 from streamgraph._core.plan import Node
-from streamgraph._langchain.nodes import parts_of
 from streamgraph._runnable.base import GraphBase
 
 

@@ -14,6 +14,7 @@ from langchain_core.tools import tool as make_tool
 from pydantic import BaseModel, create_model
 from typing_extensions import Annotated
 
+from streamgraph._compat.langchain_core import set_run
 from streamgraph.prebuilt._injection import Injection, function_parameters, is_hidden, named_mark, read_injection
 from streamgraph.prebuilt._peers import is_command
 
@@ -101,7 +102,7 @@ def _runner(tool: BaseTool, injection: Injection) -> BaseTool:
     async def arun_tool(*args: Any, **kwargs: Any) -> object:
         return _kept(tool, await arun(*args, **kwargs))
 
-    vars(runner).update(_run=run_tool, _arun=arun_tool)
+    set_run(runner, run_tool, arun_tool)
     return runner
 
 

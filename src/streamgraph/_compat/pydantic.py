@@ -1,0 +1,43 @@
+"""Privates of pydantic: where it keeps what a model consists of."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Callable
+
+from pydantic import BaseModel
+
+__all__ = ["set_extra", "set_fields", "set_names", "set_private"]
+
+Setter = Callable[[Any, Any], None]
+
+
+def setter(name: str) -> Setter:
+    """Return what sets an attribute of a model past all that guards it.
+
+    These are the slots of `BaseModel`, from pydantic 2.0 on; `BaseModel.__copy__` sets the same with more detours, and
+    this is done for every token. What is no slot any more is set as an attribute of an object is.
+
+    Args:
+        name: The attribute.
+    """
+    slot = vars(BaseModel).get(name)
+    found: Any = getattr(slot, "__set__", None)
+    return found or partial(_set, name)
+
+
+def _set(name: str, model: Any, value: Any) -> None:
+    object.__setattr__(model, name, value)
+
+
+set_fields = setter("__dict__")
+"""Set the values of a model's fields, by their names."""
+
+set_names = setter("__pydantic_fields_set__")
+"""Set the names of the fields that were given."""
+
+set_extra = setter("__pydantic_extra__")
+"""Set what was given besides the fields, or `None`."""
+
+set_private = setter("__pydantic_private__")
+"""Set the values of the private attributes, or `None`."""
