@@ -118,7 +118,6 @@ def test_without_anyio_worker(module: Any, monkeypatch: pytest.MonkeyPatch) -> N
     assert cpython.anyio_worker() is None
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 11), reason="nobody needs to ask")
 def test_is_waited_for() -> None:
     """A task that somebody awaits is waited for; one that only runs, or has lost who awaited it, is not."""
 
