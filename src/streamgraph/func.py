@@ -36,7 +36,7 @@ from typing_extensions import (
 )
 
 from streamgraph._core.action import Action
-from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, NodeKind, Plan
+from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.state import Writes
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
@@ -271,7 +271,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
             triggers=(START,),
             policies=self._policies,
             cache_name=identity_of(func),
-            kind=NodeKind.ENTRYPOINT,
+            kind="entrypoint",
         )
         return Workflow(func, node, **self._options)
 

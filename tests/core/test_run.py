@@ -9,7 +9,7 @@ from streamgraph._core.control import RunControl
 from streamgraph._core.effects import Finish
 from streamgraph._core.events import TaskDone
 from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Join, Node, NodeKind, Plan, StateView
+from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Join, Node, Plan, StateView
 from streamgraph._core.results import TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.state import State
@@ -317,7 +317,7 @@ def test_a_drained_run_can_be_taken_up():
 
 def test_workflow():
     """The function of a workflow is a task of step 0, never in place; its result is the state, and has no key."""
-    flow = Node("flow", action=lambda given: given, triggers=("__start__",), kind=NodeKind.ENTRYPOINT)
+    flow = Node("flow", action=lambda given: given, triggers=("__start__",), kind="entrypoint")
     graph = Plan("flow", flow, {"flow": flow}, {}, {RESULT_KEY: Channel(RESULT_KEY)}, (RESULT_KEY,), lambda value: None)
     parts = PartBuilder((), unfiltered(frozenset(["values", "updates", "tasks"])), clock=str)
     run = Run(graph, parts, seed=SEED, limit=5)

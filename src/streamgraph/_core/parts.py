@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
-from streamgraph._core.plan import NodeKind
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
@@ -110,7 +109,7 @@ class PartBuilder:
 
     def _update(self, task: Task, outcome: TaskResult) -> object:
         keys = self._keys
-        if keys is None or task.node.kind is not NodeKind.NODE:
+        if keys is None or task.node.kind != "node":
             return as_view(outcome.writes)
         if not isinstance(keys, str):
             return as_view([pair for pair in outcome.writes if pair[0] in keys])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property
 from typing import Any, Callable, Dict, FrozenSet, Hashable, Mapping, Optional, Tuple
+
+from typing_extensions import Literal
 
 from streamgraph._core.action import Action
 from streamgraph._policies import NO_POLICIES, Policies
@@ -23,16 +24,11 @@ BARE_KEYS = frozenset((ROOT_KEY, RETURN_KEY, RESULT_KEY))
 """The keys whose values are shown without them."""
 
 
-class NodeKind(Enum):
-    """What a node was made of, which says how its result is read.
+NodeKind = Literal["node", "task", "entrypoint"]
+"""What a node was made of: a node of a graph, a `@task` or an `@entrypoint`."""
 
-    The value is the key under which the whole result is written; `None` if the result is read as an update.
-    """
-
-    NODE = None
-    TASK = RETURN_KEY
-    ENTRYPOINT = RESULT_KEY
-
+RESULT_KEYS: Dict[NodeKind, str] = {"task": RETURN_KEY, "entrypoint": RESULT_KEY}
+"""The key under which the whole result of such a node is written; that of a node of a graph is read as an update."""
 
 Reducer = Callable[[Any, Any], Any]
 """A user's function of the current value and the update."""
@@ -143,7 +139,7 @@ class Node:
     cache_name: str = ""
     handler: Optional[Node] = None
     shown: Optional[Callable[[Any], object]] = None
-    kind: NodeKind = NodeKind.NODE
+    kind: NodeKind = "node"
     passes_on: bool = False
 
 

@@ -11,7 +11,7 @@ from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import task_id
 from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping
-from streamgraph._core.plan import Node, NodeKind, Plan
+from streamgraph._core.plan import Node, Plan
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
@@ -95,7 +95,7 @@ class Run:
         """
         start = self.plan.start
         given: Any = None
-        if start.kind is NodeKind.ENTRYPOINT:
+        if start.kind == "entrypoint":
             ((_, given),) = writes
             given = copy_containers(given)
         else:
@@ -242,17 +242,17 @@ class Run:
             task.timeout = timeout_policy(send.timeout)
         return task
 
-    def _start(self, tasks: Sequence[Task] = ()) -> List[Effect]:
+    def _start(self, tasks: Optional[List[Task]] = None) -> List[Effect]:
         """Start tasks, as many as may run at once: those of a new step, or more of those that wait."""
         effects: List[Effect] = []
         if tasks:
-            self.tasks = [*tasks]
+            self.tasks = tasks
             self._waiting.extend(tasks)
             if self._parts.shows_starts:
                 for task in tasks:
                     effects += self._parts.started(task)
         # What the tasks that a workflow calls do is to be seen while it waits for them.
-        alone = len(self.tasks) == 1 and self.tasks[0].node.kind is not NodeKind.ENTRYPOINT
+        alone = len(self.tasks) == 1 and self.tasks[0].node.kind != "entrypoint"
         while self._waiting and (self._concurrency is None or len(self._running) < self._concurrency):
             task = self._waiting.popleft()
             self._running[task.id] = task

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from streamgraph._core.action import Action
-from streamgraph._core.plan import Node, NodeKind
+from streamgraph._core.plan import Node
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.task import Task
 from streamgraph._policies import CachePolicy, TimeoutPolicy, timeout_policy
@@ -62,7 +62,7 @@ def namespace_of(node: Node) -> Namespace:
 
 
 def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
-    if task.node.kind is NodeKind.TASK:
+    if task.node.kind == "task":
         args, kwargs = task.input
         made = policy.key_func(*args, **kwargs)
     else:

@@ -15,7 +15,7 @@ from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect
 from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import Branch, NodeKind
+from streamgraph._core.plan import RESULT_KEYS, Branch
 from streamgraph._core.results import NOTHING, TaskResult, read_result, read_routes
 from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
@@ -189,9 +189,7 @@ class GraphSession:
                 known = yield from cache.look_up(task, policies.cache)
                 if known is not None:
                     return TaskDone(task, self._known(task, stop, parent, known), cached=True)
-            above: Optional[ParentTrace] = (
-                parent.trace if parent is not None and node.kind is NodeKind.TASK else self._trace
-            )
+            above: Optional[ParentTrace] = parent.trace if parent is not None and node.kind == "task" else self._trace
             callbacks = self._quiet
             if above is not None and node.action is not None:
                 trace = yield from self._traced(task, above)
@@ -245,16 +243,16 @@ class GraphSession:
                 try:
                     result = yield Call(node.action, (task.input, invocation), False, scope.watch)
                 except ParentCommand as below:
-                    if node.kind is not NodeKind.NODE:
+                    if node.kind != "node":
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
                 if scope.children:
                     yield from settled(scope.children)
-                if node.kind is NodeKind.NODE:
+                if node.kind == "node":
                     outcome = read_result(run.plan, task.name, result)
                 else:
-                    outcome = TaskResult(((node.kind.value, result),))
+                    outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
                 if scope.writes:
                     outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
                 task.outcome = outcome
@@ -302,7 +300,7 @@ class GraphSession:
 
     def _traced(self, task: Task, above: ParentTrace) -> Work[Trace]:
         """Open the trace of a task; what it is and where it comes from is in the metadata, as in LangGraph."""
-        called = task.node.kind is NodeKind.TASK
+        called = task.node.kind == "task"
         manager = above.child("seq:step:1" if called else f"graph:step:{task.step}")
         manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
         trace = Trace(manager, chunks=True)

@@ -14,7 +14,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from typing_extensions import Protocol
 
 from streamgraph._core.control import RunControl
-from streamgraph._core.plan import Node, NodeKind, Plan
+from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import Task
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
@@ -263,7 +263,7 @@ class Scope:
     @property
     def is_called(self) -> bool:
         """Whether the task was called inside another."""
-        return self.task.node.kind is NodeKind.TASK
+        return self.task.node.kind == "task"
 
     def signal_activity(self, *, is_token: bool = False) -> None:
         """Give a sign of life, for the timeouts of this task and those around it.

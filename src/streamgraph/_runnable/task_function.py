@@ -10,7 +10,7 @@ from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Sequence, 
 from langchain_core.runnables import Runnable
 from typing_extensions import Concatenate, ParamSpec, Protocol, Self, TypedDict, TypeVar
 
-from streamgraph._core.plan import Node, NodeKind
+from streamgraph._core.plan import Node
 from streamgraph._drivers.futures import TaskFuture
 from streamgraph._execution.cache import Cache
 from streamgraph._langchain.nodes import Arguments, as_call, identity_of, name_of
@@ -62,7 +62,7 @@ class TaskFunction(Generic[P, R]):
             policies=policies,
             cache_name=identity_of(func),
             shown=self._arguments,
-            kind=NodeKind.TASK,
+            kind="task",
         )
 
     def __repr__(self) -> str:
