@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict
 from langchain_core.callbacks import BaseCallbackManager
 
 import streamgraph
-from drivers.helpers import eventually
+from support.waiting import eventually
 
 _HOME = str(streamgraph.__path__[0])
 
