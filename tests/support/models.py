@@ -1,4 +1,4 @@
-"""Chat models that need no network."""
+"""Chat models that need no network, and say the same however often they are asked."""
 
 from __future__ import annotations
 
@@ -10,12 +10,25 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from streamgraph.testing import ScriptedModel
+
 WORDS = ("tell", " me", " now")
 TEXT = "".join(WORDS)
 
 
+def scripted(
+    words: Sequence[str] = WORDS, ids: Optional[Sequence[Optional[str]]] = None, **fields: Any
+) -> ScriptedModel:
+    """A model that streams these words, with these ids on the chunks if any are given."""
+    chunks = [AIMessageChunk(content=word, id=given) for word, given in zip(words, ids or [None] * len(words))]
+    return ScriptedModel([chunks], cycle=True, **fields)
+
+
 class Model(BaseChatModel):
     """A model that streams its words, with these ids on the chunks.
+
+    A `ScriptedModel` keeps what it was asked, makes all chunks before it streams the first, and its code is a part of
+    streamgraph. This one is for tests that count calls or memory, for answers without end, and for subclasses.
 
     Attributes:
         words: The content of the chunks.

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from operator import add
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from typing_extensions import Annotated, TypedDict
 
 from streamgraph.config import get_stream_writer
@@ -100,32 +97,6 @@ class Failing:
     def node(self) -> Any:
         """The node as a function."""
         return lambda state: self(state)
-
-
-class Speaker(BaseChatModel):
-    """A model that streams its words.
-
-    Attributes:
-        words: The content of the chunks.
-        before_each: Is called before each word.
-    """
-
-    words: Sequence[str] = ("tell", " me", " now")
-    before_each: Any = None
-
-    @property
-    def _llm_type(self) -> str:
-        return "speaker"
-
-    def _stream(self, messages: List[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
-        for word in self.words:
-            if self.before_each is not None:
-                self.before_each()
-            yield ChatGenerationChunk(message=AIMessageChunk(word))
-
-    def _generate(self, messages: List[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
-        words = [chunk.text for chunk in self._stream(messages)]
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("".join(words)))])
 
 
 class Stuck:

@@ -78,6 +78,8 @@ TEXT = json.dumps(OBJECT)
 class Echo(BaseChatModel):
     """Answers with its question: as arguments of the tool that is bound to it, else as text, in pieces.
 
+    A `ScriptedModel` knows its answers beforehand, and not the ways in which `with_structured_output` asks for them.
+
     Attributes:
         size: How many characters a piece has.
         pause: How many turns the event loop gets before each piece.

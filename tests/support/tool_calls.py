@@ -1,4 +1,4 @@
-"""A scripted chat model with tools, and short ways to call a node."""
+"""A chat model with tools, and short ways to call a node."""
 
 from __future__ import annotations
 
@@ -39,8 +39,11 @@ def answers(result: Any) -> List[Any]:
     return [message.content for message in messages]
 
 
-class ScriptedModel(BaseChatModel):
+class ModelByTurn(BaseChatModel):
     """Gives the answer that comes next after the AI messages it sees, streaming it word by word.
+
+    `streamgraph.testing.ScriptedModel` gives the answer that comes next after those it has given. This one may be asked
+    by several runs, of both libraries and at the same time, each of which begins with the first answer.
 
     Attributes:
         script: The answers.
@@ -114,7 +117,7 @@ class ScriptedModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=self._next(messages))])
 
 
-def saying(*script: Any, **fields: Any) -> ScriptedModel:
+def saying(*script: Any, **fields: Any) -> ModelByTurn:
     """A model with these answers: texts, or lists of tool calls."""
     made = [AIMessage(item) if isinstance(item, str) else AIMessage("", tool_calls=item) for item in script]
-    return ScriptedModel(script=made, **fields)
+    return ModelByTurn(script=made, **fields)

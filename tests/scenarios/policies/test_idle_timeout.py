@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Iterator, List
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from streamgraph.errors import NodeTimeoutError
 from streamgraph.graph import START, StateGraph
 from streamgraph.types import TimeoutPolicy
-from support.policies import DRIVERS, SHORT, Speaker, State, Stuck, graph_with, outcome
+from support.policies import DRIVERS, SHORT, State, Stuck, graph_with, outcome
 from support.waiting import eventually
 
 IDLE = 0.25
@@ -72,12 +75,29 @@ def test_run_limit_is_not_moved(asynchronous: bool, driver: str) -> None:
     assert error.kind == "run"
 
 
+class TickingModel(BaseChatModel):
+    """A model that takes a tick for each of six words; awaited, it streams in a thread, for it has no `_astream`."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "ticking"
+
+    def _stream(self, messages: List[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        for _ in range(6):
+            time.sleep(TICK)
+            yield ChatGenerationChunk(message=AIMessageChunk("word "))
+
+    def _generate(self, messages: List[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        words = [chunk.text for chunk in self._stream(messages)]
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("".join(words)))])
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("call", ["invoke", "ainvoke"])
 @pytest.mark.parametrize("refresh_on", ["auto", "heartbeat"])
 def test_tokens(refresh_on: Any, call: str, driver: str) -> None:
     """A model's tokens are signs of life, also where nobody asked for messages."""
-    model = Speaker(words=["word "] * 6, before_each=lambda: time.sleep(TICK))
+    model = TickingModel()
 
     def work(state: Any) -> State:
         return {"x": [model.invoke("?").content]}

@@ -14,7 +14,8 @@ from langchain_core.messages import AIMessage
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.types import Command, RetryPolicy, Send
-from support.policies import DRIVERS, FAST, Failing, Speaker, State, builder_of, collect, graph_with, outcome
+from support.models import scripted
+from support.policies import DRIVERS, FAST, Failing, State, builder_of, collect, graph_with, outcome
 from support.waiting import PATIENCE, eventually, run, soon, threads
 
 LONG = RetryPolicy(initial_interval=600, jitter=False)
@@ -277,7 +278,7 @@ def test_messages_of_a_failed_attempt(fails: Any, streamed_again: bool, driver: 
         attempts.append(attempt)
         answer = AIMessage("tell me now")
         if attempt == 1 or streamed_again:
-            answer = Speaker().invoke("?")
+            answer = scripted().invoke("?")
         return fails(answer, attempt)
 
     def route(state: Any) -> str:

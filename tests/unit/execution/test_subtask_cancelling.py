@@ -13,6 +13,7 @@ from streamgraph.config import get_stream_writer
 from streamgraph.errors import StreamClosed
 from streamgraph.func import entrypoint, task
 from support.endless import Forever
+from support.leaks import no_complaint as no_complaint
 from support.waiting import PATIENCE, eventually, soon
 from support.workflows import DRIVERS, collect, finish
 

@@ -12,6 +12,7 @@ import pytest
 
 from streamgraph.errors import ErrorLocation, NodeCancelledError, location_of
 from streamgraph.func import entrypoint, task
+from support.leaks import no_complaint as no_complaint
 from support.waiting import PATIENCE
 from support.workflows import COLOURS, DRIVERS, collect, coloured, finish
 

@@ -18,6 +18,7 @@ from streamgraph.config import get_stream_writer
 from streamgraph.errors import StreamClosed
 from streamgraph.func import entrypoint, task
 from support.endless import Forever
+from support.leaks import no_complaint as no_complaint
 from support.value_graphs import graph_of
 from support.waiting import PATIENCE, eventually, run, soon
 from support.workflows import COLOURS, DRIVERS, Peak, collect, coloured, finish

@@ -16,7 +16,7 @@ from streamgraph.graph import add_messages
 from streamgraph.graph.message import push_message
 from streamgraph.types import RetryPolicy
 from support.list_graphs import State, both, chat, drivers, line
-from support.models import Model
+from support.models import scripted
 
 FAST = RetryPolicy(initial_interval=0.001, jitter=False, retry_on=ConnectionError)
 HELLO = {"messages": [HumanMessage("hi", id="h1")]}
@@ -244,7 +244,7 @@ def test_changed_under_its_id_is_shown_at_once():
 
 def test_streamed_and_pushed():
     """A model's message that was streamed is not shown again when it is pushed; it is written."""
-    model = Model()
+    model = scripted()
 
     def node(state):
         push_message(model.invoke("go"))

@@ -22,7 +22,7 @@ from langchain_core.runnables import (
 from streamgraph import END, START, MessagesState, Runtime, StateGraph, StreamWriter, get_stream_writer
 from streamgraph.runtime import get_runtime
 from support.list_graphs import State, both, chat, collected, drivers, line, texts
-from support.models import TEXT, Model
+from support.models import TEXT, scripted
 
 
 def function(state):
@@ -131,7 +131,7 @@ def test_names(node, name):
 
 def test_a_chain_with_a_model():
     """A prompt, a model and a parser are a node, and its tokens are streamed."""
-    chain = ChatPromptTemplate.from_template("about {p}") | Model() | StrOutputParser() | (lambda text: {"q": text})
+    chain = ChatPromptTemplate.from_template("about {p}") | scripted() | StrOutputParser() | (lambda text: {"q": text})
     graph = line(("ask", chain))
     assert graph.invoke({"p": "ice"})["q"] == TEXT
     for chunks in drivers(graph, {"p": "ice"}, stream_mode="messages").values():
@@ -360,7 +360,7 @@ def test_node_metadata():
 
 def test_messages_in_a_model_node():
     """The usual chat node: the model as a step, its message as the update."""
-    graph = chat(lambda state: {"messages": [Model().invoke(state["messages"])]})
+    graph = chat(lambda state: {"messages": [scripted().invoke(state["messages"])]})
     assert [message.content for message in graph.invoke({"messages": "hi"})["messages"]] == ["hi", TEXT]
     assert len(collected(graph, {"messages": "hi"}, stream_mode="updates")) == 1
     assert MessagesState.__annotations__.keys() == {"messages"}

@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnablePar
 from streamgraph import START, StateGraph, get_config
 from streamgraph.types import Send
 from support.list_graphs import State, chat, drivers, line
-from support.models import Model, Whole
+from support.models import Whole, scripted
 
 ASK = {"messages": "hi"}
 SECRETS = {"api_key": "sk-secret", "user_id": 7, "nested": {"token": "sk-secret"}}
@@ -30,7 +30,7 @@ def metadata_of(graph, config=None, **options):
 
 def ask(**config):
     """A node that calls a model with this config and returns its message."""
-    return lambda state: {"messages": [Model().invoke("question", config or None)]}
+    return lambda state: {"messages": [scripted().invoke("question", config or None)]}
 
 
 def returns(state):
@@ -40,7 +40,7 @@ def returns(state):
 
 def test_tags_add_up_in_order():
     """Tags of the graph come first, then those of the run, of the nested graph, of the call and of the model."""
-    inner = chat(lambda state: {"messages": [Model(tags=["model"]).invoke("q", {"tags": ["call"]})]})
+    inner = chat(lambda state: {"messages": [scripted(tags=["model"]).invoke("q", {"tags": ["call"]})]})
     graph = chat(inner.with_config(tags=["sub"])).with_config(tags=["graph"])
     tags = {tuple(metadata["tags"]) for metadata in metadata_of(graph, {"tags": ["run"]})}
     assert tags == {("graph", "run", "sub", "call", "model")}
@@ -58,7 +58,7 @@ def test_tags_once():
     assert {tuple(metadata["tags"]) for metadata in metadata_of(graph, {"tags": ["one"]})} == {("one",)}
 
 
-MODEL = Model()
+MODEL = scripted()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_metadata_adds_up():
     """The later wins: nested graph, graph, run, node around, node, call."""
     inner = StateGraph(State).add_node(
         "n",
-        lambda state: Model().invoke("q", {"metadata": {"e": "call", "f": "call"}}) and None,
+        lambda state: scripted().invoke("q", {"metadata": {"e": "call", "f": "call"}}) and None,
         metadata={"d": "node", "e": "node", "f": "node"},
     )
     sub = inner.add_edge(START, "n").compile()
@@ -119,7 +119,7 @@ def test_our_keys_are_ours(where, kind):
 
     def node(state):
         config = {"metadata": FALSE} if where == "call" else None
-        model = (Model if kind == "model" else Whole)(metadata=FALSE if where == "model" else None)
+        model = (scripted if kind == "model" else Whole)(metadata=FALSE if where == "model" else None)
         return {"messages": [AIMessage("own") if kind == "returned" else model.invoke("q", config)]}
 
     builder = StateGraph(chat(node).builder.state_schema)
@@ -161,7 +161,7 @@ def test_metadata_of_a_call():
 
 def test_metadata_of_a_send():
     """A task that was sent says so."""
-    builder = StateGraph(State).add_node("w", lambda given: Model().invoke(given) and None)
+    builder = StateGraph(State).add_node("w", lambda given: scripted().invoke(given) and None)
     graph = builder.add_conditional_edges(START, lambda state: [Send("w", "one"), Send("w", "two")]).compile()
     paths = {metadata["langgraph_path"] for _, metadata in graph.stream({}, stream_mode="messages")}
     assert paths == {("__pregel_push", 0, False), ("__pregel_push", 1, False)}

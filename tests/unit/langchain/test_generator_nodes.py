@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.list_graphs import chat, drivers
-from support.models import TEXT, Model
+from support.models import TEXT, scripted
 
 ASK = {"messages": "hi"}
 
@@ -27,11 +27,11 @@ def test_what_a_model_streams_is_not_shown_again(form):
     """A node that yields each chunk of a model, or its text, shows the model's message and no other."""
 
     def node(state):
-        for chunk in Model().stream("hi"):
+        for chunk in scripted().stream("hi"):
             yield chunk if form == "chunk" else chunk.content
 
     async def anode(state):
-        async for chunk in Model().astream("hi"):
+        async for chunk in scripted().astream("hi"):
             yield chunk if form == "chunk" else chunk.content
 
     assert texts(chat(node)) == [TEXT]
@@ -43,12 +43,12 @@ def test_other_words_are_shown(tags):
     """What a node makes of a model's tokens is a message of its own; of a hidden model also the tokens' own text."""
 
     def loud(state):
-        for chunk in Model(tags=tags).stream("hi"):
+        for chunk in scripted(tags=tags).stream("hi"):
             if chunk.content:
                 yield chunk.content.upper()
 
     def plain(state):
-        for chunk in Model(tags=tags).stream("hi"):
+        for chunk in scripted(tags=tags).stream("hi"):
             yield chunk.content
 
     assert texts(chat(loud)) == ([TEXT.upper()] if tags else [TEXT, TEXT.upper()])
@@ -59,6 +59,6 @@ def test_hidden_chunks_stay_hidden():
     """A chunk of a hidden model is that model's message, though a node yields it."""
 
     def node(state):
-        yield from Model(tags=["nostream"]).stream("hi")
+        yield from scripted(tags=["nostream"]).stream("hi")
 
     assert texts(chat(node)) == []

@@ -11,7 +11,7 @@ from streamgraph import StateGraph
 from streamgraph._langchain.injection import injected_names
 from streamgraph._langchain.nodes import as_action, is_node_like, name_of, takes_no_input
 from support.list_graphs import State
-from support.models import Model
+from support.models import scripted
 
 
 def sync(state):
@@ -78,7 +78,7 @@ transform = RunnableGenerator(agenerator)
         (async_only.with_config(tags=["t"]).with_retry(), (False, True)),
         (RunnablePassthrough() | sync, (True, True)),
         (transform, (False, True)),
-        (Model(), (True, True)),
+        (scripted(), (True, True)),
         (len, (True, False)),
     ],
 )
@@ -147,7 +147,7 @@ def test_takes_no_input(target, none):
         (Calls().method, "method"),
         (both, "sync"),
         (async_only, "asyn"),
-        (Model(), "Model"),
+        (scripted(), "ScriptedModel"),
         (StateGraph(State).add_node(sync).set_entry_point("sync").compile(name="inner"), "inner"),
         ({"a": sync}, None),
     ],

@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableLambda
 
 from streamgraph import START, Command, StateGraph
 from support.list_graphs import State, chat, collected, line
-from support.models import TEXT, Model
+from support.models import TEXT, scripted
 
 
 class Recorder(BaseCallbackHandler):
@@ -59,7 +59,9 @@ both_drivers = pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("modes", ["updates", "messages"])
 def test_tree(asynchronous, modes):
     """The graph's run is the root, nodes are under it, models under their node, nested graphs likewise."""
-    inner = StateGraph(State).add_node("ask", lambda state: {"p": Model().invoke("q").content}).add_edge(START, "ask")
+    inner = (
+        StateGraph(State).add_node("ask", lambda state: {"p": scripted().invoke("q").content}).add_edge(START, "ask")
+    )
     outer = StateGraph(State).add_node("sub", inner.compile(name="inner")).add_node("last", lambda state: {"x": [1]})
     graph = outer.add_edge(START, "sub").add_edge("sub", "last").compile()
     handler = Recorder()
@@ -217,7 +219,7 @@ def test_streamed_model_sees_one_run():
             self.tokens.append(token)
 
     handler = Tokens()
-    graph = chat(lambda state: {"messages": [Model().invoke("q")]})
+    graph = chat(lambda state: {"messages": [scripted().invoke("q")]})
     list(graph.stream({"messages": "hi"}, {"callbacks": [handler]}, stream_mode="messages"))
     assert "".join(handler.tokens) == TEXT
     assert handler.order.count("model") == 1

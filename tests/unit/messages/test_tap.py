@@ -11,8 +11,9 @@ from langchain_core.runnables import RunnableLambda
 
 from streamgraph import START, MessagesState, StateGraph
 from streamgraph._messages.tap import Tap
+from streamgraph.testing import ScriptedModel
 from support.list_graphs import chat, collected, drivers, texts
-from support.models import TEXT, WORDS, Model, Whole
+from support.models import TEXT, WORDS, Whole, scripted
 
 ASK = {"messages": "hi"}
 
@@ -72,7 +73,7 @@ def test_user_callbacks(way, kinds, asynchronous):
     made = handlers(kinds)
     manager = CallbackManager(made, inheritable_handlers=list(made))
     inner = {"inner list": {"callbacks": made}, "inner manager": {"callbacks": manager}}.get(way)
-    model = Model(callbacks=made if way == "constructor" else None)
+    model = scripted(callbacks=made if way == "constructor" else None)
 
     async def awaits(state):
         return {"messages": [await model.ainvoke("q", inner)]}
@@ -91,53 +92,53 @@ def test_user_callbacks(way, kinds, asynchronous):
 
 
 async def ainvoke(state):
-    return {"messages": [await Model().ainvoke("q")]}
+    return {"messages": [await scripted().ainvoke("q")]}
 
 
 async def ainvoke_with_config(state, config):
-    return {"messages": [await Model().ainvoke("q", config)]}
+    return {"messages": [await scripted().ainvoke("q", config)]}
 
 
 async def astream(state):
-    return {"messages": ["".join([chunk.content async for chunk in Model().astream("q")])]}
+    return {"messages": ["".join([chunk.content async for chunk in scripted().astream("q")])]}
 
 
 async def astream_summed(state):
-    chunks = [chunk async for chunk in Model().astream("q")]
+    chunks = [chunk async for chunk in scripted().astream("q")]
     return {"messages": [sum(chunks[1:], chunks[0])]}
 
 
 def invoke(state):
-    return {"messages": [Model().invoke("q")]}
+    return {"messages": [scripted().invoke("q")]}
 
 
 def invoke_with_config(state, config):
-    return {"messages": [Model().invoke("q", config)]}
+    return {"messages": [scripted().invoke("q", config)]}
 
 
 def invoke_with_callbacks_of_config(state, config):
-    return {"messages": [Model().invoke("q", {"callbacks": config["callbacks"]})]}
+    return {"messages": [scripted().invoke("q", {"callbacks": config["callbacks"]})]}
 
 
 def stream(state):
-    chunks = list(Model().stream("q"))
+    chunks = list(scripted().stream("q"))
     return {"messages": [sum(chunks[1:], chunks[0])]}
 
 
 def stream_rewrapped(state):
-    return {"messages": [AIMessage("".join(chunk.content for chunk in Model().stream("q")))]}
+    return {"messages": [AIMessage("".join(chunk.content for chunk in scripted().stream("q")))]}
 
 
 def batch(state):
-    return {"messages": Model().batch(["q"])}
+    return {"messages": scripted().batch(["q"])}
 
 
 def in_a_lambda(state):
-    return {"messages": [RunnableLambda(lambda given: Model().invoke(given)).invoke("q")]}
+    return {"messages": [RunnableLambda(lambda given: scripted().invoke(given)).invoke("q")]}
 
 
 def bound(state):
-    return {"messages": [Model().bind(stop=["x"]).with_config(tags=["t"]).invoke("q")]}
+    return {"messages": [scripted().bind(stop=["x"]).with_config(tags=["t"]).invoke("q")]}
 
 
 def in_a_graph(state):
@@ -186,7 +187,7 @@ def test_parallel_calls():
     """Calls that run at once keep their tokens apart by id, and each is whole."""
 
     async def node(state):
-        return {"messages": list(await asyncio.gather(*(Model().ainvoke("q") for _ in range(3))))}
+        return {"messages": list(await asyncio.gather(*(scripted().ainvoke("q") for _ in range(3))))}
 
     for chunks in drivers(chat(node), ASK, stream_mode="messages").values():
         by_id = {}
@@ -212,7 +213,7 @@ def test_a_config_from_another_node():
     kept = []
     graph = chat(
         lambda state, config: kept.append(config),
-        lambda state: {"messages": [Model().invoke("q", kept[0])]},
+        lambda state: {"messages": [scripted().invoke("q", kept[0])]},
     )
     kept_chunks = list(graph.stream(ASK, stream_mode="messages"))
     assert "".join(texts(kept_chunks)) == TEXT
@@ -252,12 +253,12 @@ def test_other_modes_do_not_stream(modes):
     """A model is only streamed if somebody asked for tokens."""
     streamed = []
 
-    class Watched(Model):
+    class Watched(ScriptedModel):
         def _stream(self, *args, **kwargs):
             streamed.append(1)
             yield from super()._stream(*args, **kwargs)
 
-    graph = chat(lambda state: {"messages": [Watched().invoke("q")]})
+    graph = chat(lambda state: {"messages": [Watched(["a b"], cycle=True).invoke("q")]})
     list(graph.stream(ASK, stream_mode=modes))
     assert streamed == []
     list(graph.stream(ASK, stream_mode=[modes, "messages"]))
@@ -272,7 +273,7 @@ def test_a_vandal_changes_only_what_it_is_shown():
         def on_llm_new_token(self, token, *, chunk=None, **kwargs):
             seen.append(chunk.message.id)
 
-    model = Model(ids=("one", "two", "three"))
+    model = scripted(ids=("one", "two", "three"))
     list(
         chat(lambda state: {"messages": [model.invoke("q")]}).stream(
             ASK, {"callbacks": [Looking()]}, stream_mode="messages"

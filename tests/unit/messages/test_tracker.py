@@ -13,9 +13,10 @@ from typing_extensions import Annotated
 
 from streamgraph import Command, MessagesState, add_messages
 from streamgraph.graph.message import REMOVE_ALL_MESSAGES
+from streamgraph.testing import Answer, ScriptedModel
 from streamgraph.types import Overwrite
 from support.list_graphs import chat, drivers, line, texts
-from support.models import TEXT, WORDS, Model, Whole
+from support.models import TEXT, WORDS, Model, Whole, scripted
 
 ASK = {"messages": [HumanMessage("hi", id="h1")]}
 IDS = {
@@ -86,14 +87,14 @@ def calls(form, model, streamed=False):
 def test_exactly_once(form, ids, schema):
     """A streamed message is shown as its tokens, under one id, whatever the node makes of it."""
     for streamed in (False, True):
-        graph = chat(calls(form, Model(ids=ids), streamed), schema=schema)
+        graph = chat(calls(form, scripted(ids=ids), streamed), schema=schema)
         for chunks in drivers(graph, ASK, stream_mode="messages").values():
             assert texts(chunks) == list(WORDS)
             assert list(told(chunks).values()) == [TEXT]
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-@pytest.mark.parametrize("model", [Whole(), Model(disable_streaming=True)], ids=["no _stream", "disabled"])
+@pytest.mark.parametrize("model", [Whole(), scripted(disable_streaming=True)], ids=["no _stream", "disabled"])
 def test_whole_messages(form, model):
     """A message of a model that does not stream is shown whole, once."""
     for chunks in drivers(chat(calls(form, model)), ASK, stream_mode="messages").values():
@@ -109,7 +110,7 @@ def test_changed_content(ids, new):
         given = message.id if new == "same" else new
         return {"messages": [message.model_copy(update={"content": "changed", "id": given})]}
 
-    graph = chat(calls(change, Model(ids=ids)))
+    graph = chat(calls(change, scripted(ids=ids)))
     for chunks in drivers(graph, ASK, stream_mode=["messages", "values"]).values():
         shown = [data for mode, data in chunks if mode == "messages"]
         assert texts(shown) == [*WORDS, "changed"]
@@ -146,14 +147,14 @@ def test_two_messages_of_the_same_text():
 
 def test_the_same_answer_twice():
     """A model that says the same in two nodes is shown twice."""
-    node = calls(FORMS["same object"], Model())
+    node = calls(FORMS["same object"], scripted())
     for chunks in drivers(chat(node, node), ASK, stream_mode="messages").values():
         assert list(told(chunks).values()) == [TEXT, TEXT]
 
 
 def test_nostream():
     """A model with this tag is not seen: not its tokens, not its end, not its message when the node returns it."""
-    for model in (Model(tags=["nostream"]), Whole(tags=["nostream"]), Model().with_config(tags=["nostream"])):
+    for model in (scripted(tags=["nostream"]), Whole(tags=["nostream"]), scripted().with_config(tags=["nostream"])):
         for name, form in FORMS.items():
             for chunks in drivers(chat(calls(form, model)), ASK, stream_mode="messages").values():
                 assert chunks == [], name
@@ -163,8 +164,8 @@ def test_nostream_in_the_call():
     """The tag may come with the call, and hides nothing else."""
 
     def node(state):
-        hidden = Model().invoke("q", {"tags": ["nostream"]})
-        return {"messages": [hidden, Model(words=("seen",), ids=(None,)).invoke("q")]}
+        hidden = scripted().invoke("q", {"tags": ["nostream"]})
+        return {"messages": [hidden, scripted(words=("seen",), ids=(None,)).invoke("q")]}
 
     for chunks in drivers(chat(node), ASK, stream_mode="messages").values():
         assert texts(chunks) == ["seen"]
@@ -178,7 +179,7 @@ def test_history_is_not_shown():
         lambda state: {"messages": [message.model_copy() for message in state["messages"]]},
         lambda state: {"messages": [AIMessage("new"), *state["messages"]]},
         lambda state: {"messages": state["messages"]},
-        lambda state: {"messages": [Model().invoke(state["messages"])]},
+        lambda state: {"messages": [scripted().invoke(state["messages"])]},
         lambda state: {"messages": state["messages"]},
     )
     for chunks in drivers(graph, {"messages": history}, stream_mode="messages").values():
@@ -208,13 +209,13 @@ def test_partly_read_stream():
     """A stream that the node did not read to its end is shown as far as it went, and its text is not shown again."""
 
     def node(state):
-        stream = Model().stream("q")
+        stream = scripted().stream("q")
         text = next(stream).content + next(stream).content
         stream.close()
         return {"messages": [AIMessage(text)]}
 
     def left_open(state):
-        kept.append(Model().stream("q"))
+        kept.append(scripted().stream("q"))
         return {"messages": [AIMessage(next(kept[-1]).content)]}
 
     kept: List[Any] = []
@@ -231,7 +232,7 @@ def test_state_does_not_depend_on_the_mode(ids):
     """What a run makes is the same, whatever was asked for; only fresh ids differ."""
 
     def made(modes):
-        graph = chat(calls(FORMS["same object"], Model(ids=ids)), lambda state: {"messages": [AIMessage("own")]})
+        graph = chat(calls(FORMS["same object"], scripted(ids=ids)), lambda state: {"messages": [AIMessage("own")]})
         stream = graph.stream(ASK, stream_mode=modes)
         list(stream)
         return [(message.type, message.content, message.additional_kwargs) for message in stream.output["messages"]]
@@ -241,7 +242,7 @@ def test_state_does_not_depend_on_the_mode(ids):
 
 def test_a_changed_chunk_changes_nothing():
     """Whatever a consumer does to a chunk or its metadata, the state and later chunks are as without it."""
-    graph = chat(calls(FORMS["same object"], Model()), lambda state: {"messages": [AIMessage("own", id="o1")]})
+    graph = chat(calls(FORMS["same object"], scripted()), lambda state: {"messages": [AIMessage("own", id="o1")]})
     stream = graph.stream(ASK, {"metadata": {"m": [1]}}, stream_mode="messages")
     shown = []
     for message, metadata in stream:
@@ -294,20 +295,17 @@ def test_a_changed_chunk_with_blocks_changes_nothing():
 def test_a_model_that_fails():
     """The tokens before an error are delivered, then the error; a second try has an id of its own."""
 
-    class Failing(Model):
-        def _stream(self, *args, **kwargs):
-            yield from list(super()._stream(*args, **kwargs))[:2]
-            raise ConnectionError("gone")
+    failing = ScriptedModel([Answer(WORDS[:2], error=ConnectionError("gone"))], cycle=True)
 
     def node(state):
         try:
-            return {"messages": [Failing().invoke("q")]}
+            return {"messages": [failing.invoke("q")]}
         except ConnectionError:
-            return {"messages": [Model().invoke("q")]}
+            return {"messages": [scripted().invoke("q")]}
 
     (chunks,) = [list(chat(node).stream(ASK, stream_mode="messages"))]
     assert list(told(chunks).values()) == ["".join(WORDS[:2]), TEXT]
-    stream = chat(calls(FORMS["same object"], Failing())).stream(ASK, stream_mode="messages")
+    stream = chat(calls(FORMS["same object"], failing)).stream(ASK, stream_mode="messages")
     assert [next(stream)[0].content for _ in range(2)] == list(WORDS[:2])
     with pytest.raises(ConnectionError):
         next(stream)
@@ -324,7 +322,7 @@ def test_messages_under_any_key():
 
 def test_nested_graphs():
     """What a nested graph has shown is not shown again by those around it, however deep it is nested."""
-    inner = chat(calls(FORMS["same object"], Model()), lambda state: {"messages": [AIMessage("own")]})
+    inner = chat(calls(FORMS["same object"], scripted()), lambda state: {"messages": [AIMessage("own")]})
     rewrapped = lambda state: {"messages": [AIMessage(inner.invoke(ASK)["messages"][1].content)]}  # noqa: E731
     for graph, said in ((chat(chat(inner)), [*WORDS, "own"]), (chat(rewrapped), [*WORDS, "own"])):
         for chunks in drivers(graph, ASK, stream_mode="messages").values():

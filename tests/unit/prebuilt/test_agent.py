@@ -28,7 +28,7 @@ from streamgraph.managed import RemainingSteps
 from streamgraph.prebuilt import InjectedState, ToolNode, ToolRuntime, create_react_agent
 from streamgraph.prebuilt.chat_agent_executor import AgentState, AgentStatePydantic, AgentStateWithStructuredResponse
 from streamgraph.types import Command
-from support.tool_calls import ScriptedModel, call, run, saying
+from support.tool_calls import ModelByTurn, call, run, saying
 
 DRIVERS = pytest.mark.parametrize("driver", ["invoke", "ainvoke"])
 VERSIONS = pytest.mark.parametrize("version", ["v1", "v2"])
@@ -76,7 +76,7 @@ def talk(result: Any) -> List[Any]:
     ]
 
 
-def adding() -> ScriptedModel:
+def adding() -> ModelByTurn:
     return saying([call("add", a=1, b=2)], "It is three.")
 
 
