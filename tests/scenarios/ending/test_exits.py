@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_every_third_way() -> None:
     """Some 45 of the ways in which a process may end, each within a second; run `exits.py` itself for all of them."""
     command = [sys.executable, str(Path(__file__).with_name("exits.py")), "--every", "3"]

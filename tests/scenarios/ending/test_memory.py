@@ -87,6 +87,7 @@ def objects() -> int:
     return len(gc.get_objects())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["plain", "messages", "nested", "failing", "left early"])
 @pytest.mark.parametrize("driver", ["stream", "astream"])

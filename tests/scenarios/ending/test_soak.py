@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_three_seconds() -> None:
     """Nothing leaks, hangs or comes out of order, and a fair share of runs was left early, failed and finished."""

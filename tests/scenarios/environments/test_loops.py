@@ -90,6 +90,7 @@ print("done")
 """
 
 
+@pytest.mark.slow
 def test_gevent() -> None:
     """With gevent's threads many streams are read side by side, and are left as any others."""
     done = subprocess.run(

@@ -148,6 +148,7 @@ def test_updates_of_nested_graphs_are_held_back() -> None:
     run(main())
 
 
+@pytest.mark.slow
 def test_interpreter_ends_with_a_stream_left_open() -> None:
     """A script that ends while a node waits for room ends."""
     script = """

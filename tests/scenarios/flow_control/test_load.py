@@ -19,6 +19,8 @@ from streamgraph.runtime import Runtime
 from support.value_graphs import State, graph_of
 from support.waiting import run
 
+pytestmark = pytest.mark.slow
+
 COUNT = 100_000
 LIMIT = 100
 

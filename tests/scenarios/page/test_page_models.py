@@ -58,6 +58,7 @@ RETURNS = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The model 'claude-sonnet-4-5' is deprecated:DeprecationWarning")
 @RETURNS
 def test_20_no_streaming_init_chat_model(run_example, anthropic_server, returned):

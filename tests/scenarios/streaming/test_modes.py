@@ -149,6 +149,7 @@ def test_drivers_agree(server: Any, options: Any) -> None:
     assert bool(blocking) == (options["stream_mode"] not in ("checkpoints", "objects"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_shapes_agree(server: Any, driver: str) -> None:
     """The parts of a mode are the same alone and among all, in both versions."""

@@ -60,6 +60,7 @@ ARGUMENTS = st.dictionaries(
 ID_ON = ("first", "every")
 
 
+@pytest.mark.slow
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(
     several=st.lists(ARGUMENTS, min_size=1, max_size=3),

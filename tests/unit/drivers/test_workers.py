@@ -141,6 +141,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tasks.over.wait(PATIENCE)
 
 
+@pytest.mark.slow
 def test_interrupted_at_any_moment() -> None:
     """Ctrl-C wherever it hits a run: the next ones do all they are to do, and no thread is left."""
     script = Path(__file__).with_name("interrupts.py")

@@ -57,6 +57,7 @@ def check(pieces: List[str], whole: Any, always: bool = True, data: Any = None) 
     assert same(reading.value, whole)
 
 
+@pytest.mark.slow
 @FEW
 @given(whole=DOCUMENTS, layout=LAYOUTS, data=st.data())
 @example(whole={"a": '\N{SMILING FACE WITH OPEN MOUTH}\\"'}, layout={}, data=None)
