@@ -1,4 +1,4 @@
-"""Running a workflow in both worlds, and tasks in each colour."""
+"""Running workflows by either driver, and tasks that are sync or async."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Callable, List
 from support.waiting import run
 
 DRIVERS = ("stream", "astream")
-COLOURS = ("sync", "async")
+KINDS = ("sync", "async")
 
 
 def collect(
@@ -42,9 +42,9 @@ def finish(workflow: Any, given: Any, driver: str, **options: Any) -> Any:
     return run(workflow.ainvoke(given, **options))
 
 
-def coloured(function: Callable[..., Any], colour: str) -> Callable[..., Any]:
+def of_kind(function: Callable[..., Any], kind: str) -> Callable[..., Any]:
     """The function, or a coroutine function that runs it off the loop."""
-    if colour == "sync":
+    if kind == "sync":
         return function
 
     async def work(*args: Any) -> Any:

@@ -23,7 +23,7 @@ from streamgraph.runtime import Runtime
 from streamgraph.types import CachePolicy, RetryPolicy, TimeoutPolicy
 from support.endless import Forever
 from support.waiting import PATIENCE, eventually, run
-from support.workflows import COLOURS, DRIVERS, collect, finish
+from support.workflows import DRIVERS, KINDS, collect, finish
 
 
 class Traces(BaseTracer):
@@ -74,8 +74,8 @@ def test_with_config(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_traces(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_traces(kind: str, driver: str) -> None:
     """A run is traced under its `run_name`, with the entrypoint below and its tasks below that."""
     traces = Traces()
 
@@ -85,7 +85,7 @@ def test_traces(colour: str, driver: str) -> None:
     def call(text: str) -> str:
         return quiet(text).result()
 
-    outer = task(name="outer")(call if colour == "sync" else acall)
+    outer = task(name="outer")(call if kind == "sync" else acall)
 
     @entrypoint()
     async def flow(text: str) -> str:
@@ -161,8 +161,8 @@ def test_events() -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_retry(colour: str, driver: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_retry(kind: str, driver: str, caplog: pytest.LogCaptureFixture) -> None:
     """A task is tried again as its policy says; the runtime counts, and it shows one start and one result."""
     caplog.set_level(logging.CRITICAL, "streamgraph.retry")
 
@@ -177,7 +177,7 @@ def test_retry(colour: str, driver: str, caplog: pytest.LogCaptureFixture) -> No
         return attempt(text, runtime)
 
     policy = RetryPolicy(initial_interval=0.0, jitter=False)
-    call = task(name="attempt", retry_policy=[policy])(attempt if colour == "sync" else aattempt)
+    call = task(name="attempt", retry_policy=[policy])(attempt if kind == "sync" else aattempt)
 
     @entrypoint()
     def flow(text: str) -> int:
@@ -239,8 +239,8 @@ def test_timeout_of_a_sync_task(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_timeout_of_an_entrypoint(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_timeout_of_an_entrypoint(kind: str, driver: str) -> None:
     """An entrypoint that takes too long fails, and the tasks that it waits for are cancelled."""
     forever = Forever()
     call = task(name="call")(forever.node)
@@ -251,11 +251,11 @@ def test_timeout_of_an_entrypoint(colour: str, driver: str) -> None:
     async def abody(text: str) -> Any:
         return await call({})
 
-    flow = entrypoint(timeout=0.1)(body if colour == "sync" else abody)
+    flow = entrypoint(timeout=0.1)(body if kind == "sync" else abody)
     with pytest.raises(NodeTimeoutError) as caught:
         finish(flow, "in", driver)
 
-    assert (caught.value.node, caught.value.run_timeout) == ("body" if colour == "sync" else "abody", 0.1)
+    assert (caught.value.node, caught.value.run_timeout) == ("body" if kind == "sync" else "abody", 0.1)
     eventually(forever.is_over)
 
 
@@ -285,8 +285,8 @@ def test_idle_timeout(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_cache(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_cache(kind: str, driver: str) -> None:
     """A known result is not worked out again: in the same run, in later ones, until it is forgotten."""
     cache, calls = InMemoryCache(), []
 
@@ -297,7 +297,7 @@ def test_cache(colour: str, driver: str) -> None:
     async def awork(number: int) -> int:
         return work(number)
 
-    call = task(name="work", cache_policy=CachePolicy())(work if colour == "sync" else awork)
+    call = task(name="work", cache_policy=CachePolicy())(work if kind == "sync" else awork)
 
     @entrypoint(cache=cache)
     def flow(number: int) -> List[int]:

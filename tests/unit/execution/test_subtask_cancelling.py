@@ -102,8 +102,8 @@ def test_cancel_too_late(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_cancel_before_it_began(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_cancel_before_it_began(kind: str, driver: str) -> None:
     """A task that is cancelled while it waits for its turn never runs, and those behind it do."""
     gate, calls = threading.Event(), []
 
@@ -115,7 +115,7 @@ def test_cancel_before_it_began(colour: str, driver: str) -> None:
     async def awork(number: int) -> int:
         return await asyncio.get_running_loop().run_in_executor(None, work, number)
 
-    call = task(work if colour == "sync" else awork)
+    call = task(work if kind == "sync" else awork)
 
     @entrypoint()
     def flow(size: int) -> List[int]:

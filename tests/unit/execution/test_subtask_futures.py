@@ -14,14 +14,14 @@ from streamgraph.errors import ErrorLocation, NodeCancelledError, location_of
 from streamgraph.func import entrypoint, task
 from support.leaks import no_complaint as no_complaint
 from support.waiting import PATIENCE
-from support.workflows import COLOURS, DRIVERS, collect, coloured, finish
+from support.workflows import DRIVERS, KINDS, collect, finish, of_kind
 
 
 class CustomError(Exception):
     """An exception of the user's."""
 
 
-def doubler(colour: str) -> Any:
+def doubler(kind: str) -> Any:
     """A task that doubles a number."""
 
     def double(number: int) -> int:
@@ -32,11 +32,11 @@ def doubler(colour: str) -> Any:
         return 2 * number
 
     return task(
-        double if colour == "sync" else adouble,
+        double if kind == "sync" else adouble,
     )
 
 
-def failing(error: BaseException, colour: str) -> Any:
+def failing(error: BaseException, kind: str) -> Any:
     """A task that fails."""
 
     def fail() -> None:
@@ -45,14 +45,14 @@ def failing(error: BaseException, colour: str) -> Any:
     async def afail() -> None:
         raise error
 
-    return task(name="fail")(fail if colour == "sync" else afail)
+    return task(name="fail")(fail if kind == "sync" else afail)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_result(colour: str, driver: str) -> None:
-    """In sync code `result()` waits, whatever the colour of the task."""
-    double = doubler(colour)
+@pytest.mark.parametrize("kind", KINDS)
+def test_result(kind: str, driver: str) -> None:
+    """In sync code `result()` waits, whether the task is sync or async."""
+    double = doubler(kind)
 
     @entrypoint()
     def flow(number: int) -> List[Any]:
@@ -64,10 +64,10 @@ def test_result(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_await(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_await(kind: str, driver: str) -> None:
     """In async code a future is awaited, as often as one likes; then it has its result."""
-    double = doubler(colour)
+    double = doubler(kind)
 
     @entrypoint()
     async def flow(number: int) -> List[Any]:
@@ -78,10 +78,10 @@ def test_await(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_result_on_the_loop(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_result_on_the_loop(kind: str, driver: str) -> None:
     """Asking for a result that is not there yet does not block the loop for good: it is an error, as in asyncio."""
-    double = doubler(colour)
+    double = doubler(kind)
 
     @entrypoint()
     async def flow(number: int) -> int:
@@ -95,10 +95,10 @@ def test_result_on_the_loop(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_gather(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_gather(kind: str, driver: str) -> None:
     """Results come in the order of the calls."""
-    double = doubler(colour)
+    double = doubler(kind)
 
     @entrypoint()
     async def flow(size: int) -> List[int]:
@@ -108,10 +108,10 @@ def test_gather(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_asyncio_knows_the_futures(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_asyncio_knows_the_futures(kind: str, driver: str) -> None:
     """The functions of asyncio that take futures take these."""
-    double = doubler(colour)
+    double = doubler(kind)
 
     @entrypoint()
     async def flow(size: int) -> List[Any]:
@@ -148,8 +148,8 @@ def test_asyncio_wait(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_concurrent_futures_knows_the_futures(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_concurrent_futures_knows_the_futures(kind: str, driver: str) -> None:
     """`as_completed` and `wait` of concurrent.futures give the futures back as they end."""
     first_ended = threading.Event()
 
@@ -158,7 +158,7 @@ def test_concurrent_futures_knows_the_futures(colour: str, driver: str) -> None:
             assert first_ended.wait(PATIENCE)
         return number
 
-    call = task(coloured(work, colour))
+    call = task(of_kind(work, kind))
 
     @entrypoint()
     def flow(size: int) -> List[Any]:
@@ -173,10 +173,10 @@ def test_concurrent_futures_knows_the_futures(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_callback(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_callback(kind: str, driver: str) -> None:
     """A callback of a future is called when the task has ended."""
-    double, seen = doubler(colour), threading.Event()
+    double, seen = doubler(kind), threading.Event()
 
     @entrypoint()
     def flow(number: int) -> int:
@@ -189,8 +189,8 @@ def test_callback(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_result_that_takes_too_long(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_result_that_takes_too_long(kind: str, driver: str) -> None:
     """Waiting can be given up; the task goes on, and its update arrives."""
     gate = threading.Event()
 
@@ -198,7 +198,7 @@ def test_result_that_takes_too_long(colour: str, driver: str) -> None:
         assert gate.wait(PATIENCE)
         return "late"
 
-    call = task(coloured(work, colour))
+    call = task(of_kind(work, kind))
 
     @entrypoint()
     def flow(given: str) -> str:
@@ -215,11 +215,11 @@ def test_result_that_takes_too_long(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_error(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_error(kind: str, driver: str) -> None:
     """What a task raises leaves the run as the very object, which knows the task; its notes name both levels."""
     error = CustomError("no")
-    fail = failing(error, colour)
+    fail = failing(error, kind)
 
     @entrypoint()
     def flow(given: str) -> None:
@@ -235,11 +235,11 @@ def test_error(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_error_that_is_caught(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_error_that_is_caught(kind: str, driver: str) -> None:
     """Caught where the result is asked for it is the very object, each time, and the run goes on."""
     error = CustomError("no")
-    fail = failing(error, colour)
+    fail = failing(error, kind)
 
     @entrypoint()
     async def flow(given: str) -> str:
@@ -256,8 +256,8 @@ def test_error_that_is_caught(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_stop_iteration(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_stop_iteration(kind: str, driver: str) -> None:
     """A `StopIteration` of a task is an error like any other, not the end of something."""
     error = StopIteration("mine")
 
@@ -267,7 +267,7 @@ def test_stop_iteration(colour: str, driver: str) -> None:
     async def astop() -> None:
         stop()
 
-    call = task(stop if colour == "sync" else astop)
+    call = task(stop if kind == "sync" else astop)
 
     @entrypoint()
     def flow(given: str) -> None:
@@ -293,8 +293,8 @@ def test_cancelled_error_of_a_task(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_failure_cancels_async_siblings(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_failure_cancels_async_siblings(kind: str, driver: str) -> None:
     """When a failure ends the entrypoint, what still runs beside it is cancelled and has cleaned up."""
     log: List[str] = []
     started = threading.Event()
@@ -312,7 +312,7 @@ def test_failure_cancels_async_siblings(colour: str, driver: str) -> None:
         assert started.wait(PATIENCE)
         raise error
 
-    bad = task(coloured(fail, colour))
+    bad = task(of_kind(fail, kind))
 
     @entrypoint()
     async def flow(given: str) -> None:
@@ -329,8 +329,8 @@ def test_failure_cancels_async_siblings(colour: str, driver: str) -> None:
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("colour", COLOURS)
-def test_not_awaited(colour: str, asynchronous: bool, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_not_awaited(kind: str, asynchronous: bool, driver: str) -> None:
     """A task that nobody waits for is waited for by the run, and comes before the entrypoint's update."""
     returning = threading.Event()
 
@@ -338,7 +338,7 @@ def test_not_awaited(colour: str, asynchronous: bool, driver: str) -> None:
         assert returning.wait(PATIENCE)
         return "done"
 
-    call = task(coloured(work, colour))
+    call = task(of_kind(work, kind))
 
     def body(given: str) -> str:
         call()
@@ -355,11 +355,11 @@ def test_not_awaited(colour: str, asynchronous: bool, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_not_awaited_and_failing(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_not_awaited_and_failing(kind: str, driver: str) -> None:
     """The failure of a task that nobody waits for is in the stream, and fails nothing."""
     error = CustomError("no")
-    fail = failing(error, colour)
+    fail = failing(error, kind)
 
     @entrypoint()
     async def flow(given: str) -> str:

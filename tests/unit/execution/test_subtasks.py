@@ -21,16 +21,16 @@ from support.endless import Forever
 from support.leaks import no_complaint as no_complaint
 from support.value_graphs import graph_of
 from support.waiting import PATIENCE, eventually, run, soon
-from support.workflows import COLOURS, DRIVERS, Peak, collect, coloured, finish
+from support.workflows import DRIVERS, KINDS, Peak, collect, finish, of_kind
 
 # Chunks arrive while the entrypoint still runs
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("mode", ["updates", "tasks", "debug", "custom"])
-def test_live(mode: str, asynchronous: bool, colour: str, driver: str) -> None:
+def test_live(mode: str, asynchronous: bool, kind: str, driver: str) -> None:
     """What a task has done is with the consumer before the entrypoint ends."""
     heard = threading.Event()
 
@@ -38,7 +38,7 @@ def test_live(mode: str, asynchronous: bool, colour: str, driver: str) -> None:
         get_stream_writer()("done")
         return "done"
 
-    call = task(coloured(work, colour) if mode != "custom" else work)
+    call = task(of_kind(work, kind) if mode != "custom" else work)
 
     def body(given: str) -> str:
         assert call().result() == "done"
@@ -317,8 +317,8 @@ def test_sync_task_ends_at_its_writer(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_max_concurrency(colour: str, driver: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_max_concurrency(kind: str, driver: str) -> None:
     """As many tasks run side by side as the config allows, and no more."""
     peak, pair = Peak(), threading.Barrier(2)
 
@@ -327,7 +327,7 @@ def test_max_concurrency(colour: str, driver: str) -> None:
             pair.wait(PATIENCE)
             return number
 
-    call = task(coloured(work, colour))
+    call = task(of_kind(work, kind))
 
     @entrypoint()
     def flow(size: int) -> List[int]:
@@ -338,9 +338,9 @@ def test_max_concurrency(colour: str, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("where", ["entrypoint", "node", "nodes"])
-def test_nested_tasks_one_at_a_time(where: str, colour: str, driver: str) -> None:
+def test_nested_tasks_one_at_a_time(where: str, kind: str, driver: str) -> None:
     """With room for one task, tasks that wait for tasks of their own still get on."""
     peak = Peak()
 
@@ -363,7 +363,7 @@ def test_nested_tasks_one_at_a_time(where: str, colour: str, driver: str) -> Non
             return sum(future.result() for future in list(map(inner, range(number))))
 
     def body(given: Any) -> Any:
-        results = [future.result() for future in [(outer if colour == "sync" else aouter)(n) for n in range(4)]]
+        results = [future.result() for future in [(outer if kind == "sync" else aouter)(n) for n in range(4)]]
         return results if where == "entrypoint" else {"value": str(results)}
 
     config = {"max_concurrency": 1}
