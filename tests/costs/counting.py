@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict
 from langchain_core.callbacks import BaseCallbackManager
 
 import streamgraph
-from drivers.helpers import eventually
+from support.waiting import eventually, threads
 
 _HOME = str(streamgraph.__path__[0])
 
@@ -35,7 +35,7 @@ def _kind_of(function: Any) -> str:
 
 def _alone() -> None:
     """Wait until the threads have ended that wait for another run: they count only what began with them."""
-    eventually(lambda: not any(thread.name.startswith("streamgraph") for thread in threading.enumerate()))
+    eventually(lambda: not threads())
 
 
 class Counting:

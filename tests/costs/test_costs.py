@@ -13,9 +13,9 @@ from langchain_core.callbacks import BaseCallbackHandler
 from typing_extensions import TypedDict
 
 from costs.counting import Counting, per_unit
-from graph.fakes import Model
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, StateGraph
+from support.models import Model
 
 EVERYTHING = ["values", "updates", "custom", "messages"]
 

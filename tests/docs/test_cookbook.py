@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 COOKBOOK = Path(__file__).parents[2] / "cookbook"
 RECIPES = sorted(COOKBOOK.glob("[0-9]*.py"))
 

@@ -34,6 +34,7 @@ def anchors_of(page: Path) -> Set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@pytest.mark.slow
 @each_page
 def test_every_block_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The blocks of a page run one after the other in one fresh namespace, their assertions included."""

@@ -99,6 +99,7 @@ def test_servers_close_at_exit(at_exit: AtExit) -> None:
     assert not set(threading.enumerate()) - before
 
 
+@pytest.mark.slow
 def test_a_program_ends_by_itself() -> None:
     """A program that used the model exits at once and without a word on stderr."""
     program = (

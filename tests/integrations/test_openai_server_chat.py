@@ -10,9 +10,9 @@ import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_openai import ChatOpenAI
 
-from integrations.openai_clients import chat
-from integrations.openai_clients import no_thread_is_left as no_thread_is_left
 from streamgraph_integrations.openai_server import OpenAIServer, Reply, ToolCall
+from support.openai_clients import chat
+from support.openai_clients import no_thread_is_left as no_thread_is_left
 
 # Through ChatOpenAI
 

@@ -11,9 +11,9 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 from openai.types.chat import ChatCompletionChunk
 
-from integrations.openai_clients import call, chat, post, question, stream_events
-from integrations.openai_clients import no_thread_is_left as no_thread_is_left
 from streamgraph_integrations.openai_server import IdScheme, OpenAIServer, Reply, ToolCall
+from support.openai_clients import call, chat, post, question, stream_events
+from support.openai_clients import no_thread_is_left as no_thread_is_left
 
 CALLS = [ToolCall("add", {"first": 1, "second": 2}, id="call_1"), ToolCall("search", {"query": "a b c"}, id="call_2")]
 ABSENT = "absent"

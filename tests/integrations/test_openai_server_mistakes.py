@@ -8,9 +8,9 @@ from typing import Any, Dict, List, Optional
 import openai
 import pytest
 
-from integrations.openai_clients import chat, stream_events
-from integrations.openai_clients import no_thread_is_left as no_thread_is_left
 from streamgraph_integrations.openai_server import OpenAIServer, Reply, Request, ToolCall
+from support.openai_clients import chat, stream_events
+from support.openai_clients import no_thread_is_left as no_thread_is_left
 
 # Mistakes in what the server is given
 

@@ -14,9 +14,9 @@ import openai
 import pytest
 from langchain_openai import ChatOpenAI
 
-from integrations.openai_clients import PATIENCE, Gate, call, chat, question
-from integrations.openai_clients import no_thread_is_left as no_thread_is_left
 from streamgraph_integrations.openai_server import OpenAIServer, Reply, Request
+from support.openai_clients import PATIENCE, Gate, call, chat, question
+from support.openai_clients import no_thread_is_left as no_thread_is_left
 
 # Pace, interruptions and the end
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from integrations.openai_clients import PATIENCE, call, post, stream_events
-from integrations.openai_clients import no_thread_is_left as no_thread_is_left
 from streamgraph_integrations.openai_server import OpenAIServer, Reply, ToolCall
+from support.openai_clients import PATIENCE, call, post, stream_events
+from support.openai_clients import no_thread_is_left as no_thread_is_left
 
 # On the wire
 

@@ -14,9 +14,9 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import Field, TypeAdapter
 from typing_extensions import Annotated, get_args
 
-from integrations.openai_clients import PATIENCE, call, chat
-from integrations.openai_clients import no_thread_is_left as no_thread_is_left
 from streamgraph_integrations.openai_server import OpenAIServer, Reply, Request, ToolCall
+from support.openai_clients import PATIENCE, call, chat
+from support.openai_clients import no_thread_is_left as no_thread_is_left
 
 CALLS = [ToolCall("add", {"a": 1, "b": [2, 3]}, id="call_7"), ToolCall("now", {"zone": "CET"}, id="call_8")]
 MADE = [("add", {"a": 1, "b": [2, 3]}, "call_7"), ("now", {"zone": "CET"}, "call_8")]

@@ -14,6 +14,8 @@ from typing import Callable, Dict, Set
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 PROGRAMS = ("program_graph.py", "program_functional.py")
 

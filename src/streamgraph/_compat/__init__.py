@@ -1,8 +1,7 @@
 """What this package uses of others although they do not promise it, with a module for each of them.
 
 Each function says which private it uses, since which version that has been there, what for, and what happens without
-it. `tests/core/test_compat_cpython.py` and `tests/callbacks/test_compat_*.py` have a test for each: they are what to
-look at first when one of the others comes in a new version.
+it. `tests/unit/compat` has a test for each: look there first when one of the others comes in a new version.
 
 What has to stay where it is, since it is part of a class there:
 

@@ -1,7 +1,0 @@
-"""What every test of the pace checks when it is over."""
-
-from __future__ import annotations
-
-from leaks import light_collections, no_complaint, no_thread_left
-
-__all__ = ["light_collections", "no_complaint", "no_thread_left"]

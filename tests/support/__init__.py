@@ -1,0 +1,1 @@
+"""What the tests of several folders share. A folder of tests imports nothing from another one."""

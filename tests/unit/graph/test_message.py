@@ -1,0 +1,199 @@
+"""`add_messages`: lists of messages that are merged by id."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessageChunk,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from typing_extensions import Annotated, TypedDict
+
+from streamgraph.errors import UnknownOptionError
+from streamgraph.graph import MessagesState, add_messages
+from streamgraph.graph.message import REMOVE_ALL_MESSAGES
+from support.list_graphs import chat, line
+
+
+def human(text, id=None):  # noqa: A002
+    """A message of the user."""
+    return HumanMessage(text, id=id)
+
+
+def told(messages):
+    """Ids and contents."""
+    return [(message.id, message.content) for message in messages]
+
+
+ONE, TWO = human("one", "1"), human("two", "2")
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "content"),
+    [
+        ("hi", HumanMessage, "hi"),
+        (("ai", "hi"), AIMessage, "hi"),
+        (("system", "hi"), SystemMessage, "hi"),
+        ({"role": "user", "content": "hi"}, HumanMessage, "hi"),
+        ({"type": "ai", "content": "hi"}, AIMessage, "hi"),
+        (AIMessage("hi"), AIMessage, "hi"),
+        (AIMessageChunk("hi"), AIMessage, "hi"),
+    ],
+)
+@pytest.mark.parametrize("several", [False, True])
+def test_forms(given, kind, content, several):
+    """Every form of a message that LangChain knows becomes a whole message with an id, alone or in a list."""
+    (made,) = add_messages([], [given] if several else given)
+    assert type(made) is kind
+    assert not isinstance(made, BaseMessageChunk)
+    assert made.content == content
+    assert made.id
+
+
+def test_left_is_brought_into_form_too():
+    """The current messages get the same treatment."""
+    made = add_messages(["one", ("ai", "two")], [])
+    assert [type(message) for message in made] == [HumanMessage, AIMessage]
+    assert len({message.id for message in made} - {None}) == 2
+
+
+def test_append_and_replace():
+    """New ids are appended, known ones replace in place; within one update the later wins."""
+    assert told(add_messages([ONE, TWO], [human("three", "3")])) == [("1", "one"), ("2", "two"), ("3", "three")]
+    assert told(add_messages([ONE, TWO], human("new", "1"))) == [("1", "new"), ("2", "two")]
+    assert told(add_messages([], [human("old", "1"), TWO, human("new", "1")])) == [("1", "new"), ("2", "two")]
+    assert told(add_messages([ONE, TWO, human("again", "1")], human("new", "1"))) == [
+        ("1", "one"),
+        ("2", "two"),
+        ("1", "new"),
+    ]
+
+
+def test_remove():
+    """A `RemoveMessage` drops the message with its id; one removed and added again stays in its place."""
+    assert told(add_messages([ONE, TWO], [RemoveMessage("1")])) == [("2", "two")]
+    assert told(add_messages([ONE, TWO], RemoveMessage("1"))) == [("2", "two")]
+    assert told(add_messages([ONE, TWO], [RemoveMessage("1"), human("new", "1")])) == [("1", "new"), ("2", "two")]
+    assert told(add_messages([ONE], [TWO, RemoveMessage("2")])) == [("1", "one")]
+    assert told(add_messages([ONE, TWO], [RemoveMessage("1"), RemoveMessage("1")])) == [("2", "two")]
+
+
+def test_remove_unknown():
+    """Removing what is not there is an error that names the id."""
+    with pytest.raises(ValueError, match="doesn't exist.*'9'"):
+        add_messages([ONE], [RemoveMessage("9")])
+
+
+def test_remove_all():
+    """The marker drops everything before it, in the state and in the update; the last one counts."""
+    everything = RemoveMessage(REMOVE_ALL_MESSAGES)
+    assert add_messages([ONE, TWO], [everything]) == []
+    assert told(add_messages([ONE], [human("gone", "8"), everything, human("kept", "9")])) == [("9", "kept")]
+    assert told(add_messages([ONE], [everything, human("gone", "8"), everything, TWO])) == [("2", "two")]
+    assert told(add_messages([ONE], [RemoveMessage("unknown"), everything, TWO])) == [("2", "two")]
+    assert REMOVE_ALL_MESSAGES == "__remove_all__"
+
+
+def test_given_messages_stay_as_they_are():
+    """Nothing given is changed: not the lists, not the messages, no id is set on them."""
+    left, right = [human("a"), ONE], [AIMessageChunk("b"), human("c"), human("new", "1")]
+    before = copy.deepcopy((left, right))
+    made = add_messages(left, right)
+    assert (left, right) == before
+    assert [message.id for message in (left[0], right[0], right[1])] == [None, None, None]
+    assert made is not left
+    assert [message.content for message in made] == ["a", "new", "b", "c"]
+
+
+def test_messages_with_ids_are_not_copied():
+    """A whole message with an id is kept as the object it is."""
+    assert add_messages([ONE], [TWO])[1] is TWO
+
+
+def test_ids_of_chunks():
+    """A chunk keeps its id, its metadata and its tool calls when it becomes whole."""
+    chunk = AIMessageChunk(
+        "",
+        id="c",
+        response_metadata={"model": "m"},
+        tool_calls=[{"name": "f", "args": {}, "id": "t", "type": "tool_call"}],
+    )
+    (made,) = add_messages([], chunk)
+    assert (made.id, made.response_metadata, made.tool_calls[0]["name"]) == ("c", {"model": "m"}, "f")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "missing"), [([], None, "right"), (None, [], "left"), ([ONE], None, "right")]
+)
+def test_one_list_missing(left, right, missing):
+    """With one list only, the error names the missing one."""
+    with pytest.raises(ValueError, match=missing):
+        add_messages(left, right)
+
+
+def test_format():
+    """`format` brings contents into OpenAI's form, directly and as a reducer made beforehand."""
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QUJD"}}
+    given = human([{"type": "text", "text": "see"}, image], "1")
+    direct = add_messages([], [given], format="langchain-openai")
+    made = add_messages(format="langchain-openai")([], [given])
+    for messages in (direct, made):
+        assert messages[0].content[1] == {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}}
+    assert given.content[1] == image
+
+
+def test_unknown_format():
+    """An unknown format is refused at once, with the right one."""
+    with pytest.raises(UnknownOptionError, match="langchain-openai"):
+        add_messages(format="langchain-opnai")
+    with pytest.raises(UnknownOptionError):
+        add_messages([], [], format="openai")
+
+
+def test_as_a_reducer_with_format():
+    """A reducer with a format works as one of a schema, and starts with an empty list."""
+
+    class Formatted(TypedDict):
+        messages: Annotated[list, add_messages(format="langchain-openai")]
+
+    graph = line(("n", lambda state: {"messages": ("ai", "hi")}), schema=Formatted)
+    assert [message.content for message in graph.invoke({})["messages"]] == ["hi"]
+
+
+def test_state_and_stream_have_the_same_ids():
+    """A message that gets its id on the way has the same one in the state, in `values` and in `messages`."""
+    graph = chat(lambda state: {"messages": [AIMessage("a"), ToolMessage("b", tool_call_id="t")]})
+    stream = graph.stream({"messages": "hi"}, stream_mode=["messages", "values"])
+    chunks = list(stream)
+    ids = [message.id for message in chunks[-1][1]["messages"]]
+    assert [message[0].id for mode, message in chunks if mode == "messages"] == ids[1:]
+    assert [message.id for message in stream.output["messages"]] == ids
+    assert chunks[0][1]["messages"][0].id == ids[0]
+
+
+def test_messages_state():
+    """`MessagesState` can be extended."""
+
+    class More(MessagesState):
+        extra: str
+
+    graph = line(("n", lambda state: {"messages": "two", "extra": state["messages"][0].content}), schema=More)
+    out = graph.invoke({"messages": "one"})
+    assert ([message.content for message in out["messages"]], out["extra"]) == (["one", "two"], "one")
+
+
+def test_node_does_not_see_its_messages_change():
+    """A message object that a node keeps is not changed by the run."""
+    kept = AIMessage("kept")
+    graph = chat(lambda state: {"messages": [kept]}, lambda state: {"messages": [AIMessage("new")]})
+    for modes in ("values", "messages", "updates"):
+        list(graph.stream({"messages": [human("hi")]}, stream_mode=modes))
+        assert kept == AIMessage("kept")
+        assert kept.id is None

@@ -1,0 +1,194 @@
+"""Anything that can be a node, as an action: sync, async, or both."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+from langchain_core.runnables import RunnableGenerator, RunnableLambda, RunnableParallel, RunnablePassthrough
+
+from streamgraph import StateGraph
+from streamgraph._langchain.injection import injected_names
+from streamgraph._langchain.nodes import as_action, is_node_like, name_of, takes_no_input
+from support.list_graphs import State
+from support.models import scripted
+
+
+def sync(state):
+    return state
+
+
+async def asyn(state):
+    return state
+
+
+def generator(state):
+    yield state
+
+
+async def agenerator(state):
+    yield state
+
+
+class Calls:
+    def __call__(self, state):
+        return state
+
+    async def method(self, state):
+        return state
+
+
+class Awaits:
+    async def __call__(self, state):
+        return state
+
+
+class Both:
+    def __call__(self, state):
+        yield state
+
+
+async_only = RunnableLambda(asyn)
+both = RunnableLambda(sync, afunc=asyn)
+transform = RunnableGenerator(agenerator)
+
+
+@pytest.mark.parametrize(
+    ("target", "can"),
+    [
+        (sync, (True, False)),
+        (asyn, (False, True)),
+        (generator, (True, False)),
+        (agenerator, (False, True)),
+        (Calls(), (True, False)),
+        (Calls().method, (False, True)),
+        (Awaits(), (False, True)),
+        (Both(), (True, False)),
+        (functools.partial(sync), (True, False)),
+        (functools.partial(functools.partial(asyn)), (False, True)),
+        (functools.partial(agenerator), (False, True)),
+        (RunnableLambda(sync), (True, True)),
+        (async_only, (False, True)),
+        (both, (True, True)),
+        (async_only | sync, (False, True)),
+        (RunnableLambda(sync) | {"a": async_only}, (False, True)),
+        (RunnableParallel(a=sync, b=async_only), (False, True)),
+        ({"a": sync, "b": RunnableLambda(sync)}, (True, True)),
+        ({"a": async_only}, (False, True)),
+        (async_only.with_config(tags=["t"]).with_retry(), (False, True)),
+        (RunnablePassthrough() | sync, (True, True)),
+        (transform, (False, True)),
+        (scripted(), (True, True)),
+        (len, (True, False)),
+    ],
+)
+def test_actions(target, can):
+    """A target that can only be awaited says so, however deep in a chain the part is that cannot be called."""
+    action = as_action(target)
+    assert (action.sync is not None, action.asyn is not None) == can
+
+
+@pytest.mark.parametrize("target", [async_only.with_fallbacks([both]), RunnablePassthrough.assign(a=async_only)])
+def test_async_parts_of_other_runnables(target):
+    """Fallbacks and `assign` may hold what can only be awaited as well."""
+    assert as_action(target).sync is None
+
+
+@pytest.mark.parametrize(
+    ("target", "fits"),
+    [
+        (sync, True),
+        (Calls(), True),
+        (both, True),
+        ({"a": sync, "b": {"c": both}}, True),
+        ({}, False),
+        ({"a": 5}, False),
+        ({"a": {}}, False),
+        (5, False),
+        ("sync", False),
+        (None, False),
+        ([sync], False),
+    ],
+)
+def test_node_like(target, fits):
+    """What can be a node and what cannot."""
+    assert is_node_like(target) is fits
+
+
+@pytest.mark.parametrize(
+    ("target", "none"),
+    [
+        (lambda: 1, True),
+        (lambda *, config: 1, True),
+        (lambda **kwargs: 1, True),
+        (functools.partial(sync, 1), True),
+        (lambda *args: 1, False),
+        (sync, False),
+        (Calls(), False),
+        (both, False),
+        (len, False),
+        (dict, False),
+        ({"a": sync}, False),
+    ],
+)
+def test_takes_no_input(target, none):
+    """A function that could not be given the state is told from one that can."""
+    assert takes_no_input(target) is none
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (sync, "sync"),
+        (lambda state: state, "<lambda>"),
+        (functools.partial(sync), "sync"),
+        (functools.partial(Calls()), "Calls"),
+        (Calls(), "Calls"),
+        (Calls().method, "method"),
+        (both, "sync"),
+        (async_only, "asyn"),
+        (scripted(), "ScriptedModel"),
+        (StateGraph(State).add_node(sync).set_entry_point("sync").compile(name="inner"), "inner"),
+        ({"a": sync}, None),
+    ],
+)
+def test_names(target, name):
+    """A node takes the name of what it is."""
+    assert name_of(target) == name
+
+
+class Injected:
+    def method(self, state, writer, *, config=None):
+        return state
+
+    def __call__(self, state, runtime):
+        return state
+
+
+def many(state, config, writer, runtime, store, previous, other=1):
+    return state
+
+
+def positional_only(state, writer, /, config):
+    return state
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        (sync, ()),
+        (many, ("config", "writer", "runtime", "store", "previous")),
+        (positional_only, ("config",)),
+        (lambda config, writer: 1, ("writer",)),
+        (lambda state, *config, **writer: 1, ()),
+        (lambda state, *, store: 1, ("store",)),
+        (Injected().method, ("writer", "config")),
+        (Injected(), ("runtime",)),
+        (functools.partial(many, writer=print), ("config", "runtime", "store", "previous")),
+        (functools.partial(lambda given, state, config: 1, 5), ("config",)),
+        (len, ()),
+    ],
+)
+def test_injected_names(target, names):
+    """Parameters after the first are filled in by name, unless they are bound or cannot be given by name."""
+    assert injected_names(target) == names
