@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
 from streamgraph._streams.audience import Subscribers
-from streamgraph._streams.copying import copy_containers
+from streamgraph._streams.copying import copy_containers, own, own_values, plain_input
 from streamgraph._streams.modes import TASK_MODES, UPDATE_MODES
 from streamgraph._streams.part import Part
 
@@ -56,7 +56,7 @@ class PartBuilder:
             return []
         keys = self._keys
         if isinstance(keys, str):
-            return [Part(self._ns, "values", copy_containers(fresh[keys]))] if keys in fresh else []
+            return [Part(self._ns, "values", own(fresh[keys]))] if keys in fresh else []
         if keys is not None and not any(key in fresh for key in keys):
             return []
         return [Part(self._ns, "values", root_or_mapping(state, keys))]
@@ -69,7 +69,7 @@ class PartBuilder:
         payload: Dict[str, object] = {
             "id": task.id,
             "name": task.name,
-            "input": copy_containers(task.input),
+            "input": plain_input(task.input),
             "triggers": task.triggers,
         }
         metadata = {**self._metadata, **task.node.metadata}
@@ -114,13 +114,13 @@ class PartBuilder:
         if not isinstance(keys, str):
             return as_view([pair for pair in outcome.writes if pair[0] in keys])
         shown = [value for key, value in outcome.writes if key == keys]
-        return copy_containers(shown[-1]) if shown else None
+        return own(shown[-1]) if shown else None
 
     def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, object]) -> List[Part]:
         parts = [Part(self._ns, "tasks", payload, task.name)] if "tasks" in modes else []
         if "debug" in modes:
-            own = copy_containers(payload) if parts else payload  # each of two parts has its own
-            wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": own}
+            debugged = copy_payload("tasks", payload) if parts else payload  # each of two parts has its own
+            wrapped = {"step": task.step, "timestamp": self._clock(), "type": kind, "payload": debugged}
             parts.append(Part(self._ns, "debug", wrapped, task.name))
         return parts
 
@@ -128,8 +128,41 @@ class PartBuilder:
 def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> object:
     """Return the state as a user sees it: a mapping, or the one value of a root state or a workflow."""
     bare = state.bare_key
-    return state.snapshot(keys) if bare is None else copy_containers(state.values.get(bare))
+    return state.snapshot(keys) if bare is None else own(state.values.get(bare))
 
 
 def _result(task: Task, result: Dict[str, object], error: Optional[BaseException] = None) -> Dict[str, object]:
     return {"id": task.id, "name": task.name, "error": error, "result": result, "interrupts": []}
+
+
+def copy_payload(mode: str, data: Any) -> Any:
+    """Copy the payload of a part that shows state, so that a second consumer has containers of its own as well.
+
+    Args:
+        mode: The mode of the part.
+        data: The payload.
+    """
+    if mode == "values":
+        return plain_input(data)
+    if mode == "updates":
+        return {node: _copied_update(update) for node, update in data.items()}
+    if mode == "debug":
+        return {**data, "payload": copy_payload("tasks", data["payload"])} if data["type"] in _TASK_EVENTS else data
+    if mode == "tasks":
+        copied = {key: own(value) for key, value in data.items()}
+        for key in ("input", "result"):
+            if key in copied:
+                copied[key] = plain_input(data[key])
+        if "metadata" in copied:
+            copied["metadata"] = copy_containers(data["metadata"])
+        return copied
+    return copy_containers(data)
+
+
+_TASK_EVENTS = ("task", "task_result")
+
+
+def _copied_update(update: Any) -> Any:
+    if type(update) is list and all(type(item) is dict for item in update):
+        return [own_values(item) for item in update]  # one mapping for each of several writes
+    return plain_input(update)

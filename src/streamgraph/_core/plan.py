@@ -43,12 +43,14 @@ class Channel:
         reduce: Folds a written value into the current one; without it the key takes one write per step.
         default: Makes the value that a reducer starts from; without it the first write is stored as it is.
         prepare: Brings an update into the form in which it is stored (messages get their ids).
+        pure: `reduce` changes neither of its arguments, and returns neither if they are containers.
     """
 
     key: str
     reduce: Optional[Reducer] = None
     default: Optional[Callable[[], object]] = None
     prepare: Optional[Callable[[Any], object]] = None
+    pure: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
 from streamgraph._locations import locate
 from streamgraph._policies import timeout_policy
-from streamgraph._streams.copying import copy_containers
+from streamgraph._streams.copying import own_input
 from streamgraph._types import Send
 from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphDrained, GraphRecursionError
 
@@ -97,7 +97,7 @@ class Run:
         given: Any = None
         if start.kind == "entrypoint":
             ((_, given),) = writes
-            given = copy_containers(given)
+            given = own_input(given)
         else:
             try:
                 self._fresh_input = self.state.fold([(start.name, writes)])
@@ -234,7 +234,7 @@ class Run:
             task_id(self._seed, step, name, index),
             self.plan.nodes[name],
             step,
-            copy_containers(send.arg),
+            own_input(send.arg),
             (PUSH,),
             index,
         )

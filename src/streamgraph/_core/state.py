@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import AbstractSet, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Sized, Tuple, cast
 
 from streamgraph._core.plan import BARE_KEYS, RESULT_KEY, ROOT_KEY, Channel, Plan, StateView
 from streamgraph._locations import add_note, locate
-from streamgraph._streams.copying import CONTAINERS, copy_containers
+from streamgraph._streams.copying import COPIES, LARGE, CopyOnAccess, own
 from streamgraph._types import Overwrite
 from streamgraph.errors import ErrorLocation, InvalidUpdateError
 
 Writes = Sequence[Tuple[str, object]]
 
-_MISSING = object()
+_MISSING: object = object()
+_NONE: AbstractSet[str] = frozenset()
 
 
 class State:
     """The current value of each key that has one, in the order of the schema.
 
-    Whatever is read out is detached: changing it changes nothing here.
+    A value that is read out has a container of its own, and shares its elements with the state. A container that the
+    state holds is never changed: a key that is written to gets another one.
 
     Args:
         plan: The graph whose state this is.
@@ -29,14 +31,15 @@ class State:
         written: Something was written to it.
     """
 
-    __slots__ = ("_containers", "_plan", "bare_key", "values", "written")
+    __slots__ = ("_containers", "_large", "_plan", "bare_key", "values", "written")
 
     def __init__(self, plan: Plan, values: Optional[Mapping[str, object]] = None) -> None:
         self._plan = plan
         self.bare_key = plan.bare_key
         self.values: Dict[str, object] = {}
-        # The keys whose value needs a copy on its way out: a step does not look at the others.
+        # The keys whose value is a container, and those of them that are copied only if somebody asks for them.
         self._containers: Set[str] = set()
+        self._large: Set[str] = set()
         if values is None:
             self.store({key: channel.default() for key, channel in plan.channels.items() if channel.default})
         else:
@@ -44,8 +47,14 @@ class State:
         self.written = bool(values)
 
     def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, object]:
-        """Return the values of `keys` that have one, or of all keys."""
-        return self._detached(self.values, keys)
+        """Return the values of `keys` that have one, or of all keys, each owned by the receiver."""
+        values = self.values
+        if keys is None:
+            seen = dict(values)
+            for key in self._containers:
+                seen[key] = own(seen[key])
+            return seen
+        return {key: own(values[key]) for key in keys if key in values}
 
     def read(self, reader: StateView, step: int, limit: int, fresh: Optional[Mapping[str, object]] = None) -> object:
         """Return what a node or branch sees.
@@ -56,29 +65,33 @@ class State:
             limit: The recursion limit, for managed values.
             fresh: Values that are to be seen on top of the stored ones.
         """
-        values = self.values if not fresh else {**self.values, **fresh}
+        values = {**self.values, **fresh} if fresh else self.values
         if reader.root:
-            return copy_containers(values.get(ROOT_KEY))
-        if fresh:
-            seen = {key: copy_containers(values[key]) for key in (reader.keys or values) if key in values}
-        else:
-            seen = self._detached(values, reader.keys)
+            return own(values.get(ROOT_KEY))
+        seen = dict(values) if reader.keys is None else {key: values[key] for key in reader.keys if key in values}
+        containers = self._containers if not fresh else (*self._containers, *fresh)
+        large = self._large if reader.build is None else _NONE
+        if fresh and large:
+            large = large - fresh.keys()
+        for key in containers:
+            if key in seen and key not in large:
+                seen[key] = own(seen[key])
         for key, compute in reader.managed.items():
             seen[key] = compute(step, limit)
-        return seen if reader.build is None else reader.build(seen)
+        if reader.build is not None:
+            return reader.build(seen)
+        return CopyOnAccess.of(seen, large) if large else seen
 
     def fold(
         self,
         writes: Iterable[Tuple[str, Writes]],
         *,
-        preview: bool = False,
         at: Optional[Tuple[int, Tuple[str, ...]]] = None,
     ) -> Dict[str, object]:
         """Return the new values of the keys written in one step; nothing is stored yet.
 
         Args:
             writes: Per task, in the order in which they count: the node's name and its writes.
-            preview: The result is only looked at; a reducer that changes its first argument gets a copy.
             at: The step and the namespace of the graph; what goes wrong says that it happened there.
 
         Raises:
@@ -101,18 +114,18 @@ class State:
                     if reduce is None:
                         if key in fresh:
                             raise _two_writes(key, writers[key], node)
-                        fresh[key] = value
+                        fresh[key] = own(value) if type(value) in COPIES else value
                         writers[key] = node
                     elif replaces:
                         if key in overwritten:
                             raise _two_overwrites(key, overwritten[key], node)
-                        fresh[key] = value
+                        fresh[key] = own(value) if type(value) in COPIES else value
                         overwritten[key] = node
                     elif key not in overwritten:
                         current = fresh[key] if key in fresh else self.values.get(key, _MISSING)
-                        if preview:
-                            current = copy_containers(current)
-                        fresh[key] = value if current is _MISSING else _reduced(channels[key], current, value, node)
+                        fresh[key] = (
+                            own(value) if current is _MISSING else _reduced(channels[key], current, value, node)
+                        )
         except Exception as error:
             if at is not None:
                 locate(error, ErrorLocation(node, *at))
@@ -127,23 +140,17 @@ class State:
         known = len(self.values)
         self.values.update(fresh)
         for key, value in fresh.items():
-            if type(value) in CONTAINERS:
+            if type(value) in COPIES:
                 self._containers.add(key)
+                if len(cast("Sized", value)) < LARGE:
+                    self._large.discard(key)
+                else:
+                    self._large.add(key)
             else:
                 self._containers.discard(key)
+                self._large.discard(key)
         if 0 < known < len(self.values):
             self.values = {key: self.values[key] for key in self._plan.channels if key in self.values}
-
-    def _detached(self, values: Mapping[str, object], keys: Optional[Sequence[str]]) -> Dict[str, object]:
-        if keys is None:
-            seen = dict(values)
-            for key in self._containers:
-                seen[key] = copy_containers(seen[key])
-            return seen
-        containers = self._containers
-        return {
-            key: copy_containers(values[key]) if key in containers else values[key] for key in keys if key in values
-        }
 
 
 _REPLACING = (Overwrite, dict)
@@ -162,7 +169,11 @@ def _unwrap(value: object) -> Tuple[bool, object]:
 def _reduced(channel: Channel, current: object, value: object, node: str) -> object:
     assert channel.reduce is not None
     try:
-        return channel.reduce(current, value)
+        if channel.pure:
+            return channel.reduce(current, value)
+        # It may change what it is given, and return that: what was handed out must stay as it is.
+        reduced = channel.reduce(own(current), value)
+        return own(reduced) if reduced is value else reduced
     except Exception as error:
         add_note(error, f"In the reducer of key {channel.key!r}, with what node {node!r} wrote.")
         raise
@@ -194,11 +205,11 @@ def as_view(writes: Writes) -> object:
     if not writes:
         return None
     if writes[0][0] in BARE_KEYS:
-        return copy_containers(writes[-1][1]) if len(writes) == 1 else [copy_containers(value) for _, value in writes]
-    merged = {key: copy_containers(value) if type(value) in CONTAINERS else value for key, value in writes}
+        return own(writes[-1][1]) if len(writes) == 1 else [own(value) for _, value in writes]
+    merged = {key: own(value) if type(value) in COPIES else value for key, value in writes}
     if len(merged) == len(writes):
         return merged
-    return [{key: copy_containers(value)} for key, value in writes]
+    return [{key: own(value)} for key, value in writes]
 
 
 def as_result(writes: Writes) -> Dict[str, object]:
@@ -207,8 +218,8 @@ def as_result(writes: Writes) -> Dict[str, object]:
     several: Dict[str, List[object]] = {}
     for key, value in writes:
         if key in result:
-            several.setdefault(key, [result[key]]).append(copy_containers(value))
+            several.setdefault(key, [result[key]]).append(own(value))
         else:
-            result[key] = copy_containers(value)
+            result[key] = own(value) if type(value) in COPIES else value
     result.update({key: {"$writes": values} for key, values in several.items()})
     return result

@@ -11,7 +11,7 @@ from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.task import Task
 from streamgraph._policies import CachePolicy, TimeoutPolicy, timeout_policy
 from streamgraph._protocols import Call, Work
-from streamgraph._streams.copying import copy_containers
+from streamgraph._streams.copying import own, own_input, plain_input
 from streamgraph._types import Overwrite, Send
 
 Namespace = Tuple[str, ...]
@@ -78,9 +78,7 @@ def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
 
 def _encoded(outcome: TaskResult) -> Dict[str, Any]:
     writes: List[Any] = [
-        [key, copy_containers(value.value), "overwrites"]
-        if isinstance(value, Overwrite)
-        else [key, copy_containers(value), ""]
+        [key, own(value.value), "overwrites"] if isinstance(value, Overwrite) else [key, own(value), ""]
         for key, value in outcome.writes
     ]
     return {
@@ -93,7 +91,7 @@ def _sent(send: Send) -> Dict[str, Any]:
     limit = timeout_policy(send.timeout)
     return {
         "node": send.node,
-        "arg": copy_containers(send.arg),
+        "arg": plain_input(send.arg),
         "timeout": None if limit is None else [limit.run_timeout, limit.idle_timeout, limit.refresh_on],
     }
 
@@ -102,15 +100,12 @@ def _decoded(kept: Dict[str, Any]) -> TaskResult:
     routes: List[Route] = [
         Send(
             route["node"],
-            copy_containers(route["arg"]),
+            own_input(route["arg"]),
             None if route["timeout"] is None else TimeoutPolicy(*route["timeout"]),
         )
         if isinstance(route, dict)
         else route
         for route in kept["routes"]
     ]
-    writes = [
-        (key, Overwrite(copy_containers(value)) if overwrites else copy_containers(value))
-        for key, value, overwrites in kept["writes"]
-    ]
+    writes = [(key, Overwrite(own(value)) if overwrites else own(value)) for key, value, overwrites in kept["writes"]]
     return TaskResult(tuple(writes), tuple(routes))

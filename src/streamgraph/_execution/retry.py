@@ -11,7 +11,7 @@ from streamgraph._core.task import Task
 from streamgraph._policies import RetryPolicy
 from streamgraph._protocols import Sleep, Work
 from streamgraph._streams.cancellation import CancelToken
-from streamgraph._streams.copying import copy_containers
+from streamgraph._streams.copying import own_input
 from streamgraph.errors import GraphBubbleUp
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def attempts(task: Task, stop: CancelToken, once: Attempt[T]) -> Work[T]:
         number += 1
         attempt = CancelToken(stop)
         if retry or task.node.handler is not None:
-            task.input = copy_containers(given)
+            task.input = own_input(given)
         try:
             return (yield from once(attempt, number, began))
         except GraphBubbleUp:

@@ -325,7 +325,7 @@ class GraphSession:
     ) -> Work[TaskResult]:
         """Ask the branches of the task's node where to go; they see the state with what the node has just written."""
         run = self.run
-        fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)], preview=True)
+        fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)])
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
             seen = run.state.read(branch.reader, task.step, run.limit, fresh)

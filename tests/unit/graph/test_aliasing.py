@@ -1,4 +1,8 @@
-"""Nothing that is handed out is a part of the state: chunks, inputs of nodes, outputs."""
+"""Containers that are handed out, in chunks, inputs and outputs, are the receiver's own; what is in them is shared.
+
+The rule was once that containers are copied at every depth. It is one level since copying deeper made a step cost what
+the state holds.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import operator
 from dataclasses import dataclass, field
 
 import pytest
-from typing_extensions import Annotated
+from typing_extensions import Annotated, TypedDict
 
 from streamgraph import START, Command, Send, StateGraph
 from support.list_graphs import State, line
@@ -28,17 +32,28 @@ def fan(node, count):
     return builder.compile()
 
 
-def spoil(value):
-    """Change every list and dict in a value, at every depth."""
+LEVELS = {"values": 2, "updates": 3, "custom": 0, "tasks": 3, "debug": 4}
+"""How many levels of a chunk are the consumer's own: a mapping, its values, and what the mapping is wrapped in."""
+
+
+def spoil(value, levels=2):
+    """Change every list and dict in a value, down to a depth: by default a state, and the values in it."""
+    if not levels:
+        return
     if isinstance(value, dict):
         for item in list(value.values()):
-            spoil(item)
+            spoil(item, levels - 1)
         value["spoilt"] = True
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, list):
         for item in value:
-            spoil(item)
-        if isinstance(value, list):
-            value.append("spoilt")
+            spoil(item, levels - 1)
+        value.append("spoilt")
+
+
+def spoil_chunk(chunk, mode):
+    """Change what a consumer owns of a chunk."""
+    name, data = chunk if isinstance(mode, list) else (mode, chunk)
+    spoil(data, LEVELS[name])
 
 
 def growing():
@@ -59,7 +74,7 @@ def test_a_changed_chunk_changes_nothing(mode, asynchronous):
     async def run():
         stream = growing().astream({"x": [["in"]]}, stream_mode=mode)
         async for chunk in stream:
-            spoil(chunk)
+            spoil_chunk(chunk, mode)
         return stream.output
 
     if asynchronous:
@@ -67,7 +82,7 @@ def test_a_changed_chunk_changes_nothing(mode, asynchronous):
     else:
         stream = growing().stream({"x": [["in"]]}, stream_mode=mode)
         for chunk in stream:
-            spoil(chunk)
+            spoil_chunk(chunk, mode)
         assert stream.output == expected
 
 
@@ -112,6 +127,65 @@ def test_a_changed_output_changes_nothing():
     graph = line(lambda state: {"p": kept})
     spoil(graph.invoke({}))
     assert kept == ["kept"]
+
+
+def test_elements_are_shared():
+    """What lies in a value is nobody's own, and is the same object wherever it is handed out."""
+    element, seen = {"deep": [1]}, []
+    graph = line(lambda state: {"x": [element]}, lambda state: seen.append(state["x"][0]))
+    stream = graph.stream({"x": []}, stream_mode=["values", "updates", "tasks"])
+    chunks = list(stream)
+    shown = [data["x"][0] for mode, data in chunks if mode == "values" and data["x"]]
+    shown += [data["n0"]["x"][0] for mode, data in chunks if mode == "updates" and "n0" in data]
+    shown += [data["input"]["x"][0] for mode, data in chunks if mode == "tasks" and data.get("input", {}).get("x")]
+    assert len(shown) == 3
+    assert all(item is element for item in [*shown, *seen, stream.output["x"][0]])
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_in_place_reducers_change_nothing_that_was_handed_out(size):
+    """A reducer that changes its left argument gets one of its own; what it returns is not the update either."""
+
+    def extend(left, right):
+        left.extend(right)
+        return left
+
+    def take(left, right):
+        return right
+
+    update, kept = list(range(size)), []
+
+    def node(state):
+        kept.append(state)
+        return {"a": update, "b": update}
+
+    class Both(TypedDict, total=False):
+        a: Annotated[list, extend]
+        b: Annotated[list, take]
+
+    # The hints name functions of this test, which cannot be found by name.
+    Both.__annotations__.update(a=Annotated[list, extend], b=Annotated[list, take])
+    chunks = list(line(*[(name, node) for name in "xyz"], schema=Both).stream({"a": [0]}, stream_mode="values"))
+    update.append("later")
+    assert [len(chunk["a"]) for chunk in chunks] == [1, 1 + size, 1 + 2 * size, 1 + 3 * size]
+    assert [len(state["a"]) for state in kept] == [1, 1 + size, 1 + 2 * size]
+    assert [len(chunk["b"]) for chunk in chunks[1:]] == [size] * 3
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_what_a_node_keeps_of_what_it_returns(size):
+    """A list that a node has returned can be changed by it later: neither the state nor a chunk changes."""
+    mine, again = list(range(size)), []
+
+    def node(state):
+        mine.append("more")
+        return {"p": mine}
+
+    graph = line(("a", node), ("b", node), ("c", lambda state: again.append(list(state["p"]))))
+    chunks = list(graph.stream({}, stream_mode="values"))
+    mine.clear()
+    assert [len(chunk["p"]) for chunk in chunks] == [size + 1, size + 2]
+    assert len(again[0]) == size + 2
 
 
 def test_chunks_stay_as_they_were():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict, deque
+import copy
+import json
+import operator
+import pickle
+import threading
+import types
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamgraph._streams.copying import CONTAINERS, copy_containers
+from streamgraph._streams.copying import CONTAINERS, LARGE, copy_containers, own_input, plain_input
 
 LEAVES = st.none() | st.integers() | st.text(max_size=3)
 VALUES = st.recursive(
@@ -153,3 +159,107 @@ def test_a_memo_joins_several_calls():
     memo: dict = {}
     shared = [1]
     assert copy_containers([shared], memo)[0] is copy_containers((0, shared), memo)[1]
+
+
+LARGE_LIST = list(range(LARGE))
+
+WAYS = {
+    "item": lambda state: state["a"],
+    "get": lambda state: state.get("a"),
+    "splat": lambda state: {**state}["a"],
+    "dict": lambda state: dict(state)["a"],
+    "keywords": lambda state: (lambda **given: given["a"])(**state),
+    "update": lambda state: (lambda other: other.update(state) or other["a"])({}),
+    "copy": lambda state: state.copy()["a"],
+    "copied": lambda state: copy.copy(state)["a"],
+    "deep": lambda state: copy.deepcopy(state)["a"],
+    "values": lambda state: next(iter(state.values())),
+    "items": lambda state: dict(state.items())["a"],
+    "pop": lambda state: state.pop("a"),
+    "last": lambda state: state.pop("b") and state.popitem()[1],
+    "setdefault": lambda state: state.setdefault("a", []),
+    "subclass": lambda state: OrderedDict(state)["a"],
+    "in place": lambda state: operator.ior({}, state)["a"],
+    "or": lambda state: (state | {})["a"],
+    "ror": lambda state: ({} | state)["a"],
+    "pickle": lambda state: pickle.loads(pickle.dumps(state))["a"],
+    "getter": lambda state: operator.itemgetter("a")(state),
+    "proxy": lambda state: types.MappingProxyType(state)["a"],
+    "chain": lambda state: ChainMap({}, state)["a"],
+}
+
+
+def large_input():
+    """A dict with one large value, that has yet to be copied."""
+    return own_input({"a": LARGE_LIST, "b": [1]})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_copied_when_asked_for(way):
+    """In whatever way a large value is got out of the input of a node, it is a copy."""
+    state = large_input()
+    assert isinstance(state, dict)
+    assert dict.__getitem__(state, "a") is LARGE_LIST
+    got = WAYS[way](state)
+    assert got == LARGE_LIST
+    assert got is not LARGE_LIST
+
+
+def test_copied_once():
+    """What was changed stays so."""
+    state = large_input()
+    state["a"].append("mine")
+    assert state["a"][-1] == {**state}["a"][-1] == "mine"
+    assert len(LARGE_LIST) == LARGE
+
+
+def test_it_is_like_any_dict():
+    """It can be changed, compared, shown and turned into JSON like a dict."""
+    state = large_input()
+    plain = {"a": LARGE_LIST, "b": [1]}
+    assert (state == plain, repr(state), list(state), len(state)) == (True, repr(plain), ["a", "b"], 2)
+    assert json.dumps(state) == json.dumps(plain)
+    assert type(pickle.loads(pickle.dumps(state))) is dict
+    mine: list = []
+    state["a"] = mine
+    assert state["a"] is mine
+    state |= {"c": 1}
+    state.update(d=2)
+    del state["b"]
+    assert (list(state), state.get("b", "none")) == (["a", "c", "d"], "none")
+    state.clear()
+    assert (state, list(state.values())) == ({}, [])
+
+
+def test_attempts_begin_anew():
+    """Another input for the next attempt has nothing of what was changed in the last one."""
+    first = large_input()
+    second = own_input(first)
+    first["a"].append("spoilt")
+    assert second["a"] == LARGE_LIST
+
+
+def test_two_threads_get_the_same_copy():
+    """Threads that ask for a value at the same time change the same list."""
+    for _ in range(200):
+        state, barrier, got = large_input(), threading.Barrier(4, timeout=20), []
+
+        def ask(state=state, barrier=barrier, got=got):
+            barrier.wait()
+            got.append(state["a"])
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(item is got[0] for item in got)
+        assert got[0] is not LARGE_LIST
+
+
+def test_chunks_are_plain():
+    """What a consumer gets is a dict, and no class of this package."""
+    shown = plain_input(large_input())
+    assert type(shown) is dict
+    assert shown == {"a": LARGE_LIST, "b": [1]}
+    assert shown["a"] is not LARGE_LIST
