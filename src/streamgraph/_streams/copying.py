@@ -1,4 +1,4 @@
-"""Copies of what leaves the state, so that nobody outside holds a container that lives in it."""
+"""Copies of values that leave the state, so that no outside code holds a container of the state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Dict, FrozenSet, Optional
 CONTAINERS: FrozenSet[type] = frozenset(
     (list, dict, set, tuple, bytearray, deque, defaultdict, OrderedDict, Counter),
 )
-"""The types that are copied; every other object (a message, a model, an array) is handed out as it is."""
+"""The types that are copied; every other object (a message, a model, an array) is shared."""
 
 _FLAT = frozenset((set, bytearray, Counter))
 
