@@ -12,10 +12,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def checked_keywords(function: F) -> F:
-    """Make a method name the right keyword when it is called with a wrong one.
+    """Make a method raise an error with the closest right name for an unknown keyword.
 
-    A misspelt option that is silently ignored is the worst kind of error (langgraph #6451), and Python's own
-    message suggests no name before 3.13.
+    A misspelt option that is silently ignored is the worst kind of error (langgraph #6451), and Python's own message
+    suggests no name before 3.13.
     """
     known = tuple(name for name in inspect.signature(function).parameters if name != "self")
     allowed = frozenset(known)
@@ -35,16 +35,16 @@ def checked_keywords(function: F) -> F:
         check(kwargs)
         return await function(*args, **kwargs)
 
-    # A coroutine function stays one: whoever is given the bound method looks at that.
+    # A coroutine function stays one, since callers may check the bound method for that.
     return cast("F", acall if inspect.iscoroutinefunction(function) else call)
 
 
 def takes_options(options: type, **defaults: object) -> Callable[[F], F]:
-    """Show the options of a function with `**options` as parameters of its own: to `help`, editors and checks.
+    """Show the options of a function with `**options` as parameters of their own: to `help`, editors and checks.
 
     Args:
         options: The TypedDict of the options.
-        **defaults: The defaults of those whose default is not `None`.
+        **defaults: The default values of the options for which it is not `None`.
     """
 
     def mark(function: F) -> F:

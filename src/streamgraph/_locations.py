@@ -1,4 +1,4 @@
-"""Where in a graph an exception was raised, attached to the exception: the user's own keep their types."""
+"""Locations of errors in a graph, attached to the exceptions, so that the user's exceptions keep their types."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Optional, Tuple
 
 @dataclass(frozen=True)
 class ErrorLocation:
-    """Where in a graph an exception was raised.
+    """Location in a graph where an exception was raised.
 
     Attributes:
         node: The node's name.
@@ -40,12 +40,13 @@ def add_note(error: BaseException, note: str) -> None:
 
 
 def _set(error: BaseException, name: str, value: object) -> None:
-    # Past the __setattr__ of a class that refuses attributes, such as a frozen dataclass: every exception has a dict.
+    # Bypasses the __setattr__ of a class that refuses attributes, such as a frozen dataclass: every exception has a
+    # dict.
     object.__setattr__(error, name, value)
 
 
 def location_of(error: BaseException) -> Optional[ErrorLocation]:
-    """Return where in a graph `error` was raised, or `None` if it did not come from a node.
+    """Return the location in the graph at which `error` was raised, or `None` if it did not come from a node.
 
     Args:
         error: An exception caught around a graph run.

@@ -1,4 +1,4 @@
-"""How a node is run: how often it is tried, for how long, and whether its result is kept."""
+"""Policies of a node: retries, time limits, and caching of results."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _HTTP_CLIENTS = ("httpx", "httpx2", "requests")
 
 
 def default_retry_on(error: Exception) -> bool:
-    """Whether trying again may help: it does with a connection or a server, not with a mistake in the code.
+    """Return True if another attempt may help: for errors of a connection or server, not for mistakes in the code.
 
     Args:
-        error: What a node raised.
+        error: The exception that a node raised.
     """
     if isinstance(error, (ConnectionError, NodeTimeoutError)):
         return True
@@ -44,14 +44,14 @@ def default_retry_on(error: Exception) -> bool:
 
 
 class RetryPolicy(NamedTuple):
-    """When and how often a node that has failed is tried again.
+    """Options for retrying a node after an error.
 
     Attributes:
         initial_interval: The pause before the second attempt, in seconds.
-        backoff_factor: What each further pause is multiplied by.
+        backoff_factor: The factor by which each further pause is longer.
         max_interval: The longest pause, in seconds.
         max_attempts: The most attempts, the first one included.
-        jitter: Whether a random part of a second is added to each pause.
+        jitter: Add a random part of a second to each pause.
         retry_on: The errors that are worth another attempt: a class, several, or a function of the error.
     """
 
@@ -63,19 +63,19 @@ class RetryPolicy(NamedTuple):
     retry_on: Union[Type[Exception], Sequence[Type[Exception]], Callable[[Exception], bool]] = default_retry_on
 
     def applies_to(self, error: Exception) -> bool:
-        """Whether this policy is for an error of this kind."""
+        """Return True if this policy covers `error`."""
         on: Any = self.retry_on
         if isinstance(on, type):
             return isinstance(error, on)
         return isinstance(error, tuple(on)) if isinstance(on, (list, tuple, set, frozenset)) else bool(on(error))
 
     def pause(self, attempt: int) -> float:
-        """Return the seconds to wait after the attempt with this number, counted from 1, without the jitter."""
+        """Return the pause after attempt number `attempt` (counted from 1), in seconds and without the jitter."""
         return float(min(self.max_interval, self.initial_interval * self.backoff_factor ** (attempt - 1)))
 
 
 def default_cache_key(*args: Any, **kwargs: Any) -> bytes:
-    """Return a key for the input of a node: equal inputs have equal keys, inputs of different types have not.
+    """Return a key for the input of a node: equal for equal inputs, different for inputs of different types.
 
     The order of a mapping's keys does not matter. Objects that are neither plain data nor have fields are pickled.
     """
@@ -83,7 +83,7 @@ def default_cache_key(*args: Any, **kwargs: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as nested tuples of a type and what is in it, whose text is a key."""
+    """Return a value as nested tuples of its type and its contents; their `repr` is the key."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if value is None or isinstance(value, (str, bytes, int, float, complex)):
         return (kind, repr(value))
@@ -100,11 +100,11 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class CachePolicy:
-    """Keeps what a node did, so that the same input need not be worked on twice.
+    """Caches the results of a node, so that it runs only once for equal inputs.
 
     Args:
         key_func: Makes the key of a node's input, a string or bytes; for a `@task` it gets the call's arguments.
-        ttl: How long a result is kept, in seconds; `None` for always.
+        ttl: Seconds after which a result expires; `None` for never.
     """
 
     key_func: Callable[..., Union[str, bytes]] = default_cache_key
@@ -116,15 +116,15 @@ Seconds = Union[float, timedelta]
 
 @dataclass(frozen=True)
 class TimeoutPolicy:
-    """How long one attempt of a node may take.
+    """Time limits for one attempt of a node.
 
     Args:
         run_timeout: The longest time from its start to its end: seconds or a `timedelta`.
-        idle_timeout: The longest time without a sign of life: seconds or a `timedelta`.
-        refresh_on: What counts as one: `"auto"` for tokens, callbacks, writer calls and what runs below as well
-            as `Runtime.heartbeat()`; `"heartbeat"` for the latter alone.
-        first_token_timeout: The longest time from its start until a model in it has given a token, or its message if
-            it does not stream: seconds or a `timedelta`. A node may well work on for longer after that.
+        idle_timeout: The longest time without activity: seconds or a `timedelta`.
+        refresh_on: The kinds of activity: `"auto"` for tokens, callbacks, writer calls and activity of nested graphs,
+            as well as `Runtime.heartbeat()`; `"heartbeat"` for the latter alone.
+        first_token_timeout: The longest time from its start to the first token of a model in it, or to the model's
+            message if it does not stream: seconds or a `timedelta`. After that, the node may take longer.
     """
 
     run_timeout: Optional[Seconds] = None
@@ -151,11 +151,11 @@ Timeout = Union[float, timedelta, TimeoutPolicy]
 
 
 def timeout_policy(given: Optional[Timeout]) -> Optional[TimeoutPolicy]:
-    """Return the policy that a number of seconds, a `timedelta` or a policy stands for.
+    """Return the policy for a number of seconds, a `timedelta` or a policy; `None` for `None`.
 
     Raises:
         GraphBuildError: A time is not positive.
-        TypeError: It is none of these.
+        TypeError: `given` is none of these.
     """
     return given if given is None or isinstance(given, TimeoutPolicy) else TimeoutPolicy(run_timeout=given)
 
@@ -164,7 +164,7 @@ def retry_policies(given: Union[RetryPolicy, Sequence[RetryPolicy], None]) -> Tu
     """Return one policy, several or none as a tuple.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: `given` is something else.
     """
     if given is None:
         return ()
@@ -175,10 +175,10 @@ def retry_policies(given: Union[RetryPolicy, Sequence[RetryPolicy], None]) -> Tu
 
 
 def checked_cache_policy(given: Optional[CachePolicy]) -> Optional[CachePolicy]:
-    """Return the policy, or `None` if there is none.
+    """Return `given` if it is a policy or `None`.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: `given` is something else.
     """
     if given is not None and not isinstance(given, CachePolicy):
         raise TypeError(f"cache_policy is {given!r:.80}; give a CachePolicy.")
@@ -187,12 +187,12 @@ def checked_cache_policy(given: Optional[CachePolicy]) -> Optional[CachePolicy]:
 
 @dataclass(frozen=True)
 class Policies:
-    """Everything about how a node is run.
+    """All policies of a node.
 
     Attributes:
-        retry: When it is tried again; the first policy that is for an error counts.
-        cache: How its results are kept.
-        timeout: How long an attempt may take.
+        retry: The retry policies; the first one that covers an error counts.
+        cache: The policy for caching its results.
+        timeout: The time limits of an attempt.
     """
 
     retry: Tuple[RetryPolicy, ...] = ()

@@ -1,9 +1,9 @@
-"""Which event loop this code is on, and whether an exception raised here reaches somebody who waits for the work.
+"""Finds out whether an exception raised here would reach the driver or executor that waits for the work.
 
-Work that is no longer wanted ends by an exception at its next token. That is right where the exception arrives at the
-driver that called the node, or at an executor that hands it on. In a thread or an asyncio task that a node has started
-itself it would arrive nowhere: a traceback would be printed, or a complaint logged. Which of these it is can be read
-off the call stack, and only when it matters, so that running a node costs nothing for it.
+Cancelled work ends with an exception at its next token. That is right if the exception arrives at the driver that
+called the node, or at an executor that passes it on. In a thread or an asyncio task that a node has started itself, it
+would arrive nowhere: a traceback would be printed, or a complaint logged. The call stack shows which case it is. It is
+only read when that matters, so running a node costs nothing extra.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _SYNC, _ASYNC = "sync", "async"
 
-# By the ids of their code, which live as long as their modules: to hash code takes as long as it has lines.
+# Keyed by the ids of code objects, which live as long as their modules: hashing a code object takes time proportional
+# to its length.
 _carriers: Dict[int, str] = {}
 
 
 def current_loop() -> Optional[asyncio.AbstractEventLoop]:
-    """Return the event loop that this is called on, or `None`."""
+    """Return the event loop that runs in this thread, or `None`."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -34,38 +35,38 @@ def current_loop() -> Optional[asyncio.AbstractEventLoop]:
 
 
 def on_loop() -> bool:
-    """Whether this is called on an event loop, which must not be blocked."""
+    """Return True if the caller runs on an event loop, which must not be blocked."""
     return current_loop() is not None
 
 
 def propagates(function: F) -> F:
-    """Mark a function whose callees' exceptions reach somebody who waits for them."""
+    """Mark a function that passes on the exceptions of its callees to a caller that waits for them."""
     _carriers[id(function.__code__)] = _ASYNC if inspect.iscoroutinefunction(function) else _SYNC
     return function
 
 
-# An executor keeps what a call raises in its future.
+# An executor stores the exception of a call in its future.
 _worker = executor_worker()
 if _worker is not None:
     propagates(_worker)
 
 
 def is_propagated() -> bool:
-    """Whether an exception that is raised here reaches somebody who waits for this work."""
+    """Return True if an exception raised here reaches a driver or an executor."""
     return any(True for _ in _on_stack())
 
 
 def is_awaited() -> bool:
-    """Whether it reaches a driver on an event loop, with no asyncio task in between that a node has made."""
+    """Return True if it reaches a driver on an event loop, with no asyncio task of a node's own in between."""
     return _ASYNC in _on_stack()
 
 
 def may_lose_cancellation() -> bool:
-    """Whether somebody waits for what is called here, and a cancellation of it can be lost without a trace.
+    """Return True if this code is awaited, and a cancellation of it can be lost without a trace.
 
-    `asyncio.wait_for` loses one before Python 3.12 (CPython #86296). From 3.11 on the task still tells that it was
-    cancelled. Before, this is asked when a model call starts, for langchain-core then runs the model in a task of its
-    own, on whose stack nothing says for whom it works.
+    `asyncio.wait_for` loses one before Python 3.12 (CPython #86296). From 3.11 on, the task still records that it was
+    cancelled. Before 3.11, this is checked when a model call starts, because langchain-core then runs the model in a
+    task of its own, whose stack does not show the task that waits for it.
     """
     if hasattr(asyncio.Task, "cancelling"):
         return False
@@ -74,13 +75,13 @@ def may_lose_cancellation() -> bool:
 
 
 def cancel_here() -> None:
-    """End this work, if that can be done without anybody having to complain of it.
+    """End this work if its exception reaches code that waits for it; otherwise return.
 
     Raises:
-        StreamClosed: The exception reaches whoever runs the work.
-        CancelledError: This is an asyncio task on a loop that a sync node runs for itself: a cancellation leaves that
-            as well as any other exception, and it ends tasks there that nobody waits for without a word. Or it is one
-            that was cancelled and has lost that (CPython #86296).
+        StreamClosed: The exception reaches the driver or executor that runs the work.
+        CancelledError: The caller is an asyncio task on a loop that a sync node runs for itself: a cancellation leaves
+            that loop like any other exception, and ends a task there silently if it is not awaited. Or the caller is a
+            task that was cancelled and has lost the cancellation (CPython #86296).
     """
     carriers, task = list(_on_stack()), _current_task()
     if _ASYNC in carriers or (carriers and task is None):
@@ -90,8 +91,8 @@ def cancel_here() -> None:
 
 
 def _on_stack() -> Iterator[str]:
-    """Yield the kinds of the carriers on the call stack, the nearest first."""
-    worker = anyio_worker()  # it may have been loaded just now
+    """Yield the kinds of the marked functions on the call stack, the nearest first."""
+    worker = anyio_worker()  # anyio may have been imported only now
     if worker is not None:
         propagates(worker)
     frame = current_frame(1)
@@ -105,7 +106,7 @@ def _on_stack() -> Iterator[str]:
 def _current_task() -> Optional[asyncio.Task[Any]]:
     try:
         return asyncio.current_task()
-    except RuntimeError:  # there is no loop in this thread
+    except RuntimeError:  # no loop runs in this thread
         return None
 
 

@@ -1,9 +1,9 @@
 """The interfaces between the drivers and the LangChain side.
 
-A driver knows how to wait, a session knows what to call. Work reaches the driver as a generator of `Call`s:
-the session says what is to be called next, the driver calls it in its own way, in a thread or on an event
-loop, and sends back the result. So everything around a call, its callbacks, its errors, what follows it, is
-written once for both. What a driver owes a session is listed in `_drivers/__init__.py`.
+A driver implements waiting, a session decides the calls. Work reaches the driver as a generator of `Call`s: the session
+yields the next call, the driver makes it in its own way, in a thread or on an event loop, and sends back the result. So
+the code around a call (callbacks, error handling, the next step) is written once for both. The duties of a driver are
+listed in `_drivers/__init__.py`.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Call:
     """An action with its arguments, to be called by the driver.
 
     Args:
-        action: What to call.
+        action: The action to call.
         args: Its arguments.
         nonblocking: It returns at once, so it may be called on an event loop.
-        watch: How long it may take. A call in a thread that takes longer goes on there; its result is dropped.
+        watch: Its time limits. A call in a thread that exceeds one goes on there; its result is dropped.
         shielded: If the work is cancelled while this is awaited, it is first awaited to its end.
     """
 
-    # No NamedTuple: each step makes one of these, and that would take twice as long.
+    # Not a NamedTuple: one or more are made in each step, and that would take twice as long.
     __slots__ = ("action", "args", "nonblocking", "shielded", "watch")
 
     def __init__(
@@ -71,11 +71,11 @@ class Call:
 
 
 class Sleep(NamedTuple):
-    """Wait for a time, or until the work is told to stop.
+    """Wait for a time, or until the work is cancelled.
 
     Attributes:
-        seconds: How long.
-        stop: Tells the work to stop.
+        seconds: The time in seconds.
+        stop: Cancel token of the work.
     """
 
     seconds: float
@@ -83,53 +83,53 @@ class Sleep(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Wait until subtasks have ended, however they do.
+    """Wait until subtasks have ended, with or without an error.
 
     Attributes:
-        futures: Their results.
+        futures: The futures of the subtasks.
     """
 
     futures: Sequence[Future[Any]]
 
 
 Work = Generator[Union[Call, Sleep, Join], Any, T]
-"""Calls to make and things to wait for, one after the other, with a result in the end."""
+"""A generator of calls and waits, made one after the other; it returns the result."""
 
 
 class Batch(Protocol):
-    """Payloads of parts that follow each other, to be one part."""
+    """Payloads of consecutive parts that are merged into one part."""
 
     def add(self, data: Any) -> bool:
-        """Take one more, if it belongs to these."""
+        """Add one payload; return False if it cannot be merged with the others."""
 
     def sum(self) -> Any:
-        """Return the payload that says the same as all of them."""
+        """Return one payload with the content of all of them."""
 
 
 class Coalescer(Protocol):
-    """What can be merged of what waits for a slow consumer."""
+    """Merges the parts in an overflow queue."""
 
     def source(self, part: Part) -> str:
-        """Return the task that a part comes from, as far as it is known: the beginning of its namespace in one string.
+        """Return the task that a part comes from, as far as it is known: the start of its namespace in one string.
 
-        What one task and those inside it make has to stay in its order.
+        Parts of one task and of the tasks inside it must keep their order.
         """
 
     def batch(self, part: Part) -> Optional[Batch]:
-        """Begin a pile with this part, or return `None` if nothing can be added to such a part."""
+        """Return a batch that begins with this part, or `None` if nothing can be merged into such a part."""
 
 
 class TaskRun:
-    """A task, ready to run.
+    """A task made ready for a driver.
 
     Args:
-        context: The context of its own in which all of it runs.
-        work: What to call; it never raises, but reports a failure as its result.
-        stop: Tells this task, and nothing beside it, to stop.
-        lost: Is called by the driver if it can't begin the work, or can't bring it to its end.
+        context: The context of its own in which all of its work runs.
+        work: Its work; never raises, but returns a failure as its result.
+        stop: Cancel token of this task alone.
+        lost: Called by the driver if it cannot begin the work, or cannot bring it to its end.
 
     Attributes:
-        over: The work has come to its end, of which the reader may not have heard yet.
+        over: The work has ended; its event may still be in the inbox.
     """
 
     __slots__ = ("context", "lost", "over", "stop", "work")
@@ -149,12 +149,12 @@ class TaskRun:
 
 
 class Partial(NamedTuple):
-    """What a run has come to so far.
+    """The result of a run so far.
 
     Attributes:
-        messages: The texts of the messages that were shown, as far as they came, by their ids; known if `messages`
-            is one of the modes.
-        state: The state after the last step that was finished, as `invoke` would return it; `None` before that.
+        messages: The texts of the streamed messages, as far as they came, by message id; empty unless `messages` is one
+            of the modes.
+        state: The state after the last finished step, as `invoke` would return it; `None` before the first.
     """
 
     messages: Dict[str, str]
@@ -162,12 +162,12 @@ class Partial(NamedTuple):
 
 
 class Backend(Protocol):
-    """What a driver gives a run: the way into its inbox, and a way to start subtasks.
+    """The part of a driver that a run uses: it adds parts to the inbox and starts subtasks.
 
     Attributes:
         asynchronous: Work is awaited on an event loop.
-        put: Adds a part to the inbox; may be called from any thread.
-        capacity: How much room the inbox has; `None` if nothing limits it.
+        put: Adds a part to the inbox; thread-safe.
+        capacity: The capacity of the inbox; `None` if it has no limit.
     """
 
     asynchronous: bool
@@ -179,49 +179,49 @@ class Backend(Protocol):
     def capacity(self) -> Optional[Capacity]: ...
 
     def spawn(self, job: TaskRun) -> None:
-        """Start a task run beside the one that asks for it; may be called from any thread.
+        """Start a subtask's task run beside its caller; thread-safe.
 
-        Its work sees to its own end.
+        Its work stores the result in the subtask's future, so the driver ignores the returned event.
 
         Raises:
-            RuntimeError: It can't be started: there can be no more threads, or its event loop is closed.
+            RuntimeError: It cannot be started: there are no more threads, or its event loop is closed.
         """
 
 
 class Session(Protocol):
-    """One run of one graph, as a driver sees it."""
+    """One run of one graph, as a driver uses it."""
 
     run: Run
     router: Router
     stop: CancelToken
 
     def must_watch(self, loop: object) -> bool:
-        """Whether the run around this one cannot cancel what runs on this loop.
+        """Return True if the parent run cannot cancel tasks on `loop`.
 
-        So it is where a node in a thread runs a loop of its own.
+        This is the case if a node in a thread runs a loop of its own.
 
         Args:
             loop: The event loop.
         """
 
     def opening(self, loop: Optional[object] = None) -> Work[List[Effect]]:
-        """Begin the run; returns its first effects.
+        """Begin the run; the work returns its first effects.
 
         Args:
-            loop: The event loop on which the run is awaited, if it is.
+            loop: The event loop on which the run is awaited; `None` in a blocking driver.
         """
 
     def job(self, task: Task) -> TaskRun:
-        """Prepare a task."""
+        """Return the task run of a task."""
 
     def partial(self) -> Partial:
-        """Return what the run has come to so far."""
+        """Return the result of the run so far."""
 
     def explain(self) -> List[Unstreamed]:
-        """Return which model calls were not streamed so far, and why."""
+        """Return the model calls that were not streamed so far, with the reasons."""
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
         """End the run: with its output, or with the error if there is one.
 
-        If the error is no `Exception`, such as a cancellation, the work needs no loop to wait on.
+        If the error is not an `Exception`, such as a cancellation, the work can be driven without an event loop.
         """

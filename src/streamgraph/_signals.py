@@ -1,4 +1,4 @@
-"""What a stream says of itself: that it waits, that chunks were lost, that it fails, why something was not streamed."""
+"""Parts that a stream makes about itself: heartbeats, gaps, failures, and reasons why a call was not streamed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RunningTask:
         node: Its node.
         step: The superstep, counted from 1.
         task_id: Its id, as in task events.
-        elapsed: The seconds since it was started.
+        elapsed: The seconds since its start.
     """
 
     node: str
@@ -31,11 +31,11 @@ class RunningTask:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """Nothing has happened for a while, and the run is alive: what `heartbeat=` asks for.
+    """The run is alive but has made no chunk for the time given by `heartbeat=`.
 
     Attributes:
-        idle: The seconds that the consumer has waited, heartbeats apart, for the next chunk.
-        running: The tasks of the streamed graph that are running.
+        idle: The seconds that the consumer has waited for a chunk, heartbeats apart.
+        running: The running tasks of the streamed graph.
     """
 
     idle: float
@@ -44,11 +44,11 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Gap:
-    """Chunks were dropped here, since the consumer was too slow for `max_buffer` and wanted the oldest to go.
+    """Chunks were dropped here, since the consumer was too slow for `max_buffer` with `overflow="drop_oldest"`.
 
     Attributes:
-        dropped: How many.
-        modes: How many of each mode.
+        dropped: The number of dropped chunks.
+        modes: The number of dropped chunks per mode.
     """
 
     dropped: int
@@ -61,7 +61,7 @@ class RunFailure:
 
     Attributes:
         error: The exception.
-        node: The node it was raised in, if it was raised in one.
+        node: The node in which it was raised; `None` if it was raised outside of nodes.
         step: The superstep, likewise.
     """
 
@@ -72,16 +72,16 @@ class RunFailure:
 
 @dataclass(frozen=True)
 class Unstreamed:
-    """A model call whose tokens were not in the stream; as text a sentence that says why and what to do.
+    """A model call whose tokens were not in the stream; `str()` gives a sentence with the reason and the remedy.
 
     Attributes:
         reason: The kind of reason: `"disabled"`, `"no_stream"` (the model cannot), `"cache"`, `"nostream"`,
             `"filtered"`, `"outside"` (it was called where the run's context is not known), `"mode"` (`messages` was not
             asked for) or `"unknown"`.
         why: The reason in words.
-        hint: What to do if it should be streamed.
-        model: The name of the call in traces; `None` if the run itself is meant.
-        node: The node that called it, if it is known.
+        hint: The remedy, if it should be streamed.
+        model: The name of the call in traces; `None` if the entry is about the whole run.
+        node: The node that called it; `None` if it is not known.
         step: The superstep, likewise.
         namespace: The namespace of the node's graph.
         run_id: The call's id in traces.

@@ -1,5 +1,5 @@
-"""The superstep machine: decides what happens next, and cannot wait, look at a clock or do I/O.
+"""The superstep machine: decides what happens next, without waiting, clocks or I/O.
 
-Events go in (`_events`), commands come out (`_commands`); `_run` holds the state between them. Only the
-standard library is used here, and of it nothing that waits.
+Events go in (`events`), effects come out (`effects`); `run` holds the state between them. Only the standard library is
+used here, and nothing of it that waits.
 """

@@ -1,4 +1,4 @@
-"""Something that can be called, by drivers that wait in different ways."""
+"""Actions: callables with a sync and an async form, for the two drivers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Awaitable, Callable, NamedTuple, Optional
 
 
 class Action(NamedTuple):
-    """Something that can be called.
+    """A callable in a sync and an async form.
 
     Attributes:
         sync: Calls it and returns the result; `None` if it can only be awaited.

@@ -1,4 +1,4 @@
-"""What ends a run without a failure: requests from outside, and signals from inside."""
+"""Ends of a run that are not failures: drain requests from outside, and control signals from nodes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from streamgraph.errors import GraphBubbleUp, ParentCommand
 
 
 class RunControl:
-    """Lets somebody outside a run, such as a server that shuts down, ask it to end after the current step.
+    """Lets code outside a run, such as a server that shuts down, ask it to end after the current step.
 
-    Give it to `stream` or `invoke` as `control=`; nodes find it in `Runtime.control`. Any thread may use it.
+    Give it to `stream` or `invoke` as `control=`; nodes find it in `Runtime.control`. It is thread-safe.
     """
 
     def __init__(self) -> None:
@@ -21,26 +21,26 @@ class RunControl:
 
     @property
     def drain_requested(self) -> bool:
-        """Whether the run has been asked to end."""
+        """True if the run was asked to end."""
         return self._reason is not None
 
     @property
     def drain_reason(self) -> Optional[str]:
-        """Why the run has been asked to end, or `None` if it has not."""
+        """The reason of the request; `None` if there was none."""
         return self._reason
 
     def request_drain(self, reason: str = "shutdown") -> None:
-        """Ask the run to end when the current step is over; if another would follow, it raises GraphDrained.
+        """Ask the run to end after the current step; it raises GraphDrained instead of starting another one.
 
         Args:
-            reason: Why.
+            reason: The reason; later requests do not change it.
         """
         if self._reason is None:
             self._reason = reason
 
 
 def is_signal(error: BaseException, ns: Tuple[str, ...]) -> bool:
-    """Whether an exception is a control signal, and no failure of the task that raises it.
+    """Return True if an exception is a control signal, not a failure of the task that raises it.
 
     Args:
         error: The exception.

@@ -1,4 +1,4 @@
-"""What a run asks its driver to do."""
+"""Effects: what a run asks its driver to do."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class CancelTasks:
 
 
 class Finish:
-    """The run is over.
+    """The run has ended with a result.
 
     Args:
-        output: The final state, or `None` if nothing was ever written.
+        output: The final state, or `None` if no value was ever written.
     """
 
     __slots__ = ("output",)
@@ -47,7 +47,7 @@ class Finish:
 
 
 class Fail:
-    """The run is over: raise this."""
+    """The run has failed: raise this error."""
 
     __slots__ = ("error",)
 
@@ -56,7 +56,7 @@ class Fail:
 
 
 class Exit:
-    """The run is over, without a failure and before its end: raise this signal for whoever runs it."""
+    """The run has ended early and without a failure: raise this control signal to the run's caller."""
 
     __slots__ = ("signal",)
 
@@ -65,14 +65,13 @@ class Exit:
 
 
 class OpenStep:
-    """A step is over and another one is due: call `Run.open_step`.
+    """A step has ended and another one is due: call `Run.open_step`.
 
-    Until then the run's state and frontier are what they were after the step. This is where a run can be saved, and
-    from where it can be taken up again.
+    Until then the run's state and frontier are those after the step. Here a run can be saved, and later resumed.
     """
 
     __slots__ = ()
 
 
 Effect = Union[Part, StartTask, CancelTasks, OpenStep, Finish, Fail, Exit]
-"""What a run asks for; a part stands for itself: it is to be handed to whoever wants it."""
+"""An effect is an instruction, or a `Part` to hand out."""

@@ -1,4 +1,4 @@
-"""What happens while a run is on."""
+"""Events: the ends of tasks, which are fed to a run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class TaskDone:
 
     Args:
         task: The task.
-        outcome: What it did.
-        cached: It was not run, since what it does was known.
+        outcome: Its result.
+        cached: The result comes from the cache; the node did not run.
     """
 
     __slots__ = ("cached", "outcome", "task")
@@ -27,12 +27,12 @@ class TaskDone:
 
 
 class TaskFailed:
-    """A task has ended with an exception, its cancellation included; a control signal is no failure.
+    """A task has ended with an exception, including cancellation but not a control signal.
 
     Args:
         task: The task.
         error: The exception.
-        outcome: What its node did, if it was a branch after the node that failed.
+        outcome: The result of its node, if the failure is that of a branch after the node.
     """
 
     __slots__ = ("error", "outcome", "task")
@@ -44,13 +44,13 @@ class TaskFailed:
 
 
 class TaskSignalled:
-    """A task has ended with a control signal: neither with a result nor with a failure.
+    """A task has ended with a control signal, without a result or a failure.
 
-    Nothing is shown of it, no error handler runs, and no note is added to the exception.
+    It makes no parts, runs no error handler, and adds no note to the exception.
 
     Args:
         task: The task.
-        signal: What is to reach whoever runs the graph: a request that the run be drained, a command for the parent.
+        signal: The control signal for the caller of the graph: a request to drain, or a command for the parent.
     """
 
     __slots__ = ("signal", "task")
@@ -61,4 +61,4 @@ class TaskSignalled:
 
 
 Event = Union[TaskDone, TaskFailed, TaskSignalled]
-"""What a run is fed. What tasks emit passes it by: the inbox they share keeps the order."""
+"""The input of `Run.feed`. Parts that tasks emit do not go through the run; the shared inbox keeps the order."""

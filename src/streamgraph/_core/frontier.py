@@ -1,4 +1,4 @@
-"""What is to run next, and how it follows from what has run."""
+"""The frontier of a run: what is due in the next step."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from streamgraph._types import Send
 
 @dataclass
 class Frontier:
-    """What a run knows between two supersteps, besides the state's values: plain data that could be saved.
+    """The data of a run between two supersteps besides its state; plain data that could be saved.
 
     Attributes:
         step: The number of the last superstep.
         due: The nodes to run next.
         sends: The tasks to run next with an input of their own.
-        joined: For each join in progress, by its trigger, the sources that have run. A join that is complete
-            stays so until its target runs, and takes in what else arrives until then.
+        joined: For each join in progress, by its trigger, the sources that have run. A complete join stays complete
+            until its target runs, and absorbs further arrivals until then.
         deferred: The nodes that wait until nothing else is due.
     """
 
@@ -34,13 +34,13 @@ class Frontier:
         return Frontier(self.step, set(self.due), self.sends, dict(self.joined), set(self.deferred))
 
     def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> None:
-        """Find what is due after a step.
+        """Compute what is due after a step.
 
         Args:
             plan: The graph.
-            finished: The nodes that have finished, and on which routes they sent the run.
-            ran: The names of all nodes that ran, those that failed and were handled included; looked at only while
-                a join is in progress.
+            finished: The nodes that have finished, each with its routes.
+            ran: The names of all nodes that ran, including those whose failure was handled; only used while a join is
+                in progress.
         """
         due: Set[str] = set()
         sends: List[Send] = []
@@ -71,7 +71,7 @@ class Frontier:
         self.sends = tuple(sends)
 
     def _reset_joins(self, plan: Plan, ran: AbstractSet[str]) -> None:
-        """Begin anew with the joins whose targets have just run."""
+        """Reset the complete joins whose targets have just run."""
         for trigger, arrived in tuple(self.joined.items()):
             join = plan.joins[trigger]
             if arrived == join.sources and join.target in ran:

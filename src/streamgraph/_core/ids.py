@@ -9,7 +9,7 @@ def task_id(seed: bytes, step: int, name: str, index: int) -> str:
     """Return the id of a task, in the shape of a UUID.
 
     Args:
-        seed: Stands for the run and its namespace, 16 bytes.
+        seed: Identifies the run and its namespace, 16 bytes.
         step: The superstep.
         name: The node.
         index: The position among the step's `Send`s, or -1 for a node reached by edges.

@@ -1,4 +1,4 @@
-"""The parts of a stream: what each mode shows of a step."""
+"""Makes the parts of each mode for a step."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Keys = Union[None, str, Sequence[str]]
 
 
 class PartBuilder:
-    """Makes the parts of one run, for the modes that somebody wants and no other.
+    """Makes the parts of one run, only for modes with a subscriber.
 
     Args:
         ns: The namespace of the graph.
-        subscribers: Who wants them.
-        keys: The state keys shown by `values` and `updates`: all, several, or the bare value of one.
-        metadata: The metadata of the run that its task events carry.
+        subscribers: The subscribers of the graph.
+        keys: The state keys in `values` and `updates`: `None` for all, several, or one whose bare value is shown.
+        metadata: The metadata of the run for its task events.
         tags: The tags of the run, likewise.
         clock: Returns the time for `debug`, as ISO 8601 text.
 
     Attributes:
-        shows_starts: Somebody wants to know of tasks that start.
+        shows_starts: True if a subscriber wants the starts of tasks.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class PartBuilder:
         self.shows_starts = not subscribers.modes.isdisjoint(TASK_MODES)
 
     def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
-        """Return the state after a step that wrote `fresh`."""
+        """Return the `values` part after a step that wrote `fresh`, if there is one."""
         if not self._values or not fresh:
             return []
         keys = self._keys
@@ -62,7 +62,7 @@ class PartBuilder:
         return [Part(self._ns, "values", root_or_mapping(state, keys))]
 
     def started(self, task: Task) -> List[Part]:
-        """Return the event of a task that starts."""
+        """Return the parts for the start of a task."""
         modes = self._modes_of(task.name)
         if task.node.action is None or modes.isdisjoint(TASK_MODES):
             return []
@@ -80,7 +80,7 @@ class PartBuilder:
         return self._task_event(task, modes, "task", payload)
 
     def finished(self, task: Task, outcome: TaskResult, cached: bool = False) -> List[Part]:
-        """Return the update and the result of a finished task; of one that was not run the update alone."""
+        """Return the update and the result of a finished task; for a cached result only the update."""
         modes = self._modes_of(task.name)
         if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
             return []
@@ -95,7 +95,7 @@ class PartBuilder:
         return parts
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[TaskResult]) -> List[Part]:
-        """Return the result of a failed task, and the update of its node if it was a branch that failed."""
+        """Return the result of a failed task, and the update of its node if a branch after it has failed."""
         modes = self._modes_of(task.name)
         if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
             return []
@@ -126,7 +126,7 @@ class PartBuilder:
 
 
 def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> object:
-    """Return the state as a user sees it: a mapping, or the one value of a root state or a workflow."""
+    """Return the state as a user sees it: a mapping, or the bare value of a root state or a workflow."""
     bare = state.bare_key
     return state.snapshot(keys) if bare is None else own(state.values.get(bare))
 

@@ -1,4 +1,4 @@
-"""The compiled graph: what runs on which state, and what follows. Immutable, shared by all runs."""
+"""The plan: a compiled graph, immutable and shared by all runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESULT_KEY = "__end__"
 """The key of what an `@entrypoint` returns: the one key of its state, and of its task events."""
 
 BARE_KEYS = frozenset((ROOT_KEY, RETURN_KEY, RESULT_KEY))
-"""The keys whose values are shown without them."""
+"""The keys whose values are shown bare, without the key."""
 
 
 NodeKind = Literal["node", "task", "entrypoint"]
@@ -41,8 +41,8 @@ class Channel:
     Attributes:
         key: Its name.
         reduce: Folds a written value into the current one; without it the key takes one write per step.
-        default: Makes the value that a reducer starts from; without it the first write is stored as it is.
-        prepare: Brings an update into the form in which it is stored (messages get their ids).
+        default: Makes the initial value of a reducer; without it the first write is stored as it is.
+        prepare: Converts an update to the form in which it is stored (messages get their ids).
         pure: `reduce` changes neither of its arguments, and returns neither if they are containers.
     """
 
@@ -55,10 +55,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class StateView:
-    """What a node or branch function sees of the state.
+    """The part of the state that a node or branch function gets.
 
     Attributes:
-        keys: The keys it sees; `None` for all of them.
+        keys: The keys it gets; `None` for all of them.
         build: Makes the object it gets from the mapping of these keys.
         managed: Values computed for the step instead of stored: key -> function of (step, recursion limit).
         root: The state is the one value under `ROOT_KEY`.
@@ -72,14 +72,14 @@ class StateView:
 
 @dataclass(frozen=True)
 class Branch:
-    """A conditional edge: a function that looks at the state after its source and names what comes next.
+    """A conditional edge: a function that gets the state after its source and returns the next nodes.
 
     Attributes:
         name: The function's name.
-        action: How to call it.
-        reader: What it sees of the state.
-        targets: Its results -> node names, if it does not return node names itself.
-        traced: Its calls are runs in traces; what traces itself is not.
+        action: Calls it.
+        reader: Its view of the state.
+        targets: Its results -> node names; `None` if it returns node names.
+        traced: Its calls get a trace; False for a Runnable, which traces itself.
     """
 
     name: str
@@ -110,21 +110,21 @@ class Node:
 
     Attributes:
         name: Its name.
-        action: How to call it; `None` for the virtual start.
-        reader: What it sees of the state.
-        triggers: What can start it, sorted, as task events name it.
-        edges: The nodes that follow it, the end left out.
-        joins: The joins that wait for it.
+        action: Calls it; `None` for the virtual start.
+        reader: Its view of the state.
+        triggers: The triggers that can start it, sorted, as in task events.
+        edges: The nodes that follow it, without the end.
+        joins: The joins of which it is a source.
         branches: Its conditional edges.
         defer: It waits until nothing else is left to run.
         metadata: The user's metadata for everything it runs.
         tags: The user's tags, likewise.
-        policies: How often and how long it is tried, and whether its result is kept.
-        cache_name: Tells its results in a cache from those of other nodes of its name.
+        policies: Its policies for retries, time limits and caching.
+        cache_name: Distinguishes its cached results from those of other nodes with the same name.
         handler: The node that runs in its place when it has failed.
-        shown: Makes what traces show of its input; by default that itself.
-        kind: Whether it is a node of a graph, a `@task` or an `@entrypoint`.
-        passes_on: What it returns may have keys that the state does not have: it is a graph with a state of its own.
+        shown: Makes the input that traces show; by default the node's input.
+        kind: A node of a graph, a `@task` or an `@entrypoint`.
+        passes_on: Its result may have keys that the state does not have: it is a graph with a state of its own.
     """
 
     name: str
@@ -151,15 +151,16 @@ class Plan:
 
     Attributes:
         name: The graph's name.
-        start: What runs in step 0: the virtual node whose edges and branches name the entry points of a graph, or the
+        start: The node of step 0: the virtual node whose edges and branches name the entry points of a graph, or the
             function of a workflow.
         nodes: The nodes by name.
         joins: The joins by trigger.
         channels: The state's keys in the order of the schema, private ones last.
         output_keys: The keys that `invoke` returns.
-        as_mapping: Turns a state object that a node returned into the keys it sets, or `None` for anything else.
+        as_mapping: Turns a state object that a node returned into the keys it sets, or returns `None` for anything
+            else.
         computed: The keys that nodes see and that are computed for each step.
-        closed: The schema says that there are no other keys.
+        closed: The schema allows no other keys.
     """
 
     name: str
@@ -174,7 +175,7 @@ class Plan:
 
     @cached_property
     def root(self) -> bool:
-        """Whether nodes see and write one value instead of a mapping."""
+        """True if nodes see and write one value instead of a mapping."""
         return ROOT_KEY in self.channels
 
     @cached_property

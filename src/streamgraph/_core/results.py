@@ -1,4 +1,4 @@
-"""Reading a node's return value: what it writes and where it sends the run."""
+"""Reads a node's return value: its writes to the state and its routes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteEr
 Route = Union[str, Send]
 
 Pairs = Tuple[Tuple[str, object], ...]
-"""Keys of the state with what is written to them, in order."""
+"""Pairs of a state key and a written value, in order."""
 
 
 class TaskResult(NamedTuple):
-    """What a finished task did.
+    """The result of a finished task.
 
     Attributes:
-        writes: The state keys it wrote, in order; a key may occur more than once.
-        routes: Where it sends the run, besides its node's edges.
-        stored: The writes in the form in which they are stored, if that is another.
+        writes: The state keys it wrote with the values, in order; a key may occur more than once.
+        routes: The next nodes besides those at the node's edges.
+        stored: The writes in the form in which they are stored, if that differs.
     """
 
     writes: Pairs
@@ -34,10 +34,10 @@ NOTHING = TaskResult(())
 
 
 def read_result(plan: Plan, node: str, result: object) -> TaskResult:
-    """Turn what a node returned into an outcome.
+    """Convert the return value of a node to a result.
 
-    Valid are: nothing, a mapping with some of the state's keys, a state object, a `Command`, a `Send` or a list of
-    them, and a list with `Command`s and mappings.
+    Valid are: `None`, a mapping with some of the state's keys, a state object, a `Command`, a `Send` or a list of them,
+    and a list with `Command`s and mappings.
 
     Raises:
         InvalidUpdateError: The value is none of these, or has a key that the state must not have.
@@ -104,7 +104,7 @@ def _read_update(plan: Plan, node: str, update: object) -> Pairs:
 
 
 def _known_pairs(plan: Plan, node: str, mapping: Mapping[str, object]) -> Pairs:
-    """Return what a mapping has for the keys of the state."""
+    """Return the pairs of a mapping whose keys are in the state."""
     _check_keys(plan, node, mapping)
     return tuple([(key, mapping[key]) for key in mapping if key in plan.channels])
 
@@ -115,7 +115,7 @@ def _check_keys(plan: Plan, node: str, mapping: Mapping[str, object]) -> None:
 
 
 def read_routes(plan: Plan, node: str, branch: Branch, result: object) -> Tuple[Route, ...]:
-    """Turn what a branch function returned into routes.
+    """Convert the return value of a branch function to routes.
 
     Raises:
         UnknownRouteError: The result is not among the branch's targets, or names an unknown node.
@@ -144,7 +144,11 @@ def read_routes(plan: Plan, node: str, branch: Branch, result: object) -> Tuple[
 
 
 def check_route(plan: Plan, node: str, route: object) -> Route:
-    """Return `route` if the run can go there, else raise UnknownRouteError."""
+    """Return `route` if it is valid.
+
+    Raises:
+        UnknownRouteError: The graph has no such node.
+    """
     target = route.node if isinstance(route, Send) else route
     if not isinstance(target, str):
         raise UnknownRouteError(
@@ -163,7 +167,7 @@ def check_route(plan: Plan, node: str, route: object) -> Route:
 
 
 def as_list(value: object) -> Sequence[object]:
-    """Return several routes as they are, and a single one in a list."""
+    """Return several routes unchanged, and a single one in a tuple."""
     return value if isinstance(value, (list, tuple)) else (value,)
 
 

@@ -1,4 +1,4 @@
-"""One run of a graph: what happens next, superstep after superstep."""
+"""The state machine of a run: decides what happens next, superstep after superstep."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ class Run:
     """The state machine of one run of a graph or workflow.
 
     The driver calls `start` once, `feed` whenever a task ends, and `open_step` when the run asks for it. It carries out
-    the effects that come back, in their order, before it feeds the next event.
+    the returned effects, in their order, before it feeds the next event.
 
-    Between two steps, `state` and `frontier` are all that there is to know. A run that is built from them goes on where
-    the other one was: with `resume`, instead of `start`.
+    Between two steps, `state` and `frontier` are the complete state of the run. A run that is built from them continues
+    it, with `resume` instead of `start`.
 
     Args:
         plan: The graph.
-        parts: Makes what the stream shows.
-        seed: Stands for this run in the ids of its tasks, 16 bytes.
+        parts: Makes the parts of its stream.
+        seed: Identifies this run in the ids of its tasks, 16 bytes.
         ns: The namespace of the graph.
         limit: The most supersteps the run may take, from where it begins.
         concurrency: The most tasks that may run at once; `None` for no limit.
-        control: Through which it can be asked to end.
+        control: Accepts requests to end the run.
         output: The keys of the final state to return; the graph's output keys by default.
-        state: The values to go on with.
-        frontier: What is to run next, if this run takes up another one.
+        state: The values of a resumed run.
+        frontier: The frontier of a resumed run.
 
     Attributes:
         state: The values.
-        frontier: What is to run next.
+        frontier: The nodes and sends due in the next step.
         tasks: The tasks of the current step.
         limit: The number of the last superstep that it may take.
     """
@@ -77,18 +77,18 @@ class Run:
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
         self._control = control
-        # The input, until step 0 is over and it is shown.
+        # The input as state values, until the first `values` part contains them.
         self._fresh_input: Dict[str, Any] = {}
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
         self._done: Dict[str, TaskResult] = {}
-        # What a node has written whose branch has failed, and for which an error handler runs.
+        # The results of nodes whose branch has failed and whose error handler runs.
         self._shown: Dict[str, TaskResult] = {}
         self.tasks: List[Task] = []
         self._end: Union[Fail, Exit, None] = None
 
     def start(self, writes: Writes) -> List[Effect]:
-        """Begin with this input.
+        """Begin with an input.
 
         Args:
             writes: The input as writes to state keys; that of a workflow is one value.
@@ -105,16 +105,16 @@ class Run:
                 return [Fail(error)]
             if not start.branches:
                 return self._close_step()
-            # The branches of the start run like a node of their own, before the first step and unseen.
+            # The branches of the start run like a node of their own, before the first step, and make no parts.
             self.state.store(self._fresh_input)
         return self._start([Task(task_id(self._seed, 0, start.name, -1), start, 0, given, start.triggers, -1)])
 
     def resume(self) -> List[Effect]:
-        """Go on from the state and the frontier that the run was built from."""
+        """Continue from the state and the frontier with which the run was built."""
         return [self._next()]
 
     def feed(self, event: Event) -> List[Effect]:
-        """Take in what happened.
+        """Process an event and return the next effects.
 
         Args:
             event: The end of a task.
@@ -151,19 +151,19 @@ class Run:
         return [StartTask(task, alone=len(self._running) == 1)]
 
     def _stop(self, end: Union[Fail, Exit]) -> List[Effect]:
-        """End before the end of the step: nothing more starts, and what runs is cancelled."""
+        """End before the end of the step: no more tasks start, and running ones are cancelled."""
         self._end = end
         self._waiting.clear()
         cancel: List[Effect] = [CancelTasks(list(self._running.values()))] if self._running else []
         return cancel + self._ended()
 
     def _ended(self) -> List[Effect]:
-        """Return the end of the run, once every task that ran beside the one that has ended it has ended as well."""
+        """Return the end of the run once no task is running any more; until then, nothing."""
         assert self._end is not None
         return [] if self._running else [self._end]
 
     def _close_step(self) -> List[Effect]:
-        """Fold what the step has written, find what follows, and show the state."""
+        """Fold the writes of the step into the state, advance the frontier, and return the parts of the step."""
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
         finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
         written: List[Tuple[str, Writes]] = []
@@ -172,8 +172,8 @@ class Run:
             if did is not None:
                 finished.append((task.node, did.routes))
             else:
-                # One that has failed and was handled leads nowhere, and has written something only if it was its
-                # branch that failed; its handler is a task of the step as well.
+                # A task whose failure was handled leads nowhere, and has written something only if a branch has failed;
+                # its handler is also a task of the step.
                 did = self._shown.get(task.id)
             if did is not None:
                 written.append((task.name, did.stored or did.writes))
@@ -189,7 +189,7 @@ class Run:
         return [*self._parts.values(self.state, fresh), self._next()]
 
     def _next(self) -> Effect:
-        """Say how the run goes on after a step. The frontier stays what it is, whatever that is."""
+        """Return the effect that follows a step; the frontier is not changed."""
         frontier = self.frontier
         if not frontier.due and not frontier.sends:
             return Finish(self.output())
@@ -243,7 +243,7 @@ class Run:
         return task
 
     def _start(self, tasks: Optional[List[Task]] = None) -> List[Effect]:
-        """Start tasks, as many as may run at once: those of a new step, or more of those that wait."""
+        """Start tasks, up to the concurrency limit: those of a new step, or waiting ones."""
         effects: List[Effect] = []
         if tasks:
             self.tasks = tasks
@@ -251,7 +251,7 @@ class Run:
             if self._parts.shows_starts:
                 for task in tasks:
                     effects += self._parts.started(task)
-        # What the tasks that a workflow calls do is to be seen while it waits for them.
+        # A workflow does not run in place, since the parts of its subtasks must be streamed while it waits for them.
         alone = len(self.tasks) == 1 and self.tasks[0].node.kind != "entrypoint"
         while self._waiting and (self._concurrency is None or len(self._running) < self._concurrency):
             task = self._waiting.popleft()
@@ -260,7 +260,7 @@ class Run:
         return effects
 
     def output(self) -> Any:
-        """Return the state as `invoke` returns it, or `None` if nothing was ever written."""
+        """Return the state as `invoke` returns it, or `None` if no value was ever written."""
         if not self.state.written:
             return None
         if isinstance(self._output, str):

@@ -1,4 +1,4 @@
-"""The values of a run: reading them out, folding updates in."""
+"""The state of a run: current values, and the folding of writes into them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class State:
 
     Args:
         plan: The graph whose state this is.
-        values: The values of a run that is taken up again; by default the schema's defaults.
+        values: The values of a resumed run; by default the schema's defaults.
 
     Attributes:
-        bare_key: The key whose bare value is the state as users see it, if they see no mapping.
-        written: Something was written to it.
+        bare_key: The key whose bare value is the state as users see it; `None` if they see a mapping.
+        values: The current values by key.
+        written: True if a value was ever written.
     """
 
     __slots__ = ("_containers", "_large", "_plan", "bare_key", "values", "written")
@@ -37,7 +38,7 @@ class State:
         self._plan = plan
         self.bare_key = plan.bare_key
         self.values: Dict[str, object] = {}
-        # The keys whose value is a container, and those of them that are copied only if somebody asks for them.
+        # The keys whose values are containers, and those of them that are copied only when they are asked for.
         self._containers: Set[str] = set()
         self._large: Set[str] = set()
         if values is None:
@@ -57,13 +58,13 @@ class State:
         return {key: own(values[key]) for key in keys if key in values}
 
     def read(self, reader: StateView, step: int, limit: int, fresh: Optional[Mapping[str, object]] = None) -> object:
-        """Return what a node or branch sees.
+        """Return the state as a node or branch sees it.
 
         Args:
-            reader: What it wants to see.
+            reader: Its view of the state.
             step: The superstep, for managed values.
             limit: The recursion limit, for managed values.
-            fresh: Values that are to be seen on top of the stored ones.
+            fresh: Values that take precedence over the stored ones.
         """
         values = {**self.values, **fresh} if fresh else self.values
         if reader.root:
@@ -88,16 +89,15 @@ class State:
         *,
         at: Optional[Tuple[int, Tuple[str, ...]]] = None,
     ) -> Dict[str, object]:
-        """Return the new values of the keys written in one step; nothing is stored yet.
+        """Return the new values of the keys written in one step, without storing them.
 
         Args:
-            writes: Per task, in the order in which they count: the node's name and its writes.
-            at: The step and the namespace of the graph; what goes wrong says that it happened there.
+            writes: For each task, in the order in which they are applied: the node's name and its writes.
+            at: The step and the namespace of the graph, attached to errors as their location.
 
         Raises:
-            InvalidUpdateError: A key without a reducer was written twice, or one with a reducer was
-                overwritten twice.
-            Exception: What a reducer raises.
+            InvalidUpdateError: A key without a reducer was written twice, or one with a reducer was overwritten twice.
+            Exception: The exception of a reducer.
         """
         fresh: Dict[str, object] = {}
         writers: Dict[str, str] = {}
@@ -133,7 +133,7 @@ class State:
         return fresh
 
     def store(self, fresh: Mapping[str, object]) -> None:
-        """Make the values that `fold` returned current."""
+        """Store the values that `fold` returned."""
         if not fresh:
             return
         self.written = True
@@ -154,11 +154,11 @@ class State:
 
 
 _REPLACING = (Overwrite, dict)
-"""The types of values that may be there to replace the current one."""
+"""The types of written values that may replace the current one."""
 
 
 def _unwrap(value: object) -> Tuple[bool, object]:
-    """Tell whether `value` is to replace the current one, and what it is."""
+    """Return whether `value` replaces the current one, and the value without its wrapper."""
     if isinstance(value, Overwrite):
         return True, value.value
     if type(value) is dict and len(value) == 1 and "__overwrite__" in value:
@@ -197,10 +197,10 @@ def _two_overwrites(key: str, first: str, second: str) -> InvalidUpdateError:
 
 
 def as_view(writes: Writes) -> object:
-    """Return writes as the `updates` mode shows them.
+    """Return writes in the form of the `updates` mode.
 
-    A mapping, or `None` if there are none; where a key was written more than once, a list with one
-    mapping per write; for a state that is one value, that value.
+    A mapping, or `None` if there are no writes; if a key was written more than once, a list with one mapping per write;
+    for a state that is one value, that value.
     """
     if not writes:
         return None
@@ -213,7 +213,7 @@ def as_view(writes: Writes) -> object:
 
 
 def as_result(writes: Writes) -> Dict[str, object]:
-    """Return writes as a task's `result` shows them: several to one key under `$writes`."""
+    """Return writes in the form of a task's `result`: several to one key under `$writes`."""
     result: Dict[str, object] = {}
     several: Dict[str, List[object]] = {}
     for key, value in writes:

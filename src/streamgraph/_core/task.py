@@ -1,4 +1,4 @@
-"""One execution of a node."""
+"""Tasks: executions of a node, as data."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ PUSH = "__pregel_push"
 class Task:
     """One execution of a node in one step.
 
-    Args (besides attributes):
+    Args:
+        id: Its id, unique in the run, in the shape of a UUID.
+        node: The node.
+        step: The superstep, counted from 1 (0 for the branches of the start and for functional workflows).
+        input: The input of the node.
+        triggers: The triggers that started it, sorted.
         index: The position among the step's `Send`s, or -1 for a node reached by edges.
         parent: The task that it is a part of: the one that called it, or whose failure it handles.
 
     Attributes:
-        id: Unique in the run, in the shape of a UUID.
-        node: The node.
-        name: Its name.
-        step: The superstep, counted from 1 (0 for the branches of the start and for functional workflows).
-        input: What the node gets.
-        triggers: What started it, sorted.
-        path: LangGraph's description of how it came about, for metadata.
-        order: The place of its writes among those of its step: nodes by name, then `Send`s as sent.
+        name: The node's name.
+        path: LangGraph's description of its origin, for metadata.
+        order: The sort key of its writes in its step: nodes by name, then `Send`s as sent.
         ns_suffix: Its part of the namespace of graphs that run in it: `name:id`, after that of its parent.
-        timeout: How long an attempt may take.
+        timeout: The time limits of an attempt.
         error: The failure that it handles.
-        calls: How many graphs have been called in it, in all of its attempts.
-        outcome: What its node has done in the last attempt, known before the branches after it are asked.
+        calls: The number of graphs that were called in it, over all of its attempts.
+        outcome: The result of its node in the last attempt, set before the branches after it are called.
     """
 
     __slots__ = (
@@ -86,8 +86,8 @@ def called_task(id: str, node: Node, given: Any, caller: Task, index: int) -> Ta
         id: Its id.
         node: The function.
         given: The arguments, positional and by name.
-        caller: The task it is called in.
-        index: How many were called there before it.
+        caller: The task in which it is called.
+        index: The number of earlier calls in that task.
     """
     task = Task(id, node, caller.step, given, (PUSH,), -1, caller)
     task.path = (PUSH, caller.path, index, True)
@@ -95,12 +95,12 @@ def called_task(id: str, node: Node, given: Any, caller: Task, index: int) -> Ta
 
 
 def handling_task(id: str, failed: Task, error: BaseException) -> Task:  # noqa: A002
-    """Return the task that runs in place of one that has failed.
+    """Return the task that runs in place of a failed one.
 
     Args:
         id: Its id.
-        failed: The task that has failed; its node has a handler.
-        error: What it raised.
+        failed: The failed task; its node has a handler.
+        error: The exception of the failed task.
     """
     assert failed.node.handler is not None
     task = Task(id, failed.node.handler, failed.step, failed.input, (PUSH,), -1, failed)

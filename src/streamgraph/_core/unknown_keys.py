@@ -1,4 +1,4 @@
-"""Keys that the state does not have, in what a node or a caller gives."""
+"""Checks for keys that the state does not have, in the input of a run and the updates of nodes."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from warnings import warn
 from streamgraph.errors import InvalidUpdateError, UnknownKeyWarning, closest
 
 _NEAR = 0.8
-"""How much alike two names are of which one is probably meant to be the other, from 0 to 1."""
+"""The similarity, from 0 to 1, above which a name is suggested for an unknown one."""
 
 
 def check_keys(
     given: Mapping[Any, Any], known: Collection[str], computed: Collection[str], *, closed: bool, node: Optional[str]
 ) -> None:
-    """Say something of keys that the state does not have and that are lost.
+    """Raise or warn for keys that the state does not have and that are lost.
 
-    Where the schema does not say that there are no others, they may be meant for somebody else: a node may pass on what
-    another graph has returned. Then only what looks like a mistake is worth a warning: a key that is much like one that
-    was not given, or if nothing of all that was given is of any use.
+    If the schema allows other keys, an unknown key may be intended: a node may pass on the result of another graph.
+    Then there is a warning only for a likely mistake: a key similar to a known one that was not given, or an update
+    without any known key.
 
     Args:
-        given: What was given.
+        given: The mapping to check.
         known: The keys of the state.
-        computed: Those that are computed for each step, which are not lost if they are given.
-        closed: Whether the schema says that there are no others.
+        computed: The keys that are computed for each step; they are not reported.
+        closed: The schema allows no other keys.
         node: The node that it comes from; `None` for the input of a run.
 
     Raises:
-        InvalidUpdateError: There is such a key, and the schema says so.
+        InvalidUpdateError: There is an unknown key, and the schema allows no others.
     """
     unknown: List[Any] = [key for key in given if key not in known and key not in computed]
     if not unknown:

@@ -1,4 +1,4 @@
-"""What a run of the asyncio driver has: an inbox, asyncio tasks, and worker threads."""
+"""Backend of the asyncio driver: an inbox, asyncio tasks, and worker threads."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from streamgraph._streams.flow import FlowControl
 _OPENING = "opening"
 
 _running: Set[asyncio.Task[Any]] = set()
-"""The tasks of all runs. A loop does not keep its tasks: those that wait for each other would go with a stream that the
-collector finds, in the middle of what they do, instead of being cancelled."""
+"""Strong references to the asyncio tasks of all runs. An event loop holds only weak ones: tasks that wait for each
+other would be collected together with a dropped stream, in the middle of their work, instead of being cancelled."""
 
 
 class AsyncioBackend:
     """The inbox and the asyncio tasks of one run.
 
-    It does not know the stream: a stream that only its own tasks still know of is to be collected, and its run
-    stopped.
+    It holds no reference to the stream: a stream that is referenced only by its own tasks must be collected, so that
+    its run is stopped.
 
     Args:
-        flow: What the consumer asked for.
-        coalescer: Says which parts can be merged while they wait.
+        flow: The consumer's flow-control options.
+        coalescer: Merges parts in the inbox if the overflow policy is `"coalesce"`.
 
     Attributes:
-        pool: Where calls are made that must not block the loop.
+        pool: Threads for calls that would block the loop.
     """
 
     asynchronous = True
@@ -51,23 +51,23 @@ class AsyncioBackend:
         self._tasks: Dict[str, asyncio.Task[Any]] = {}
 
     def open(self, work: Work[List[Effect]]) -> None:
-        """Begin the run while its reader waits for something else as well."""
+        """Drive the opening work in an asyncio task, so that the consumer can get heartbeats meanwhile."""
         self._begin(_OPENING, copy_context(), self._open(work))
 
     def start(self, task: Task, job: TaskRun) -> None:
-        """Start the task of a node."""
+        """Start the asyncio task of a node; its event goes into the inbox."""
 
         def ended(running: asyncio.Task[Any]) -> None:
             self._tasks.pop(task.id, None)
             _running.discard(running)
             if running.cancelled():
-                # It was cancelled before its first step and could not report that itself.
+                # Cancelled before its first step, so it could not report its end itself.
                 self.inbox.put(TaskFailed(task, CancelledError()))
 
         self._begin(task.id, job.context, self._report(job), ended)
 
     def spawn(self, job: TaskRun) -> None:
-        """Start a job beside the one that asks for it, from the loop or from a thread."""
+        """Start a subtask; from the loop or from a thread."""
         loop = self.inbox.loop
         assert loop is not None
         key = f"beside:{id(job)}"
@@ -79,14 +79,14 @@ class AsyncioBackend:
             if loop.is_running():
                 loop.call_soon_threadsafe(self.cancel, key)
             elif job.lost is not None:
-                # Nothing on that loop goes on, and a thread may wait for this.
+                # The loop has stopped, and a thread may wait for the subtask.
                 job.lost()
 
         def ended(running: asyncio.Task[Any]) -> None:
             self._forget(key, running)
             job.stop.forget(cancel)
             if running.cancelled():
-                # It was cancelled before its first step; its work has to know.
+                # Cancelled before its first step, so its work has not run yet.
                 job.context.run(_close, job.work)
 
         if self.inbox.on_loop():
@@ -96,29 +96,33 @@ class AsyncioBackend:
         job.stop.on_set(cancel)
 
     def close(self) -> None:
-        """Release who waits for room in the inbox, and the reader."""
+        """Wake producers that wait for capacity, and the consumer."""
         if self.capacity is not None:
             self.capacity.close()
         self.inbox.wake()
 
     def cancel(self, key: str) -> None:
-        """Cancel a task, unless it has ended already."""
+        """Cancel the asyncio task with this key, if it is still running."""
         if key in self._tasks:
             self._tasks[key].cancel()
 
     def is_on(self, loop: Optional[asyncio.AbstractEventLoop]) -> bool:
-        """Whether they run on this event loop."""
+        """Return True if the tasks run on `loop`."""
         return self.inbox.loop is loop
 
     def cancel_all(self) -> Set[asyncio.Task[Any]]:
-        """Cancel all tasks; returns them."""
+        """Cancel all asyncio tasks and return them; only on the loop."""
         running = set(self._tasks.values())
         for task in running:
             task.cancel()
         return running
 
     def cancel_from_outside(self) -> None:
-        """Cancel all tasks; from any thread. Wait for them where nobody else will run their loop any more."""
+        """Cancel all asyncio tasks; from any thread.
+
+        At the end of the interpreter, the stopped loop is run until they have ended, since no other code will run it
+        again.
+        """
         loop, running = self.inbox.loop, set(self._tasks.values())
         if loop is None or not running:
             return
@@ -144,7 +148,8 @@ class AsyncioBackend:
         running = context.run(self.inbox.loop.create_task, coroutine)
         self._tasks[key] = running
         _running.add(running)
-        # Not a partial: asyncio shows the arguments of one wherever it shows a task; tasks among them make circles.
+        # Not a partial: asyncio prints the arguments of a partial in the repr of a task; tasks among them would make
+        # that recursive.
         running.add_done_callback(ended or (lambda running: self._forget(key, running)))
 
     def _forget(self, key: str, running: asyncio.Task[Any]) -> None:
@@ -163,12 +168,12 @@ class AsyncioBackend:
             job.over = True
             self.inbox.put(event)
         except Exception as error:
-            # Work that does not end as it should must not leave the reader waiting.
+            # The consumer must not wait for ever if the work breaks its contract.
             self.inbox.put(Wakeup([], error))
 
 
 def _close(work: Work[Any]) -> None:
-    """Let work that was never begun come to its end."""
+    """Run work that was cancelled before its first step to its end."""
     try:
         next(work)
         work.throw(CancelledError())

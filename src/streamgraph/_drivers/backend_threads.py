@@ -1,4 +1,4 @@
-"""What a run of the blocking driver has: an inbox, worker threads, and a portal to an event loop."""
+"""Backend of the blocking driver: an inbox, worker threads, and a portal to an event loop."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from streamgraph._streams.flow import FlowControl
 class ThreadBackend:
     """The inbox and the threads of one run.
 
-    It does not know the stream: a stream that only its own workers still know of is to be collected, and its run
-    stopped.
+    It holds no reference to the stream: a stream that is referenced only by its own workers must be collected, so that
+    its run is stopped.
 
     Args:
-        flow: What the consumer asked for.
-        coalescer: Says which parts can be merged while they wait.
+        flow: The consumer's flow-control options.
+        coalescer: Merges parts in the inbox if the overflow policy is `"coalesce"`.
 
     Attributes:
-        inbox: Where parts and the ends of tasks wait for the reader.
+        inbox: Queue of parts and events for the consumer.
         pool: The threads.
-        portal: Awaits what can only be awaited.
+        portal: Awaits actions that have no sync form.
     """
 
     asynchronous = False
@@ -44,19 +44,19 @@ class ThreadBackend:
         self.portal = Portal()
 
     def open(self, work: Work[List[Effect]], stop: CancelToken) -> None:
-        """Begin the run in a thread; its first effects go into the inbox."""
+        """Drive the opening work in a thread; its effects go into the inbox."""
         self.pool.start(copy_context().run, self._open, work, stop)
 
     def start(self, job: TaskRun) -> None:
-        """Start a task in a thread; its end goes into the inbox."""
+        """Run a task in a thread; its event goes into the inbox."""
         self.pool.start(job.context.run, self._report, job)
 
     def spawn(self, job: TaskRun) -> None:
-        """Start a task run beside the one that asks for it."""
+        """Run a subtask in a thread."""
         self.pool.start(job.context.run, drive, job.work, self.pool, self.portal, job.stop)
 
     def close(self) -> None:
-        """Release who waits for room in the inbox, and end the portal's loop."""
+        """Wake producers that wait for capacity, and end the portal's loop."""
         if self.capacity is not None:
             self.capacity.close()
         self.portal.close()
@@ -73,5 +73,5 @@ class ThreadBackend:
             job.over = True
             self.inbox.end(event)
         except BaseException as error:
-            # Work that does not end as it should must not leave the reader waiting.
+            # The consumer must not wait for ever if the work breaks its contract.
             self.inbox.end(Wakeup([], error))

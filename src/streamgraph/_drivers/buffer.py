@@ -1,4 +1,4 @@
-"""Where parts wait for a slow consumer, and where those who make them wait for room."""
+"""A thread-safe buffer of limited size between the tasks of a run and its consumer."""
 
 from __future__ import annotations
 
@@ -19,144 +19,145 @@ from streamgraph.errors import StreamClosed
 
 
 class BoundedBuffer:
-    """What one reader has yet to take, with limited room for parts.
+    """Queue of parts and events for one consumer, with a limited number of parts.
 
-    A thread that has a part too many waits until it is taken, or until the work is to end. Code on which the reader
-    itself depends is never kept waiting: what it makes is taken in, be it one too many, and it may `wait` if it can.
+    A thread that puts one part too many blocks until the consumer has taken one, or until the thread's cancel token is
+    set. Code that the consumer itself waits for never blocks: its parts are accepted beyond the limit, and async code
+    may `wait`.
 
     Args:
-        queue: What is kept, and how.
-        wake: Is called when something has come.
-        is_reader: Whether the reader depends on the thread that calls this.
+        queue: Holds the items and implements the overflow policy.
+        wake: Called after an item was added.
+        is_reader: Returns True if the consumer waits for the calling thread.
     """
 
     def __init__(self, queue: OverflowQueue, wake: Callable[[], None], is_reader: Callable[[], bool]) -> None:
         self._queue = queue
         self._wake = wake
         self._is_reader = is_reader
-        # Reentrant, for a stream may be collected at any point, and closes its buffer then.
+        # Reentrant: the collector may drop a stream at any point in this thread, which closes its buffer.
         self._lock = threading.RLock()
         self._vacant = threading.Condition(self._lock)
-        self._awaiting: List[Tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._waiters: List[Tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._closed = False
 
     @property
     def parts(self) -> int:
-        """How many parts wait for the reader."""
+        """Number of parts in the buffer."""
         return self._queue.parts
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to take."""
+        """True if there is nothing to take."""
         return self._queue.empty
 
     @property
     def full(self) -> bool:
-        """Whether whoever emits a part now ought to wait first."""
+        """True if a producer should wait before it emits a part."""
         return self._queue.full and not self._closed and not never_block.get()
 
     def put(self, item: Any) -> None:
-        """Add the end of a task, or a part for which nobody can wait."""
+        """Add an event, or a part whose producer cannot wait; never blocks."""
         with self._lock:
             self._queue.append(item)
         self._wake()
 
     def sender(self, stop: CancelToken) -> Put:
-        """Return the way in for some work: a thread waits there while it is full, but not once the work is to end."""
-        return partial(self._enter, stop)
+        """Return a `Put` that blocks while the buffer is full, until `stop` is set."""
+        return partial(self._put_blocking, stop)
 
     def take(self) -> Any:
-        """Return what comes next, or `None` if there is nothing."""
+        """Remove and return the next item, or return `None` if there is none."""
         with self._lock:
             item = self._queue.pop()
             if item is not None and self._queue.parts < self._queue.limit:
                 self._vacant.notify()
-                self._release()
+                self._wake_coroutines()
         return item
 
     async def wait(self) -> None:
-        """Wait, on any event loop, until less waits for the reader than may, or until it reads no more."""
+        """Wait, on any event loop, until there is room for a part or the buffer is closed."""
         loop = asyncio.get_running_loop()
         while not never_block.get():
             with self._lock:
                 if self._closed or self._queue.parts < self._queue.limit:
                     return
-                capacity = loop.create_future()
-                self._awaiting.append((loop, capacity))
-            await capacity
+                waiter = loop.create_future()
+                self._waiters.append((loop, waiter))
+            await waiter
 
     def close(self) -> None:
-        """Let nobody wait any more: there is no reader."""
+        """Unblock all producers; there is no consumer any more."""
         with self._lock:
             self._closed = True
-            self._stir()
-            self._release()
+            self._wake_threads()
+            self._wake_coroutines()
 
-    def _enter(self, stop: CancelToken, part: Part) -> None:
+    def _put_blocking(self, stop: CancelToken, part: Part) -> None:
         with self._lock:
-            there = not self._closed and self._queue.offer(part)
-            if not there and not self._closed and (self._is_reader() or never_block.get()):
+            accepted = not self._closed and self._queue.offer(part)
+            if not accepted and not self._closed and (self._is_reader() or never_block.get()):
                 self._queue.append(part)
-                there = True
-        if not there:
-            self._enter_later(stop, part)
+                accepted = True
+        if not accepted:
+            self._wait_and_put(stop, part)
         self._wake()
 
-    def _enter_later(self, stop: CancelToken, part: Part) -> None:
-        _to_be_closed(self)
-        stop.on_set(self._stir)
+    def _wait_and_put(self, stop: CancelToken, part: Part) -> None:
+        _close_at_exit(self)
+        stop.on_set(self._wake_threads)
         try:
             with self._lock:
                 while not self._closed and not stop.is_set:
                     if self._queue.offer(part):
                         return
                     self._vacant.wait()
-                # It may be this thread that was told of room; somebody else can have it.
+                # This thread may have consumed the notification of a vacancy: pass it on to another one.
                 self._vacant.notify()
         finally:
-            stop.forget(self._stir)
+            stop.forget(self._wake_threads)
         if not stop.is_set:
             raise StreamClosed("nobody reads this stream any more")
         stop.check()
 
-    def _stir(self) -> None:
-        """Let those who wait look again whether they still should."""
+    def _wake_threads(self) -> None:
+        """Make blocked threads check their conditions again."""
         with self._lock:
             self._vacant.notify_all()
 
-    def _release(self) -> None:
-        """Let coroutines look again whether there is room."""
-        if not self._awaiting:
+    def _wake_coroutines(self) -> None:
+        """Make waiting coroutines check again if there is room."""
+        if not self._waiters:
             return
-        waiting, self._awaiting = self._awaiting, []
+        waiting, self._waiters = self._waiters, []
         running = _running_loop()
-        for loop, capacity in waiting:
+        for loop, waiter in waiting:
             if loop is running:
-                _end(capacity)
+                _resolve(waiter)
             else:
-                with suppress(RuntimeError):  # the loop is closed, and nothing on it waits
-                    loop.call_soon_threadsafe(_end, capacity)
+                with suppress(RuntimeError):  # the loop is closed
+                    loop.call_soon_threadsafe(_resolve, waiter)
 
 
 def _running_loop() -> Optional[asyncio.AbstractEventLoop]:
     try:
         return asyncio.get_running_loop()
-    except RuntimeError:  # there is none in this thread
+    except RuntimeError:  # no loop runs in this thread
         return None
 
 
-def _end(capacity: asyncio.Future[None]) -> None:
-    if not capacity.done():
-        capacity.set_result(None)
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
-# A stream that is still referred to when the interpreter ends would keep it from ending: it waits for all threads, and
-# those wait for a reader.
+# Open buffers that a thread may wait for. The interpreter joins all threads before it ends, and a thread that waits for
+# a consumer would block it for ever if the stream is still referenced.
 _open: WeakSet[BoundedBuffer] = WeakSet()
 _registered = False
 
 
-def _to_be_closed(buffer: BoundedBuffer) -> None:
+def _close_at_exit(buffer: BoundedBuffer) -> None:
     global _registered
     _open.add(buffer)
     if not _registered:

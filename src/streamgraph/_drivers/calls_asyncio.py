@@ -1,4 +1,4 @@
-"""Making the calls of some work on an event loop."""
+"""Makes the calls of work on an event loop."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 @propagates
 async def drive(work: Work[T], pool: RunThreads, stop: Optional[CancelToken] = None) -> T:
-    """Make the calls of `work`, one after the other, and return its result.
+    """Make the calls of `work` one after the other, and return its result.
 
     Args:
         work: The calls.
-        pool: Where calls are made that must not block the loop.
-        stop: Tells what runs in a thread to end when the loop has cancelled this.
+        pool: Threads for calls that would block the loop.
+        stop: Cancel token of the work, set when this coroutine is cancelled while a call runs in a thread.
     """
     try:
         call = next(work)
@@ -54,7 +54,7 @@ async def drive(work: Work[T], pool: RunThreads, stop: Optional[CancelToken] = N
     except StopIteration as result:
         return result.value  # type: ignore[no-any-return]
     except WrappedExit as left:
-        # The work has let it out again: this coroutine is being closed, as when it is collected in the middle.
+        # The work has re-raised it: this coroutine is being closed, for example by the collector.
         raise left.error from None
 
 
@@ -67,7 +67,7 @@ async def _wait(what: Union[Call, Sleep, Join]) -> Any:
 
 
 async def _shielded(awaitable: Awaitable[T]) -> T:
-    """Await something to its end, also if this task is cancelled meanwhile."""
+    """Await `awaitable` to its end, even if this task is cancelled meanwhile."""
     running = asyncio.ensure_future(awaitable)
     try:
         return await asyncio.shield(running)
@@ -77,10 +77,10 @@ async def _shielded(awaitable: Awaitable[T]) -> T:
 
 
 async def wait_cancelled(tasks: Set[Any]) -> None:
-    """Wait until these cancelled tasks have ended, also if this task is cancelled meanwhile.
+    """Wait until these cancelled tasks have ended, even if this task is cancelled meanwhile.
 
-    An anyio scope cancels whatever waits inside it again and again; waiting must survive that, or what the
-    tasks do in the end would still be going on when the stream is over.
+    An anyio scope cancels a waiting task repeatedly. Waiting has to survive that, or the clean-up of the tasks would
+    still run after the end of the stream.
     """
     cancelled: Optional[CancelledError] = None
     while tasks:
@@ -96,13 +96,17 @@ async def wait_cancelled(tasks: Set[Any]) -> None:
 def _submit(
     pool: RunThreads, function: Callable[..., Any], args: Tuple[Any, ...]
 ) -> Future[Tuple[Any, Optional[BaseException]]]:
-    """Call `function(*args)` in a thread, in a copy of this context; the result is what it returned or raised."""
+    """Call `function(*args)` in a thread, in a copy of this context.
+
+    Returns:
+        A future of the pair (returned value, raised exception).
+    """
 
     def call() -> Tuple[Any, Optional[BaseException]]:
         try:
             return function(*args), None
         except BaseException as error:
-            # As a value: a Future of asyncio refuses to carry StopIteration.
+            # As a value: an asyncio Future refuses to carry StopIteration.
             return None, error
 
     return pool.submit(contextvars.copy_context().run, call)
@@ -111,24 +115,24 @@ def _submit(
 async def _in_thread(
     pool: RunThreads, function: Callable[..., Any], args: Tuple[Any, ...], stop: Optional[CancelToken]
 ) -> Tuple[Any, Optional[BaseException]]:
-    """Call `function(*args)` off the loop; return its result or what it raised."""
+    """Call `function(*args)` in a thread; return the pair (returned value, raised exception)."""
     running = _submit(pool, function, args)
     try:
         return await asyncio.wrap_future(running)
     except CancelledError:
-        # Beside a task that has failed, or by somebody who ends all that is on the loop, as asyncio.run does.
-        # Its end is waited for as that of any other.
+        # Cancelled because another task of the step has failed, or by code that cancels every task of the loop, as
+        # asyncio.run does. The end of the call is waited for like that of any other.
         if stop is not None:
             stop.set()
         while not running.done() and not pool.leaving:
             over = asyncio.wrap_future(running)
             with suppress(CancelledError):
                 await asyncio.wait({over})
-            over.cancel()  # else a thread that ends after the loop would call there
+            over.cancel()  # else a thread that ends after the loop would call it
         if running.done() and not running.cancelled() and not pool.leaving:
             _, raised = running.result()
             if isinstance(raised, Exception):
-                return None, raised  # it has failed as well, and traces are to know how
+                return None, raised  # it has failed as well, and traces show the error
         raise
 
 
@@ -138,11 +142,11 @@ async def _awaited(awaitable: Awaitable[T]) -> T:
 
 
 async def _call_with_timeout(call: Call, pool: RunThreads) -> Any:
-    """Make a call that may take only so long.
+    """Make a call with a time limit.
 
     Raises:
-        NodeTimeoutError: It has taken longer, and has been cancelled. What runs in a thread cannot be: it is told to
-            stop, and ends at its next token or writer call, but nobody waits for that.
+        NodeTimeoutError: It took too long and was cancelled. A call in a thread cannot be cancelled: its token is set,
+            it ends at its next token or writer call, and its end is not waited for.
     """
     sync, asyn = call.action
     watch = call.watch
@@ -172,7 +176,7 @@ async def _call_with_timeout(call: Call, pool: RunThreads) -> Any:
 
 
 async def _end(running: asyncio.Future[Any]) -> None:
-    """Cancel something and wait until it has ended; however it does, that is of no interest any more."""
+    """Cancel a future and wait for its end; its result or error is ignored."""
     running.cancel()
     await wait_cancelled({running})
     if not running.cancelled():
@@ -182,16 +186,16 @@ async def _end(running: asyncio.Future[Any]) -> None:
 class ContextCoroutine:
     """Awaits a coroutine inside a context of its own, without the cost of a task.
 
-    Every step of the coroutine runs in the context, as a task would run it; what it waits for is waited
-    for by the awaiting task.
+    Every step of the coroutine runs in the context, as in a task; the awaiting task waits for the futures that the
+    coroutine yields.
 
     Args:
-        coroutine: What to await.
-        context: Where it runs.
-        on_interrupt: Is called when an exception comes from the awaiting task.
+        coroutine: The coroutine to await.
+        context: The context for its steps.
+        on_interrupt: Called when an exception is thrown in by the awaiting task.
 
     Attributes:
-        interrupted: An exception, such as a cancellation, came from the awaiting task.
+        interrupted: An exception, such as a cancellation, was thrown in by the awaiting task.
     """
 
     __slots__ = ("_context", "_coroutine", "_on_interrupt", "interrupted")

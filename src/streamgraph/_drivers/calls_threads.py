@@ -1,4 +1,4 @@
-"""Making the calls of some work, and waiting for what it waits for, in the thread that this is called in."""
+"""Makes the calls of work, and waits where it yields `Sleep` or `Join`, in the calling thread."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 @propagates
 def drive(work: Work[T], pool: RunThreads, portal: Portal, stop: CancelToken) -> T:
-    """Make the calls of `work`, one after the other, and return its result.
+    """Make the calls of `work` one after the other, and return its result.
 
     Args:
         work: The calls.
-        pool: Where calls are made that may take only so long.
-        portal: Where calls are made that can only be awaited.
-        stop: Cancels what is awaited.
+        pool: Threads for calls with a time limit.
+        portal: Awaits actions that have no sync form.
+        stop: Cancel token of the work; cancels calls in the portal.
     """
     try:
         call = next(work)
@@ -68,11 +68,11 @@ def _wait(what: Union[Call, Sleep, Join]) -> Any:
 
 
 def _call_with_timeout(call: Call, pool: RunThreads, portal: Portal) -> Any:
-    """Make a call that may take only so long.
+    """Make a call with a time limit.
 
     Raises:
-        NodeTimeoutError: It has taken longer. What runs in a thread cannot be cancelled: it is told to stop, and
-            ends at its next token or writer call, but nobody waits for that.
+        NodeTimeoutError: It took too long. A call in a thread cannot be cancelled: its token is set, it ends at its
+            next token or writer call, and its end is not waited for.
     """
     sync, asyn = call.action
     watch = call.watch

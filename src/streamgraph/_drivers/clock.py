@@ -1,4 +1,4 @@
-"""Keeping an eye on the clock while a consumer waits: heartbeats, and the end of its patience."""
+"""Heartbeats and the time limit of a run, measured while a consumer waits."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from streamgraph.errors import RunTimeoutError
 
 
 class ConsumerClock:
-    """The clock of one run that a consumer waits for.
+    """The clock of one run.
 
     Args:
-        flow: What the consumer asked for.
+        flow: The consumer's flow-control options.
     """
 
     def __init__(self, flow: FlowControl) -> None:
@@ -25,13 +25,13 @@ class ConsumerClock:
         self._timeout = flow.timeout
         self._began: Optional[float] = None
         self._asked_at = 0.0
-        # Since when the consumer has waited, and got nothing but heartbeats.
+        # Start of the current wait: heartbeats do not reset it, other chunks do.
         self._silent_since = 0.0
         self._sent_heartbeat = False
         self._tasks: Dict[str, Tuple[Task, TaskRun, float]] = {}
 
     def pull(self) -> bool:
-        """Take note that the consumer asks for a chunk; returns whether it has waited too long altogether."""
+        """Record that the consumer asks for a chunk; return True if the run's time limit is over."""
         self._asked_at = now = monotonic()
         if not self._sent_heartbeat:
             self._silent_since = now
@@ -41,25 +41,25 @@ class ConsumerClock:
         return self._timeout is not None and now - self._began >= self._timeout
 
     def started(self, task: Task, job: TaskRun) -> None:
-        """Take note that a task runs."""
+        """Record the start of a task."""
         self._tasks[task.id] = (task, job, monotonic())
 
     def ended(self, task: Task) -> None:
-        """Take note that a task has ended."""
+        """Record the end of a task."""
         self._tasks.pop(task.id, None)
 
     def seconds_left(self) -> float:
-        """Return for how many seconds the consumer can be left without a word."""
+        """Return the seconds until the next heartbeat or the time limit."""
         due = [self._asked_at + self._heartbeat] if self._heartbeat is not None else []
         if self._timeout is not None and self._began is not None:
             due.append(self._began + self._timeout)
         return max(min(due) - monotonic(), 0)
 
     def poll(self) -> Optional[Part]:
-        """Return a heartbeat if it is time for one.
+        """Return a heartbeat if one is due, else `None`.
 
         Raises:
-            RunTimeoutError: The run has taken longer than it may.
+            RunTimeoutError: The time limit of the run is over.
         """
         now = monotonic()
         if self._timeout is not None and self._began is not None and now - self._began >= self._timeout:
@@ -70,7 +70,7 @@ class ConsumerClock:
         return Part((), "heartbeat", Heartbeat(now - self._silent_since, self._running(now)))
 
     def error(self) -> RunTimeoutError:
-        """Return the error of a run that has taken too long."""
+        """Return the error for a run that exceeds its time limit."""
         assert self._timeout is not None
         assert self._began is not None
         now = monotonic()

@@ -26,7 +26,7 @@ from streamgraph._streams.router import NO_CHUNK
 from streamgraph.errors import EventLoopError, StreamBusyError, StreamClosed
 
 _TURN = 64
-"""After how many chunks that were there already the loop gets a turn."""
+"""Number of chunks, taken without waiting, after which other tasks of the loop get a turn."""
 
 ChunkT = TypeVar("ChunkT")
 
@@ -34,9 +34,9 @@ ChunkT = TypeVar("ChunkT")
 class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     """The chunks of a running graph, made as they are awaited.
 
-    An async generator and an async context manager: leaving the `async with` block, `aclose()`, cancelling
-    the task that reads, or dropping the stream stops the run. Each item may be awaited in a different
-    task of one loop, one at a time.
+    An async generator and an async context manager: leaving the `async with` block, `aclose()`, cancelling the task
+    that awaits a chunk, or dropping the stream stops the run. Each item may be awaited in a different task of one loop,
+    one at a time.
     """
 
     def __init__(self, session: Session, backend: AsyncioBackend, flow: FlowControl = UNLIMITED) -> None:
@@ -45,9 +45,10 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._inbox = backend.inbox
         self._pool = backend.pool
         self._loop: Optional[asyncio.AbstractEventLoop] = None
-        # The task that reads, while it runs a node in place, and what aclose() waits for in another task then.
-        self._reader: Optional[asyncio.Task[Any]] = None
-        self._in_place_over: Optional[asyncio.Future[None]] = None
+        # The consumer's task while it runs a node in place, and the future with which aclose() in another task waits
+        # for it.
+        self._in_place_task: Optional[asyncio.Task[Any]] = None
+        self._in_place_ended: Optional[asyncio.Future[None]] = None
 
     def __aiter__(self) -> AsyncGraphStream[ChunkT]:
         return self
@@ -62,7 +63,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
             raise _no_loop() from None
         if self._loop is not None and self._loop is not loop:
             raise _other_loop()
-        if not self._turn.acquire(False):
+        if not self._pull_lock.acquire(False):
             raise StreamBusyError("another asyncio task, or by one of the graph's own nodes")
         try:
             if self._clock is not None and self._clock.pull() and self._timeout_error is None:
@@ -71,23 +72,24 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
             if not self._begun:
                 await self._begin(loop)
             elif not self._seq % _TURN:
-                # Who finds thousands of chunks waiting would take them all before anybody else has a turn.
+                # A consumer with thousands of chunks in the inbox would otherwise block the loop until it has taken
+                # them all.
                 await asyncio.sleep(0)
             chunk = await self._advance()
         except BaseException as error:
             if self._closed_meanwhile() and isinstance(error, (Exception, CancelledError, StreamClosed)):
-                # It was closed in another task, and this is what came of that.
+                # Another task has closed the stream, which caused this error.
                 raise StopAsyncIteration from None
-            told = self._session.stop.is_set
+            was_stopped = self._session.stop.is_set
             await self._end(error)
-            if told and isinstance(error, StreamClosed) and not is_awaited():
-                # The run around this one has ended. In a task that a node has made nobody may be there to hear of it.
+            if was_stopped and isinstance(error, StreamClosed) and not is_awaited():
+                # The parent run has ended. In a task that a node has created, the exception may never be retrieved.
                 raise CancelledError from None
             chunk = self._last_part(error)
             if chunk is NO_CHUNK:
                 raise
         finally:
-            self._turn.release()
+            self._pull_lock.release()
         if chunk is NO_CHUNK:
             raise StopAsyncIteration
         self._seq += 1
@@ -102,7 +104,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         await self.aclose()
 
     def abandon(self) -> None:
-        """End the run, since nobody reads it any more; from any thread."""
+        """End the run without a consumer; from any thread."""
         if self._ended:
             return
         self._mark_ended("closed")
@@ -117,7 +119,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
             call.action.sync(*call.args)
 
     def has_reader(self) -> bool:
-        """Whether there is a loop that may go on reading once the main thread has come to its end."""
+        """Return True if a running loop may still consume the stream after the end of the main thread."""
         return self._loop is not None and self._loop.is_running() and super().has_reader()
 
     async def aclose(self) -> None:
@@ -128,41 +130,41 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         if self._ended:
             return
         await self._end(GeneratorExit("the consumer closed the stream"))
-        if self._reader is not None and self._reader is not asyncio.current_task():
+        if self._in_place_task is not None and self._in_place_task is not asyncio.current_task():
             assert self._loop is not None
-            self._reader.cancel()
-            self._in_place_over = self._loop.create_future()
-            await self._in_place_over
-            await self._all_over_below()
+            self._in_place_task.cancel()
+            self._in_place_ended = self._loop.create_future()
+            await self._in_place_ended
+            await self._wait_for_nested_runs()
 
     async def run(self) -> Any:
-        """Pull everything and return the output."""
+        """Consume all chunks and return the output."""
         async for _ in self:
             pass
         return self._output
 
     @property
     def ag_running(self) -> bool:
-        """Whether it is being pulled."""
-        return self._turn.locked()
+        """True while a chunk is being awaited."""
+        return self._pull_lock.locked()
 
     @property
     def ag_suspended(self) -> bool:
-        """Whether its run has begun, and goes on when it is pulled again."""
+        """True if the run has begun, has not ended, and no chunk is being awaited."""
         return self._begun and not self._ended and not self.ag_running
 
     @property
     def buffered(self) -> int:
-        """How many chunks wait to be handed out."""
+        """Number of chunks in the inbox."""
         return self._inbox.parts
 
     async def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._mark_begun()
-        self._loop, self._read_by = loop, HERE.link
+        self._loop, self._reader_link = loop, HERE.link
         self._session.stop.runner = self._backend
         self._inbox.open(self._loop)
         if self._session.must_watch(self._loop):
-            self._session.stop.on_set(partial(_tell, self._loop, WeakMethod(self._no_longer_wanted)))
+            self._session.stop.on_set(partial(_call_on_loop, self._loop, WeakMethod(self._end_with_parent_run)))
         work = self._session.opening(loop)
         if self._clock is None:
             self._effects.extend(await drive(work, self._pool))
@@ -172,15 +174,15 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     def _closed_meanwhile(self) -> bool:
         return self._ended
 
-    def _no_longer_wanted(self) -> None:
-        """End, since the run around this one has, which does not know this loop and cannot cancel what is on it."""
-        if self._reader is not None:
-            self._reader.cancel()
+    def _end_with_parent_run(self) -> None:
+        """End the run: its parent run has ended and cannot cancel the tasks of a loop that a node has started."""
+        if self._in_place_task is not None:
+            self._in_place_task.cancel()
         elif not self._ended:
             self._inbox.put(Wakeup([], StreamClosed("the run around this one has ended")))
 
     async def _advance(self) -> Any:
-        """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
+        """Carry out effects until there is a chunk; return `NO_CHUNK` at the end of the run."""
         effects, inbox = self._effects, self._inbox
         while True:
             while effects:
@@ -190,8 +192,8 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                     if self._ended:
                         return NO_CHUNK
                 elif isinstance(effect, Part):
-                    if self._above is not None and self._above.full:
-                        await self._above.wait()
+                    if self._parent_capacity is not None and self._parent_capacity.full:
+                        await self._parent_capacity.wait()
                     chunk = self._chunk(effect)
                     if chunk is not NO_CHUNK:
                         return chunk
@@ -221,16 +223,16 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                 self._feed(event)
 
     async def _wait_or_heartbeat(self) -> Optional[Part]:
-        """Wait until there may be an event; returns a heartbeat if it is time for one.
+        """Wait until there may be an item in the inbox; return a heartbeat if one is due, else `None`.
 
         Raises:
-            RunTimeoutError: The run has taken longer than it may.
+            RunTimeoutError: The time limit of the run is over.
         """
         assert self._clock is not None
-        word = self._clock.poll()
-        if word is None:
+        heartbeat = self._clock.poll()
+        if heartbeat is None:
             await self._inbox.wait(self._clock.seconds_left())
-        return word
+        return heartbeat
 
     async def _start(self, task: Task, alone: bool) -> None:
         if self._session.stop.is_set or self._timeout_error is not None:
@@ -238,23 +240,23 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         job, inbox = self._session.job(task), self._inbox
         if alone and self._in_place:
             in_place = ContextCoroutine(drive(job.work, self._pool, job.stop), job.context, self._pool.leave)
-            self._reader = asyncio.current_task()
+            self._in_place_task = asyncio.current_task()
             try:
                 event = await in_place
             finally:
-                self._reader = None
-                if self._in_place_over is not None:
-                    # aclose() in another task has cancelled this one to get at the node.
+                self._in_place_task = None
+                if self._in_place_ended is not None:
+                    # aclose() in another task has cancelled this task to reach the node.
                     _uncancel()
-                    # That task may have been cancelled while it waited.
-                    if not self._in_place_over.done():
-                        self._in_place_over.set_result(None)
+                    # The other task may itself have been cancelled meanwhile.
+                    if not self._in_place_ended.done():
+                        self._in_place_ended.set_result(None)
             if in_place.interrupted and isinstance(event, TaskFailed) and isinstance(event.error, CancelledError):
                 raise event.error
             self._pool.leaving = False
             if inbox.empty:
                 self._feed(event)
-            else:  # tasks that it has called come first
+            else:  # the events of its subtasks come first
                 inbox.put(event)
             return
         self._jobs[task.id] = job
@@ -270,7 +272,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._backend.close()
 
     async def _end(self, error: BaseException) -> None:
-        """End the run before its time, for whatever reason; its asyncio tasks have ended when this returns."""
+        """End the run early, for a failure or because the consumer has left; its asyncio tasks have ended on return."""
         if self._ended:
             return
         self._mark_ended("failed" if isinstance(error, Exception) else "closed")
@@ -280,14 +282,14 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         running = self._backend.cancel_all()
         try:
             await wait_cancelled(running)
-            await self._all_over_below()
+            await self._wait_for_nested_runs()
         finally:
             self._backend.close()
             if self._begun:
                 await drive(self._session.closing(None, error), self._pool)
 
-    async def _all_over_below(self) -> None:
-        """Wait for the tasks of graphs in nodes that did not: one that is left by an exception drops its streams."""
+    async def _wait_for_nested_runs(self) -> None:
+        """Wait for the tasks of nested runs: a node that an exception ends drops its streams without waiting."""
         for stop in self._session.stop.descendants():
             if isinstance(stop.runner, AsyncioBackend) and stop.runner.is_on(self._loop):
                 await wait_cancelled(stop.runner.cancel_all())
@@ -307,8 +309,8 @@ def _other_loop() -> EventLoopError:
     )
 
 
-def _tell(loop: asyncio.AbstractEventLoop, method: WeakMethod[Callable[[], None]]) -> None:
-    """Call a method on its loop, if both are still there; from any thread."""
+def _call_on_loop(loop: asyncio.AbstractEventLoop, method: WeakMethod[Callable[[], None]]) -> None:
+    """Call a method on its loop, if both still exist; from any thread."""
 
     def call() -> None:
         found = method()

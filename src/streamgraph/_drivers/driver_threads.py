@@ -1,4 +1,4 @@
-"""The blocking driver: the caller's thread owns the run, tasks run in place or in threads."""
+"""The blocking driver: the consumer's thread owns the run, tasks run in place or in threads."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ T = TypeVar("T")
 class GraphStream(Stream, GeneratorStream[ChunkT]):
     """The chunks of a running graph, made as they are pulled.
 
-    A generator and a context manager: leaving the `with` block, `close()` or dropping the stream stops
-    the run. It may be pulled from different threads, one at a time.
+    A generator and a context manager: leaving the `with` block, `close()` or dropping the stream stops the run. It may
+    be pulled from different threads, one at a time.
     """
 
     def __init__(self, session: Session, backend: ThreadBackend, flow: FlowControl = UNLIMITED) -> None:
@@ -46,10 +46,10 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         if self._ended:
             self._raise_failure()
             raise StopIteration
-        if not self._turn.acquire(False):
+        if not self._pull_lock.acquire(False):
             raise self._busy()
         try:
-            self._read_by = HERE.link
+            self._reader_link = HERE.link
             if self._clock is not None and self._clock.pull() and self._timeout_error is None:
                 self._time_out(self._inbox.end)
             if not self._begun:
@@ -57,18 +57,18 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             chunk = self._advance()
         except BaseException as error:
             if self._closed_meanwhile() and isinstance(error, (Exception, StreamClosed)):
-                # It was closed in another thread, and this is what came of that.
+                # Another thread has closed the stream, which caused this error.
                 raise StopIteration from None
-            told = self._session.stop.is_set
+            was_stopped = self._session.stop.is_set
             self._end(error)
-            if told and isinstance(error, StreamClosed) and not is_propagated() and not on_loop():
-                # The run around this one has ended, and a node has handed the stream to a thread of its own.
+            if was_stopped and isinstance(error, StreamClosed) and not is_propagated() and not on_loop():
+                # The parent run has ended, and a node has passed the stream to a thread of its own.
                 raise StopIteration from None
             chunk = self._last_part(error)
             if chunk is NO_CHUNK:
                 raise
         finally:
-            self._turn.release()
+            self._pull_lock.release()
         if chunk is NO_CHUNK:
             raise StopIteration
         self._seq += 1
@@ -83,31 +83,31 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         self.close()
 
     def close(self) -> None:
-        """Stop the run: nothing more is started, and what runs ends at its next token or writer call."""
+        """Stop the run: no more tasks start, and running nodes end at their next token or writer call."""
         if not self._ended:
             self._end(GeneratorExit("the consumer closed the stream"))
 
     abandon = close
 
     def run(self) -> Any:
-        """Pull everything and return the output."""
+        """Consume all chunks and return the output."""
         for _ in self:
             pass
         return self._output
 
     @property
     def gi_running(self) -> bool:
-        """Whether it is being pulled."""
-        return self._turn.locked()
+        """True while the stream is being pulled."""
+        return self._pull_lock.locked()
 
     @property
     def gi_suspended(self) -> bool:
-        """Whether its run has begun, and goes on when it is pulled again."""
+        """True if the run has begun, has not ended, and the stream is not being pulled."""
         return self._begun and not self._ended and not self.gi_running
 
     @property
     def buffered(self) -> int:
-        """How many chunks wait to be handed out."""
+        """Number of chunks in the inbox."""
         return self._inbox.parts
 
     def _begin(self) -> None:
@@ -125,12 +125,12 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         return self._ended
 
     def _busy(self) -> StreamBusyError:
-        reader = self._read_by()
+        reader = self._reader_link()
         own = "; it is this one: a node pulls the stream that it runs in" if reader is HERE.reader else ""
         return StreamBusyError(f"thread {'?' if reader is None else reader.thread.name!r}{own}")
 
     def _advance(self) -> Any:
-        """Carry on until there is a chunk, or return `NO_CHUNK` at the end of the run."""
+        """Carry out effects until there is a chunk; return `NO_CHUNK` at the end of the run."""
         effects, inbox, clock = self._effects, self._inbox, self._clock
         while True:
             while effects:
@@ -165,19 +165,19 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                 self._feed(event)
 
     def _wait_or_heartbeat(self) -> Any:
-        """Return the next event, or a heartbeat if it takes its time.
+        """Return the next item of the inbox, or a heartbeat if one is due first.
 
         Raises:
-            RunTimeoutError: The run has taken longer than it may.
+            RunTimeoutError: The time limit of the run is over.
         """
         assert self._clock is not None
         seconds_left = 0.0
         while True:
             with suppress(Empty):
                 return self._inbox.get(timeout=seconds_left)
-            word = self._clock.poll()
-            if word is not None:
-                return word
+            heartbeat = self._clock.poll()
+            if heartbeat is not None:
+                return heartbeat
             seconds_left = self._clock.seconds_left()
 
     def _start(self, task: Task, alone: bool) -> None:
@@ -188,11 +188,11 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             done = job.context.run(drive, job.work, self._backend.pool, self._backend.portal, job.stop)
             if self._inbox.empty:
                 self._feed(done)
-            else:  # tasks that it has called come first
+            else:  # the events of its subtasks come first
                 self._inbox.end(done)
         else:
-            if self._above is not None and on_loop():
-                # A loop waits here, and the consumer of the run around may be on it.
+            if self._parent_capacity is not None and on_loop():
+                # This thread blocks an event loop, and the consumer of the parent run may be on it.
                 job.context.run(never_block.set, True)
             self._jobs[task.id] = job
             if self._clock is not None:
@@ -207,13 +207,13 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         self._backend.close()
 
     def _end(self, error: BaseException) -> None:
-        """End the run before its time, for whatever reason."""
+        """End the run early, because of a failure or because the consumer has left."""
         if self._ended:
             return
         self._mark_ended("failed" if isinstance(error, Exception) else "closed")
         self._session.stop.set()
         self._effects.clear()
-        self._inbox.end(Wakeup([]))  # who pulls in another thread is not to wait for what runs
+        self._inbox.end(Wakeup([]))  # unblock a consumer in another thread
         self._backend.close()
         if self._begun:
             self._drive(self._session.closing(None, error), self._session.stop)

@@ -10,7 +10,7 @@ from streamgraph.errors import NodeCancelledError
 
 
 class WrappedExit(BaseException):
-    """Carries a `GeneratorExit` or `StopIteration` of the user's into work, which would take it for its own end."""
+    """Carries a node's `GeneratorExit` or `StopIteration` into work, which would take it for its own end."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(error)
@@ -26,24 +26,27 @@ def wrap_for_throw(error: E) -> E:
 
 
 def unwrapped(error: BaseException) -> BaseException:
-    """Return what `wrap_for_throw` was given."""
+    """Return the exception that was passed to `wrap_for_throw`."""
     return error.error if isinstance(error, WrappedExit) else error
 
 
 def as_public_error(task: Task, error: BaseException) -> BaseException:
-    """Return what is raised for an exception of a node: itself, but for those that mean something to whoever reads.
+    """Return the exception that the consumer gets for an exception of a node.
+
+    It is the same one, except for those with a meaning of their own for the consumer: `StopIteration`,
+    `StopAsyncIteration`, `GeneratorExit` and `CancelledError`.
 
     Args:
-        task: The task that it was raised in.
+        task: The task in which it was raised.
         error: The exception.
     """
     wrapped: BaseException
     if isinstance(error, (StopIteration, StopAsyncIteration, GeneratorExit)):
-        # Raised as it is, it would end the reader's loop as if all were well (PEP 479), or its generator as if
-        # somebody had closed that.
+        # Raised as it is, it would end the consumer's loop without an error (PEP 479), or look like the closing of the
+        # consumer's generator.
         wrapped = RuntimeError(f"Node {task.name!r} raised {type(error).__name__}.")
     elif isinstance(error, CancelledError):
-        # A run that has asked for a cancellation is failing already and ignores what its tasks end with.
+        # A run that has cancelled its tasks is already failing and ignores their errors.
         wrapped = NodeCancelledError(
             "A node raised CancelledError though nobody had cancelled it",
             node=task.name,

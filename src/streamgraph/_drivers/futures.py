@@ -1,4 +1,4 @@
-"""The futures of subtasks: results to wait for in threads and on event loops."""
+"""The futures of subtasks, which can be waited for in threads and on event loops."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ T = TypeVar("T")
 
 
 class TaskFuture(Future[T]):
-    """The result of a `@task` that was called: `result()` waits for it, and it can be awaited.
+    """The result of a `@task` call: `result()` blocks until it is there, and it can be awaited.
 
     Args:
-        stop: Tells the task to stop.
+        stop: Cancel token of the task.
     """
 
     def __init__(self, stop: CancelToken) -> None:
         super().__init__()
         self._stop = stop
-        # Who takes the only one settles the future; `pop` can't be interrupted.
+        # The caller that pops the only item settles the future; `pop` is not interrupted by Ctrl-C.
         self._unsettled: Deque[None] = deque([None])
 
     def __await__(self) -> Generator[Any, None, T]:
         return own_future(self).__await__()
 
     def cancel(self) -> bool:
-        """Ask the task to stop; what runs in a thread ends at its next token or writer call."""
+        """Cancel the task; a sync function in a thread ends at its next token or writer call."""
         if self.done():
             return self.cancelled()
         self._stop.set()
         return super().cancel()
 
     def settle(self, event: Event) -> None:
-        """Take the end of the task, if it is the first to come.
+        """Set the result from the event of the task; later events are ignored.
 
         Args:
-            event: How it ended.
+            event: The end of the task.
         """
         try:
             self._unsettled.pop()
@@ -61,21 +61,21 @@ class TaskFuture(Future[T]):
             self.set_exception(event.error if isinstance(event, TaskFailed) else event.signal)
 
     def lose(self, task: Task) -> None:
-        """Take note that no driver runs the task any more: whoever waits for its result must not wait for ever."""
+        """Cancel the future because no driver runs the task any more, so that its result is not waited for in vain."""
         super().cancel()
         self.settle(TaskFailed(task, CancelledError()))
 
 
 def shown_to_caller(future: TaskFuture[T]) -> Any:
-    """Return a future in the form that suits the caller: on an event loop, one of the loop's own."""
+    """Return `future`, or on an event loop an asyncio future of that loop that follows it."""
     return own_future(future) if on_loop() else future
 
 
 def own_future(future: Future[T]) -> asyncio.Future[T]:
-    """Return a future of the running event loop that follows a task's, and cancels it when it is cancelled.
+    """Return a future of the running event loop that follows a subtask's, and cancels it when it is cancelled.
 
-    `asyncio.wrap_future` does the same, but complains where a task outlives the loop, and where nobody asks for an
-    error; that is no mistake here, since the task's result is in the stream.
+    Unlike `asyncio.wrap_future`, it does not complain if the subtask outlives the loop, or if its error is never
+    retrieved: neither is a mistake, since the subtask's result is in the stream.
     """
     loop = asyncio.get_running_loop()
     own: asyncio.Future[T] = loop.create_future()
@@ -94,7 +94,7 @@ def own_future(future: Future[T]) -> asyncio.Future[T]:
             own.exception()
 
     def tell(_: Any) -> None:
-        with suppress(RuntimeError):  # the loop is closed: there is nobody to tell
+        with suppress(RuntimeError):  # the loop is closed, so nothing awaits the future
             loop.call_soon_threadsafe(follow)
 
     def cancel(_: Any) -> None:

@@ -1,8 +1,8 @@
-"""Streams as generators: what LangGraph's are, and what other software asks for by its type.
+"""The generator interface of streams, for software that checks the type.
 
-Streamlit, marimo and Langfuse ask `inspect.isgenerator` and `inspect.isasyncgen` before they iterate, and those ask
-`isinstance`, which takes an object's word for its class. So streams say that they are generators, and can do all that
-these can.
+Streamlit, marimo and Langfuse call `inspect.isgenerator` and `inspect.isasyncgen` before they iterate. These use
+`isinstance`, which respects an object's `__class__`. So streams claim to be generators (as LangGraph's are) and
+implement their whole interface.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ ChunkT = TypeVar("ChunkT")
 
 
 def _code() -> None:
-    """Stand for the code of a generator, whose flags tell that it is no coroutine."""
+    """Provide a code object for `gi_code` and `ag_code`, whose flags are not those of a coroutine."""
 
 
 class GeneratorStream(Generator[ChunkT, None, None]):
-    """The parts of a generator that a stream does not need itself."""
+    """The attributes and methods of a generator that a stream does not use itself."""
 
     gi_code: CodeType = _code.__code__
     gi_frame = gi_yieldfrom = None
@@ -28,7 +28,7 @@ class GeneratorStream(Generator[ChunkT, None, None]):
         return GeneratorType
 
     def send(self, value: None) -> ChunkT:
-        """Return the next chunk, as `next` does: a stream has no use for a value."""
+        """Return the next chunk, as `next` does; the value is ignored."""
         return next(self)
 
     def throw(self, kind: Any, value: Any = None, trace: Any = None) -> ChunkT:
@@ -38,7 +38,7 @@ class GeneratorStream(Generator[ChunkT, None, None]):
 
 
 class AsyncGeneratorStream(AsyncGenerator[ChunkT, None]):
-    """The parts of an async generator that a stream does not need itself."""
+    """The attributes and methods of an async generator that a stream does not use itself."""
 
     ag_code: CodeType = _code.__code__
     ag_frame = ag_await = None
@@ -48,7 +48,7 @@ class AsyncGeneratorStream(AsyncGenerator[ChunkT, None]):
         return AsyncGeneratorType
 
     async def asend(self, value: None) -> ChunkT:
-        """Return the next chunk, as `anext` does: a stream has no use for a value."""
+        """Return the next chunk, as `anext` does; the value is ignored."""
         return await self.__anext__()
 
     async def athrow(self, kind: Any, value: Any = None, trace: Any = None) -> ChunkT:
@@ -58,7 +58,7 @@ class AsyncGeneratorStream(AsyncGenerator[ChunkT, None]):
 
 
 def _thrown(kind: Any, value: Any, trace: Any) -> BaseException:
-    """Return the exception that `throw` was given, in any of its three forms."""
+    """Return the exception passed to `throw` in any of its three forms."""
     error = next((given for given in (kind, value) if isinstance(given, BaseException)), None)
     if error is None:
         error = kind() if value is None else kind(value)

@@ -1,4 +1,4 @@
-"""Handing parts over to a consumer in another thread: whom to let run, and whom not to block."""
+"""Hand-over of parts to a consumer in another thread: yielding the GIL, and avoiding deadlocks."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from time import sleep
 from streamgraph._propagation import on_loop
 
 _YIELD_SECONDS = 1e-6
-"""Seconds; with 0 the thread would often be back before the other one has woken up."""
+"""In seconds; with 0 the producer would often get the GIL back before the consumer has woken up."""
 
 
 def yield_to_reader() -> None:
-    """Release the interpreter, so that a consumer thread can take what has just been put into its inbox.
+    """Yield the GIL so that a consumer thread can take a new item from its inbox.
 
-    A thread that waits for nothing goes on for 5 ms before the interpreter lets another one run
-    (`sys.setswitchinterval`), and what a provider sends at one go is many tokens.
+    A thread that does not block keeps the GIL for 5 ms (`sys.setswitchinterval`), and a provider often sends many
+    tokens at once.
     """
     if not on_loop():
         sleep(_YIELD_SECONDS)
 
 
 never_block: ContextVar[bool] = ContextVar("streamgraph_never_block", default=False)
-"""Whether code must not wait for a slow consumer, since the consumer's thread or event loop waits for it."""
+"""True if code must not wait for a slow consumer, because the consumer's thread or event loop waits for this code."""

@@ -1,4 +1,4 @@
-"""Where the reader of the blocking driver waits for what tasks send, from any thread."""
+"""The inbox of the blocking driver: items come from any thread."""
 
 from __future__ import annotations
 
@@ -12,98 +12,101 @@ from streamgraph._drivers.overflow import OverflowQueue
 
 
 class Inbox:
-    """A first-in first-out queue with one reader and writers anywhere.
+    """A FIFO queue with one consumer and producers in any thread.
 
     Attributes:
         put: Adds a part.
-        get: Returns the next item; waits for it.
-        capacity: The room there is for parts; not limited here.
+        get: Returns the next item; blocks until there is one.
+        capacity: `None`: the number of parts is not limited.
     """
 
     capacity = None
 
     def __init__(self) -> None:
         self._items: SimpleQueue[Any] = SimpleQueue()
-        # A queue does not tell what is in it; this counts the ends of tasks among it.
+        # One item for each event in the queue, whose items cannot be inspected.
         self._ends: Deque[None] = deque()
         self.put: Callable[[Any], None] = self._items.put
         self.get: Callable[..., Any] = self._items.get
 
     def end(self, event: Any) -> None:
-        """Add the end of a task."""
+        """Add an event."""
         self._ends.append(None)
         self._items.put(event)
 
     def ended(self) -> None:
-        """Take note that the end of a task was taken."""
+        """Record that the consumer has taken an event."""
         self._ends.pop()
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to take."""
+        """True if there is nothing to take."""
         return self._items.empty()
 
     @property
     def parts(self) -> int:
-        """How many parts wait."""
+        """Number of parts in the inbox."""
         return max(self._items.qsize() - len(self._ends), 0)
 
 
 class BoundedInbox:
-    """The same with limited room for parts.
+    """An `Inbox` with a limited number of parts.
 
     Args:
-        store: What is kept, and how.
+        queue: Holds the items and implements the overflow policy.
 
     Attributes:
-        capacity: The room there is for parts.
+        capacity: The limited buffer that holds the items.
     """
 
-    def __init__(self, store: OverflowQueue) -> None:
-        self.capacity = BoundedBuffer(store, self._wake, self._is_reader)
-        self._there = threading.Condition(threading.RLock())
+    def __init__(self, queue: OverflowQueue) -> None:
+        self.capacity = BoundedBuffer(queue, self._wake, self._is_reader)
+        self._available = threading.Condition(threading.RLock())
         self._reader: Optional[int] = None
 
     def put(self, part: Any) -> None:
-        """Add a part for which nobody can wait."""
+        """Add a part whose producer cannot wait; never blocks."""
         self.capacity.put(part)
 
     def end(self, event: Any) -> None:
-        """Add the end of a task."""
+        """Add an event."""
         self.capacity.put(event)
 
     def ended(self) -> None:
-        """Take note that the end of a task was taken."""
+        """Do nothing: the buffer counts its parts itself."""
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to take."""
+        """True if there is nothing to take."""
         return self.capacity.empty
 
     @property
     def parts(self) -> int:
-        """How many parts wait."""
+        """Number of parts in the inbox."""
         return self.capacity.parts
 
     def get(self, timeout: Optional[float] = None) -> Any:
-        """Return the next item; waits for it.
+        """Return the next item; blocks until there is one.
+
+        Args:
+            timeout: The most seconds to block; `None` for no limit.
 
         Raises:
-            Empty: So many seconds have passed, and there is none.
+            Empty: There was no item within `timeout` seconds.
         """
         self._reader = threading.get_ident()
         item = self.capacity.take()
         if item is None:
-            with self._there:
-                self._there.wait_for(lambda: not self.capacity.empty, timeout)
+            with self._available:
+                self._available.wait_for(lambda: not self.capacity.empty, timeout)
             item = self.capacity.take()
         if item is None:
             raise Empty
         return item
 
     def _wake(self) -> None:
-        with self._there:
-            self._there.notify()
+        with self._available:
+            self._available.notify()
 
     def _is_reader(self) -> bool:
         return threading.get_ident() == self._reader

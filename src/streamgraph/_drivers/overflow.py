@@ -1,6 +1,6 @@
-"""What waits for a consumer that takes only so many parts at once, and what becomes of one too many.
+"""Bounded queues of parts, one class per overflow policy.
 
-Nothing in here waits, nor is it safe to be used from several threads: `Buffer` sees to both.
+They neither block nor are thread-safe: `BoundedBuffer` adds both.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from streamgraph.errors import StreamOverflowError
 
 
 class OverflowQueue:
-    """Parts and the ends of tasks, first in, first out; of the parts only so many. One too many has to wait outside.
+    """FIFO queue of parts and events with a limited number of parts; a part beyond the limit is refused (`"block"`).
 
     Args:
-        limit: How many parts there may be. Ends of tasks are few, and always welcome.
+        limit: The most parts. Events are few and always accepted.
 
     Attributes:
-        parts: How many parts there are.
+        parts: Number of parts in the queue.
     """
 
     def __init__(self, limit: int) -> None:
@@ -32,29 +32,29 @@ class OverflowQueue:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to take."""
+        """True if there is nothing to take."""
         return not self._items
 
     @property
     def full(self) -> bool:
-        """Whether it is better to wait than to offer a part."""
+        """True if a producer should wait before it offers a part."""
         return self.parts >= self.limit
 
     def append(self, item: Any) -> None:
-        """Take something in, be it one too many."""
+        """Add an item, even beyond the limit."""
         if type(item) is Part:
             self.parts += 1
         self._items.append(item)
 
     def offer(self, part: Part) -> bool:
-        """Take a part in, unless it has to wait."""
+        """Add a part; return False if it is refused and its producer has to wait."""
         if self.parts >= self.limit:
             return self._overflow(part)
         self.append(part)
         return True
 
     def pop(self) -> Any:
-        """Return what comes next, or `None` if there is nothing."""
+        """Remove and return the next item, or return `None` if there is none."""
         if not self._items:
             return None
         item = self._items.popleft()
@@ -63,12 +63,12 @@ class OverflowQueue:
         return item
 
     def _overflow(self, part: Part) -> bool:
-        """Do something about a part that is one too many; returns whether it need not wait."""
+        """Handle a part beyond the limit; return False if its producer has to wait."""
         return False
 
 
 class DropOldestQueue(OverflowQueue):
-    """The oldest part goes, and a gap tells of it before whatever is next."""
+    """Drops the oldest part; a `gap` part that counts the dropped ones precedes the next item."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
@@ -76,11 +76,11 @@ class DropOldestQueue(OverflowQueue):
 
     @property
     def full(self) -> bool:
-        """Waiting is never called for."""
+        """Always False: producers never wait."""
         return False
 
     def pop(self) -> Any:
-        """Return what comes next: first of all what is missing."""
+        """Return the next item; a pending gap comes first."""
         if not self._dropped:
             return super().pop()
         gap = Gap(sum(self._dropped.values()), dict(self._dropped))
@@ -96,11 +96,11 @@ class DropOldestQueue(OverflowQueue):
 
 
 class RaisingQueue(OverflowQueue):
-    """One too many is an error of the node that makes it."""
+    """Raises `StreamOverflowError` in the node that makes a part beyond the limit."""
 
     @property
     def full(self) -> bool:
-        """Waiting is not what was asked for."""
+        """Always False: producers never wait."""
         return False
 
     def _overflow(self, part: Part) -> bool:
@@ -108,7 +108,7 @@ class RaisingQueue(OverflowQueue):
 
 
 class _WaitingPart:
-    """A part that waits, and what has been added to it."""
+    """A part in the queue, together with the parts that were merged into it."""
 
     __slots__ = ("batch", "part", "source")
 
@@ -130,27 +130,27 @@ class _WaitingPart:
 
 
 class CoalescingQueue(OverflowQueue):
-    """One too many is added to the last one that waits of the same task, if they can be one.
+    """Merges a part beyond the limit into the last part of the same task, if the coalescer can.
 
     Args:
-        limit: How many parts there may be.
-        coalescer: Says which can be one.
+        limit: The most parts.
+        coalescer: Merges parts.
     """
 
     def __init__(self, limit: int, coalescer: Coalescer) -> None:
         super().__init__(limit)
         self._coalescer = coalescer
-        # By their tasks the parts that something may be added to: nothing of the task, nor of one around or inside it,
-        # has come after them.
+        # The parts that can still be merged into, by their tasks: no later part comes from the same task, a task around
+        # it, or a task inside it.
         self._last: Dict[str, _WaitingPart] = {}
 
     @property
     def full(self) -> bool:
-        """Whether something has been taken in though it could neither be added nor wait where it was made."""
+        """True if a part beyond the limit was added because it could neither be merged nor its producer blocked."""
         return self.parts > self.limit
 
     def append(self, item: Any) -> None:
-        """Take something in, be it one too many."""
+        """Add an item, even beyond the limit."""
         if type(item) is not Part:
             self._items.append(item)
             return
@@ -162,7 +162,7 @@ class CoalescingQueue(OverflowQueue):
         self.parts += 1
 
     def pop(self) -> Any:
-        """Return what comes next, with what was added to it."""
+        """Return the next item, merged parts as one."""
         item = super().pop()
         if type(item) is not _WaitingPart:
             return item
@@ -177,11 +177,11 @@ class CoalescingQueue(OverflowQueue):
 
 
 def overflow_queue(flow: FlowControl, coalescer: Coalescer) -> OverflowQueue:
-    """Return a store as the consumer wants it.
+    """Return a queue for the consumer's overflow policy.
 
     Args:
-        flow: What it asked for; with a limit.
-        coalescer: Says which parts can be merged.
+        flow: The consumer's flow-control options; `max_buffer` is set.
+        coalescer: Merges parts if the policy is `"coalesce"`.
     """
     assert flow.max_buffer is not None
     if flow.overflow == "drop_oldest":

@@ -1,4 +1,4 @@
-"""A private event loop in a thread of its own, through which a blocking run awaits what can only be awaited."""
+"""A private event loop in a thread of its own, on which a blocking run awaits actions that have no sync form."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import StreamClosed
 
 private_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-"""The loops of all portals: what a run awaits there is cancelled when the run is told to stop."""
+"""The loops of all portals: calls on them are cancelled with the cancel token of their run."""
 
-# A task that a node has made may end so. It carries that to who awaits it, as with any other error; asyncio lets these
-# two end the loop as well, on which everything else of the run is.
-_no_end_of_the_loop = suppress(KeyboardInterrupt, SystemExit)
+# A task that a node has created may end with one of these. It reaches the code that awaits the task like any other
+# error, but asyncio also lets these two end the loop, on which the other tasks of the run are.
+_keep_loop_running = suppress(KeyboardInterrupt, SystemExit)
 
 
 class Portal:
     """Runs coroutines for threads that block until they are done.
 
-    The loop starts with the first call and lives until `close`, so that what an async client opened in
-    one node can be used in the next.
+    The loop starts with the first call and lives until `close`, so that a connection that an async client opened in one
+    node can be used in the next.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,10 @@ class Portal:
         Args:
             function: Returns the awaitable.
             args: Its arguments.
-            stop: Cancels the call when it is set.
+            stop: Cancel token of the call.
+
+        Raises:
+            StreamClosed: The portal is closed.
         """
         done: Future[Any] = Future()
         context = contextvars.copy_context()
@@ -60,7 +63,7 @@ class Portal:
             self._tasks.discard(task)
             self._cancelled.discard(task)
             if not done.done():
-                # Cancelled before its first step, so that it could not report it.
+                # Cancelled before its first step, so it could not report its end itself.
                 done.set_exception(asyncio.CancelledError())
 
         def cancel() -> None:
@@ -71,7 +74,7 @@ class Portal:
                 self._cancel(task)
 
         with self._lock:
-            # Before close() or not at all: what is scheduled behind the end of the loop would never run.
+            # Scheduled before close() or not at all: a callback after the loop's end would never run.
             loop = self._started()
             loop.call_soon_threadsafe(begin)
         stop.on_set(cancel)
@@ -81,7 +84,7 @@ class Portal:
             stop.forget(cancel)
 
     def close(self) -> None:
-        """Cancel what still runs and end the loop; harmless if it was never started."""
+        """Cancel the running calls and end the loop; a no-op if it was never started."""
         with self._lock:
             self._closed = True
             loop, thread = self._loop, self._thread
@@ -95,20 +98,21 @@ class Portal:
         if self._closed:
             raise StreamClosed("the run has ended")
         if self._loop is None:
-            # In a context of its own: a loop keeps the one it was made in, and with that the node and its stream.
+            # In a context of its own: a loop keeps the context in which it was made alive, and with it the node and its
+            # stream.
             loop = contextvars.Context().run(asyncio.new_event_loop)
             thread = threading.Thread(target=self._serve, args=(loop,), name="streamgraph-loop", daemon=True)
             private_loops.add(loop)
             try:
                 thread.start()
-            except RuntimeError:  # there can be no more threads
+            except RuntimeError:  # the system has no more threads
                 loop.close()
                 raise
             self._loop, self._thread = loop, thread
         return self._loop
 
     def _cancel(self, task: asyncio.Task[None]) -> None:
-        """Cancel a task, but not again while it cleans up."""
+        """Cancel a task once: a second time would interrupt its clean-up."""
         if task not in self._cancelled and not task.done():
             self._cancelled.add(task)
             task.cancel()
@@ -123,7 +127,7 @@ class Portal:
         loop.set_default_executor(executor)
         try:
             while not self._stopped:
-                with _no_end_of_the_loop:
+                with _keep_loop_running:
                     loop.run_forever()
             for task in tuple(self._tasks):
                 self._cancel(task)
@@ -131,7 +135,7 @@ class Portal:
                 _complete(loop, asyncio.wait(tuple(self._tasks)))
             _complete(loop, _wind_up())
         finally:
-            # A thread that a node has started cannot be stopped; whoever closes the stream does not wait for it.
+            # A thread that a node has started cannot be stopped, and closing the stream does not wait for it.
             executor.shutdown(wait=False)
             asyncio.set_event_loop(None)
             loop.close()
@@ -148,12 +152,12 @@ async def _work(done: Future[Any], function: Callable[..., Awaitable[Any]], args
 def _complete(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> None:
     task = loop.create_task(coroutine)
     while not task.done():
-        with _no_end_of_the_loop:
+        with _keep_loop_running:
             loop.run_until_complete(task)
 
 
 async def _wind_up() -> None:
-    """End what nodes have left behind on this loop: their tasks, and generators that nobody has read to their end."""
+    """End the tasks and the unfinished async generators that nodes have left on this loop."""
     await asyncio.sleep(0)
     left = _others()
     for task in left:
@@ -161,12 +165,12 @@ async def _wind_up() -> None:
     if left:
         await asyncio.wait(left)
     await asyncio.get_running_loop().shutdown_asyncgens()
-    # A generator that was collected is closed by a task that the loop makes in its next turn.
+    # A collected generator is closed by a task that the loop creates in its next turn.
     await asyncio.sleep(0)
     while _others():
         await asyncio.wait(_others())
 
 
 def _others() -> Set[asyncio.Task[Any]]:
-    """Return all tasks but the one that asks."""
+    """Return all tasks of the loop except the current one."""
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}

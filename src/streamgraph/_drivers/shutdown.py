@@ -1,9 +1,8 @@
-"""Streams that nobody reads any more: those that were dropped, and those that are open when the interpreter ends.
+"""Ends the runs of streams without a consumer: dropped streams, and open ones at the end of the interpreter.
 
-Neither moment is one to do the work of ending a run in. The collector may drop a stream anywhere, inside a lock that a
-node's clean-up wants, or on an event loop; and what threads wait for when the interpreter has begun to take itself
-apart never comes. So a dropped stream is ended by a thread of its own, and the rest before the interpreter waits for
-its threads.
+Neither moment allows the work of ending a run. The collector may drop a stream anywhere, for example inside a lock that
+a node's clean-up needs, or on an event loop; and after the interpreter has begun to finalize, threads may wait for
+ever. So dropped streams are ended by a separate thread, and the others before the interpreter joins its threads.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ _log = logging.getLogger("streamgraph")
 
 
 class Unread(Protocol):
-    """A stream that is open."""
+    """Interface of an open stream."""
 
     def has_reader(self) -> bool:
-        """Whether there is a thread that may go on reading once the main thread has come to its end."""
+        """Return True if a thread may still consume the stream after the end of the main thread."""
 
     def abandon(self) -> None:
         """End the run; from any thread."""
 
     def tell(self) -> None:
-        """Tell what runs to stop, and wait for nothing."""
+        """Set the cancel token of the run without waiting."""
 
 
 class Reader:
-    """A thread that reads; it is kept by nothing but the thread, and goes with it.
+    """A thread that consumes streams; only the thread keeps this object alive, so that it ends with it.
 
     Args:
         thread: The thread.
@@ -49,22 +48,22 @@ class Reader:
         self._ends = False
 
     def __del__(self) -> None:
-        self._ends = True  # it can still be found by its links
-        if _open and _Exit.has_come:  # the module's own names go, too, when the interpreter does
-            for stream in _unread():
+        self._ends = True  # weak references can still reach it
+        if _open and _Exit.has_come:  # module globals are None late in the interpreter's shutdown
+            for stream in _streams_without_consumer():
                 drop(stream)
 
     def goes_on(self) -> bool:
-        """Whether it goes on when the main thread has come to its end."""
+        """Return True if the thread goes on after the end of the main thread."""
         return not (self._ends or self.thread.daemon or self.thread is threading.main_thread())
 
 
 class _Exit:
-    """The end of the main thread, as far as it is told of here.
+    """The end of the main thread.
 
     Attributes:
-        registered: It will be told of.
-        has_come: It has been.
+        registered: `_end_all` will be called then.
+        has_come: The main thread has ended.
     """
 
     registered = has_come = False
@@ -74,12 +73,12 @@ _open: Dict[int, ReferenceType[Unread]] = {}
 _dropped: Deque[Unread] = deque()
 
 
-class _Here(threading.local):
-    """The thread that asks.
+class _CurrentThread(threading.local):
+    """The calling thread.
 
     Attributes:
-        reader: The thread as a reader.
-        link: The same, for those that must not keep it.
+        reader: The thread as a consumer.
+        link: A weak reference to `reader`.
     """
 
     def __init__(self) -> None:
@@ -87,11 +86,11 @@ class _Here(threading.local):
         self.link = ref(self.reader)
 
 
-HERE = _Here()
+HERE = _CurrentThread()
 
 
 def opened(stream: Unread) -> None:
-    """Take note of a stream whose run has begun."""
+    """Record a stream whose run has begun."""
     _open[id(stream)] = ref(stream)
     if not _Exit.registered:
         _Exit.registered = True
@@ -99,29 +98,29 @@ def opened(stream: Unread) -> None:
 
 
 def over(stream: Unread) -> None:
-    """Take note that a run has ended."""
+    """Record that the run of a stream has ended."""
     _open.pop(id(stream), None)
 
 
 def drop(stream: Unread) -> None:
-    """End a run in another thread; this may be called anywhere, for it takes no lock and waits for nothing."""
+    """End a run in another thread; safe anywhere, since it takes no lock and never blocks."""
     over(stream)
     _dropped.append(stream)
     try:
-        # A Thread waits until it has begun, for which a lock may be needed in the middle of which the collector came.
+        # Thread.start waits for the thread to begin and may take a lock that the collector has interrupted.
         _thread.start_new_thread(_begin_ending, ())
-    except RuntimeError:  # there can be no more threads, as when Python 3.12 comes to its end
+    except RuntimeError:  # no more threads, for example in the shutdown of Python 3.12
         stream.tell()
 
 
 def is_exiting() -> bool:
-    """Whether the main thread has come to its end."""
+    """Return True if the main thread has ended."""
     return _Exit.has_come
 
 
 def _begin_ending() -> None:
     if _dropped:
-        # Said to be no daemon, or it would have to know the thread it is started in, which has no name.
+        # `daemon` is given, or it would be looked up in the current thread, which has no Thread object.
         threading.Thread(target=_end_dropped, name="streamgraph-ending", daemon=False).start()
 
 
@@ -129,7 +128,7 @@ def _end_dropped() -> None:
     while _dropped:
         try:
             stream = _dropped.popleft()
-        except IndexError:  # another thread has taken it
+        except IndexError:  # another thread was faster
             return
         _end(stream)
 
@@ -138,19 +137,19 @@ def _end(stream: Unread) -> None:
     try:
         stream.abandon()
     except BaseException:
-        # A handler of the user's that insists on its own errors; there is nobody to raise them to.
+        # A user's handler with raise_error; there is no caller to raise to.
         _log.exception("The run of a stream that nobody reads could not be ended as it should")
 
 
-def _unread() -> List[Unread]:
-    """Return the open streams that have no reader: their threads would keep the process from ending."""
+def _streams_without_consumer() -> List[Unread]:
+    """Return the open streams without a consumer: their threads would keep the process from ending."""
     streams = [link() for link in tuple(_open.values())]
     return [stream for stream in streams if stream is not None and not stream.has_reader()]
 
 
 def _end_all() -> None:
-    """End what nobody reads any more now that the main thread has come to its end."""
+    """End all streams without a consumer, at the end of the main thread."""
     _Exit.has_come = True
     _end_dropped()
-    for stream in _unread():
+    for stream in _streams_without_consumer():
         _end(stream)

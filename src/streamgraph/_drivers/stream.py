@@ -1,4 +1,4 @@
-"""What both kinds of stream have in common."""
+"""Base class of the streams of both drivers."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from streamgraph.errors import RunTimeoutError, location_of
 Status = Literal["pending", "running", "done", "failed", "closed"]
 
 _IN_PLACE = 8
-"""How many graphs deep nodes are called on one call stack: a graph that calls itself can go deeper than a stack can."""
+"""Number of nested graphs whose nodes run on one call stack: a graph that calls itself can go deeper than a stack."""
 
 
 class Wakeup:
-    """An item of the inbox that carries effects, or the failure of the run.
+    """Queue item that carries effects or the failure of the run.
 
     Args:
-        effects: What is to be done next.
-        error: What the run fails with instead.
+        effects: The effects to carry out.
+        error: The failure of the run, if it has failed.
     """
 
     def __init__(self, effects: List[Effect], error: Optional[BaseException] = None) -> None:
@@ -41,31 +41,31 @@ class Wakeup:
 
 
 def ending(effect: Effect) -> BaseException:
-    """Return the exception that a run ends with, given the effect that says so."""
+    """Return the exception that an effect ends the run with."""
     assert isinstance(effect, (Fail, Exit)), effect
     return effect.error if isinstance(effect, Fail) else effect.signal
 
 
 class Stream:
-    """The state of a run that is being read.
+    """The state of a run that is being consumed.
 
     Args:
         session: The run.
-        flow: What the consumer asked for.
+        flow: The consumer's flow-control options.
     """
 
-    # Known also of a stream that was interrupted while it was made.
+    # Class attributes, for `__del__` after an interrupted `__init__`.
     _begun = _ended = False
 
     def __init__(self, session: Session, flow: FlowControl) -> None:
         self._session = session
         self._router = session.router
-        # A node may run where its stream is read, unless there is something to be read meanwhile.
+        # A node may run in the consumer's thread or task, unless parts can come while it runs.
         self._in_place = (
             flow is UNLIMITED and not session.router.audience.live and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
         )
         self._sole = session.router.audience.sole
-        self._above = session.router.parent_capacity
+        self._parent_capacity = session.router.parent_capacity
         self._clock = ConsumerClock(flow) if flow.watches else None
         self._timeout_error: Optional[RunTimeoutError] = None
         self._failure: Optional[Exception] = None
@@ -74,10 +74,10 @@ class Stream:
         self._effects: Deque[Effect] = deque()
         self._jobs: Dict[str, TaskRun] = {}
         self._output: Any = None
-        # Held while the stream is pulled; nobody waits for it.
-        self._turn = threading.Lock()
-        # The one that reads, or did last.
-        self._read_by = HERE.link
+        # Held while the stream is pulled; never waited for.
+        self._pull_lock = threading.Lock()
+        # The thread that consumes the stream, or did so last.
+        self._reader_link = HERE.link
 
     def __del__(self) -> None:
         if self._begun and not self._ended:
@@ -85,39 +85,39 @@ class Stream:
 
     @abstractmethod
     def abandon(self) -> None:
-        """End the run, since nobody reads it any more; from any thread."""
+        """End the run without a consumer; from any thread."""
 
     def tell(self) -> None:
-        """Tell what runs to stop, and wait for nothing."""
+        """Set the cancel token of the run without waiting."""
         self._session.stop.set()
 
     def has_reader(self) -> bool:
-        """Whether there is a thread that may go on reading once the main thread has come to its end."""
-        reader = self._read_by()
+        """Return True if a thread may still consume the stream after the end of the main thread."""
+        reader = self._reader_link()
         return reader is not None and reader.goes_on()
 
     @property
     def status(self) -> Status:
-        """How the run is: `"pending"` before the first pull, `"running"`, `"done"`, `"failed"` or `"closed"`.
+        """The state of the run: `"pending"` before the first pull, `"running"`, `"done"`, `"failed"` or `"closed"`.
 
-        A run was closed if it was left before its end, or cancelled.
+        A run is closed if its consumer left before its end, or if it was cancelled.
         """
         return self._status
 
     @property
     def seq(self) -> int:
-        """The number of the last chunk that was handed out, counted from 1; 0 before the first.
+        """The number of the last chunk that was yielded, counted from 1; 0 before the first.
 
-        Everything counts that the stream yields, heartbeats too, so a server can number its events with it.
+        Every chunk counts, heartbeats included, so a server can number its events with it.
         """
         return self._seq
 
     @property
     def output(self) -> Any:
-        """The final state as `invoke` returns it, known once the stream is exhausted.
+        """The final state as `invoke` returns it, available once the stream is exhausted.
 
         Raises:
-            RuntimeError: The run is not over yet, has failed, or was left early.
+            RuntimeError: The run has not ended yet, has failed, or was left early.
         """
         if not self._session.stop.finished:
             raise RuntimeError("The output is known when the stream is exhausted; this run is not over or ended early.")
@@ -125,25 +125,25 @@ class Stream:
 
     @property
     def partial(self) -> Partial:
-        """What there is so far: message texts, and the state after the last finished step.
+        """The result so far: message texts, and the state after the last finished step.
 
-        For a run that was left, was cancelled or has failed: what the user has seen need not be thrown away.
+        Also available after the run was left or cancelled, or has failed, so that the text shown to a user is not lost.
         """
         return self._session.partial()
 
     def explain(self) -> List[Unstreamed]:
-        """Return which model calls were not in the stream so far, and why: an `Unstreamed` for each, which prints well.
+        """Return the model calls that were not streamed so far, each as an `Unstreamed` that prints well and says why.
 
-        Known are the calls of the streamed graph and of those nested graphs that it shows. A model that is called
-        where no run's context is known, such as in a thread of one's own, is told of in every stream that is on.
+        It covers the calls of the streamed graph and of the nested graphs that it shows. A model call without the run's
+        context, for example in a thread of the user's own, is reported by every stream that is running.
         """
         return self._session.explain()
 
     def _chunk(self, part: Part) -> Any:
-        """Pass a part of the run on; return its chunk, or `NO_CHUNK` if it is not for the consumer."""
+        """Forward a part to the parent runs; return its chunk, or `NO_CHUNK` if the consumer does not want it."""
         if self._sole:
             return self._router.shape(part)
-        if not self._session.stop.is_set:  # else the run around has ended or is failing, and this would come after that
+        if not self._session.stop.is_set:  # else the parent run has ended or is failing
             self._router.forward(part)
         return self._router.shape(part) if self._router.is_own(part) else NO_CHUNK
 
@@ -161,11 +161,11 @@ class Stream:
         self._effects.extend(self._session.run.feed(event))
 
     def _check_wanted(self) -> None:
-        """Start nothing more after a stop.
+        """Raise if the run was stopped and may start no more tasks.
 
         Raises:
-            RunTimeoutError: The run has taken longer than it may.
-            StreamClosed: The run around this one has ended before its time, or is failing.
+            RunTimeoutError: The time limit of the run is over.
+            StreamClosed: The parent run has ended early, or is failing.
         """
         if self._timeout_error is not None:
             raise self._timeout_error
@@ -182,10 +182,10 @@ class Stream:
         over(self)
 
     def _time_out(self, put: Callable[[Wakeup], None]) -> None:
-        """Tell what runs to stop, since the run has taken too long, and fail after what it has made by now.
+        """Cancel all tasks because the run exceeds its time limit; it fails after the parts that are in the inbox.
 
         Args:
-            put: Adds a note to what has yet to be read.
+            put: Adds an item to the inbox.
         """
         assert self._clock is not None
         self._timeout_error = self._clock.error()
@@ -194,9 +194,9 @@ class Stream:
             job.stop.set()
 
     def _last_part(self, error: BaseException) -> Any:
-        """Return the chunk that tells of a failure, or `NO_CHUNK` if the consumer wants none.
+        """Return the chunk that reports a failure, or `NO_CHUNK` if the consumer does not want it.
 
-        The error itself is raised at the next pull then.
+        If there is a chunk, the error itself is raised at the next pull.
         """
         if not isinstance(error, Exception) or not self._router.emits_error_part:
             return NO_CHUNK
@@ -208,7 +208,7 @@ class Stream:
         return chunk
 
     def _raise_failure(self) -> None:
-        """Raise what the last chunk has told of, if it has."""
+        """Raise the error that the last chunk has reported, if there is one."""
         error, self._failure = self._failure, None
         if error is not None:
             try:

@@ -1,7 +1,7 @@
-"""Threads that outlive their work by a moment, so that the next run need not start its own.
+"""Threads that briefly outlive their work, so that the next run need not start its own.
 
-Starting a thread takes several times as long as handing work to one that waits, and is most of what a short run in a
-thread would cost. A thread that has waited in vain ends: a process that runs nothing has no threads of ours.
+Starting a thread takes several times as long as handing work to an idle one, and is most of the cost of a short run in
+a thread. An idle thread ends after LINGER seconds, so a process that runs no graph has no threads of this library.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any, Callable, Deque, Dict, Optional, Tuple, TypeVar
 from streamgraph._propagation import propagates
 
 _THREADS = 1024
-"""A bound for steps of any width."""
+"""The most threads of one run: steps can be of any width."""
 
 LINGER = 0.03
-"""How long a thread waits for more work, in seconds."""
+"""Seconds that an idle thread waits for work."""
 
 Task = Callable[[], Any]
 
@@ -30,10 +30,10 @@ _number = count()
 
 
 class _Worker(threading.Thread):
-    """A thread that does what there is to do each time it is called, until nobody has called it for a while.
+    """Worker thread; exits after LINGER seconds without work.
 
     Args:
-        pool: Where there is work.
+        pool: The source of its work.
     """
 
     def __init__(self, pool: WorkerPool) -> None:
@@ -43,46 +43,48 @@ class _Worker(threading.Thread):
         self._wake.acquire()
 
     def call(self) -> None:
-        """Have it come."""
+        """Wake the thread."""
         _release(self._wake)
 
     def run(self) -> None:
         pool = self._pool
-        # One that was chosen in the last moment comes in any case, whether it was called or that was interrupted.
+        # If `retire` returns False, this thread was chosen at the last moment: it continues, even if the call to wake
+        # it was interrupted.
         while self._wake.acquire(timeout=LINGER) or not pool.retire(self):
             pool.arrived(self)
             task = pool.next(self)
             while task is not None:
                 task()
-                task = None  # what it holds is not to live on while the thread waits
+                task = None  # release its references while the thread is idle
                 task = pool.next(self)
 
 
 class WorkerPool:
-    """The threads of a process, and what they have yet to do.
+    """The threads of a process, and the tasks in their queue.
 
-    Never more than one thread is on its way: whoever takes a task while there are others calls the next thread before
-    the task begins. So no task waits for another to end, whatever that waits for; but tasks that wait for nothing are
-    done by a thread or two, since handing each to a thread of its own would cost more than they do.
+    At most one thread is being woken or started at a time: a thread that takes a task while there are others calls the
+    next thread before it runs the task. So no task waits for the end of another, even if that one blocks; but tasks
+    that never block are done by a thread or two, since handing each to a thread of its own would cost more than the
+    tasks.
 
-    There is no lock that anybody waits for: Ctrl-C can end the main thread's work at any moment, and before Python 3.11
-    even between the end of a `with` block and the release of its lock. Each step is one operation that cannot be
-    interrupted, and they follow each other so that a thread may be called in vain, but no task is left behind.
+    No lock is ever waited for: Ctrl-C can interrupt the main thread at any moment, before Python 3.11 even between the
+    end of a `with` block and the release of its lock. Each step is one operation that cannot be interrupted. Their
+    order is such that a thread may be woken in vain, but no task is left behind.
     """
 
     def __init__(self) -> None:
         self._tasks: Deque[Task] = deque()
         self._idle: Deque[_Worker] = deque()
-        self._starting = threading.Lock()  # held while a thread is on its way; nobody waits for it
+        self._starting = threading.Lock()  # held while a thread is woken or started; never waited for
 
     def do(self, task: Task) -> None:
-        """Have a task done in a thread.
+        """Run a task in a thread.
 
         Args:
-            task: What to call; it lets no exception out.
+            task: The function to call; it must not raise.
 
         Raises:
-            RuntimeError: There can be no more threads, and none has taken it.
+            RuntimeError: No more threads can be started, and no thread has taken the task.
         """
         try:
             self._tasks.append(task)
@@ -92,18 +94,18 @@ class WorkerPool:
             _release(self._starting)
             try:
                 self._tasks.remove(task)
-            except ValueError:  # it has been taken
+            except ValueError:  # a thread has taken it
                 if isinstance(error, RuntimeError):
                     return
             raise
 
     def arrived(self, worker: _Worker) -> None:
-        """Take note that a thread has come: it is not idle, and another one may be called."""
-        self.retire(worker)  # if it was called twice, it is still among those that wait
+        """Record that a woken thread runs: it is not idle, and the next one may be called."""
+        self.retire(worker)  # a thread that was called twice is still in the idle queue
         _release(self._starting)
 
     def next(self, worker: _Worker) -> Optional[Task]:
-        """Return what a thread is to do next; if that is nothing, it is to wait until it is called."""
+        """Return the next task for a thread; if there is none, return `None` and make the thread idle."""
         try:
             task = self._tasks.popleft()
         except IndexError:
@@ -112,12 +114,12 @@ class WorkerPool:
         if self._tasks and self._starting.acquire(blocking=False):
             try:
                 self._call()
-            except RuntimeError:  # there can be no more threads: those there are do what is left
+            except RuntimeError:  # no more threads: the existing ones do the rest
                 _release(self._starting)
         return task
 
     def retire(self, worker: _Worker) -> bool:
-        """Let a thread go that waits in vain; returns whether it may, or has been chosen meanwhile."""
+        """Remove an idle thread so that it can end; return False if it has been chosen for work meanwhile."""
         try:
             self._idle.remove(worker)
         except ValueError:
@@ -125,11 +127,11 @@ class WorkerPool:
         return True
 
     def forget(self) -> None:
-        """Begin anew, in a process that was forked: threads do not live on in it."""
+        """Reset the pool in a forked process, which has none of the threads."""
         self.__init__()  # type: ignore[misc]
 
     def _call(self) -> None:
-        """Call the thread that became idle last, or a new one."""
+        """Wake the thread that became idle last, or start a new one."""
         try:
             worker = self._idle.pop()
         except IndexError:
@@ -145,7 +147,7 @@ class WorkerPool:
 def _release(lock: threading.Lock) -> None:
     try:
         lock.release()
-    except RuntimeError:  # it is free
+    except RuntimeError:  # it is not held
         return
 
 
@@ -156,22 +158,22 @@ if hasattr(os, "register_at_fork"):
 
 
 class RunThreads:
-    """The threads that one run uses, as many as it needs at once but for a bound.
+    """The threads of one run: as many as it needs at once, up to `_THREADS`.
 
     Attributes:
-        leaving: The run is ending before its time; nobody waits for what its threads still do.
+        leaving: The run is ending early; running calls are not waited for.
     """
 
     def __init__(self) -> None:
         self.leaving = False
-        self._at_work: Dict[Task, None] = {}
+        self._active: Dict[Task, None] = {}
         self._waiting: Deque[Task] = deque()
 
     def start(self, function: Callable[..., Any], *args: Any) -> None:
         """Call `function(*args)` in a thread.
 
         Args:
-            function: What to call; it lets no exception out.
+            function: The function to call; it must not raise.
             *args: Its arguments.
         """
         self._waiting.append(partial(function, *args))
@@ -180,24 +182,24 @@ class RunThreads:
             WORKERS.do(partial(self._work, task))
 
     def submit(self, function: Callable[..., T], *args: Any) -> Future[T]:
-        """Call `function(*args)` in a thread; returns the future of what it returns or raises."""
+        """Call `function(*args)` in a thread; return the future of its result."""
         done: Future[T] = Future()
         self.start(_settle, done, function, args)
         return done
 
     def leave(self) -> None:
-        """Take note that nobody waits any more."""
+        """Record that the calls of this run are no longer waited for."""
         self.leaving = True
 
     def _next(self) -> Optional[Task]:
-        """Return what is to be done next, if there is something and not too much is being done."""
-        if not self._waiting or len(self._at_work) >= _THREADS:
+        """Return the next task, or `None` if there is none or all threads of the run are busy."""
+        if not self._waiting or len(self._active) >= _THREADS:
             return None
         try:
             task = self._waiting.popleft()
-        except IndexError:  # another thread has taken it
+        except IndexError:  # another thread was faster
             return None
-        self._at_work[task] = None
+        self._active[task] = None
         return task
 
     def _work(self, first: Task) -> None:
@@ -205,8 +207,8 @@ class RunThreads:
         del first
         while task is not None:
             task()
-            # In this order: what is added meanwhile finds that there is room, or is found here.
-            del self._at_work[task]
+            # In this order: a task that is added meanwhile either finds a free thread or is found here.
+            del self._active[task]
             task = self._next()
 
 
@@ -218,7 +220,7 @@ def _settle(done: Future[T], function: Callable[..., T], args: Tuple[Any, ...]) 
         value = function(*args)
     except BaseException as error:
         done.set_exception(error)
-        # The frame of a traceback would keep what it holds alive, and itself.
+        # Break the reference cycle: future, exception, traceback, this frame.
         del done
     else:
         done.set_result(value)

@@ -1,1 +1,1 @@
-"""One run of one graph, and the tasks in it: opening and closing, retries, the cache, tasks called in tasks."""
+"""One run of one graph: its session, retries, the cache, and subtasks."""

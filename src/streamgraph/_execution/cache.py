@@ -1,4 +1,4 @@
-"""Keeping what nodes did: an adapter to any cache with the interface of langgraph-checkpoint's `BaseCache`."""
+"""The cache of node results: an adapter to any cache with the interface of langgraph-checkpoint's `BaseCache`."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ Namespace = Tuple[str, ...]
 
 
 class Cache:
-    """The results of nodes, in somebody's cache.
+    """Stores the results of nodes in a cache that the user provides.
 
     Args:
-        backend: Has `get(keys)`, `set({key: (value, ttl)})`, `clear(namespaces)` and their async twins `aget`, `aset`
-            and `aclear`; a key is a namespace, which is a tuple of strings, and a string.
+        backend: The user's cache, with `get(keys)`, `set({key: (value, ttl)})`, `clear(namespaces)` and their async
+            twins `aget`, `aset` and `aclear`; a key is a namespace, which is a tuple of strings, and a string.
     """
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
 
     def look_up(self, task: Task, policy: CachePolicy) -> Work[Optional[TaskResult]]:
-        """Return what a task with this input did before, or `None` if that is not known."""
+        """Return the stored result for the input of a task, or `None` if there is none."""
         key = _key(task, policy)
         found = yield Call(Action(self._backend.get, self._backend.aget), ([key],))
         return _decoded(found[key]) if key in found else None
 
     def keep(self, task: Task, policy: CachePolicy, outcome: TaskResult) -> Work[None]:
-        """Keep what a task did."""
+        """Store the result of a task."""
         pairs = {_key(task, policy): (_encoded(outcome), policy.ttl)}
         yield Call(Action(self._backend.set, self._backend.aset), (pairs,))
 
     def clear(self, nodes: Iterable[Node]) -> None:
-        """Forget the results of these nodes."""
+        """Delete the results of these nodes."""
         self._backend.clear([namespace_of(node) for node in nodes])
 
     async def aclear(self, nodes: Iterable[Node]) -> None:
-        """Forget the results of these nodes."""
+        """Async form of `clear`."""
         await self._backend.aclear([namespace_of(node) for node in nodes])
 
 
 def check_cache(backend: Any) -> None:
-    """Raise TypeError if `backend` cannot be a cache."""
+    """Raise TypeError if `backend` is not `None` and lacks a method of a cache."""
     if backend is not None and not all(hasattr(backend, name) for name in ("get", "set", "aget", "aset", "aclear")):
         raise TypeError(
             f"cache is {backend!r:.80}; give an InMemoryCache, or another with get, set, clear and their async twins."
@@ -57,7 +57,7 @@ def check_cache(backend: Any) -> None:
 
 
 def namespace_of(node: Node) -> Namespace:
-    """Return the namespace of a node's results: its function and its name."""
+    """Return the namespace of a node's results, made of its function (`cache_name`) and its name."""
     return ("streamgraph", node.cache_name, node.name)
 
 
@@ -73,7 +73,7 @@ def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
     return namespace_of(task.node), digest
 
 
-# As plain data: a cache may write it to disk, or send it somewhere.
+# Stored as plain data, since a cache may write it to disk or send it over a network.
 
 
 def _encoded(outcome: TaskResult) -> Dict[str, Any]:

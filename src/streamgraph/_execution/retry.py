@@ -1,4 +1,4 @@
-"""Trying a node again, and cutting it short."""
+"""Retries of a node."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ T = TypeVar("T")
 _log = logging.getLogger("streamgraph.retry")
 
 Attempt = Callable[[CancelToken, int, float], Work[T]]
-"""One attempt: with what tells it to stop, its number counted from 1, and the time of the first one's start."""
+"""One attempt, given its cancel token, its number counted from 1, and the time at which the first one started."""
 
 
 def attempts(task: Task, stop: CancelToken, once: Attempt[T]) -> Work[T]:
     """Make attempts until one succeeds or the node's retry policies give up.
 
-    Each attempt gets the input as it was, and a signal of its own: what a failed one has left behind in a thread
-    can no longer emit anything.
+    Each attempt gets an unchanged copy of the input and a cancel token of its own: code that a failed one has left
+    behind in a thread can no longer emit parts.
 
     Args:
         task: The task.
-        stop: Tells it to stop.
+        stop: Cancel token of the task.
         once: Makes an attempt.
 
     Raises:
-        Exception: What the last attempt raised.
+        Exception: The exception of the last attempt.
     """
     given, retry = task.input, task.node.policies.retry
     began, number = time.time(), 0

@@ -1,4 +1,4 @@
-"""A run of a graph as LangChain sees it: its trace, the config and context of its tasks, what they call."""
+"""The session of a run: its trace, the config and context of its tasks, and the calls of their work."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ class GraphSession:
 
     Args:
         run: The state machine.
-        router: Where its parts go.
-        config: What it was configured with.
-        backend: What the driver gives it: an inbox, and a way to start subtasks.
-        parts: Makes what the stream shows.
+        router: Routes its parts to the consumer and the parent run.
+        config: The config of the run.
+        backend: The driver's inbox and its way to start subtasks.
+        parts: Makes the parts of subtasks.
         given: The input as the user gave it, for traces.
         writes: The input as writes to state keys.
-        scope: The task it is called in, if it is nested.
-        detached: It goes on when that task is told to stop.
+        scope: The task in which the run was started; `None` for a root run.
+        detached: It goes on when that task is cancelled.
         context: The user's object for `Runtime.context`.
         store: The user's store.
-        cache: Keeps the results of nodes.
-        control: Through which the run can be asked to end.
+        cache: Stores the results of nodes.
+        control: Accepts requests to end the run.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class GraphSession:
     ) -> None:
         self.run = run
         self.router = router
-        self._above = None if detached else scope
-        self.stop = CancelToken() if self._above is None else CancelToken(self._above.stop)
+        self._parent = None if detached else scope
+        self.stop = CancelToken() if self._parent is None else CancelToken(self._parent.stop)
         self._config = config
         self._given = given
         self._writes = writes
@@ -101,10 +101,13 @@ class GraphSession:
         audience = router.audience
         self._subscribers = audience.here
         self._wanted = audience.here.modes
-        # In a graph that is called in a task, or in what it has left behind, it has to be said that nobody listens.
+        # Nested runs, and code that a task has left behind, must replace an inherited tap even if they have no
+        # subscriber.
         self._listens = audience.listens or is_tapped()
-        self._around = tracker_of(scope)
-        self._messages = MessageTracker() if self._around is None and audience.tracks_messages else self._around
+        self._parent_tracker = tracker_of(scope)
+        self._messages = (
+            MessageTracker() if self._parent_tracker is None and audience.tracks_messages else self._parent_tracker
+        )
         self._shared = RunScope(
             run.ns,
             run.plan,
@@ -122,22 +125,22 @@ class GraphSession:
         )
         self._hears_models = audience.hears_models
         self._trace: Optional[Trace] = None
-        self._quiet: BaseCallbackManager = _NO_CALLBACKS
+        self._untraced: BaseCallbackManager = _NO_CALLBACKS
 
     def must_watch(self, loop: object) -> bool:
-        """Whether the run around this one cannot cancel what runs on this loop."""
-        above = self._above
-        return above is not None and loop is not above.run.loop and loop not in private_loops
+        """Return True if the parent run cannot cancel tasks on `loop`."""
+        parent = self._parent
+        return parent is not None and loop is not parent.run.loop and loop not in private_loops
 
     def opening(self, loop: Optional[object] = None) -> Work[List[Effect]]:
-        """Begin the run, and its trace if anybody listens."""
-        if self._messages is not None and self._around is None:
+        """Begin the run, and its trace if it has callback handlers."""
+        if self._messages is not None and self._parent_tracker is None:
             listen(self._messages)
         self._shared.loop = loop
         manager = open_manager(
             self._config, asynchronous=self._asynchronous, without=(TaskHandler, UntrackedCallHandler)
         )
-        self._quiet = manager
+        self._untraced = manager
         if manager.handlers:
             self._trace = Trace(manager)
             yield self._trace.start(self._given, self._config.name or self.run.plan.name, self._config.run_id)
@@ -146,7 +149,7 @@ class GraphSession:
     def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
         """End the trace of the run, if there is one. A run that ends with a control signal has not failed."""
         self._subtasks.over = error is None or isinstance(error, Exception)
-        if self._messages is not None and self._around is None:
+        if self._messages is not None and self._parent_tracker is None:
             forget(self._messages)
         if self._trace is not None:
             if error is not None and is_signal(error, self.run.ns):
@@ -154,11 +157,11 @@ class GraphSession:
             yield from self._trace.closing(output, error)
 
     def partial(self) -> Partial:
-        """Return what the run has come to so far."""
+        """Return the result of the run so far."""
         return Partial({} if self._messages is None else self._messages.texts(), self.run.output())
 
     def explain(self) -> List[Unstreamed]:
-        """Return which model calls were not streamed so far, and why."""
+        """Return the model calls that were not streamed so far, with the reasons."""
         if "messages" not in self._wanted:
             hint = 'Ask for it: stream_mode="messages", or a list of modes with it.'
             return [Unstreamed("mode", "the stream was not asked for `messages`", hint)]
@@ -167,18 +170,18 @@ class GraphSession:
         return [item for item in self._messages.unstreamed if item.namespace[: len(ns)] == ns]
 
     def job(self, task: Task) -> TaskRun:
-        """Prepare a task: its context, what it calls, and how to stop it."""
+        """Return the task run of a task, with its context, work and cancel token."""
         stop = self.stop if len(self.run.tasks) == 1 else CancelToken(self.stop)
         return TaskRun(copy_context(), self.work(task, stop, self._scope), stop)
 
     def work(self, task: Task, stop: CancelToken, parent: Optional[Scope]) -> Work[Event]:
-        """Everything there is to a task, from opening its trace to reading what it returned.
+        """Return all the work of a task, from opening its trace to reading its result.
 
-        It runs in the task's own context, and whatever happens, it ends with an event.
+        It runs in the task's own context and always returns an event, also after an error.
 
         Args:
             task: The task.
-            stop: Tells it to stop.
+            stop: Its cancel token.
             parent: The task that this one is inside of: that has called it, or that the graph is nested in.
         """
         trace: Optional[Trace] = None
@@ -189,10 +192,12 @@ class GraphSession:
                 known = yield from cache.look_up(task, policies.cache)
                 if known is not None:
                     return TaskDone(task, self._known(task, stop, parent, known), cached=True)
-            above: Optional[ParentTrace] = parent.trace if parent is not None and node.kind == "task" else self._trace
-            callbacks = self._quiet
-            if above is not None and node.action is not None:
-                trace = yield from self._traced(task, above)
+            parent_trace: Optional[ParentTrace] = self._trace
+            if parent is not None and node.kind == "task":
+                parent_trace = parent.trace
+            callbacks = self._untraced
+            if parent_trace is not None and node.action is not None:
+                trace = yield from self._traced(task, parent_trace)
                 callbacks = trace.child("seq:step:1")
             if policies.retry or task.timeout is not None or node.handler is not None:
                 once = partial(self._attempt, task, parent, callbacks, trace)
@@ -213,7 +218,7 @@ class GraphSession:
                 except GeneratorExit:
                     raise
                 except BaseException as insisting:
-                    # A handler of the user's that insists on its own errors (raise_error), or a cancellation meanwhile.
+                    # A user's handler with raise_error, or a cancellation meanwhile.
                     error = unwrapped(insisting)
             if isinstance(error, GraphBubbleUp) and is_signal(error, self.run.ns):
                 return TaskSignalled(task, error)
@@ -230,7 +235,7 @@ class GraphSession:
         number: int = 1,
         began: Optional[float] = None,
     ) -> Work[Tuple[Any, TaskResult]]:
-        """Run a node once: call it, read what it returned, and ask its branches where to go."""
+        """Run a node once: call it, read its result, and call its branches."""
         run, node, messages = self.run, task.node, self._messages
         scope = self._scope_of(task, stop, parent, trace, number, began)
         invocation = Invocation(self._enter(scope, callbacks, traced=trace is not None), scope)
@@ -262,7 +267,7 @@ class GraphSession:
             if messages is not None and "messages" in self._wanted:
                 outcome = messages.returned(run.plan, scope, outcome, run.state.values)
         except Exception as error:
-            scope.over = scope.watch is None or not scope.watch.expired  # else it is still on, in its thread
+            scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
             yield from settled(scope.children, cancel=True)
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
@@ -270,7 +275,7 @@ class GraphSession:
         return result, outcome
 
     def _known(self, task: Task, stop: CancelToken, parent: Optional[Scope], outcome: TaskResult) -> TaskResult:
-        """Return what a task did before; the messages that it wrote are shown like any others."""
+        """Return a cached result; the messages in it are streamed like any others."""
         if self._messages is None or "messages" not in self._wanted:
             return outcome
         scope = self._scope_of(task, stop, parent)
@@ -298,10 +303,10 @@ class GraphSession:
             time() if began is None else began,
         )
 
-    def _traced(self, task: Task, above: ParentTrace) -> Work[Trace]:
-        """Open the trace of a task; what it is and where it comes from is in the metadata, as in LangGraph."""
+    def _traced(self, task: Task, parent_trace: ParentTrace) -> Work[Trace]:
+        """Open the trace of a task, with the task's origin as metadata, as in LangGraph."""
         called = task.node.kind == "task"
-        manager = above.child("seq:step:1" if called else f"graph:step:{task.step}")
+        manager = parent_trace.child("seq:step:1" if called else f"graph:step:{task.step}")
         manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
         trace = Trace(manager, chunks=True)
         given = task.input if task.node.shown is None else task.node.shown(task.input)
@@ -315,7 +320,7 @@ class GraphSession:
         return trace
 
     def _traced_end(self, error: BaseException) -> Tuple[Any, Optional[BaseException]]:
-        """Return the output and the error of a task as traces show them, given what it has raised."""
+        """Return the output and the error with which a trace ends, given the exception of its task."""
         if not is_signal(error, self.run.ns):
             return None, error
         return error.command if isinstance(error, ParentCommand) else None, None
@@ -323,7 +328,7 @@ class GraphSession:
     def _branch(
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
-        """Ask the branches of the task's node where to go; they see the state with what the node has just written."""
+        """Call the branches of the task's node; they see the state with the writes of the node."""
         run = self.run
         fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)])
         routes = list(outcome.routes)
@@ -337,7 +342,7 @@ class GraphSession:
         return outcome._replace(routes=tuple(routes))
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
-        """Ask a branch where to go, as a run of its own within that of the node."""
+        """Call a branch as a trace of its own inside that of the node."""
         manager = trace.child(f"seq:step:{number}")
         own = Trace(manager) if branch.traced else None
         try:
@@ -357,7 +362,7 @@ class GraphSession:
         return answer
 
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
-        """Set up the context of a task, which this runs in."""
+        """Set the scope, taps and config of a task in the current context, and return the config."""
         handlers: List[BaseCallbackHandler] = [ActivityHandler(scope)] if scope.watches else []
         if self._listens:
             tap = tap_of(scope, self._messages) if self._messages is not None and self._hears_models else None
@@ -367,7 +372,8 @@ class GraphSession:
             handlers += filter(None, (tap, tools))
         metadata, tags = scope.task.node.metadata, scope.task.node.tags
         if handlers or metadata or tags:
-            # A config given to a call in the node replaces the node's; what the manager carries survives that.
+            # A config given to a call in the node replaces the node's config, but not what the callback manager
+            # carries.
             callbacks = callbacks.copy()
             callbacks.add_metadata(dict(metadata), inherit=True)
             callbacks.add_tags(list(tags), inherit=True)

@@ -1,4 +1,4 @@
-"""Tasks that are called inside other tasks: `@task` functions, and the futures of their results."""
+"""Subtasks: `@task` functions called inside other tasks, and the futures of their results."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from streamgraph.errors import ErrorLocation
 
 
 class TaskRunner(Protocol):
-    """A run, as those that start tasks in it see it."""
+    """Interface of a run used to start subtasks."""
 
     def work(self, task: Task, stop: CancelToken, parent: Optional[Scope]) -> Work[Event]:
-        """Return everything there is to a task."""
+        """Return all the work of a task."""
 
 
 class _Call(NamedTuple):
@@ -39,10 +39,10 @@ class _Call(NamedTuple):
 
     Attributes:
         task: The task.
-        caller: The one it is called in.
+        caller: The scope in which it is called.
         future: Its result.
-        stop: Tells it to stop.
-        counts: Whether it is one of those of which only so many may run at once.
+        stop: Its cancel token.
+        counts: It counts towards the concurrency limit.
     """
 
     task: Task
@@ -63,16 +63,16 @@ class Subtasks:
     """The tasks that are called inside the tasks of one run.
 
     Args:
-        parts: Makes what the stream shows of them.
+        parts: Makes their parts.
         ns: The namespace of the run.
-        run: The run; it is not kept, so that all of it goes with its stream.
-        concurrency: The most of them that may run at once; those that they call in turn do not count, since they
-            are waited for.
-        put: Takes what they show.
+        run: The run; held weakly, so that it is collected together with its stream.
+        concurrency: The most subtasks that may run at once. Subtasks of subtasks do not count, since their callers keep
+            a slot while they wait for them.
+        put: Adds a part to the run's stream.
         backend: Starts them.
 
     Attributes:
-        over: The run has ended, be it with an error; it was not left.
+        over: The run has ended, with or without an error; False if its consumer left early.
     """
 
     def __init__(
@@ -96,19 +96,19 @@ class Subtasks:
         self._spawn = backend.spawn
 
     def start(self, caller: Scope, node: Node, given: Any) -> Any:
-        """Start a task inside another.
+        """Start a subtask.
 
         Args:
-            caller: The task it is called in.
+            caller: The scope of the task that calls it.
             node: The function.
             given: Its arguments, positional and by name.
 
         Returns:
-            A future of its result: one of the event loop that this is called on, else one to wait for.
+            A future of its result: one of the event loop that the caller is on, else one that blocks.
 
         Raises:
-            StreamClosed: The calling task is no longer wanted.
-            RuntimeError: Its run is over.
+            StreamClosed: The calling task is cancelled.
+            RuntimeError: Its run has ended.
         """
         if not self.over and caller.stop.is_set:
             caller.check_alive()
@@ -126,7 +126,7 @@ class Subtasks:
         try:
             for part in self._parts.started(task):
                 self._put(part)
-        except BaseException as error:  # there is no room for it: so it is not started, and nobody is to wait for it
+        except BaseException as error:  # its part was refused, so it is not started, and its future must not block
             future.settle(TaskFailed(task, error))
             raise
         counts = self._concurrency is not None and not caller.is_called
@@ -135,7 +135,7 @@ class Subtasks:
         return shown_to_caller(future)
 
     def _work(self, run: TaskRunner, call: _Call) -> Work[Event]:
-        """Everything there is to a task, up to its future, which gets a result whatever happens."""
+        """Return all the work of a subtask, up to its future, which gets a result in every case."""
         task, stop = call.task, call.stop
         event: Event = TaskFailed(task, CancelledError())
         try:
@@ -145,7 +145,7 @@ class Subtasks:
         except GeneratorExit:
             raise
         except BaseException as error:
-            # There was no room for what it shows, or nobody is there to see it.
+            # Its parts were refused, or the stream has no consumer any more.
             event = TaskFailed(task, error)
         finally:
             call.future.settle(event)
@@ -193,7 +193,7 @@ class Subtasks:
             begun = self._begin(waiting)
 
     def _begin(self, waiting: _Waiting) -> bool:
-        """Start a task, or make the reason why that is not possible its result; returns whether it was started."""
+        """Start a subtask, or set the reason why that fails as its result; return True if it was started."""
         try:
             self._spawn(waiting.job)
         except RuntimeError as error:
@@ -203,7 +203,7 @@ class Subtasks:
         return True
 
     def _abandon(self, waiting: _Waiting) -> None:
-        """End a task that was told to stop before its turn came."""
+        """End a subtask that was cancelled before its turn came."""
         with self._lock:
             if waiting not in self._waiting:
                 return
@@ -213,11 +213,11 @@ class Subtasks:
 
 
 def settled(futures: Sequence[TaskFuture[Any]], *, cancel: bool = False) -> Work[None]:
-    """Wait until these tasks have ended; nobody has to have asked for their results.
+    """Wait until these subtasks have ended, whether or not their results are retrieved.
 
     Args:
-        futures: Their results.
-        cancel: Tell them to stop first.
+        futures: Their futures.
+        cancel: Cancel them first.
     """
     running: List[TaskFuture[Any]] = [future for future in futures if not future.done()]
     if cancel:

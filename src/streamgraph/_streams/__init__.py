@@ -1,1 +1,1 @@
-"""What a stream carries: parts, who gets them, in which format, how much may wait, and how work is cancelled."""
+"""Streams: parts, modes, filters, audiences, routing, formats, flow control, cancellation."""

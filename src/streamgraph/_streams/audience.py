@@ -1,4 +1,4 @@
-"""Who wants a part: the one place that decides it, for the consumer of a run and for those of the runs around it."""
+"""Audiences: the subscribers of a run, and the only code that decides which of them get a part."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from streamgraph._streams.part import Part
 
 
 class Subscriber(NamedTuple):
-    """A consumer, as far as one graph is concerned.
+    """A consumer's modes and filter for one graph.
 
     Attributes:
         modes: The modes that it wants.
-        filter: What it leaves out, if anything.
+        filter: Leaves out some of their parts; `None` to leave out nothing.
     """
 
     modes: FrozenSet[str]
@@ -23,15 +23,15 @@ class Subscriber(NamedTuple):
 
 
 class Subscribers:
-    """All who watch the parts of one graph: its own consumer, and those of the runs around it.
+    """The subscribers of one graph: its own consumer, and those of the parent runs.
 
     Args:
-        subscribers: The consumers; those that want no mode are dropped.
+        subscribers: The subscribers; those that want no mode are dropped.
 
     Attributes:
-        subscribers: The others.
-        modes: The modes that anybody wants.
-        filtered: Whether anybody leaves something out.
+        subscribers: The subscribers that want a mode.
+        modes: The modes that at least one subscriber wants.
+        filtered: True if a subscriber has a filter.
     """
 
     __slots__ = ("_by_node", "filtered", "modes", "subscribers")
@@ -48,13 +48,13 @@ class Subscribers:
         self._by_node: Dict[str, FrozenSet[str]] = {}
 
     def without(self, modes: FrozenSet[str]) -> Subscribers:
-        """Return the subscribers with these modes taken from each."""
+        """Return the subscribers without these modes."""
         if not modes:
             return self
         return Subscribers([Subscriber(wanted - modes, filter_) for wanted, filter_ in self.subscribers])
 
     def modes_of(self, node: str) -> FrozenSet[str]:
-        """Return the modes in which anybody wants to see this node."""
+        """Return the modes in which at least one subscriber wants parts of this node."""
         if not self.filtered:
             return self.modes
         found = self._by_node.get(node)
@@ -67,7 +67,7 @@ class Subscribers:
         return found
 
     def part(self, part: Part) -> bool:
-        """Whether anybody wants this part."""
+        """Return True if a subscriber wants this part."""
         if not self.filtered:
             return part.mode in self.modes
         return any(
@@ -75,7 +75,7 @@ class Subscribers:
         )
 
     def message(self, node: str, tags: Sequence[str], key: Optional[str], raw: bool = False) -> bool:
-        """Whether anybody wants this message; see `Filter.message`."""
+        """Return True if a subscriber wants this message; see `Filter.message`."""
         if not self.filtered:
             return "messages" in self.modes
         return any(
@@ -84,7 +84,7 @@ class Subscribers:
         )
 
     def structured(self, node: str, tags: Sequence[str]) -> bool:
-        """Whether anybody wants this structured output; see `Filter.structured`."""
+        """Return True if a subscriber wants this structured output; see `Filter.structured`."""
         if not self.filtered:
             return "objects" in self.modes
         return any(
@@ -95,7 +95,7 @@ class Subscribers:
 
 @lru_cache(maxsize=256)
 def unfiltered(modes: FrozenSet[str]) -> Subscribers:
-    """Return one subscriber that wants these modes and leaves nothing out. It never changes, so runs share it."""
+    """Return a single subscriber of these modes, without a filter; immutable, so runs share it."""
     return Subscribers((Subscriber(modes),))
 
 
@@ -103,22 +103,22 @@ NOBODY = Subscribers(())
 
 
 class Audience:
-    """All who watch one run and the graphs that are nested in it.
+    """The subscribers of one run and of the graphs that are nested in it.
 
     Args:
         ns: The namespace of the run's graph.
-        modes: The modes that its own consumer wants.
-        nested: The modes that its own consumer wants from graphs below.
-        filter_: What its own consumer leaves out.
-        above: Who wants what is nested in the task that the run is called in; `None` for a run of its own.
+        modes: The modes that the run's own consumer wants.
+        nested: The modes that it wants from nested graphs.
+        filter_: Its filter.
+        above: The subscribers to graphs nested in the task in which the run was started; `None` for a root run.
 
     Attributes:
-        here: Who watches the run's own graph.
-        below: Who watches the graphs below it.
-        above: Who of the runs around gets what is made here.
-        sole: Whether the own consumer gets all that is made, and nobody else gets anything.
-        read: Whether there is an own consumer that wants anything.
-        live: Whether parts for the own consumer may come while a task runs.
+        here: The subscribers of the run's own graph.
+        below: The subscribers of the nested graphs.
+        above: The subscribers among the parent runs that get parts of this run.
+        sole: True if the own consumer gets every part and there is no other subscriber.
+        read: True if the own consumer wants any mode.
+        live: True if the own consumer may get parts while a task runs.
     """
 
     __slots__ = ("_depth", "_filter", "_modes", "_nested", "above", "below", "here", "live", "read", "sole")
@@ -138,7 +138,7 @@ class Audience:
         self.sole = above is None and filter_ is None
         self.read = bool(modes or nested)
         self.live = bool(modes & LIVE_MODES or nested)
-        # What is for the nearest consumer goes no further: that may well pass it on by hand.
+        # Parts of these modes go to the nearest consumer only, which may forward them itself.
         self.above = NOBODY if above is None else above.without(modes & NEAREST_MODES)
         if self.above.subscribers or filter_ is not None:
             self.here = Subscribers((Subscriber(modes, filter_), *self.above.subscribers))
@@ -148,21 +148,21 @@ class Audience:
             self.below = unfiltered(nested)
 
     def is_own(self, part: Part) -> bool:
-        """Whether the own consumer wants a part."""
+        """Return True if the own consumer wants this part."""
         wanted = part.mode in (self._modes if len(part.ns) == self._depth else self._nested)
         return wanted and (self._filter is None or self._filter.part(part))
 
     @property
     def listens(self) -> bool:
-        """Whether anybody wants to know what models or tools of the graph do."""
+        """True if a subscriber wants parts made from callbacks of models or tools."""
         return not self.here.modes.isdisjoint(LISTENING_MODES)
 
     @property
     def hears_models(self) -> bool:
-        """Whether anybody wants to know what models of the graph say."""
+        """True if a subscriber wants parts made from callbacks of models."""
         return not self.here.modes.isdisjoint(MODEL_MODES)
 
     @property
     def tracks_messages(self) -> bool:
-        """Whether it matters which messages were shown, here or below."""
+        """True if streamed messages must be tracked, for this graph or nested ones."""
         return self.hears_models or not self.below.modes.isdisjoint(MODEL_MODES)

@@ -1,4 +1,4 @@
-"""Whether there is room for what is made: how the producers of a stream hear of its consumer's pace."""
+"""Backpressure: the capacity for parts on their way to a consumer."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from streamgraph._streams.part import Part
 from streamgraph.errors import StreamClosed
 
 Put = Callable[[Part], None]
-"""Takes a part; may be called from any thread."""
+"""Accepts a part; thread-safe."""
 
 
 class Capacity(Protocol):
-    """The room there is for parts on their way to a consumer that takes only so many at once."""
+    """The limited capacity for parts on their way to a consumer."""
 
     @property
     def full(self) -> bool:
-        """Whether whoever emits a part now ought to wait first."""
+        """True if a producer should wait before it emits a part."""
 
     async def wait(self) -> None:
-        """Wait, on any event loop, until it is not full, or until nobody reads any more."""
+        """Wait, on any event loop, until it is not full or the consumer has left."""
 
     def sender(self, stop: CancelToken) -> Put:
-        """Return the way in for some work: a thread waits there while it is full, but not once the work is to end.
+        """Return a `Put` for work in a thread; it blocks while the capacity is full, until `stop` is set.
 
         Args:
-            stop: Tells the work to end.
+            stop: Cancel token of the work.
         """
 
 
 class CombinedCapacity:
-    """The capacities on the way to the consumers of nested runs, as one.
+    """The capacities on the way of a nested run's parts to their consumers, as one.
 
     Args:
-        capacities: Those of the own consumer, of the run around, or both.
-        sender: Returns the way in for some work, given what tells the work to end.
+        capacities: Those of the own consumer, of the parent run, or both.
+        sender: Returns a `Put` for some work, given its cancel token.
     """
 
     __slots__ = ("_capacities", "sender")
@@ -50,7 +50,7 @@ class CombinedCapacity:
 
     @property
     def full(self) -> bool:
-        """Whether one of them is full."""
+        """True if one of them is full."""
         return any(capacity.full for capacity in self._capacities)
 
     async def wait(self) -> None:
@@ -61,12 +61,12 @@ class CombinedCapacity:
 
 
 class DetachedCapacity:
-    """The way into a run for work that is not to end with it: once the run is over, nothing is taken, and nobody waits.
+    """The capacity of a run for work that may outlive it; after the run, parts are dropped and producers never wait.
 
     Args:
-        stop: Tells that the run is over, or the task in it that the work was started in.
-        put: The way in.
-        capacity: The room there is, if it is limited.
+        stop: Cancel token of the run, or of the task in it that has started the work.
+        put: Adds a part to the run's stream.
+        capacity: The run's capacity, if it is limited.
     """
 
     def __init__(self, stop: CancelToken, put: Put, capacity: Optional[Capacity]) -> None:
@@ -76,29 +76,29 @@ class DetachedCapacity:
 
     @property
     def full(self) -> bool:
-        """Whether whoever emits a part now ought to wait first."""
+        """True if a producer should wait before it emits a part."""
         return self._capacity is not None and not self._stop.is_set and self._capacity.full
 
     async def wait(self) -> None:
-        """Wait until it is not full, or until nobody reads any more."""
+        """Wait until it is not full or the consumer has left."""
         if self.full and self._capacity is not None:
             await self._capacity.wait()
 
     def put(self, part: Part) -> None:
-        """Take a part, if the run is not over."""
+        """Add a part, or drop it if the run has ended."""
         self._pass(self._put, part)
 
     def sender(self, stop: CancelToken) -> Put:
-        """Return the way in for some of the work.
+        """Return a `Put` for some of the work.
 
         Args:
-            stop: Tells it to end.
+            stop: Cancel token of that work.
         """
         put = self._put if self._capacity is None else self._capacity.sender(CancelToken(stop, self._stop))
         return partial(self._pass, put)
 
     def _pass(self, put: Put, part: Part) -> None:
         if not self._stop.is_set:
-            # The work itself is told to stop by its own signal, if that is what has kept it from waiting any longer.
+            # If the work itself was cancelled while it waited, its own token ends it.
             with suppress(StreamClosed):
                 put(part)

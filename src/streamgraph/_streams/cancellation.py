@@ -1,4 +1,4 @@
-"""The signal that work is no longer wanted, passed down to everything below."""
+"""Cancel tokens, which stop work and all work below it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ from streamgraph.errors import StreamClosed
 class CancelToken:
     """Tells tasks, and the graphs that run in them, to stop.
 
-    Threads cannot be cancelled, so work in a thread looks here whenever it emits something; what can be
+    Threads cannot be cancelled, so work in a thread checks its token whenever it emits a part. Work that can be
     cancelled registers a callback.
 
     Args:
-        *parents: The signals of what this work is part of; each of them sets this one too.
+        *parents: The tokens of the enclosing work; setting one of them also sets this one.
 
     Attributes:
-        runner: What runs the tasks of this signal, for those who have to wait for them.
+        is_set: The work is cancelled, or finished.
+        finished: The work is done.
+        runner: Runs the tasks of this token, for code that has to wait for them.
     """
 
-    __slots__ = ("__weakref__", "_above", "_below", "_callbacks", "finished", "is_set", "runner")
+    __slots__ = ("__weakref__", "_below", "_callbacks", "_parents", "finished", "is_set", "runner")
 
     def __init__(self, *parents: CancelToken) -> None:
         self.is_set = False
         self.finished = False
-        # They are there as long as this is, though what they belong to may be over: this hears by them of those above.
-        self._above = parents
+        # Strong references: the parents' own work may be over, but this token is reached from the tokens above only
+        # through them.
+        self._parents = parents
         self.runner: Optional[object] = None
         self._callbacks: List[Callable[[], None]] = []
-        # Weak, since work leaves nothing behind when it ends, however long the run goes on. A dict and not a WeakSet:
-        # what is below may begin and end in any thread while this is gone through, and a dict is copied at one go.
+        # Weak, so that ended work leaves nothing behind in a long run. A dict instead of a WeakSet: children may begin
+        # and end in any thread during an iteration, and a dict is copied in one operation.
         self._below: Dict[ReferenceType[CancelToken], None] = {}
         for parent in parents:
             descendants = parent._below
@@ -42,21 +45,21 @@ class CancelToken:
                 self.set()
 
     def on_set(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the signal is set; at once if it is already."""
+        """Call `callback` when the token is set; immediately if it already is."""
         self._callbacks.append(callback)
         if self.is_set:
             callback()
 
     def forget(self, callback: Callable[[], None]) -> None:
-        """Take back `on_set(callback)`."""
+        """Undo `on_set(callback)`."""
         if callback in self._callbacks:
             self._callbacks.remove(callback)
 
-    # Graphs may be nested deeper than calls may, so these go down level by level. What begins below meanwhile looks up
-    # to what is set by then.
+    # Iterative, level by level, since graphs may be nested deeper than the call stack allows. A child that is created
+    # meanwhile checks its parents, which are set by then.
 
     def set(self) -> None:
-        """Ask this work and everything below it to stop."""
+        """Cancel this work and everything below it."""
         reached = [self]
         for stop in reached:
             if not stop.is_set:
@@ -66,7 +69,7 @@ class CancelToken:
                 reached += stop._children()
 
     def finish(self) -> None:
-        """Mark the work as done: what is emitted from now on comes too late."""
+        """Mark the work as done: parts emitted later are dropped."""
         reached = [self]
         for stop in reached:
             stop.is_set = stop.finished = True
@@ -74,17 +77,17 @@ class CancelToken:
             reached += stop._children()
 
     def descendants(self) -> List[CancelToken]:
-        """Return the signals below this one, at every depth."""
+        """Return the tokens below this one, at every depth."""
         reached = self._children()
         for stop in reached:
             reached += stop._children()
         return reached
 
     def check(self) -> None:
-        """End work that is no longer wanted.
+        """Raise if the work is cancelled; return if it is finished.
 
         Raises:
-            StreamClosed: The consumer has left, or a task beside this one has failed.
+            StreamClosed: The consumer has left, or another task of the step has failed.
         """
         if self.is_set and not self.finished:
             raise StreamClosed

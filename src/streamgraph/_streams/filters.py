@@ -1,4 +1,4 @@
-"""What a consumer leaves out of a stream: a rule of nodes, tags and state keys."""
+"""Filters of a consumer: rules about nodes, tags and state keys."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from streamgraph._streams.modes import NODE_MODES
 from streamgraph._streams.part import Part
 
 STRUCTURED_KEY = "structured_output"
-"""The metadata key with the name of the schema that a model answers in; it says that its tokens are raw JSON."""
+"""The metadata key with the name of a structured output's schema; it marks the message's tokens as raw JSON."""
 
 Names = Optional[Tuple[str, ...]]
 
 
 class Filter:
-    """What a consumer wants to see, by node, tag and state key. Names may have shell-style wildcards.
+    """The parts that a consumer wants, by node, tag and state key. Names may have shell-style wildcards.
 
     Args:
         include_nodes: Only these nodes; `None` for all.
@@ -47,14 +47,14 @@ class Filter:
         self._known: Dict[str, bool] = {}
 
     def node(self, name: str) -> bool:
-        """Whether parts of this node are wanted."""
+        """Return True if parts of this node are wanted."""
         wanted = self._known.get(name)
         if wanted is None:
             wanted = self._known[name] = _passes(self._nodes, (name,))
         return wanted
 
     def message(self, node: str, tags: Sequence[str], key: Optional[str], raw: bool = False) -> bool:
-        """Whether a message is wanted.
+        """Return True if a message is wanted.
 
         Args:
             node: The node it comes from.
@@ -70,7 +70,7 @@ class Filter:
         )
 
     def structured(self, node: str, tags: Sequence[str]) -> bool:
-        """Whether the structured output of a model is wanted.
+        """Return True if the structured output of a model is wanted.
 
         Args:
             node: The node that calls the model.
@@ -79,7 +79,7 @@ class Filter:
         return self.node(node) and _passes(self._tags, tags)
 
     def part(self, part: Part) -> bool:
-        """Whether a part is wanted."""
+        """Return True if a part is wanted."""
         if part.source is None or part.mode not in NODE_MODES:
             return True
         if part.mode == "messages":
@@ -98,6 +98,6 @@ def _passes(rule: Tuple[Names, Tuple[str, ...]], names: Sequence[str]) -> bool:
 
 
 def fits(name: str, pattern: str) -> bool:
-    """Whether a name is meant by one that may have wildcards."""
+    """Return True if `name` equals `pattern` or matches its wildcards."""
     # A name may itself look like a pattern.
     return name == pattern or fnmatchcase(name, pattern)

@@ -1,4 +1,4 @@
-"""How a stream gets along with its consumer: how much may wait for it, and how long it waits itself."""
+"""Flow-control options of a stream: buffer limit, overflow policy, heartbeat, timeout."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Optional
 from typing_extensions import Literal, get_args
 
 Overflow = Literal["block", "drop_oldest", "coalesce", "raise"]
-"""What happens when as many chunks wait for the consumer as may."""
+"""The overflow policy: what happens to a chunk when `max_buffer` chunks wait for the consumer."""
 
 OVERFLOWS = get_args(Overflow)
 
 
 @dataclass(frozen=True)
 class FlowControl:
-    """What a consumer asked for.
+    """The flow-control options of a stream.
 
     Attributes:
-        max_buffer: How many chunks may wait for the consumer; `None` for any number.
-        overflow: What happens when there are more.
-        heartbeat: After how many seconds without a chunk the stream says that it is alive; `None` for never.
-        timeout: The seconds that the whole run may take; `None` for any time.
+        max_buffer: The most chunks that may wait for the consumer; `None` for no limit.
+        overflow: The policy for further chunks.
+        heartbeat: Seconds without a chunk after which the stream yields a heartbeat; `None` for never.
+        timeout: Time limit of the whole run in seconds; `None` for no limit.
     """
 
     max_buffer: Optional[int] = None
@@ -31,7 +31,7 @@ class FlowControl:
 
     @property
     def watches(self) -> bool:
-        """Whether the consumer has to hear of something while a task runs that makes no chunks."""
+        """True if the stream needs a clock, for heartbeats or the timeout."""
         return self.heartbeat is not None or self.timeout is not None
 
 

@@ -1,4 +1,4 @@
-"""The shape of a chunk: LangGraph's tuples (`v1`) or its typed parts (`v2`)."""
+"""Formats of chunks: LangGraph's tuples (`v1`) or its typed parts (`v2`)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def chunk_format(
 
     Args:
         version: `"v1"` for payloads and tuples, `"v2"` for dicts with `type`, `ns` and `data`.
-        several: Whether modes were given as a list, so that chunks name theirs.
-        namespace: Whether chunks carry the namespace.
-        coerce: Gives the data of a `values` part of v2 the type of its schema.
+        several: Modes were given as a list, so chunks of `v1` include their mode.
+        namespace: Chunks of `v1` include the namespace.
+        coerce: Converts the data of a `values` part of v2 to the type of its schema.
     """
     if version == "v2":
 

@@ -1,6 +1,7 @@
-"""The stream modes: one table that says what each of them is, and the sets that follow from it.
+"""The stream modes: a table of their properties, and the sets derived from it.
 
-A new mode is a row here, a name in `StreamMode` (for static types), whatever makes its parts, and a line in the docs.
+To add a mode, add a row here, its name to `StreamMode` (for static types), code that makes its parts, and a line in the
+docs.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from typing import FrozenSet, NamedTuple, Tuple
 
 
 class Mode(NamedTuple):
-    """What the engine has to know of a stream mode.
+    """The properties of a stream mode.
 
     Attributes:
         name: Its name, as users write it.
         live: Its parts are made while a task runs, not between steps.
-        nested: It shows nested graphs although nobody has asked for namespaces.
-        nearest: Its parts go to the nearest consumer that wants them, and not to those around it.
+        nested: Parts of nested graphs are streamed even if namespaces were not asked for.
+        nearest: Its parts go to the nearest consumer that wants them, and not on to parent runs.
         per_node: Its parts belong to a node, by whose name a filter can leave them out.
-        of_models: Its parts are made from what models say, so that a callback handler has to listen to them.
-        of_tools: Its parts are made from what tools do, likewise.
-        of_tasks: It shows when a task starts and how it ends.
-        of_updates: It shows what a task has written.
+        of_models: Its parts are made from callbacks of models, which needs a callback handler.
+        of_tools: Its parts are made from callbacks of tools, likewise.
+        of_tasks: Its parts are the starts and ends of tasks.
+        of_updates: Its parts contain the writes of tasks.
     """
 
     name: str
@@ -56,4 +57,4 @@ TASK_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.of_ta
 UPDATE_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.of_updates)
 
 SIGNAL_MODES: FrozenSet[str] = frozenset(("heartbeat", "gap", "error"))
-"""The modes of what a stream says of itself; nobody asks for them by name."""
+"""The modes of parts that a stream makes about itself; they cannot be asked for by name."""

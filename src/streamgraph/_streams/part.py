@@ -1,4 +1,4 @@
-"""A part: the unit of a stream, from where it is made to where it becomes a chunk."""
+"""The unit of a stream, from where it is made to where it becomes a chunk."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any, Optional, Tuple
 
 
 class Part:
-    """Something made while a task runs: a token, custom data, or a part of a nested graph.
+    """One unit of a stream: a token, custom data, a state, an update, or a task event.
 
     Args:
-        ns: The namespace of the graph it was made in.
-        mode: The stream mode it belongs to.
+        ns: The namespace of the graph in which it was made.
+        mode: Its stream mode.
         data: The payload.
-        source: The node it comes from, if it comes from one.
-        key: The state key that a message was written to.
+        source: The node it comes from; `None` if it does not come from a node.
+        key: The state key that a message was written to; `None` for other parts.
     """
 
     __slots__ = ("data", "key", "mode", "ns", "source")

@@ -1,4 +1,4 @@
-"""Where the parts of a run go: to its own consumer, to the run around it, or both."""
+"""Routes the parts of a run to its own consumer, to the parent run, or to both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamgraph._streams.copying import copy_containers
 from streamgraph._streams.part import Part
 
 NO_CHUNK: object = object()
-"""What a shape makes of a part that the consumer does not get."""
+"""The result of `Router.shape` for a part that the consumer does not get."""
 
 
 def _copied(mode: str, data: object) -> object:
@@ -19,12 +19,12 @@ def _copied(mode: str, data: object) -> object:
 
 
 class ParentStream:
-    """What the run around a nested one takes from it.
+    """The stream of a parent run, as a nested run uses it.
 
     Args:
-        put: Takes a part; may be called from any thread.
-        subscribers: Who wants parts of graphs below it.
-        capacity: The room it has for them, if that is limited.
+        put: Adds a part; thread-safe.
+        subscribers: The subscribers to parts of nested graphs.
+        capacity: The capacity for them, if it is limited.
     """
 
     __slots__ = ("capacity", "put", "subscribers")
@@ -36,17 +36,17 @@ class ParentStream:
 
 
 class Router:
-    """Takes each part of a run to those who want it, and shapes what its own consumer gets.
+    """Routes each part of a run to its subscribers, and formats chunks for the run's own consumer.
 
     Args:
-        audience: Who wants what.
-        up: The run around it, if there is one.
-        shape: Makes a chunk of a part, or `NO_CHUNK`.
-        copy_payload: Copies the payload of a part, given its mode, for a second consumer; containers by default.
-        emits_error_part: Whether a part tells the own consumer of the failure of the run.
+        audience: The subscribers.
+        up: The stream of the parent run; `None` for a root run.
+        shape: Makes a chunk of a part, or returns `NO_CHUNK`.
+        copy_payload: Copies the payload of a part, given its mode, for a second consumer; by default its containers.
+        emits_error_part: The own consumer gets a part for the failure of the run.
 
     Attributes:
-        is_own: Tells whether the own consumer wants a part.
+        is_own: Returns True if the own consumer wants a part.
     """
 
     __slots__ = ("_copy_payload", "_up", "audience", "emits_error_part", "is_own", "shape")
@@ -68,35 +68,35 @@ class Router:
         self._copy_payload = copy_payload or _copied
 
     def forward(self, part: Part, up: Optional[Put] = None) -> None:
-        """Give a part to the run around, if anybody wants it there.
+        """Give a part to the parent run, if a subscriber there wants it.
 
         Args:
             part: The part.
-            up: The way into the run around, if not the usual one.
+            up: Replaces the `put` of the parent stream.
         """
         if self._up is not None and self.audience.above.part(part):
             if self.is_own(part):
-                # Two will read it, and what one of them does to it must not reach the other.
+                # Both consumers get it, and a change by one of them must not be visible to the other.
                 part = Part(part.ns, part.mode, self._copy_payload(part.mode, part.data), part.source, part.key)
             (up or self._up.put)(part)
 
     @property
     def parent_capacity(self) -> Optional[Capacity]:
-        """The room in the run around, if that is limited."""
+        """The capacity of the parent run's stream; `None` if it has no limit."""
         return None if self._up is None else self._up.capacity
 
     def sender(self, inbox: Put, up: Optional[Put] = None) -> Put:
-        """Return the function through which tasks and nested graphs emit.
+        """Return the function through which tasks and nested graphs emit parts.
 
         Args:
             inbox: Puts a part into the run's own inbox.
-            up: The way into the run around, if not the usual one.
+            up: Replaces the `put` of the parent stream.
         """
         if self._up is None:
-            # Tasks know who watches: what nobody wants to see is not emitted.
+            # Tasks know the subscribers and emit no unwanted parts.
             return inbox
         if not self.audience.read:
-            # Nobody reads here: parts skip this level on their way to the run that is being read.
+            # The own consumer wants no parts: they skip this run on their way up.
             return up or self._up.put
 
         def both(part: Part) -> None:
@@ -107,11 +107,11 @@ class Router:
         return both
 
     def capacity(self, inbox: Put, own: Optional[Capacity]) -> Optional[Capacity]:
-        """Return the room that there is for what tasks and nested graphs emit, or `None` if nothing limits it.
+        """Return the combined capacity for parts of tasks and nested graphs, or `None` if nothing limits it.
 
         Args:
             inbox: Puts a part into the run's own inbox.
-            own: The room in there, if that is limited.
+            own: The capacity of that inbox; `None` if it has no limit.
         """
         above = self.parent_capacity
         capacities = [capacity for capacity in (above, own) if capacity is not None]

@@ -1,4 +1,4 @@
-"""The clock of one attempt of a node: how long it has been running, and how long it has been silent."""
+"""Measures one attempt of a node against its time limits."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from streamgraph.errors import NodeTimeoutError
 
 
 class Watchdog:
-    """Measures one attempt against its limits.
+    """The time limits of one attempt, and the times that count towards them.
 
     Args:
         node: The node, for the error.
         step: The superstep, likewise.
         policy: The limits.
         clock: Returns a monotonic time in seconds.
-        stop: Tells the attempt, and nothing beside it, to stop.
+        stop: Cancel token of this attempt alone.
 
     Attributes:
-        expired: A limit was reached; in a thread the attempt goes on until it notices.
+        expired: A limit was exceeded; in a thread the attempt goes on until it checks its token.
     """
 
     __slots__ = (
@@ -49,28 +49,28 @@ class Watchdog:
         self._clock = clock
         self._limit: Optional[float] = policy.run_timeout  # type: ignore[assignment]
         self._idle: Optional[float] = policy.idle_timeout  # type: ignore[assignment]
-        # The limit for the first token, until there is one.
+        # The limit for the first token; `None` once there is one.
         self._first: Optional[float] = policy.first_token_timeout  # type: ignore[assignment]
         self._policy = policy
         self._began = self._active = clock()
 
     def expire(self) -> None:
-        """Tell the attempt to stop, since a limit was reached."""
+        """Cancel the attempt because a limit was exceeded."""
         self.expired = True
         self.stop.set()
 
     @property
     def counts_activity(self) -> bool:
-        """Whether signs of life matter that the node does not give on purpose."""
+        """True if activity other than `Runtime.heartbeat()` counts towards a limit."""
         policy = self._policy
         return policy.first_token_timeout is not None or (self._idle is not None and policy.refresh_on == "auto")
 
     def heartbeat(self) -> None:
-        """Take note of a sign of life that the node gives on purpose; from any thread."""
+        """Record a call of `Runtime.heartbeat()`; thread-safe."""
         self._active = self._clock()
 
     def activity(self, is_token: bool) -> None:
-        """Take note of any other sign of life; from any thread.
+        """Record any other activity; thread-safe.
 
         Args:
             is_token: It is a token or message.
@@ -81,19 +81,19 @@ class Watchdog:
             self._active = self._clock()
 
     def remaining(self) -> Optional[float]:
-        """Return the seconds until a limit is reached if nothing happens, or `None` if there is no limit any more."""
+        """Return the seconds until a limit is exceeded without further activity, or `None` if no limit is left."""
         due = [self._began + limit for limit in (self._limit, self._first) if limit is not None]
         if self._idle is not None:
             due.append(self._active + self._idle)
         return max(min(due) - self._clock(), 0) if due else None
 
     def error(self) -> Optional[NodeTimeoutError]:
-        """Return the error of the limit that was reached, or `None` if there is time left."""
+        """Return the error of the limit that was exceeded, or `None`."""
         now = self._clock()
         elapsed = now - self._began
         if self._limit is not None and elapsed >= self._limit:
             return self._error("run", elapsed)
-        first = self._first  # which a token in another thread may lift
+        first = self._first  # a token in another thread may reset it
         if first is not None and elapsed >= first:
             return self._error("first_token", elapsed)
         if self._idle is not None and now - self._active >= self._idle:

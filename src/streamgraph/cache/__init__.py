@@ -1,4 +1,4 @@
-"""Where the results of nodes with a `CachePolicy` are kept."""
+"""Caches for the results of nodes with a `CachePolicy`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ FullKey = Tuple[Tuple[str, ...], str]
 
 
 class InMemoryCache:
-    """Keeps results in memory, for `compile(cache=InMemoryCache())`.
+    """A cache in the memory of the process, for `compile(cache=InMemoryCache())`.
 
     Values are copied on their way in and out. It can be shared by graphs, threads and event loops, and has the
     interface of langgraph-checkpoint's `BaseCache`, whose caches can be given in its place.
@@ -24,7 +24,7 @@ class InMemoryCache:
         self._kept: Dict[FullKey, Tuple[Any, Optional[float]]] = {}
 
     def get(self, keys: Sequence[FullKey]) -> Dict[FullKey, Any]:
-        """Return the values that are there and have not expired.
+        """Return the values of the keys that are present and have not expired.
 
         Args:
             keys: Pairs of a namespace and a string.
@@ -43,10 +43,10 @@ class InMemoryCache:
         return found
 
     def set(self, pairs: Mapping[FullKey, Tuple[Any, Optional[float]]]) -> None:
-        """Keep values.
+        """Store copies of the values, replacing earlier ones.
 
         Args:
-            pairs: For each key the value and for how many seconds to keep it, `None` for always.
+            pairs: For each key the value and its time to live in seconds, `None` for no limit.
         """
         now = time.monotonic()
         copies = {
@@ -56,7 +56,7 @@ class InMemoryCache:
             self._kept.update(copies)
 
     def clear(self, namespaces: Optional[Sequence[Tuple[str, ...]]] = None) -> None:
-        """Forget the values of these namespaces, or all."""
+        """Delete the values of these namespaces, or all values if `namespaces` is `None`."""
         with self._lock:
             if namespaces is None:
                 self._kept.clear()
@@ -64,13 +64,13 @@ class InMemoryCache:
                 self._kept = {key: kept for key, kept in self._kept.items() if key[0] not in namespaces}
 
     async def aget(self, keys: Sequence[FullKey]) -> Dict[FullKey, Any]:
-        """Return the values that are there; see `get`."""
+        """Async form of `get`."""
         return self.get(keys)
 
     async def aset(self, pairs: Mapping[FullKey, Tuple[Any, Optional[float]]]) -> None:
-        """Keep values; see `set`."""
+        """Async form of `set`."""
         self.set(pairs)
 
     async def aclear(self, namespaces: Optional[Sequence[Tuple[str, ...]]] = None) -> None:
-        """Forget values; see `clear`."""
+        """Async form of `clear`."""
         self.clear(namespaces)
