@@ -59,7 +59,9 @@ class PartBuilder:
             return [Part(self._ns, "values", own(fresh[keys]))] if keys in fresh else []
         if keys is not None and not any(key in fresh for key in keys):
             return []
-        return [Part(self._ns, "values", root_or_mapping(state, keys))]
+        if state.bare_key is not None:
+            return [Part(self._ns, "values", root_or_mapping(state))]
+        return [Part(self._ns, "values", state.chunk(keys))]
 
     def started(self, task: Task) -> List[Part]:
         """Return the parts for the start of a task."""

@@ -14,6 +14,7 @@ Writes = Sequence[Tuple[str, object]]
 
 _MISSING: object = object()
 _NONE: AbstractSet[str] = frozenset()
+_WHOLE = StateView()
 
 
 class State:
@@ -56,6 +57,11 @@ class State:
                 seen[key] = own(seen[key])
             return seen
         return {key: own(values[key]) for key in keys if key in values}
+
+    def chunk(self, keys: Optional[Sequence[str]] = None) -> Dict[str, object]:
+        """Return the same for a consumer, with large values copied when the consumer asks for them."""
+        reader = _WHOLE if keys is None else StateView(tuple(keys))
+        return cast("Dict[str, object]", self.read(reader, 0, 0))
 
     def read(self, reader: StateView, step: int, limit: int, fresh: Optional[Mapping[str, object]] = None) -> object:
         """Return the state as a node or branch sees it.

@@ -8,6 +8,8 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from langchain_core.messages import BaseMessage
 
 from streamgraph._core.plan import Channel, Plan
+from streamgraph._messages.message_list import MessageList
+from streamgraph._streams.copying import CopyOnAccess
 from streamgraph._types import Overwrite
 
 
@@ -21,18 +23,33 @@ class PriorMessages:
 
     def __init__(self, state: Mapping[str, object], given: object) -> None:
         values: List[object] = [*state.values()]
-        values += given.values() if isinstance(given, dict) else [given]
-        self._by_id: Dict[Optional[str], List[BaseMessage]] = {}
-        for message in chain.from_iterable(map(messages_in, values)):
-            self._by_id.setdefault(message.id, []).append(message)
+        if isinstance(given, CopyOnAccess):
+            values += given.original.values()
+        else:
+            values += given.values() if isinstance(given, dict) else [given]
+        # Most are one and the same: what the task got of the state.
+        self._lists = list({id(value): value for value in values if type(value) is MessageList}.values())
+        self._others = [value for value in values if type(value) is not MessageList]
+        self._by_id: Optional[Dict[Optional[str], List[BaseMessage]]] = None
 
     def mentions(self, id: Optional[str]) -> bool:  # noqa: A002  (the field's name)
         """Whether there was a message with this id."""
-        return id in self._by_id
+        return any(True for _ in self._with_id(id))
 
     def has(self, message: BaseMessage) -> bool:
         """Whether this message was there, and said the same."""
-        return any(same_message(message, old) for old in self._by_id.get(message.id, ()))
+        return any(same_message(message, old) for old in self._with_id(message.id))
+
+    def _with_id(self, id: Optional[str]) -> Iterator[BaseMessage]:  # noqa: A002  (the field's name)
+        for messages in self._lists:
+            found = messages.with_id(id)
+            if found is not None:
+                yield found
+        if self._by_id is None:
+            self._by_id = {}
+            for message in chain.from_iterable(map(messages_in, self._others)):
+                self._by_id.setdefault(message.id, []).append(message)
+        yield from self._by_id.get(id, ())
 
 
 def prepared(channel: Optional[Channel], value: object) -> object:

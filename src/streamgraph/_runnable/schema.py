@@ -169,8 +169,9 @@ def _channel(key: str, hint: Hint) -> Channel:
     if reduce is None:
         return Channel(key)
     _check_reducer(key, reduce)
-    pure = reduce in _PURE or bool(getattr(reduce, "pure", False))
-    return Channel(key, reduce, _default(get_args(hint)[0]), getattr(reduce, "prepare", None), pure)
+    in_state = getattr(reduce, "in_state", None)
+    pure = in_state is not None or reduce in _PURE
+    return Channel(key, in_state or reduce, _default(get_args(hint)[0]), getattr(reduce, "prepare", None), pure)
 
 
 _PURE = (operator.add, operator.or_, operator.and_)

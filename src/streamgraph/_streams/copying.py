@@ -74,7 +74,7 @@ def plain_input(given: Any) -> Any:
         given: The input; the arguments of a subtask are a tuple of the positional ones and a dict of the others.
     """
     if isinstance(given, CopyOnAccess):
-        return own_values(given.untouched().raw())
+        return own_values(given.original)
     if type(given) is tuple and len(given) == 2 and type(given[0]) is tuple and type(given[1]) is dict:
         return tuple(map(own, given[0])), own_values(given[1])
     return own_values(given) if type(given) is dict else own(given)
@@ -90,8 +90,10 @@ class CopyOnAccess(Dict[str, Any]):
     values, which is the same as long as it changes nothing.
     """
 
-    __slots__ = ("_copies", "_shared")
+    __slots__ = ("_copies", "_shared", "original")
 
+    original: Mapping[str, Any]
+    """The values as they were given, none of which may be changed."""
     _shared: Dict[str, None]
     _copies: Dict[str, Any]
 
@@ -99,18 +101,14 @@ class CopyOnAccess(Dict[str, Any]):
     def of(cls, values: Mapping[str, Any], shared: AbstractSet[str]) -> CopyOnAccess:
         """Return a dict of these values, of which those of the keys `shared` have yet to be copied."""
         made = cls(values)
+        made.original = values
         made._shared = dict.fromkeys(key for key in shared if key in values)
         made._copies = {}
         return made
 
-    def raw(self) -> Dict[str, Any]:
-        """Return a plain dict with the values as they are, copied or not."""
-        # `dict.copy` may ask for the items of a subclass.
-        return {key: dict.__getitem__(self, key) for key in dict.keys(self)}
-
     def untouched(self) -> CopyOnAccess:
-        """Return another one with the same values, which have yet to be copied."""
-        return CopyOnAccess.of(self.raw(), self._shared.keys())
+        """Return another one with the values that were given, of which the large ones have yet to be copied."""
+        return own_input(dict(self.original))  # type: ignore[no-any-return]
 
     def _own(self, key: Any) -> Any:
         # In this order, each step of which is atomic: whoever comes meanwhile finds the same copy.

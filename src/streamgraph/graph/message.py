@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar, Union, cast
+from typing import Any, Callable, List, Optional, Sequence, TypeVar, Union, cast
 from uuid import uuid4
 
 from langchain_core.messages import (
@@ -11,7 +11,6 @@ from langchain_core.messages import (
     BaseMessage,
     BaseMessageChunk,
     MessageLikeRepresentation,
-    RemoveMessage,
     convert_to_messages,
     convert_to_openai_messages,
     message_chunk_to_message,
@@ -19,6 +18,7 @@ from langchain_core.messages import (
 from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph._langchain.scope import current_scope
+from streamgraph._messages.message_list import MessageList
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
 
@@ -69,7 +69,7 @@ def add_messages(
     if left is None or right is None:
         missing = "left" if left is None else "right"
         raise ValueError(f"add_messages needs two lists of messages; the {missing} one is missing.")
-    merged = _merge(prepare_messages(left), prepare_messages(right))
+    merged = [*MessageList(prepare_messages(left)).merged(prepare_messages(right))]
     return _in_openai_format(merged) if format else merged
 
 
@@ -94,27 +94,16 @@ def _with_prepare(reducer: T) -> T:
 _with_prepare(add_messages)
 
 
-def _merge(left: List[BaseMessage], right: List[BaseMessage]) -> List[BaseMessage]:
-    for index in range(len(right) - 1, -1, -1):
-        if isinstance(right[index], RemoveMessage) and right[index].id == REMOVE_ALL_MESSAGES:
-            left, right = [], right[index + 1 :]
-            break
-    merged: Dict[int, BaseMessage] = dict(enumerate(left))
-    places = {message.id: place for place, message in merged.items()}
-    removed: set[int] = set()
-    for message in right:
-        place = places.get(message.id)
-        if isinstance(message, RemoveMessage):
-            if place is None:
-                raise ValueError(f"Attempting to delete a message with an ID that doesn't exist ({message.id!r})")
-            removed.add(place)
-        elif place is None:
-            place = places[message.id] = len(merged)
-            merged[place] = message
-        else:
-            merged[place] = message
-            removed.discard(place)
-    return [message for place, message in merged.items() if place not in removed]
+def _merge_in_state(left: Messages, right: Messages) -> MessageList:
+    """Merge an update into what the state holds, which knows its ids if it was merged before."""
+    if type(left) is not MessageList:
+        left = MessageList(prepare_messages(left))
+    return left.merged(prepare_messages(right))
+
+
+# Read where a state schema is taken apart, in the place of the reducer itself: users get plain lists from that.
+add_messages.in_state = _merge_in_state  # type: ignore[attr-defined]
+_with_prepare(_merge_in_state)
 
 
 def _in_openai_format(messages: List[BaseMessage]) -> List[BaseMessage]:

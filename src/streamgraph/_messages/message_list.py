@@ -1,0 +1,79 @@
+"""A list of messages that knows where each one is, so that merging an update costs what the update holds."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, List, Optional, Sequence
+
+from langchain_core.messages import BaseMessage, RemoveMessage
+
+from streamgraph._streams.copying import copied_as
+from streamgraph.constants import REMOVE_ALL_MESSAGES
+
+
+class MessageList(List[BaseMessage]):
+    """The messages of a state key, as the state holds them; a receiver gets a plain list.
+
+    It is never changed: each merge makes another list. The lists that follow each other share one dict of places, to
+    which each merge adds; an entry that does not fit a list was added by a later list or by one beside it.
+    """
+
+    __slots__ = ("_places",)
+
+    def __init__(self, messages: Iterable[BaseMessage], places: Optional[Dict[Optional[str], int]] = None) -> None:
+        super().__init__(messages)
+        self._places = places
+
+    def place(self, id: Optional[str]) -> Optional[int]:  # noqa: A002  (the field's name)
+        """Return where the message with this id is, or `None`; of several with one id, the last."""
+        places = self._places
+        if places is None:
+            places = self._places = {message.id: place for place, message in enumerate(self)}
+        place = places.get(id)
+        if place is None or place >= len(self):
+            return None
+        if self[place].id != id:
+            self._places = None
+            return self.place(id)
+        return place
+
+    def with_id(self, id: Optional[str]) -> Optional[BaseMessage]:  # noqa: A002  (the field's name)
+        """Return the message with this id, if there is one."""
+        place = self.place(id)
+        return None if place is None else self[place]
+
+    def merged(self, update: Sequence[BaseMessage]) -> MessageList:
+        """Return a list with an update merged in: see `add_messages`.
+
+        Args:
+            update: Whole messages with ids.
+
+        Raises:
+            ValueError: A message to remove is not there.
+        """
+        before = self
+        for index in range(len(update) - 1, -1, -1):
+            if isinstance(update[index], RemoveMessage) and update[index].id == REMOVE_ALL_MESSAGES:
+                before, update = MessageList(()), update[index + 1 :]
+                break
+        before.place(None)  # so that there are places to share
+        after = MessageList(before, before._places)
+        removed: Dict[int, None] = {}
+        for message in update:
+            place = after.place(message.id)
+            if isinstance(message, RemoveMessage):
+                if place is None:
+                    raise ValueError(f"Attempting to delete a message with an ID that doesn't exist ({message.id!r})")
+                removed[place] = None
+            elif place is None:
+                assert after._places is not None
+                after._places[message.id] = len(after)
+                after.append(message)
+            else:
+                after[place] = message
+                removed.pop(place, None)
+        if not removed:
+            return after
+        return MessageList(message for place, message in enumerate(after) if place not in removed)
+
+
+copied_as(MessageList, list)
