@@ -220,8 +220,8 @@ class Session(Protocol):
     def explain(self) -> List[Unstreamed]:
         """Return the model calls that were not streamed so far, with the reasons."""
 
-    def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
-        """End the run: with its output, or with the error if there is one.
+    def closing(self, error: Optional[BaseException]) -> Work[None]:
+        """End the run: with its output, or with an error.
 
         If the error is not an `Exception`, such as a cancellation, the work can be driven without an event loop.
         """

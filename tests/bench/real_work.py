@@ -95,7 +95,12 @@ def line(lib: Any, schema: Any, node: Any, steps: int = STEPS) -> Any:
 
 def count(state: Any) -> Any:
     """Write one key, and look at no other."""
-    return {"n": (state.n if isinstance(state, BaseModel) else state["n"]) + 1}
+    return {"n": state["n"] + 1}
+
+
+def count_field(state: PydanticLoaded) -> Any:
+    """Write one field."""
+    return {"n": state.n + 1}
 
 
 def read(graph: Any, given: Any, config: Any = None, **options: Any) -> Callable[[], int]:
@@ -122,10 +127,10 @@ def aread(graph: Any, given: Any, **options: Any) -> Callable[[], int]:
 
 def loaded(data: Sequence[Any], mode: str = "updates", schema: Any = Loaded) -> Callable[[Any], Callable[[], Any]]:
     """A chain over a state with data that it does not touch."""
-    given = {"n": 0, "data": [*data]}
+    given, node = {"n": 0, "data": [*data]}, count if schema is Loaded else count_field
     if mode == "invoke":
-        return lambda lib: invoke(line(lib, schema, count), given)
-    return lambda lib: read(line(lib, schema, count), given, stream_mode=mode)
+        return lambda lib: invoke(line(lib, schema, node), given)
+    return lambda lib: read(line(lib, schema, node), given, stream_mode=mode)
 
 
 def conversation(mode: str) -> Callable[[Any], Callable[[], Any]]:

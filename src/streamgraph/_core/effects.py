@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence, Union
+from typing import Sequence, Union
 
 from streamgraph._core.task import Task
 from streamgraph._streams.part import Part
@@ -34,16 +34,12 @@ class CancelTasks:
 
 
 class Finish:
-    """The run has ended with a result.
+    """The run has ended with a result, which `Run.output` returns.
 
-    Args:
-        output: The final state, or `None` if no value was ever written.
+    It is not part of the effect: most consumers of a stream never ask for it.
     """
 
-    __slots__ = ("output",)
-
-    def __init__(self, output: Any) -> None:
-        self.output = output
+    __slots__ = ()
 
 
 class Fail:

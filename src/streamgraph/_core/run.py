@@ -192,7 +192,7 @@ class Run:
         """Return the effect that follows a step; the frontier is not changed."""
         frontier = self.frontier
         if not frontier.due and not frontier.sends:
-            return Finish(self.output())
+            return _FINISH
         if frontier.step >= self.limit:
             names = sorted({*frontier.due, *(send.node for send in frontier.sends)})
             return Fail(
@@ -268,7 +268,7 @@ class Run:
         return root_or_mapping(self.state, self._output)
 
 
-_OPEN_STEP = OpenStep()
+_OPEN_STEP, _FINISH = OpenStep(), Finish()
 
 
 def _order(task: Task) -> tuple:  # type: ignore[type-arg]

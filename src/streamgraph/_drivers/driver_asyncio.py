@@ -112,7 +112,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._pool.leaving = True
         self._backend.close()
         self._backend.cancel_from_outside()
-        closing = self._session.closing(None, GeneratorExit("the consumer dropped the stream"))
+        closing = self._session.closing(GeneratorExit("the consumer dropped the stream"))
         for call in closing:
             assert isinstance(call, Call)
             assert call.action.sync is not None
@@ -141,7 +141,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         """Consume all chunks and return the output."""
         async for _ in self:
             pass
-        return self._output
+        return self.output
 
     @property
     def ag_running(self) -> bool:
@@ -200,7 +200,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                 elif isinstance(effect, OpenStep):
                     effects.extend(self._session.run.open_step())
                 elif isinstance(effect, Finish):
-                    await self._finish(effect.output)
+                    await self._finish()
                     return NO_CHUNK
                 elif isinstance(effect, CancelTasks):
                     for task in effect.tasks:
@@ -264,9 +264,8 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
             self._clock.started(task, job)
         self._backend.start(task, job)
 
-    async def _finish(self, output: Any) -> None:
-        await drive(self._session.closing(output, None), self._pool)
-        self._output = output
+    async def _finish(self) -> None:
+        await drive(self._session.closing(None), self._pool)
         self._session.stop.finish()
         self._mark_ended("done")
         self._backend.close()
@@ -286,7 +285,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         finally:
             self._backend.close()
             if self._begun:
-                await drive(self._session.closing(None, error), self._pool)
+                await drive(self._session.closing(error), self._pool)
 
     async def _wait_for_nested_runs(self) -> None:
         """Wait for the tasks of nested runs: a node that an exception ends drops its streams without waiting."""

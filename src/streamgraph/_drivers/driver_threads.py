@@ -93,7 +93,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         """Consume all chunks and return the output."""
         for _ in self:
             pass
-        return self._output
+        return self.output
 
     @property
     def gi_running(self) -> bool:
@@ -146,7 +146,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                 elif isinstance(effect, OpenStep):
                     effects.extend(self._session.run.open_step())
                 elif isinstance(effect, Finish):
-                    self._finish(effect.output)
+                    self._finish()
                     return NO_CHUNK
                 elif isinstance(effect, CancelTasks):
                     for task in effect.tasks:
@@ -199,9 +199,8 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                 self._clock.started(task, job)
             self._backend.start(job)
 
-    def _finish(self, output: Any) -> None:
-        self._drive(self._session.closing(output, None), self._session.stop)
-        self._output = output
+    def _finish(self) -> None:
+        self._drive(self._session.closing(None), self._session.stop)
         self._session.stop.finish()
         self._mark_ended("done")
         self._backend.close()
@@ -216,4 +215,4 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         self._inbox.end(Wakeup([]))  # unblock a consumer in another thread
         self._backend.close()
         if self._begun:
-            self._drive(self._session.closing(None, error), self._session.stop)
+            self._drive(self._session.closing(error), self._session.stop)

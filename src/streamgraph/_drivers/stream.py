@@ -21,6 +21,8 @@ from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
 from streamgraph.errors import RunTimeoutError, location_of
 
+_UNKNOWN: object = object()
+
 Status = Literal["pending", "running", "done", "failed", "closed"]
 
 _IN_PLACE = 8
@@ -73,7 +75,7 @@ class Stream:
         self._seq = 0
         self._effects: Deque[Effect] = deque()
         self._jobs: Dict[str, TaskRun] = {}
-        self._output: Any = None
+        self._output: Any = _UNKNOWN
         # Held while the stream is pulled; never waited for.
         self._pull_lock = threading.Lock()
         # The thread that consumes the stream, or did so last.
@@ -121,6 +123,8 @@ class Stream:
         """
         if not self._session.stop.finished:
             raise RuntimeError("The output is known when the stream is exhausted; this run is not over or ended early.")
+        if self._output is _UNKNOWN:
+            self._output = self._session.run.output()
         return self._output
 
     @property

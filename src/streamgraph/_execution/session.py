@@ -146,15 +146,16 @@ class GraphSession:
             yield self._trace.start(self._given, self._config.name or self.run.plan.name, self._config.run_id)
         return self.run.start(self._writes)
 
-    def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
+    def closing(self, error: Optional[BaseException]) -> Work[None]:
         """End the trace of the run, if there is one. A run that ends with a control signal has not failed."""
         self._subtasks.over = error is None or isinstance(error, Exception)
         if self._messages is not None and self._parent_tracker is None:
             forget(self._messages)
         if self._trace is not None:
-            if error is not None and is_signal(error, self.run.ns):
-                output, error = self.run.output(), None
-            yield from self._trace.closing(output, error)
+            if error is None or is_signal(error, self.run.ns):
+                yield from self._trace.closing(self.run.output(), None)
+            else:
+                yield from self._trace.closing(None, error)
 
     def partial(self) -> Partial:
         """Return the result of the run so far."""

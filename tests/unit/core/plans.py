@@ -160,7 +160,7 @@ class Driver:
             elif isinstance(command, OpenStep):
                 return self._carry_out(self.open_step(), step)
             elif isinstance(command, Finish):
-                self.output = command.output
+                self.output = self.run.output()
                 return True
             else:
                 assert isinstance(command, (Fail, Exit))

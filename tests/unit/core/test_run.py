@@ -332,7 +332,7 @@ def test_workflow():
         ("values", {"__overwrite__": 3}),
     ]
     assert isinstance(end, Finish)
-    assert end.output == {"__overwrite__": 3}
+    assert run.output() == {"__overwrite__": 3}
 
 
 def test_join_and_defer():

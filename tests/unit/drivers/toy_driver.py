@@ -67,7 +67,7 @@ def toy_stream(session: Session, backend: ToyBackend) -> Iterator[Any]:
             elif isinstance(item, OpenStep):
                 todo.extend(session.run.open_step())
             elif isinstance(item, Finish):
-                backend.drive(session.closing(item.output, None))
+                backend.drive(session.closing(None))
             elif isinstance(item, (Fail, Exit)):
                 raise ending(item)
             elif not isinstance(item, CancelTasks):  # of which there is no need: one task runs at a time
@@ -76,5 +76,5 @@ def toy_stream(session: Session, backend: ToyBackend) -> Iterator[Any]:
                 todo.extend(session.run.feed(item))
     except BaseException as error:
         session.stop.set()
-        backend.drive(session.closing(None, error))
+        backend.drive(session.closing(error))
         raise
