@@ -17,6 +17,7 @@ where a name was wrong. The hierarchy, with the builtin each one also is::
     ├── NodeCancelledError                 an async node raised CancelledError by itself
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node took longer than it may
     ├── RunTimeoutError (TimeoutError)     a run took longer than its caller wanted to wait
+    ├── StateMutationError (RuntimeError)  a node changed the state in place; raised in the checking mode
     ├── StreamBusyError (RuntimeError)     a stream was read by two at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
     ├── StreamOverflowError (RuntimeError) a node made more chunks than may wait for a slow consumer
@@ -34,6 +35,7 @@ An exception that a user's node raises keeps its type; `location_of` tells where
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Iterable, Mapping, Optional, Sequence, Tuple
 
@@ -59,6 +61,7 @@ __all__ = [
     "NotSupportedError",
     "ParentCommand",
     "RunTimeoutError",
+    "StateMutationError",
     "StateSchemaError",
     "StreamBusyError",
     "StreamClosed",
@@ -310,6 +313,31 @@ class StreamBusyError(GraphError, RuntimeError):
 
 class EventLoopError(GraphError, RuntimeError):
     """A stream was awaited where asyncio's event loop does not run, or on another loop than before."""
+
+
+class StateMutationError(GraphError, RuntimeError):
+    """A node has changed the state in place, instead of returning an update; found by the checking mode.
+
+    `compile(debug="mutations")` and the environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` turn the checking mode on.
+
+    Args:
+        path: The place that was changed, as an expression: `state["profile"]["address"]["city"]`.
+        node: The node.
+        step: The superstep.
+    """
+
+    def __init__(self, path: str, node: Optional[str] = None, step: Optional[int] = None) -> None:
+        named = re.match(r"state(?:\['([^']*)'\]|\.(\w+))", path)
+        key = None if named is None else named[1] or named[2]
+        super().__init__(
+            f"{path} was changed in place",
+            node=node,
+            key=key,
+            step=step,
+            hint="What lies inside the values of the state is shared with other nodes and with chunks. "
+            + (f"Return a new value instead: {{{key!r}: ...}}." if key else "Return a new value instead."),
+        )
+        self.path = path
 
 
 class StreamOverflowError(GraphError, RuntimeError):

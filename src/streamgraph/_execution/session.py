@@ -23,6 +23,7 @@ from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
+from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
@@ -65,6 +66,7 @@ class GraphSession:
         store: The user's store.
         cache: Stores the results of nodes.
         control: Accepts requests to end the run.
+        checks_mutations: Nodes that change the state in place are found.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class GraphSession:
         store: Any,
         cache: Optional[Cache] = None,
         control: Optional[RunControl] = None,
+        checks_mutations: bool = False,
     ) -> None:
         self.run = run
         self.router = router
@@ -122,6 +125,7 @@ class GraphSession:
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
+            checks_mutations=checks_mutations,
         )
         self._hears_models = audience.hears_models
         self._trace: Optional[Trace] = None
@@ -247,7 +251,10 @@ class GraphSession:
                 messages.retract(scope)
             if node.action is not None:
                 try:
-                    result = yield Call(node.action, (task.input, invocation), False, scope.watch)
+                    if self._shared.checks_mutations and node.kind == "node":
+                        result = yield from checked_call(node.action, task, invocation, scope.watch)
+                    else:
+                        result = yield Call(node.action, (task.input, invocation), False, scope.watch)
                 except ParentCommand as below:
                     if node.kind != "node":
                         raise
@@ -335,10 +342,14 @@ class GraphSession:
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
             seen = run.state.read(branch.reader, task.step, run.limit, fresh)
+            checked = TrackedInput(seen) if self._shared.checks_mutations else None
+            seen = seen if checked is None else checked.value
             if trace is None:
                 answer = yield Call(branch.action, (seen, invocation))
             else:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
+            if checked is not None:
+                checked.check(task.name, task.step)
             routes += read_routes(run.plan, task.name, branch, answer)
         return outcome._replace(routes=tuple(routes))
 

@@ -76,6 +76,7 @@ class RunScope:
         loop: The event loop on which the run awaits, if it is an async one.
         stop: Tells the whole run to stop.
         warned: Somebody has been told that what is written now comes too late.
+        checks_mutations: Nodes that change the state in place are found, also in graphs that run in the tasks.
     """
 
     ns: Tuple[str, ...]
@@ -93,6 +94,7 @@ class RunScope:
     capacity: Optional[Capacity] = None
     loop: Optional[object] = None
     warned: bool = False
+    checks_mutations: bool = False
 
     def __post_init__(self) -> None:
         self.ids: Dict[str, Any] = self.config.shown_ids

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from os import urandom
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
-from typing_extensions import Self
+from typing_extensions import Literal, Self
 
 from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
@@ -20,6 +20,7 @@ from streamgraph._drivers.backend_threads import ThreadBackend
 from streamgraph._drivers.driver_asyncio import AsyncGraphStream
 from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._execution.cache import Cache
+from streamgraph._execution.mutations import checks_by_default
 from streamgraph._execution.session import GraphSession
 from streamgraph._langchain.configs import bound_together, resolve_config
 from streamgraph._langchain.scope import Scope, current_scope
@@ -53,6 +54,7 @@ class GraphBase(Runnable[Any, Any]):
         context_schema: The class of the object that a run can be given as `context=`.
         store: The store that its nodes get.
         cache: Where the results of nodes with a cache policy are kept.
+        checks_mutations: Whether nodes that change the state in place are found.
         debug: Whether every run prints what happens.
     """
 
@@ -61,14 +63,23 @@ class GraphBase(Runnable[Any, Any]):
     """What its nodes were made of, by name."""
 
     def __init__(
-        self, *, name: str, context_schema: Optional[Type[Any]], store: Any, cache: Any, debug: bool = False
+        self,
+        *,
+        name: str,
+        context_schema: Optional[Type[Any]],
+        store: Any,
+        cache: Any,
+        debug: Union[bool, Literal["mutations"]] = False,
     ) -> None:
         self.name = name
         self.config: Optional[RunnableConfig] = None
         self.context_schema = context_schema
         self.store = store
         self.cache = cache
-        self.debug = debug
+        if debug not in (True, False, "mutations"):
+            raise UnknownOptionError(f"Unknown debug {debug!r}", name=debug, known=("mutations",))
+        self.debug = debug is True
+        self.checks_mutations = debug == "mutations" or checks_by_default()
 
     @abstractmethod
     def _writes(self, given: Any, *, lenient: bool) -> Writes:
@@ -236,6 +247,7 @@ class GraphBase(Runnable[Any, Any]):
             scope=scope,
             detached=detached,
             control=control,
+            checks_mutations=self.checks_mutations or (scope is not None and scope.run.checks_mutations),
             context=scope.run.context
             if scope is not None and inherits
             else coerce_context(self.context_schema, context),

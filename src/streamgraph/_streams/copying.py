@@ -110,7 +110,7 @@ class CopyOnAccess(Dict[str, Any]):
         """Return another one with the values that were given, of which the large ones have yet to be copied."""
         return own_input(dict(self.original))  # type: ignore[no-any-return]
 
-    def _own(self, key: Any) -> Any:
+    def _own(self, key: str) -> Any:
         # In this order, each step of which is atomic: whoever comes meanwhile finds the same copy.
         value = self._copies.setdefault(key, own(dict.__getitem__(self, key)))
         dict.__setitem__(self, key, value)
@@ -121,18 +121,18 @@ class CopyOnAccess(Dict[str, Any]):
         for key in tuple(self._shared):
             self._own(key)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: str) -> Any:
         return self._own(key) if key in self._shared else dict.__getitem__(self, key)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: str, value: Any) -> None:
         self._shared.pop(key, None)
         dict.__setitem__(self, key, value)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: str) -> None:
         self._shared.pop(key, None)
         dict.__delitem__(self, key)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[str]:
         # Without a method of its own, `{**state}` and `dict(state)` would read the values without asking for them.
         return dict.__iter__(self)
 
@@ -154,7 +154,7 @@ class CopyOnAccess(Dict[str, Any]):
     def __copy__(self) -> Dict[str, Any]:
         return self.copy()
 
-    def get(self, key: Any, default: Any = None) -> Any:
+    def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or the default."""
         return self._own(key) if key in self._shared else dict.get(self, key, default)
 
@@ -173,7 +173,7 @@ class CopyOnAccess(Dict[str, Any]):
         self._own_all()
         return dict.copy(self)
 
-    def pop(self, key: Any, *default: Any) -> Any:
+    def pop(self, key: str, *default: Any) -> Any:
         """Remove a key and return its value."""
         if key in self._shared:
             self._own(key)
@@ -184,7 +184,7 @@ class CopyOnAccess(Dict[str, Any]):
         self._own_all()
         return dict.popitem(self)
 
-    def setdefault(self, key: Any, default: Any = None) -> Any:
+    def setdefault(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, which is set to the default if there is none."""
         return self._own(key) if key in self._shared else dict.setdefault(self, key, default)
 

@@ -50,7 +50,7 @@ class CompiledStateGraph(
         store: object,
         cache: object,
         name: str,
-        debug: bool,
+        debug: Union[bool, Literal["mutations"]],
     ) -> None:
         super().__init__(name=name, context_schema=context_schema, store=store, cache=cache, debug=debug)
         self.builder = builder

@@ -6,7 +6,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Set, Type, Union
 
-from typing_extensions import Self
+from typing_extensions import Literal, Self
 
 from streamgraph._core.plan import Channel
 from streamgraph._execution.cache import check_cache
@@ -335,7 +335,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         store: object = None,
         interrupt_before: None = None,
         interrupt_after: None = None,
-        debug: bool = False,
+        debug: Union[bool, Literal["mutations"]] = False,
         name: Optional[str] = None,
     ) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
         """Check the graph and make a Runnable of it, which later changes to the builder do not affect.
@@ -347,7 +347,9 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             store: An object that nodes get as `store`, such as a `BaseStore` of langgraph-checkpoint.
             interrupt_before: `None`: runs cannot be interrupted yet.
             interrupt_after: `None`, likewise.
-            debug: Print the updates and values of every run.
+            debug: `True` prints the updates and values of every run. `"mutations"` raises `StateMutationError` where a
+                node changes in place what lies inside the values of the state; it costs a deep copy of each node's
+                input. The environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` does the same for all graphs.
             name: The name of its runs in traces, and of the node it becomes in another graph.
 
         Raises:
