@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional, Type, TypeVar, cast
+import inspect
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar, cast
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
+from langchain_core.runnables.utils import accepts_run_manager
 from langchain_core.tracers import _streaming
 from langchain_core.tracers.context import register_configure_hook
 
@@ -23,6 +25,7 @@ __all__ = [
     "add_to_every_call",
     "call_info",
     "is_async_only",
+    "lambda_functions",
     "looked_up_each_time",
     "parts_of",
     "set_run",
@@ -194,6 +197,24 @@ def is_async_only(runnable: Any) -> bool:
     if isinstance(runnable, RunnableGenerator):
         return not hasattr(runnable, "_transform")
     return any(map(is_async_only, parts_of(runnable)))
+
+
+def lambda_functions(runnable: Any) -> Tuple[Optional[Callable[..., Any]], Optional[Callable[..., Any]]]:
+    """Return what a `RunnableLambda` calls, sync and async, if that can be called in its place where nobody listens.
+
+    They are `func` and `afunc`, in all versions. `invoke` opens a run in traces around them and does little else; that
+    takes several times as long as a step. Without them, and for functions that want a run manager or are generators,
+    `invoke` is called.
+    """
+    if type(runnable) is not RunnableLambda:
+        return None, None
+    return _direct(getattr(runnable, "func", None)), _direct(getattr(runnable, "afunc", None))
+
+
+def _direct(function: Optional[Callable[..., Any]]) -> Optional[Callable[..., Any]]:
+    if function is None or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return None
+    return None if accepts_run_manager(function) else function
 
 
 def set_run(tool: BaseTool, run: Callable[..., Any], arun: Callable[..., Any]) -> None:

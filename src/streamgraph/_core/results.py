@@ -23,11 +23,13 @@ class TaskResult(NamedTuple):
         writes: The state keys it wrote with the values, in order; a key may occur more than once.
         routes: The next nodes besides those at the node's edges.
         stored: The writes in the form in which they are stored, if that differs.
+        folded: The state's values with these writes alone, if a branch had to see them; no reducer need run again.
     """
 
     writes: Pairs
     routes: Tuple[Route, ...] = ()
     stored: Optional[Pairs] = None
+    folded: Optional[Mapping[str, object]] = None
 
 
 NOTHING = TaskResult(())

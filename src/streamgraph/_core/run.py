@@ -167,6 +167,7 @@ class Run:
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
         finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
         written: List[Tuple[str, Writes]] = []
+        did: Optional[TaskResult] = None
         for task in tasks:
             did = self._done.get(task.id)
             if did is not None:
@@ -178,7 +179,8 @@ class Run:
             if did is not None:
                 written.append((task.name, did.stored or did.writes))
         try:
-            fresh = self.state.fold(written, at=(self.frontier.step, self.ns))
+            folded = did.folded if len(tasks) == 1 and did is not None else None
+            fresh = self.state.fold(written, at=(self.frontier.step, self.ns)) if folded is None else folded
             if self._fresh_input:
                 fresh, self._fresh_input = {**self._fresh_input, **fresh}, {}
             self.state.store(fresh)

@@ -6,7 +6,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from time import monotonic, time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
@@ -36,6 +36,7 @@ from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, enter_sco
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.backpressure_tap import tap_of
+from streamgraph._messages.matching import prepared_writes
 from streamgraph._messages.tap import enter_tap, is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
@@ -338,7 +339,9 @@ class GraphSession:
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
         run = self.run
-        fresh: Dict[str, Any] = run.state.fold([(task.name, outcome.writes)])
+        # In the form in which they are stored: the step stores what the branches have seen.
+        stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
+        fresh = run.state.fold([(task.name, stored)])
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
             seen = run.state.read(branch.reader, task.step, run.limit, fresh)
@@ -351,7 +354,7 @@ class GraphSession:
             if checked is not None:
                 checked.check(task.name, task.step)
             routes += read_routes(run.plan, task.name, branch, answer)
-        return outcome._replace(routes=tuple(routes))
+        return outcome._replace(routes=tuple(routes), stored=stored, folded=fresh)
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
         """Call a branch as a trace of its own inside that of the node."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, Tuple, cast
 
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._langchain.runtime import runtime_of
@@ -28,6 +29,11 @@ class Invocation:
     def __init__(self, config: RunnableConfig, scope: Scope) -> None:
         self.config = config
         self.scope = scope
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a callback handler listens to what runs in the task."""
+        return bool(cast("BaseCallbackManager", self.config["callbacks"]).handlers)
 
 
 def injected_names(function: Callable[..., object], *, skip: int = 1, error: bool = False) -> Tuple[str, ...]:

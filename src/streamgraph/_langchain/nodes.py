@@ -11,8 +11,9 @@ from langchain_core.runnables import (
     RunnableBinding,
     RunnableParallel,
 )
+from langchain_core.runnables.utils import accepts_config
 
-from streamgraph._compat.langchain_core import is_async_only
+from streamgraph._compat.langchain_core import is_async_only, lambda_functions
 from streamgraph._core.action import Action
 from streamgraph._langchain.generator_nodes import async_generator_action, generator_action
 from streamgraph._langchain.injection import Invocation, injected, injected_names
@@ -145,11 +146,22 @@ def _injecting_call(function: Callable[..., Any], names: Tuple[str, ...]) -> Cal
 
 
 def _runnable_action(runnable: AnyRunnable) -> Action:
-    def invoke(value: object, invocation: Invocation) -> object:
-        return runnable.invoke(value, invocation.config)
+    sync, asyn = lambda_functions(runnable)
+    takes_config = [function is not None and accepts_config(function) for function in (sync, asyn)]
 
-    def ainvoke(value: object, invocation: Invocation) -> Awaitable[object]:
-        return runnable.ainvoke(value, invocation.config)
+    def invoke(value: object, invocation: Invocation) -> object:
+        config = invocation.config
+        if sync is None or invocation.is_heard:
+            return runnable.invoke(value, config)
+        result = sync(value, config=config) if takes_config[0] else sync(value)
+        return result.invoke(value, config) if isinstance(result, Runnable) else result
+
+    async def ainvoke(value: object, invocation: Invocation) -> object:
+        config = invocation.config
+        if asyn is None or invocation.is_heard:
+            return await runnable.ainvoke(value, config)
+        result = await (asyn(value, config=config) if takes_config[1] else asyn(value))
+        return await result.ainvoke(value, config) if isinstance(result, Runnable) else result
 
     return Action(None if is_async_only(runnable) else invoke, ainvoke)
 

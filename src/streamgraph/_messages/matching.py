@@ -8,6 +8,7 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 from langchain_core.messages import BaseMessage
 
 from streamgraph._core.plan import Channel, Plan
+from streamgraph._core.results import Pairs
 from streamgraph._messages.message_list import MessageList
 from streamgraph._streams.copying import CopyOnAccess
 from streamgraph._types import Overwrite
@@ -58,6 +59,11 @@ def prepared(channel: Optional[Channel], value: object) -> object:
     if prepare is None:
         return value
     return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)
+
+
+def prepared_writes(plan: Plan, writes: Pairs) -> Pairs:
+    """Return writes in the form in which they are stored."""
+    return tuple([(key, prepared(plan.channels.get(key), value)) for key, value in writes])
 
 
 def parts_of(plan: Plan, value: object) -> Iterable[Tuple[Optional[str], object]]:

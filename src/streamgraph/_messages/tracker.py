@@ -19,7 +19,7 @@ from streamgraph._core.results import TaskResult
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.copying import private_copy
 from streamgraph._messages.explain import explain_call
-from streamgraph._messages.matching import PriorMessages, messages_in, parts_of, prepared, same_message, text_of
+from streamgraph._messages.matching import PriorMessages, messages_in, parts_of, prepared_writes, same_message, text_of
 from streamgraph._messages.metadata import OF_A_NODE, model_metadata, node_metadata
 from streamgraph._messages.model_call import ModelCall
 from streamgraph._messages.structured import Format, PartialObject
@@ -254,7 +254,7 @@ class MessageTracker:
         before: Mapping[str, object],
         produced: List[Union[ModelCall, BaseMessage]],
     ) -> TaskResult:
-        stored = [(key, prepared(plan.channels.get(key), value)) for key, value in outcome.writes]
+        stored = outcome.stored or prepared_writes(plan, outcome.writes)
         fresh = [
             (key, message)
             for written, returned in stored
@@ -266,7 +266,7 @@ class MessageTracker:
             for key, message in fresh:
                 if not self._known(message, produced, history):
                     self._show(scope, message, key)
-        return outcome._replace(stored=tuple(stored))
+        return outcome._replace(stored=stored)
 
     def _note(self, call: ModelCall, reason: Reason, why: str, hint: str) -> None:
         metadata = call.metadata
