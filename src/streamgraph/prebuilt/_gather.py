@@ -18,6 +18,8 @@ async def gather(work: Sequence[Coroutine[object, None, T]], limit: Optional[int
     Raises:
         Exception: What the first to fail raised; by then the others have been cancelled and have ended.
     """
+    if len(work) == 1:
+        return [await work[0]]
     allowed = None if limit is None else asyncio.Semaphore(limit)
 
     async def run(coroutine: Coroutine[object, None, T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -21,6 +22,7 @@ from typing_extensions import Literal
 from streamgraph._langchain.runtime import runtime_of
 from streamgraph._langchain.scope import Scope, current_scope, no_writer
 from streamgraph._langchain.tool_events import tool_call
+from streamgraph._propagation import on_loop
 from streamgraph.prebuilt._gather import gather
 from streamgraph.prebuilt._injected import TOOL_RUNTIME, InjectedState, InjectedStore, ToolRuntime
 from streamgraph.prebuilt._tool_call import (
@@ -152,8 +154,12 @@ class ToolNode(Runnable[Any, Any]):
         """
         config = self._config(config)
         given, calls = self._prepare(input, config)
-        with get_executor_for_config(config) as executor:
-            results = list(executor.map(self._answer, calls))
+        if len(calls) == 1 and not on_loop():
+            # A thread costs more than most tools. On a loop a tool may want to run one of its own, and needs a thread.
+            results = [copy_context().run(self._answer, calls[0])]
+        else:
+            with get_executor_for_config(config) as executor:
+                results = list(executor.map(self._answer, calls))
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
     async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
