@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, defaultdict, deque
 from typing import AbstractSet, Any, Callable, Dict, FrozenSet, Iterator, Mapping, Optional, Tuple, Type
 
-LARGE = 32
+LARGE = 10
 """From how many elements on a container is copied only when it is asked for. To copy fewer costs less than to wait."""
 
 COPIES: Dict[type, Callable[[Any], Any]] = {

@@ -1,0 +1,126 @@
+"""What a step costs does not depend on how much the state holds, in counts; what was written costs what it holds."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Callable, Dict, List
+
+import pytest
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from typing_extensions import Annotated, TypedDict
+
+from costs.counting import Counting, per_unit
+from streamgraph.graph import START, StateGraph, add_messages
+
+SIZES = [10, 1_000, 100_000]
+MODES: List[Any] = ["updates", "values", ["values", "updates"]]
+
+
+class Loaded(TypedDict, total=False):
+    """A state with data that no node writes."""
+
+    n: int
+    data: List[Any]
+
+
+class Chat(TypedDict):
+    """A conversation."""
+
+    messages: Annotated[List[AnyMessage], add_messages]
+
+
+class Once(TypedDict, total=False):
+    """A list with a reducer that counts."""
+
+    items: Annotated[List[int], lambda left, right: REDUCED.append(1) or [*left, *right]]
+
+
+REDUCED: List[int] = []
+
+
+def chain(schema: Any, node: Any, size: int) -> Any:
+    """A graph of so many nodes, one after the other."""
+    builder, before = StateGraph(schema), START
+    for index in range(size):
+        builder.add_node(f"n{index}", node).add_edge(before, f"n{index}")
+        before = f"n{index}"
+    return builder.compile()
+
+
+def reading(schema: Any, node: Any, given: Any, mode: Any) -> Callable[[int], Callable[[], Any]]:
+    """Reads chains of so many nodes."""
+
+    def make(size: int) -> Callable[[], Any]:
+        graph = chain(schema, node, size)
+
+        def run() -> None:
+            for _ in graph.stream(given, stream_mode=mode):
+                pass
+
+        return run
+
+    return make
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_held(mode: Any) -> None:
+    """A step costs the same whether there are 10, 1,000 or 100,000 nested dicts in a key that it does not touch."""
+    found: List[Dict[str, float]] = []
+    for size in SIZES:
+        data = [{"id": index, "meta": {"tags": ["a"]}} for index in range(size)]
+        given = {"n": 0, "data": data}
+        found.append(per_unit(reading(Loaded, lambda state: {"n": state["n"] + 1}, given, mode)))
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("mode", ["updates", "values", "messages"])
+def test_one_more_message(mode: str) -> None:
+    """One message more costs the same whether it follows 10, 1,000 or 10,000 others."""
+    found = []
+    for size in (10, 1_000, 10_000):
+        history = [HumanMessage(f"{index}", id=f"m{index}") for index in range(size)]
+        node = lambda state: {"messages": AIMessage("yes")}  # noqa: E731
+        found.append(per_unit(reading(Chat, node, {"messages": history}, mode)))
+    assert found[0] == found[1] == found[2]
+
+
+def test_what_a_node_loads() -> None:
+    """A node that loads 50,000 nested dicts costs a few calls: they are not walked through."""
+    data = [{"id": index, "meta": {"tags": ["a"]}} for index in range(50_000)]
+    graph = chain(Loaded, lambda state: {"data": data}, 1)
+    for mode in MODES:
+        with Counting() as counting:
+            assert len(list(graph.stream({"n": 0}, stream_mode=mode))) > 0
+        assert counting.counts["called"] < 250
+
+
+@pytest.mark.parametrize("mode", ["updates", "values", "messages"])
+@pytest.mark.parametrize("branches", [False, True])
+def test_a_reducer_runs_once_per_write(branches: bool, mode: str) -> None:
+    """So it does if a branch has to see the state with the write as well."""
+    builder = StateGraph(Once).add_node("a", lambda state: {"items": [1]}).add_node("b", lambda state: {"items": [2]})
+    builder.add_edge(START, "a").add_edge("b", "__end__")
+    if branches:
+        builder.add_conditional_edges("a", lambda state: "b" if state["items"][-1] == 1 else "__end__")
+    else:
+        builder.add_edge("a", "b")
+    graph = builder.compile()
+    REDUCED.clear()
+    stream = graph.stream({"items": [0]}, stream_mode=mode)
+    list(stream)
+    assert stream.output == {"items": [0, 1, 2]}
+    assert len(REDUCED) == 3
+
+
+def test_known_reducers_get_no_copies() -> None:
+    """`operator.add` changes neither side: a growing list is copied once per write, by it."""
+
+    class Growing(TypedDict):
+        items: Annotated[List[int], operator.add]
+
+    Growing.__annotations__["items"] = Annotated[List[int], operator.add]
+    found = [
+        per_unit(reading(Growing, lambda state: {"items": [1]}, {"items": list(range(size))}, "updates"))
+        for size in (100, 10_000)
+    ]
+    assert found[0] == found[1]
