@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableGenerator, RunnableLambda, RunnableParallel, RunnablePassthrough
 
-from streamgraph import StateGraph
+from streamgraph import START, StateGraph
 from streamgraph._langchain.injection import injected_names
 from streamgraph._langchain.nodes import as_action, is_node_like, name_of, takes_no_input
 from support.list_graphs import State
@@ -192,3 +194,54 @@ def positional_only(state, writer, /, config):
 def test_injected_names(target, names):
     """Parameters after the first are filled in by name, unless they are bound or cannot be given by name."""
     assert injected_names(target) == names
+
+
+async def _later(value):
+    await asyncio.sleep(0)
+    return value
+
+
+def _yields(state):
+    yield {"x": ["yielded"]}
+
+
+LAMBDAS = {
+    "plain": RunnableLambda(lambda state: {"x": ["plain"]}),
+    "config": RunnableLambda(lambda state, config: {"x": [config["metadata"]["langgraph_node"]]}),
+    "runnable": RunnableLambda(lambda state: RunnableLambda(lambda state: {"x": ["inner"]})),
+    "manager": RunnableLambda(lambda state, run_manager: {"x": ["manager" in type(run_manager).__name__.lower()]}),
+    "generator": RunnableLambda(_yields),
+    "async": RunnableLambda(lambda state: _later({"x": ["async"]}), afunc=lambda state: _later({"x": ["async"]})),
+    "async config": RunnableLambda(_yields, afunc=lambda state, config: _later({"x": [config["recursion_limit"]]})),
+}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("name", LAMBDAS)
+def test_runnable_lambdas(name, asynchronous):
+    """A RunnableLambda does the same where nobody listens, and it is called directly, as where somebody does."""
+    if name.startswith("async") and not asynchronous:
+        name = "plain"
+    graph = StateGraph(State).add_node("node", LAMBDAS[name]).add_edge(START, "node").compile()
+
+    def run(config):
+        return asyncio.run(graph.ainvoke({"x": []}, config)) if asynchronous else graph.invoke({"x": []}, config)
+
+    quiet, heard = run({"recursion_limit": 7}), run({"recursion_limit": 7, "callbacks": [BaseCallbackHandler()]})
+    assert quiet == heard
+    assert len(quiet["x"]) == 1
+
+
+def test_runnable_lambdas_are_runs_of_traces():
+    """Where somebody listens, a RunnableLambda has a run of its own."""
+    names = []
+
+    class Listener(BaseCallbackHandler):
+        def on_chain_start(self, serialized, inputs, **kwargs):
+            names.append(kwargs.get("name"))
+
+    bound = RunnableLambda(lambda state: {"x": ["a"]}).with_config(run_name="bound")
+    builder = StateGraph(State).add_node("node", RunnableLambda(lambda state: {"x": ["a"]}, name="mine"))
+    builder.add_node("other", bound).add_edge(START, "node").add_edge("node", "other")
+    builder.compile().invoke({"x": []}, {"callbacks": [Listener()]})
+    assert names == ["LangGraph", "node", "mine", "other", "bound"]
