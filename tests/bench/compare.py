@@ -2,16 +2,17 @@
 
     python tests/bench/compare.py
 
-Every figure is the best of several interleaved repetitions (A B A B) in one process, in µs per unit. Only the
-ratios mean something: they hold when the machine is slow or busy, the times do not.
+First the engine alone, on states of one number, then work as applications have it (`real_work.py`). Every figure is the
+best of several interleaved repetitions (A B A B) in one process, in µs per unit. Only the ratios mean something: they
+hold when the machine is slow or busy, the times do not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import operator
+import os
 import platform
 import time
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from real_work import REAL_WORK, Library, RealWork
 from typing_extensions import Annotated
 
 ROUNDS, REPEATS, SHORT = 8, 3, 30
@@ -240,15 +242,6 @@ WORKLOADS: List[Workload] = [
 ]
 
 
-class Library:
-    """One of the two libraries."""
-
-    def __init__(self, name: str) -> None:
-        graph = importlib.import_module(f"{name}.graph")
-        self.StateGraph, self.START = graph.StateGraph, graph.START
-        self.get_stream_writer = importlib.import_module(f"{name}.config").get_stream_writer
-
-
 def best(contestants: Dict[str, Callable[[], Any]], loops: int = 1) -> Dict[str, float]:
     """Return the shortest time of each, in seconds.
 
@@ -270,18 +263,28 @@ def best(contestants: Dict[str, Callable[[], Any]], loops: int = 1) -> Dict[str,
     return times
 
 
+QUICK = ("a run of one node, sync", "a run of one node, async", "stream() to the first token")
+"""What takes microseconds, and is timed many times over."""
+
+
+def real(work: RealWork) -> Workload:
+    """A workload of an application as one of the table."""
+    return work.name, "run", 1, work.make, None
+
+
 def main() -> None:
     """Print the table."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("streamgraph", "langgraph", "langchain-core"))
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}")
     print(f"Python {platform.python_version()}, {packages}; µs, best of {ROUNDS} × {REPEATS}\n")
     print("| workload | unit | streamgraph | langgraph | ratio | langchain-core alone | ratio |")
     print("|---|---|---|---|---|---|---|")
     ours, theirs = Library("streamgraph"), Library("langgraph")
-    for name, unit, units, make, floor in WORKLOADS:
+    for name, unit, units, make, floor in (*WORKLOADS, *map(real, REAL_WORK)):
         runs = {"ours": make(ours), "theirs": make(theirs), **({"floor": floor} if floor else {})}
         ours_shown, theirs_shown = runs["ours"](), runs["theirs"]()
-        times = {key: value / units * 1e6 for key, value in best(runs, SHORT if units == 1 else 1).items()}
-        row = f"{times['ours']:.1f} | {times['theirs']:.1f} | {times['theirs'] / times['ours']:.1f} × faster"
+        times = {key: value / units * 1e6 for key, value in best(runs, SHORT if name in QUICK else 1).items()}
+        row = f"{times['ours']:.1f} | {times['theirs']:.1f} | {times['ours'] / times['theirs']:.2f}"
         if isinstance(ours_shown, int) and ours_shown != theirs_shown:
             row = f"{times['ours']:.1f} | {theirs_shown} of {ours_shown} chunks | "
         base = f"{times['floor']:.1f} | {times['ours'] / times['floor']:.2f}" if floor else "|"
