@@ -286,7 +286,7 @@ REAL_WORK: List[RealWork] = [
     RealWork("a callback handler on the run", 0.4, watched(Handler)),
     RealWork("a tracer on the run", 0.4, watched(Tracer)),
     RealWork("RunnableLambdas as nodes", 0.29, lambdas),
-    RealWork("prompt | model | parser as nodes, messages", 0.6, chains),
+    RealWork("chains of prompt, model and parser as nodes, messages", 0.6, chains),
     RealWork("an agent of 20 tool rounds, updates", 0.5, agent("updates")),
     RealWork("the same, messages", 0.5, agent("messages")),
     RealWork("the same, updates, async", 0.5, agent("updates", True)),
