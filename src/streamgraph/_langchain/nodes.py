@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Awaitable, Callable, Dict, Optional, Tuple
+from typing import Any, Awaitable, Callable, Dict, Optional, Tuple, TypeVar
 
 from langchain_core.runnables import (
     Runnable,
@@ -18,6 +18,8 @@ from streamgraph._core.action import Action
 from streamgraph._langchain.generator_nodes import async_generator_action, generator_action
 from streamgraph._langchain.injection import Invocation, injected, injected_names
 from streamgraph._langchain.signatures import parameters_of
+
+F = TypeVar("F", bound="Callable[..., object]")
 
 AnyRunnable = Runnable[Any, Any]
 """A Runnable that a user has given, of any input and output."""
@@ -93,7 +95,22 @@ def as_action(target: Any, *, error: bool = False) -> Action:
     if kind == "async generator":
         return async_generator_action(target, names)
     action = _plain_call(target) if not names else _injecting_call(target, names)
-    return Action(None, action) if kind == "coroutine" else Action(action, None)
+    if kind == "coroutine":
+        return Action(None, action)
+    return Action(action, _inline(action) if getattr(target, "runs_inline", False) else None)
+
+
+def runs_inline(function: F) -> F:
+    """Mark a sync function that returns at once, so that an async run calls it on the loop instead of in a thread."""
+    function.runs_inline = True  # type: ignore[attr-defined]
+    return function
+
+
+def _inline(function: Callable[[object, Invocation], object]) -> Callable[[object, Invocation], Awaitable[object]]:
+    async def call(value: object, invocation: Invocation) -> object:
+        return function(value, invocation)
+
+    return call
 
 
 def as_call(function: Callable[..., object]) -> Action:

@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union, cast
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolCall, ToolMessage
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 
+from streamgraph._langchain.nodes import runs_inline
 from streamgraph.graph import END
 from streamgraph.prebuilt._agent_model import AgentModel
 from streamgraph.prebuilt._agent_state import StructuredResponseSchema, value_of
@@ -146,6 +147,7 @@ class Routes:
         self._parallel = parallel
         self._final_tools = frozenset(final_tools)
 
+    @runs_inline
     def after_model(self, state: object) -> Union[str, List[Send]]:
         """Go to the tools that the model has called."""
         last = value_of(state, "messages")[-1]
@@ -153,6 +155,7 @@ class Routes:
             return self._end
         return _sends(last.tool_calls, state) if self._parallel else TOOLS
 
+    @runs_inline
     def after_hook(self, state: object) -> Union[str, List[Send]]:
         """Go to the tools that the model has called and that the hook has not answered."""
         messages = value_of(state, "messages")
@@ -162,6 +165,7 @@ class Routes:
             return _sends(calls, state)
         return self._start if isinstance(messages[-1], ToolMessage) else self._end
 
+    @runs_inline
     def after_tools(self, state: object) -> str:
         """End if one of the tools called together is to have the last word; each is asked about all of them."""
         called = {call["name"] for call in _last_calls(value_of(state, "messages"))}

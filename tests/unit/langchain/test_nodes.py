@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -11,7 +12,7 @@ from langchain_core.runnables import RunnableGenerator, RunnableLambda, Runnable
 
 from streamgraph import START, StateGraph
 from streamgraph._langchain.injection import injected_names
-from streamgraph._langchain.nodes import as_action, is_node_like, name_of, takes_no_input
+from streamgraph._langchain.nodes import as_action, is_node_like, name_of, runs_inline, takes_no_input
 from support.list_graphs import State
 from support.models import scripted
 
@@ -245,3 +246,17 @@ def test_runnable_lambdas_are_runs_of_traces():
     builder.add_node("other", bound).add_edge(START, "node").add_edge("node", "other")
     builder.compile().invoke({"x": []}, {"callbacks": [Listener()]})
     assert names == ["LangGraph", "node", "mine", "other", "bound"]
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_functions_that_run_inline(inline):
+    """In an async run a sync function has a thread, unless it is known to return at once."""
+    threads = []
+
+    def node(state):
+        threads.append(threading.current_thread())
+
+    graph = StateGraph(State).add_node("node", runs_inline(node) if inline else node).add_edge(START, "node").compile()
+    asyncio.run(graph.ainvoke({"x": []}))
+    graph.invoke({"x": []})
+    assert [thread is threading.main_thread() for thread in threads] == [inline, True]
