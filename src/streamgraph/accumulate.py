@@ -146,9 +146,9 @@ class MessageAccumulator:
         Args:
             id: The message's id.
         """
-        growing = self._arguments.get(id)
-        if growing is not None:
-            return [arguments.read() for arguments in growing]
+        partial = self._arguments.get(id)
+        if partial is not None:
+            return [arguments.read() for arguments in partial]
         whole = self._pieces.get(id, ())
         calls = [call for piece in whole if isinstance(piece, AIMessage) for call in piece.tool_calls]
         return [
@@ -168,12 +168,12 @@ class MessageAccumulator:
         self._arguments.pop(id_, None)
         return id_ if self._pieces.pop(id_, None) is not None else None
 
-    def _add_arguments(self, growing: List[_Arguments], chunks: Iterable[ToolCallChunk]) -> None:
+    def _add_arguments(self, partial: List[_Arguments], chunks: Iterable[ToolCallChunk]) -> None:
         for chunk in chunks:
-            arguments = next((known for known in reversed(growing) if known.continues(chunk)), None)
+            arguments = next((known for known in reversed(partial) if known.continues(chunk)), None)
             if arguments is None:
                 arguments = _Arguments(chunk.get("index"))
-                growing.append(arguments)
+                partial.append(arguments)
             arguments.add(chunk)
 
     def _sum(self, pieces: List[BaseMessage]) -> BaseMessage:

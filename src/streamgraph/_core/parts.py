@@ -7,10 +7,10 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequ
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
-from streamgraph._streams.audience import Subscribers
 from streamgraph._streams.copying import copy_containers, own, own_values, plain_input
 from streamgraph._streams.modes import TASK_MODES, UPDATE_MODES
 from streamgraph._streams.part import Part
+from streamgraph._streams.subscribers import Subscribers
 
 Namespace = Tuple[str, ...]
 Keys = Union[None, str, Sequence[str]]

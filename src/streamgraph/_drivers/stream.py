@@ -64,9 +64,11 @@ class Stream:
         self._router = session.router
         # A node may run in the consumer's thread or task, unless parts can come while it runs.
         self._in_place = (
-            flow is UNLIMITED and not session.router.audience.live and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
+            flow is UNLIMITED
+            and not session.router.subscribers.live
+            and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
         )
-        self._sole = session.router.audience.sole
+        self._sole = session.router.subscribers.sole
         self._parent_capacity = session.router.parent_capacity
         self._clock = ConsumerClock(flow) if flow.watches else None
         self._timeout_error: Optional[RunTimeoutError] = None

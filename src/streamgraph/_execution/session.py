@@ -102,15 +102,15 @@ class GraphSession:
         self._capacity = capacity = router.capacity(backend.put, backend.capacity)
         put = self._put if capacity is None else capacity.sender(self.stop)
         self._subtasks = Subtasks(parts, run.ns, self, config.concurrency, put, backend)
-        audience = router.audience
-        self._subscribers = audience.here
-        self._wanted = audience.here.modes
+        subscribers = router.subscribers
+        self._subscribers = subscribers.here
+        self._wanted = subscribers.here.modes
         # Nested runs, and code that a task has left behind, must replace an inherited tap even if they have no
         # subscriber.
-        self._listens = audience.listens or is_tapped()
+        self._listens = subscribers.listens or is_tapped()
         self._parent_tracker = tracker_of(scope)
         self._messages = (
-            MessageTracker() if self._parent_tracker is None and audience.tracks_messages else self._parent_tracker
+            MessageTracker() if self._parent_tracker is None and subscribers.tracks_messages else self._parent_tracker
         )
         self._shared = RunScope(
             run.ns,
@@ -121,14 +121,14 @@ class GraphSession:
             context=context,
             store=store,
             control=control,
-            audience=audience,
+            subscribers=subscribers,
             state=run.state.snapshot,
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
             checks_mutations=checks_mutations,
         )
-        self._hears_models = audience.hears_models
+        self._hears_models = subscribers.hears_models
         self._trace: Optional[Trace] = None
         self._untraced: BaseCallbackManager = _NO_CALLBACKS
 

@@ -18,11 +18,11 @@ from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import Task
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
-from streamgraph._streams.audience import Audience
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import ParentStream
+from streamgraph._streams.subscribers import RunSubscribers
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import StreamClosed
 
@@ -68,7 +68,7 @@ class RunScope:
         context: The user's object for this run.
         store: The user's store.
         control: Through which the run can be asked to end.
-        audience: Who watches the graph, and the graphs that run in its tasks.
+        subscribers: Who watches the graph, and the graphs that run in its tasks.
         plan: The graph.
         state: Returns the current values of the graph's state.
         call: Starts a task inside another one.
@@ -87,7 +87,7 @@ class RunScope:
     context: Any
     store: Any
     control: Optional[RunControl]
-    audience: Audience
+    subscribers: RunSubscribers
     state: Callable[[], Any]
     call: Callable[[Scope, Node, Any], Any]
     stop: CancelToken
@@ -260,7 +260,7 @@ class Scope:
     @property
     def wants_messages(self) -> bool:
         """Whether anybody wants messages of the graph, be it of this node or not."""
-        return "messages" in self.run.audience.here.modes
+        return "messages" in self.run.subscribers.here.modes
 
     @property
     def is_called(self) -> bool:
@@ -308,7 +308,7 @@ class Scope:
         if detached:
             aside = DetachedCapacity(self.stop, put, capacity)
             put, capacity = aside.put, aside if capacity is not None else None
-        return ParentStream(put, self.run.audience.below, capacity)
+        return ParentStream(put, self.run.subscribers.below, capacity)
 
     def shows(self, tags: Sequence[str], key: Optional[str] = None, *, raw: bool = False) -> bool:
         """Whether anybody wants a message.
@@ -318,11 +318,11 @@ class Scope:
             key: The state key that a node has written it to.
             raw: It is the raw JSON of structured output.
         """
-        return self.run.audience.here.message(self.task.name, tags, key, raw)
+        return self.run.subscribers.here.message(self.task.name, tags, key, raw)
 
     def shows_objects(self, tags: Sequence[str]) -> bool:
         """Whether anybody wants the structured output of a model with these tags."""
-        return self.run.audience.here.structured(self.task.name, tags)
+        return self.run.subscribers.here.structured(self.task.name, tags)
 
 
 def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:

@@ -65,7 +65,7 @@ class _TokenCoalescer:
         return _source(part)
 
     def batch(self, part: Part) -> Optional[TokenBatch]:
-        """Begin a pile with this part, or return `None` if nothing can be added to such a part."""
+        """Begin a batch with this part, or return `None` if nothing can be added to such a part."""
         if part.mode == "messages" and isinstance(part.data[0], AIMessageChunk):
             return TokenBatch(*part.data)
         return None

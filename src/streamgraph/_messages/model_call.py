@@ -27,7 +27,7 @@ class ModelCall:
         metadata: The metadata of its chunks.
         hidden: Nobody is to see its message.
         call_info: How it was made, if a model of LangChain was called.
-        growing: The object it answers with, if that is to be shown.
+        partial_object: The object it answers with, if that is to be shown.
 
     Attributes:
         scope: The task; `None` when nothing more is to be shown, since what the task got is not to live on as long as
@@ -38,7 +38,7 @@ class ModelCall:
     """
 
     __slots__ = (
-        "_growing",
+        "_partial_object",
         "_pieces",
         "awaited",
         "call_info",
@@ -59,14 +59,14 @@ class ModelCall:
         metadata: MessageMetadata,
         hidden: bool,
         call_info: Optional[CallInfo] = None,
-        growing: Optional[PartialObject] = None,
+        partial_object: Optional[PartialObject] = None,
     ) -> None:
         self.scope: Optional[Scope] = scope
         self.open = True
         self.ns = scope.run.ns
         self.node = scope.task.name
         self._pieces: List[BaseMessage] = []
-        self._growing = growing
+        self._partial_object = partial_object
         self.metadata = metadata
         self.hidden = hidden
         self.call_info = call_info
@@ -83,7 +83,7 @@ class ModelCall:
     @property
     def structured(self) -> bool:
         """Whether the object that it answers with is to be shown."""
-        return self._growing is not None
+        return self._partial_object is not None
 
     def has_shown(self, chunk: BaseMessage) -> bool:
         """Whether a chunk is one of this call's: by its id or, if it has none, by the text of the last token."""
@@ -119,8 +119,8 @@ class ModelCall:
             self._show(scope, chunk)
             if first:
                 yield_to_reader()
-        if self._growing is not None:
-            more = self._growing.add(chunk)
+        if self._partial_object is not None:
+            more = self._partial_object.add(chunk)
             if more is not MISSING:
                 self._show_object(scope, more, complete=False)
 

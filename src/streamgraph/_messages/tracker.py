@@ -77,11 +77,11 @@ class MessageTracker:
             self.retract(scope)
         schema = format_.name if format_ is not None else None
         shown = model_metadata(scope, run_id, name=name, tags=tags, metadata=metadata, schema=schema)
-        growing = None
+        partial_object = None
         if format_ is not None and TAG_NOSTREAM not in tags and scope.shows_objects(tags):
-            growing = PartialObject(format_)
+            partial_object = PartialObject(format_)
         hidden = TAG_NOSTREAM in tags or not scope.shows(tags, raw=format_ is not None)
-        call = self._open(scope, run_id, ModelCall(scope, shown, hidden, call_info, growing))
+        call = self._open(scope, run_id, ModelCall(scope, shown, hidden, call_info, partial_object))
         if hidden and scope.wants_messages:
             self._note(call, *_hidden(tags))
         return call

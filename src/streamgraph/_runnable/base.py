@@ -34,11 +34,11 @@ from streamgraph._runnable.printing import printing
 from streamgraph._runnable.schema import read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.timestamps import timestamp
-from streamgraph._streams.audience import Audience
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.formats import chunk_format
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
+from streamgraph._streams.subscribers import RunSubscribers
 from streamgraph._types import GraphOutput
 from streamgraph.errors import UnknownOptionError
 
@@ -206,11 +206,11 @@ class GraphBase(Runnable[Any, Any]):
         writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
         ns, seed = _place(scope)
         up = scope.parent_stream(detached=detached) if scope is not None else None
-        audience = Audience(
+        subscribers = RunSubscribers(
             ns, subscription.modes, subscription.nested, subscription.filter, up.subscribers if up else None
         )
         router = Router(
-            audience,
+            subscribers,
             up=up,
             shape=self._shape(ns, subscription),
             copy_payload=copy_payload,
@@ -218,7 +218,7 @@ class GraphBase(Runnable[Any, Any]):
         )
         parts = PartBuilder(
             ns,
-            audience.here,
+            subscribers.here,
             keys=subscription.keys,
             metadata=settings.metadata,
             tags=settings.tags,

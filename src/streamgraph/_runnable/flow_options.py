@@ -1,4 +1,4 @@
-"""The options of a stream that are about its consumer's pace: checked when the call is made."""
+"""The options of a stream for flow control: checked when the call is made."""
 
 from __future__ import annotations
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Callable, Optional
 
-from streamgraph._streams.audience import Audience, Subscribers
 from streamgraph._streams.backpressure import Capacity, CombinedCapacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import copy_containers
 from streamgraph._streams.part import Part
+from streamgraph._streams.subscribers import RunSubscribers, Subscribers
 
 NO_CHUNK: object = object()
 """The result of `Router.shape` for a part that the consumer does not get."""
@@ -39,7 +39,7 @@ class Router:
     """Routes each part of a run to its subscribers, and formats chunks for the run's own consumer.
 
     Args:
-        audience: The subscribers.
+        subscribers: The subscribers.
         up: The stream of the parent run; `None` for a root run.
         shape: Makes a chunk of a part, or returns `NO_CHUNK`.
         copy_payload: Copies the payload of a part, given its mode, for a second consumer; by default its containers.
@@ -49,20 +49,20 @@ class Router:
         is_own: Returns True if the own consumer wants a part.
     """
 
-    __slots__ = ("_copy_payload", "_up", "audience", "emits_error_part", "is_own", "shape")
+    __slots__ = ("_copy_payload", "_up", "emits_error_part", "is_own", "shape", "subscribers")
 
     def __init__(
         self,
-        audience: Audience,
+        subscribers: RunSubscribers,
         *,
         up: Optional[ParentStream] = None,
         shape: Callable[[Part], object],
         copy_payload: Optional[Callable[[str, object], object]] = None,
         emits_error_part: bool = False,
     ) -> None:
-        self.audience = audience
+        self.subscribers = subscribers
         self._up = up
-        self.is_own = audience.is_own
+        self.is_own = subscribers.is_own
         self.shape = shape
         self.emits_error_part = emits_error_part
         self._copy_payload = copy_payload or _copied
@@ -74,7 +74,7 @@ class Router:
             part: The part.
             up: Replaces the `put` of the parent stream.
         """
-        if self._up is not None and self.audience.above.part(part):
+        if self._up is not None and self.subscribers.above.part(part):
             if self.is_own(part):
                 # Both consumers get it, and a change by one of them must not be visible to the other.
                 part = Part(part.ns, part.mode, self._copy_payload(part.mode, part.data), part.source, part.key)
@@ -95,7 +95,7 @@ class Router:
         if self._up is None:
             # Tasks know the subscribers and emit no unwanted parts.
             return inbox
-        if not self.audience.read:
+        if not self.subscribers.read:
             # The own consumer wants no parts: they skip this run on their way up.
             return up or self._up.put
 

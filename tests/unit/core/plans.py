@@ -14,8 +14,8 @@ from streamgraph._core.plan import Branch, Channel, Node, Plan, StateView
 from streamgraph._core.results import read_result, read_routes
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
-from streamgraph._streams.audience import unfiltered
 from streamgraph._streams.part import Part
+from streamgraph._streams.subscribers import unfiltered
 from streamgraph.errors import GraphBubbleUp
 
 SEED = b"0123456789abcdef"

@@ -10,7 +10,7 @@ from streamgraph._core.plan import ROOT_KEY, Channel, Node
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State
 from streamgraph._core.task import PUSH, Task
-from streamgraph._streams.audience import unfiltered
+from streamgraph._streams.subscribers import unfiltered
 from unit.core.plans import SEED, channels, node, plan
 
 GRAPH = plan(["a"], node("a"), keys=channels("p"))

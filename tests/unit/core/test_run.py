@@ -12,7 +12,7 @@ from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Join, Node, Pl
 from streamgraph._core.results import TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.state import State
-from streamgraph._streams.audience import unfiltered
+from streamgraph._streams.subscribers import unfiltered
 from streamgraph.errors import GraphDrained, GraphRecursionError, InvalidUpdateError, ParentCommand, location_of
 from streamgraph.types import Command, Overwrite, Send
 from unit.core.plans import SEED, Driver, branch, by, channels, first, last, node, plan

@@ -15,7 +15,7 @@ from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, StateView
 from streamgraph._core.run import Run
 from streamgraph._core.state import State
-from streamgraph._streams.audience import unfiltered
+from streamgraph._streams.subscribers import unfiltered
 from streamgraph.errors import GraphRecursionError
 from streamgraph.types import Command, Send
 from unit.core.plans import SEED, Driver, by, first, last, plan

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from streamgraph._streams.audience import Audience, unfiltered
 from streamgraph._streams.formats import chunk_format
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import ParentStream, Router
+from streamgraph._streams.subscribers import RunSubscribers, unfiltered
 
 ALL = frozenset(("values", "updates", "messages", "custom", "tasks", "debug"))
 NONE: frozenset = frozenset()
@@ -20,8 +20,8 @@ def plain(part):
 
 def router(modes=(), nested=(), up=None, ns=("n:1",)):
     """A router of a graph with one level of namespace."""
-    audience = Audience(ns, frozenset(modes), frozenset(nested), above=up.subscribers if up else None)
-    return Router(audience, up=up, shape=plain)
+    subscribers = RunSubscribers(ns, frozenset(modes), frozenset(nested), above=up.subscribers if up else None)
+    return Router(subscribers, up=up, shape=plain)
 
 
 def around(put, modes=ALL):
@@ -41,8 +41,11 @@ def sent(made, *modes_and_depths):
 def test_root():
     """Without a run around it, everything is for the own inbox, and what is wanted is what the consumer wants."""
     made = router(["updates", "custom"], ["custom"])
-    audience = made.audience
-    assert (audience.here.modes, audience.below.modes) == (frozenset(("updates", "custom")), frozenset(("custom",)))
+    subscribers = made.subscribers
+    assert (subscribers.here.modes, subscribers.below.modes) == (
+        frozenset(("updates", "custom")),
+        frozenset(("custom",)),
+    )
     assert sent(made, ("updates", 0), ("custom", 1)) == [("updates", 0), ("custom", 1)]
 
 
@@ -58,7 +61,7 @@ def test_root():
 )
 def test_live(modes, nested, live):
     """Parts come while a task runs if it emits them itself, or if graphs below are wanted."""
-    assert router(modes, nested).audience.live is live
+    assert router(modes, nested).subscribers.live is live
 
 
 def test_nobody_reads_here():
@@ -66,14 +69,14 @@ def test_nobody_reads_here():
     got = []
     made = router(up=around(got.append))
     assert made.sender(pytest.fail) == got.append
-    assert made.audience.here.modes == made.audience.below.modes == ALL
+    assert made.subscribers.here.modes == made.subscribers.below.modes == ALL
 
 
 def test_both():
     """A consumer inside a node gets its parts and the run around gets those that it wants."""
     got = []
     made = router(["values", "messages"], ["messages"], up=around(got.append, ("messages", "updates")))
-    assert made.audience.here.modes == frozenset(("values", "messages", "updates"))
+    assert made.subscribers.here.modes == frozenset(("values", "messages", "updates"))
     own = sent(made, ("values", 0), ("messages", 0), ("updates", 0), ("values", 1), ("messages", 1))
     assert own == [("values", 0), ("messages", 0), ("messages", 1)]
     assert [part.mode for part in got] == ["messages", "updates", "messages"]

@@ -102,7 +102,7 @@ def unfiltered(modes: FrozenSet[str]) -> Subscribers:
 NOBODY = Subscribers(())
 
 
-class Audience:
+class RunSubscribers:
     """The subscribers of one run and of the graphs that are nested in it.
 
     Args:
