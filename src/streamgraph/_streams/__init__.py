@@ -1,1 +1,1 @@
-"""Streams: parts, modes, filters, audiences, routing, formats, flow control, cancellation."""
+"""Streams: parts, modes, filters, subscribers, routing, formats, flow control, cancellation."""

@@ -1,4 +1,4 @@
-"""Audiences: the subscribers of a run, and the only code that decides which of them get a part."""
+"""The subscribers of a run, and the only code that decides which of them get a part."""
 
 from __future__ import annotations
 
