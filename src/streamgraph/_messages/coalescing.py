@@ -30,7 +30,7 @@ class TokenBatch:
     def __init__(self, token: AIMessageChunk, metadata: Dict[str, Any]) -> None:
         self._token = token
         self._metadata = metadata
-        # `_digits[n]` holds the sums of `_BLOCK ** n` tokens that are not yet merged into `_digits[n + 1]`, oldest first.
+        # `_digits[n]` holds sums of `_BLOCK ** n` tokens not yet merged into `_digits[n + 1]`, oldest first.
         self._digits: List[List[AIMessageChunk]] = [[token]]
 
     def add(self, data: Any) -> bool:
