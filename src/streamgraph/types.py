@@ -100,7 +100,7 @@ StreamPart = Union[
     GapStreamPart,
     ErrorStreamPart,
 ]
-"""A chunk of `stream(version="v2")`; the field `type` tells its mode.
+"""A chunk of `stream(version="v2")`; the field `type` is its mode.
 
 The parameters are the state and the output, as in LangGraph: `StreamPart[State, Output]`.
 """

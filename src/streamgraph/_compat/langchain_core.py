@@ -134,7 +134,7 @@ def call_info() -> CallInfo:
 
 
 class Streams(NamedTuple):
-    """Where a model can be streamed.
+    """Contexts in which a model can be streamed.
 
     Attributes:
         anywhere: True if it can be streamed from sync and async code.

@@ -243,7 +243,7 @@ class Scope:
             self.signal_activity(is_token=is_token)
 
     def _refuse(self) -> None:
-        """End work whose task was told to stop, unless its end is not awaited.
+        """End the work of a cancelled task, unless its end is not awaited.
 
         A call that continues in a thread or asyncio task started by the node finishes, and its parts are dropped.
         """
@@ -291,7 +291,7 @@ class Scope:
             return self.task.calls - 1
 
     def lets_go(self) -> bool:
-        """Return whether a run nested here continues after the task was told to stop.
+        """Return whether a run nested here continues after the task was cancelled.
 
         True in a thread that the node has started: the exception that ends the run would not be caught there. (An
         asyncio task is cancelled instead.) Also true for all work that continues after the node has returned.
@@ -302,7 +302,7 @@ class Scope:
         """Return the parent stream for nested runs.
 
         Args:
-            detached: True if they continue after the task was told to stop; their parts are then dropped.
+            detached: True if they continue after the task was cancelled; their parts are then dropped.
         """
         put, capacity = self.put, self.run.capacity
         if detached:

@@ -34,7 +34,7 @@ class ModelCall:
             the message tracker.
         open: True until the call has ended.
         awaited: True if the call is awaited and its cancellation may have been lost; it then ends at its next token
-            after its task was told to stop.
+            after its task was cancelled.
     """
 
     __slots__ = (

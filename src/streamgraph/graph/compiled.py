@@ -105,21 +105,21 @@ class CompiledStateGraph(
         """
         return self._drawn(xray, (self,))
 
-    def _inside(self, around: Tuple[GraphBase, ...], *, recurse: bool) -> Iterator[Tuple[str, GraphBase]]:
-        """Yield the graphs in nodes, except the graphs in `around`, because a graph may call itself."""
+    def _inside(self, parents: Tuple[GraphBase, ...], *, recurse: bool) -> Iterator[Tuple[str, GraphBase]]:
+        """Yield the graphs in nodes, except the graphs in `parents`, because a graph may call itself."""
         for name, target in self._targets.items():
             inner = graph_in(target)
-            if inner is None or any(inner._plan is graph._plan for graph in around):
+            if inner is None or any(inner._plan is graph._plan for graph in parents):
                 continue
             yield name, inner
             if recurse and isinstance(inner, CompiledStateGraph):
-                for deeper, graph in inner._inside((*around, inner), recurse=True):
+                for deeper, graph in inner._inside((*parents, inner), recurse=True):
                     yield f"{name}|{deeper}", graph
 
-    def _drawn(self, xray: Union[bool, int], around: Tuple[GraphBase, ...]) -> Graph:
+    def _drawn(self, xray: Union[bool, int], parents: Tuple[GraphBase, ...]) -> Graph:
         inner = {
-            name: graph._drawn(below(xray), (*around, graph))
-            for name, graph in (self._inside(around, recurse=False) if xray else ())
+            name: graph._drawn(below(xray), (*parents, graph))
+            for name, graph in (self._inside(parents, recurse=False) if xray else ())
             if isinstance(graph, CompiledStateGraph)
         }
         return drawable(self._plan, self._specs, inner)

@@ -173,7 +173,7 @@ class ToolNode(Runnable[Any, Any]):
     def _prepare(self, given: object, config: RunnableConfig) -> Tuple[ToolInput, List[_Call]]:
         scope = current_scope(config)
         read = read_input(given, self._messages_key, scope)
-        around = _around(scope, config)
+        run_fields = _run_fields(scope, config)
         tools = list(self.tools_by_name.values())
         calls = [
             _Call(
@@ -182,7 +182,7 @@ class ToolNode(Runnable[Any, Any]):
                     tool=self.tools_by_name.get(call["name"]),
                     state=read.state,
                     runtime=TOOL_RUNTIME(
-                        state=read.state, config=own, tool_call_id=call["id"], tools=list(tools), **around
+                        state=read.state, config=own, tool_call_id=call["id"], tools=list(tools), **run_fields
                     ),
                 ),
                 own,
@@ -257,8 +257,8 @@ class ToolNode(Runnable[Any, Any]):
         args = {**tool.injection.without_hidden(call["args"]), **injected}
         return {**call, "name": tool.tool.name, "args": args, "type": "tool_call"}
 
-    def _checked(self, result: object, call: ToolCall, around: _Call) -> Answer:
-        return checked_result(result, call, as_list=around.as_list, messages_key=self._messages_key)
+    def _checked(self, result: object, call: ToolCall, origin: _Call) -> Answer:
+        return checked_result(result, call, as_list=origin.as_list, messages_key=self._messages_key)
 
     def _failed(self, error: Exception, request: ToolCallRequest, tool: RunnableTool) -> ToolMessage:
         call: ToolCall = {**request.tool_call, "name": tool.tool.name}
@@ -269,7 +269,7 @@ class ToolNode(Runnable[Any, Any]):
         return self._handler.message(reported, call)
 
 
-def _around(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
+def _run_fields(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
     """Return the run's fields of a tool's runtime, from this package's scope or LangGraph's runtime, or defaults."""
     runtime: object
     if scope is not None:
