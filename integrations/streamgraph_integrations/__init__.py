@@ -1,1 +1,1 @@
-"""Pieces that connect streamgraph with one outside system each; import the module of the system you use."""
+"""Integrations of streamgraph with other systems, one module per system."""

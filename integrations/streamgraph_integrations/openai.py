@@ -1,4 +1,4 @@
-"""A ChatOpenAI that is ready to use: the real service when the environment names one, else a server on loopback."""
+"""ChatOpenAI for a real service if the environment configures one, else for a server on loopback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["chat_model", "is_live"]
 _BASE_URLS = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 _DELAY = 0.02
 
-# OpenAI's client insists on a key, also where the server asks for none.
+# OpenAI's client requires a key even if the server does not.
 _NO_KEY = "not-needed"
 
 _lock = threading.Lock()
@@ -31,11 +31,11 @@ _shared: Dict[float, OpenAIServer] = {}
 
 
 def is_live() -> bool:
-    """Tell whether `chat_model` talks to a real service.
+    """Return whether `chat_model` uses a real service.
 
     Returns:
-        True when `OPENAI_API_KEY`, `OPENAI_BASE_URL` or `OPENAI_API_BASE` is set in the environment, False when the
-        answers come from the server on loopback.
+        True if `OPENAI_API_KEY`, `OPENAI_BASE_URL` or `OPENAI_API_BASE` is set in the environment, False if the answers
+        come from the server on loopback.
     """
     return any(os.environ.get(name) for name in ("OPENAI_API_KEY", *_BASE_URLS))
 
@@ -50,22 +50,22 @@ def chat_model(
     """Make a ChatOpenAI that works with and without a key.
 
     With a key or a base URL, in the environment or in `kwargs`, this is `ChatOpenAI(model=model, **kwargs)`. Without
-    one, the model talks to an `OpenAIServer` in this process, which is started by the first call
-    and closed when the interpreter exits.
+    one, the model uses an `OpenAIServer` in this process, which is started by the first call and closed when the
+    interpreter exits.
 
     Args:
-        model: Name of the model.
-        reply: What the loopback server answers, as in `OpenAIServer`. Each call that gives one starts a server of
-            its own; the calls that do not share one. Not used with a real service.
-        delay: Seconds between the chunks the loopback server streams. Not used with a real service.
+        model: The name of the model.
+        reply: The reply of the loopback server, as in `OpenAIServer`. Each call with a reply starts its own server;
+            calls without one share a server. Not used with a real service.
+        delay: Seconds between the chunks that the loopback server streams. Not used with a real service.
         **kwargs: Further arguments of ChatOpenAI.
 
     Returns:
         The model.
 
     Raises:
-        TypeError: If `reply` is of a type that `OpenAIServer` does not take.
-        ValueError: If `reply` is an empty list or `delay` is negative.
+        TypeError: `reply` has a type that `OpenAIServer` does not accept.
+        ValueError: `reply` is an empty list or `delay` is negative.
     """
     has_key = bool(kwargs.get("api_key") or kwargs.get("openai_api_key"))
     has_url = bool(kwargs.get("base_url") or kwargs.get("openai_api_base"))
@@ -75,7 +75,7 @@ def chat_model(
         return ChatOpenAI(model=model, **kwargs)
     kwargs["base_url"] = _server(reply, delay).base_url
     kwargs["api_key"] = _NO_KEY
-    # A base URL turns the usage of streams off, which the same call with a key would have.
+    # ChatOpenAI disables the usage of streams if a base URL is set; with a key alone it is enabled.
     kwargs.setdefault("stream_usage", True)
     kwargs.update(_past_proxies(kwargs))
     return ChatOpenAI(model=model, **kwargs)
@@ -93,10 +93,10 @@ def _server(reply: Optional[ReplySource], delay: float) -> OpenAIServer:
 
 
 def _past_proxies(kwargs: Mapping[str, object]) -> Dict[str, object]:
-    """Arguments that keep a proxy of the environment or the system, which cannot reach this process, out of the way."""
+    """Return arguments that bypass proxies of the environment or the system, which cannot reach this process."""
     past: Dict[str, object] = {"openai_proxy": None}  # else taken from OPENAI_PROXY
     if any(getproxies().get(scheme) for scheme in ("http", "https", "all")):
-        # openai's own classes, because which HTTP library its client takes depends on its version.
+        # openai's own classes, because the HTTP library of its client depends on its version.
         if "http_client" not in kwargs:
             past["http_client"] = openai.DefaultHttpxClient(trust_env=False)
         if "http_async_client" not in kwargs:

@@ -1,4 +1,4 @@
-"""Tokens of clients that are not LangChain's, in the `messages` of a stream."""
+"""Stream tokens of clients that do not use LangChain into the `messages` mode."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["MessageWriter", "message_writer"]
 
 
 class MessageWriter:
-    """Writes one message, token by token, into the stream; made by `message_writer`.
+    """Writes one message into the stream, token by token; created by `message_writer`.
 
     Attributes:
         id: The id of the message.
@@ -33,17 +33,17 @@ class MessageWriter:
         """Show a token.
 
         Args:
-            token: The text; or a chunk with more to it, such as tool calls or usage. An empty text and `None`, which
-                clients send between others, are left out.
+            token: The text, or a chunk that also carries, for example, tool calls or usage. Clients send empty texts
+                and `None` between tokens; these are ignored.
 
         Raises:
-            StreamClosed: The consumer has left; let it pass, so that the client's response is closed.
+            StreamClosed: The consumer has left. Do not catch it, so that the client's response is closed.
         """
         if not token:
             return
-        # Whatever id a client puts on a chunk, the message goes by its own from the first token on.
-        said = AIMessageChunk(content=token) if isinstance(token, str) else token
-        chunk = said.model_copy(update={"id": self.id})
+        # The message keeps this writer's id from the first token on, whatever ids the client's chunks have.
+        given = AIMessageChunk(content=token) if isinstance(token, str) else token
+        chunk = given.model_copy(update={"id": self.id})
         self._pieces.append(chunk)
         if self._call is not None:
             self._call.token(chunk)
@@ -54,35 +54,35 @@ class MessageWriter:
 
     @property
     def message(self) -> AIMessage:
-        """The message so far, as a node may return it: the stream does not show it again."""
+        """The message so far; if a node returns it, the stream does not show it again."""
         first = self._pieces[0] if self._pieces else AIMessageChunk(content="")
         whole = first + self._pieces[1:] if len(self._pieces) > 1 else first
         return cast("AIMessage", message_chunk_to_message(whole).model_copy(update={"id": self.id}))
 
 
 class message_writer:  # noqa: N801  (used like a function)
-    """Let a client that is not LangChain's stream into `messages`, with the metadata that a model of LangChain has.
+    """Stream a client that does not use LangChain into `messages`, with the metadata of a LangChain model.
 
-    A context manager, for sync and async code, in nodes, tools and whatever they call::
+    A context manager for sync and async code, in nodes, tools and the code that they call::
 
         with message_writer(model="gpt-4o-mini", provider="openai") as message:
             for event in client.chat.completions.create(model="gpt-4o-mini", messages=asked, stream=True):
                 message.write(event.choices[0].delta.content)
         return {"messages": [message.message]}
 
-    If the consumer leaves, `write` raises and the block ends; where the client's response is a context manager, put it
-    into a `with` as well, so that it is closed at once and not when it is collected.
+    If the consumer leaves, `write` raises and the block ends. If the client's response is a context manager, use it in
+    a `with` as well, so that it is closed immediately and not at garbage collection.
 
-    Outside of a run, and where nobody asked for `messages`, it only puts the message together. What an attempt that
-    fails has written is taken back as that of a model is. (LangGraph's way is `custom` data, langgraph #972.)
+    Outside of a run, and if the consumer did not ask for `messages`, the writer only accumulates the message. Tokens of
+    a failed attempt are retracted as those of a model are. (LangGraph's way is `custom` data, langgraph #972.)
 
     Args:
-        name: The name in the metadata (`run_name`); that of the model by default.
+        name: The name in the metadata (`run_name`); by default the model's.
         model: The model's name (`ls_model_name`).
-        provider: Who runs it (`ls_provider`).
+        provider: The model's provider (`ls_provider`).
         tags: Tags, for filters; `nostream` hides the message.
-        metadata: More metadata.
-        id: The id of the message; one is made by default.
+        metadata: Additional metadata.
+        id: The id of the message; by default a new one.
     """
 
     def __init__(

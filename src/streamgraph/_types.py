@@ -1,4 +1,4 @@
-"""Plain data that users of a graph name in their own code; `streamgraph.types` is its public face."""
+"""Public data types without a LangChain dependency; re-exported by `streamgraph.types`."""
 
 from __future__ import annotations
 
@@ -35,21 +35,23 @@ __all__ = [
 ]
 
 StreamMode = Literal["values", "updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"]
-"""What a stream yields: the state after each step, each node's update, the user's data, tokens, structured output as it
-grows, tool calls or tasks.
+"""Kind of chunk that a stream yields.
 
-`checkpoints` yields nothing yet: as in LangGraph it takes a checkpointer, and there is none to give.
+State after each step, node updates, custom data, tokens, partial structured output, tool calls, or tasks. `checkpoints`
+yields nothing yet: as in LangGraph it needs a checkpointer, and none can be given.
 """
 
 Durability = Literal["sync", "async", "exit"]
-"""When a run is saved: with each step, beside the next one, or at its end. Nothing is saved without a checkpointer."""
+"""When a run is saved: with each step, concurrently with the next step, or at exit. Ignored without a checkpointer."""
 
 All = Literal["*"]
 """Stands for all nodes."""
 
 MessageMetadata = Dict[str, Any]
-"""Where a message comes from: `langgraph_node`, `langgraph_step`, `tags`, `run_id` and the metadata of the run and the
-model, whose keys are the user's own.
+"""Metadata of a message.
+
+`langgraph_node`, `langgraph_step`, `tags` and `run_id`, and the metadata of the run and the model, which may have any
+keys.
 """
 
 NodeT = TypeVar("NodeT", bound=Hashable, default=str)
@@ -59,12 +61,12 @@ OutputT = TypeVar("OutputT", default=Any)
 
 @dataclass(frozen=True)
 class Send:
-    """A task to run in the next step: a node, with an input of its own instead of the state.
+    """A task for the next step: a node with its own input instead of the state.
 
     Args:
-        node: The node to run.
-        arg: What the node gets in place of the state.
-        timeout: How long it may take, in place of the node's own limit: seconds, a `timedelta` or a `TimeoutPolicy`.
+        node: The name of the node to run.
+        arg: The node's input.
+        timeout: The limit of one attempt, instead of the node's own: seconds, a `timedelta` or a `TimeoutPolicy`.
     """
 
     node: str
@@ -81,12 +83,12 @@ class Send:
 
 @dataclass(frozen=True)
 class Command(Generic[NodeT]):
-    """A node's return value that both updates the state and says where to go next.
+    """A node's return value that updates the state and selects the next nodes.
 
     Args:
-        graph: `None` for the graph the node belongs to, `Command.PARENT` for the one around it.
-        update: What to write: a mapping, a state object, or `(key, value)` pairs.
-        goto: The next node or nodes, as names or `Send`s; taken in addition to the node's own edges.
+        graph: `None` for the node's own graph, `Command.PARENT` for the parent graph.
+        update: The writes: a mapping, a state object, or `(key, value)` pairs.
+        goto: The next node or nodes, as names or `Send`s, in addition to the node's own edges.
     """
 
     graph: Optional[str] = None
@@ -102,7 +104,7 @@ class Command(Generic[NodeT]):
 
 @dataclass(frozen=True)
 class Overwrite:
-    """A written value that replaces what a key holds instead of going through its reducer.
+    """A written value that replaces the value of a key without going through its reducer.
 
     Args:
         value: The new value.
@@ -113,11 +115,11 @@ class Overwrite:
 
 @dataclass(frozen=True)
 class GraphOutput(Generic[OutputT]):
-    """What `invoke(version="v2")` returns.
+    """Result of `invoke(version="v2")`.
 
     Attributes:
-        value: The final state, as an instance of the output schema where that is a dataclass or a pydantic model.
-        interrupts: What the run waits for; empty while nothing can interrupt a run.
+        value: The final state, as an instance of the output schema if that is a dataclass or a pydantic model.
+        interrupts: The pending interrupts; always empty, since runs cannot be interrupted yet.
     """
 
     value: OutputT
@@ -137,28 +139,28 @@ class ValuesStreamPart(_Part, Generic[OutputT]):
 
 
 class UpdatesStreamPart(_Part):
-    """What one node wrote, under its name (`version="v2"`)."""
+    """The writes of one node, under its name (`version="v2"`)."""
 
     type: Literal["updates"]
     data: Dict[str, Any]
 
 
 class CustomStreamPart(_Part):
-    """What a node or tool handed to its stream writer (`version="v2"`)."""
+    """A value that a node or tool passed to its stream writer (`version="v2"`)."""
 
     type: Literal["custom"]
     data: Any
 
 
 class ObjectsStreamPart(_Part):
-    """As much of a model's structured output as there is, with its metadata (`version="v2"`)."""
+    """The structured output of a model so far, with its metadata (`version="v2"`)."""
 
     type: Literal["objects"]
     data: Tuple[Any, MessageMetadata]
 
 
 class TaskPayload(TypedDict, total=False):
-    """A task that starts (`input`, `triggers`) or has ended (`result`, `error`, `interrupts`)."""
+    """Start (`input`, `triggers`) or end (`result`, `error`, `interrupts`) of a task."""
 
     id: str
     name: str
@@ -171,7 +173,7 @@ class TaskPayload(TypedDict, total=False):
 
 
 class ToolPayload(TypedDict, total=False):
-    """A tool call that starts (`tool_name`, `input`), reports (`delta`), ends (`output`) or fails (`message`)."""
+    """Start (`tool_name`, `input`), progress (`delta`), end (`output`) or failure (`message`) of a tool call."""
 
     event: Literal["tool-started", "tool-output-delta", "tool-finished", "tool-error"]
     tool_call_id: str
@@ -183,14 +185,14 @@ class ToolPayload(TypedDict, total=False):
 
 
 class ToolsStreamPart(_Part):
-    """A tool call that starts, reports, ends or fails (`version="v2"`)."""
+    """Start, progress, end or failure of a tool call (`version="v2"`)."""
 
     type: Literal["tools"]
     data: ToolPayload
 
 
 class TasksStreamPart(_Part):
-    """A task that starts or has ended (`version="v2"`)."""
+    """Start or end of a task (`version="v2"`)."""
 
     type: Literal["tasks"]
     data: TaskPayload
@@ -213,21 +215,21 @@ class DebugStreamPart(_Part, Generic[StateT]):
 
 
 class HeartbeatStreamPart(_Part):
-    """Nothing has happened for a while (`version="v2"`, with `heartbeat=`)."""
+    """Sent after a period without a chunk (`version="v2"`, with `heartbeat=`)."""
 
     type: Literal["heartbeat"]
     data: Heartbeat
 
 
 class GapStreamPart(_Part):
-    """Chunks were dropped here (`version="v2"`, with `overflow="drop_oldest"`)."""
+    """Marks a place where chunks were dropped (`version="v2"`, with `overflow="drop_oldest"`)."""
 
     type: Literal["gap"]
     data: Gap
 
 
 class ErrorStreamPart(_Part):
-    """The run has failed, and the exception is raised next (`version="v2"`)."""
+    """The failure of the run; the stream raises the exception next (`version="v2"`)."""
 
     type: Literal["error"]
     data: RunFailure

@@ -1,4 +1,4 @@
-"""Putting the chunks of a stream together again."""
+"""Accumulate the chunks of a stream into messages."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ __all__ = ["GrowingToolCall", "MessageAccumulator"]
 
 
 class GrowingToolCall(TypedDict):
-    """A tool call as far as it has come.
+    """A tool call whose arguments may still be incomplete.
 
     Attributes:
-        name: The tool; `None` as long as it is not known.
-        args: The arguments so far: texts grow, numbers are there when they are finished.
-        id: The id of the call, if it has one.
-        index: Its place among the calls of the message, as the provider counts them.
-        complete: The arguments are complete.
+        name: The tool's name; `None` until it is known.
+        args: The arguments received so far. Strings grow; numbers appear when they are complete.
+        id: The id of the call; `None` if it has none or until it is known.
+        index: The provider's index of the call within the message.
+        complete: True if the arguments are complete.
     """
 
     name: Optional[str]
@@ -43,7 +43,7 @@ class GrowingToolCall(TypedDict):
 
 
 class _Arguments:
-    """The argument deltas of one tool call."""
+    """Accumulates the argument deltas of one tool call."""
 
     def __init__(self, index: Union[int, str, None]) -> None:
         self._index = index
@@ -57,7 +57,7 @@ class _Arguments:
         self._json.add(chunk.get("args") or "")
 
     def continues(self, chunk: ToolCallChunk) -> bool:
-        """Whether a chunk goes on with this call: chunks of another one have another index or id."""
+        """Return whether a chunk belongs to this call; chunks of another call have another index or id."""
         other = chunk.get("id")
         return chunk.get("index") == self._index and (not other or self._id is None or other == self._id)
 
@@ -69,20 +69,20 @@ class _Arguments:
 
 
 class MessageAccumulator:
-    """Folds what the `messages` mode yields into messages, one for each id.
+    """Accumulates chunks of the `messages` mode into one message per id.
 
-    Tokens add up, a whole message takes the place of what was there under its id, and a `RemoveMessage`, which
-    announces that an attempt is made again, drops what it had shown::
+    Tokens are concatenated. A whole message replaces the tokens received under its id. A `RemoveMessage`, which
+    announces a new attempt, drops the message of the failed one::
 
         messages = MessageAccumulator()
         for item in graph.stream(given, stream_mode="messages"):
             messages.add(item)
         print(messages.texts())
 
-    Adding takes the same time however long a message is; the sums are made when they are asked for.
+    `add` takes constant time regardless of the length of a message; sums are computed when they are read.
 
     Args:
-        items: What to begin with.
+        items: Chunks to start with.
     """
 
     def __init__(self, items: Iterable[object] = ()) -> None:
@@ -93,14 +93,14 @@ class MessageAccumulator:
             self.add(item)
 
     def add(self, item: object) -> Optional[str]:
-        """Take in a chunk.
+        """Add a chunk.
 
         Args:
-            item: A message or chunk, `(chunk, metadata)`, or a part of `version="v2"`; of other modes nothing is
-                taken in.
+            item: A message or message chunk, `(chunk, metadata)`, or a part of `version="v2"`; parts of other modes are
+                ignored.
 
         Returns:
-            The id of the message that has changed, or `None` if none has.
+            The id of the changed message, or `None` if no message has changed.
         """
         if isinstance(item, Mapping):
             item = item["data"] if item.get("type") == "messages" else None
@@ -122,11 +122,11 @@ class MessageAccumulator:
 
     @property
     def messages(self) -> Dict[str, BaseMessage]:
-        """The messages so far by their ids, in the order in which they began."""
+        """The messages so far by their ids, ordered by their first chunks."""
         return {id_: self._sum(pieces) for id_, pieces in self._pieces.items()}
 
     def metadata(self, id: str) -> MessageMetadata:  # noqa: A002  (the field's name)
-        """Return the metadata that the last chunk of a message had.
+        """Return the metadata of the last chunk of a message.
 
         Args:
             id: The message's id.
@@ -138,10 +138,11 @@ class MessageAccumulator:
         return {id_: text_of(message) for id_, message in self.messages.items()}
 
     def tool_calls(self, id: str) -> List[GrowingToolCall]:  # noqa: A002  (the field's name)
-        """Return the tool calls of a message with as much of their arguments as there is.
+        """Return the tool calls of a message with the arguments received so far.
 
-        Asking after every chunk takes a time in proportion to the length of the arguments: long ones (from some
-        thousand characters on) are read again when they have grown by a fraction, and when they are complete.
+        Calling this after every chunk takes time proportional to the length of the arguments: arguments longer than
+        about two thousand characters are parsed again only when they have grown by a fraction, and when they are
+        complete.
 
         Args:
             id: The message's id.
@@ -180,7 +181,7 @@ class MessageAccumulator:
         if len(pieces) > 1:
             first, *rest = pieces
             whole: Any = first
-            # A list of them is added at once: one after the other would copy the text as often as there are tokens.
+            # A list is added in one go; adding chunks one by one would copy the text once per token.
             together = isinstance(first, AIMessageChunk) and all(isinstance(piece, AIMessageChunk) for piece in rest)
             pieces[:] = [whole + rest if together else reduce(add, rest, whole)]
         return pieces[0]

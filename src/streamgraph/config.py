@@ -1,4 +1,4 @@
-"""What code inside a node can ask for without having it passed in."""
+"""Accessors for the config, store and stream writer of the current task."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ __all__ = ["get_config", "get_store", "get_stream_writer"]
 
 
 def get_stream_writer() -> StreamWriter:
-    """Return a function that puts its argument into the stream as `custom` data of the running task.
+    """Return a function that writes its argument to the stream as `custom` data of the current task.
 
-    It works in nodes, branch functions, tools and whatever they call, sync and async, also in async code
-    on Python 3.9 and 3.10, where LangGraph's raises (langgraph #5927). The function belongs to the task it
-    was asked for in and may be called from any thread. Outside of a run, and where nobody asked for the
-    `custom` mode, it does nothing.
+    It works in nodes, branch functions, tools and the code that they call, sync and async. In async code on Python 3.9
+    and 3.10 it works as well, where LangGraph's raises (langgraph #5927). The returned function stays bound to the
+    current task and may be called from any thread. Outside of a run, and if no consumer wants the `custom` mode, it
+    does nothing.
     """
     return current_writer()
 
 
 def get_config() -> RunnableConfig:
-    """Return the config of the node this is called in.
+    """Return the config of the current node.
 
     Raises:
-        RuntimeError: It is called outside of a run.
+        RuntimeError: The function is called outside of a run.
     """
     config = var_child_runnable_config.get()
     if config is None:
@@ -40,7 +40,7 @@ def get_store() -> Any:
     """Return the store given to `compile`, or `None` if there is none.
 
     Raises:
-        RuntimeError: It is called outside of a graph run.
+        RuntimeError: The function is called outside of a graph run.
     """
     scope = current_scope()
     if scope is None:

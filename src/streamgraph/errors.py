@@ -1,35 +1,35 @@
-"""What can go wrong, as data that renders itself.
+"""Errors as data that render their own messages.
 
-Every error of this package names what happened, where, and what to do, with the closest right name
-where a name was wrong. The hierarchy, with the builtin each one also is::
+Every message of this package names the problem, its place, the remedy, and, for a wrong name, the closest valid
+one. The hierarchy, with builtin base classes in parentheses::
 
     GraphError
-    ├── GraphBuildError (ValueError)       the graph, as written, cannot work
-    │   ├── UnknownNodeError               an edge, branch or entry point names a node that is not there
+    ├── GraphBuildError (ValueError)       the graph cannot work as defined
+    │   ├── UnknownNodeError               an edge, branch or entry point names a node that does not exist
     │   ├── NodeNameError                  a node's name is taken, reserved or malformed
     │   └── StateSchemaError (TypeError)   the state's class or a reducer cannot be used
-    ├── UnknownOptionError (ValueError)    a stream mode, version, key or filter that does not exist
-    ├── UnknownKeywordError (TypeError)    a keyword argument that does not exist
-    ├── EmptyInputError                    a run was started with nothing
+    ├── UnknownOptionError (ValueError)    a stream mode, version, key or filter does not exist
+    ├── UnknownKeywordError (TypeError)    a keyword argument does not exist
+    ├── EmptyInputError                    a run was started without input
     ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
-    │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that is not there
+    │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that does not exist
     ├── GraphRecursionError (RecursionError)
-    ├── NodeCancelledError                 an async node raised CancelledError by itself
-    ├── NodeTimeoutError (TimeoutError)    an attempt of a node took longer than it may
-    ├── RunTimeoutError (TimeoutError)     a run took longer than its caller wanted to wait
+    ├── NodeCancelledError                 an async node raised CancelledError without having been cancelled
+    ├── NodeTimeoutError (TimeoutError)    an attempt of a node exceeded its `timeout`
+    ├── RunTimeoutError (TimeoutError)     a run exceeded the `timeout` of the call
     ├── StateMutationError (RuntimeError)  a node changed the state in place; raised in the checking mode
-    ├── StreamBusyError (RuntimeError)     a stream was read by two at the same time
+    ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
-    ├── StreamOverflowError (RuntimeError) a node made more chunks than may wait for a slow consumer
-    ├── NotSupportedError (NotImplementedError)  LangGraph has it, this package does not have it yet
-    └── GraphBubbleUp                      no failure of the node that it passes through
-        ├── GraphDrained                   the run was asked to end, and has, with steps left to do
-        └── ParentCommand                  a `Command` for the parent graph, on its way up
+    ├── StreamOverflowError (RuntimeError) more chunks than allowed were waiting for a slow consumer
+    ├── NotSupportedError (NotImplementedError)  a feature of LangGraph that this package does not have yet
+    └── GraphBubbleUp                      control flow; not a failure of the node that it passes through
+        ├── GraphDrained                   the run ended early on request, with steps left to do
+        └── ParentCommand                  a `Command` on its way to the parent graph
 
-`UnknownKeyWarning` is given where a node or an input has a key that is lost, but that may be no mistake.
+`UnknownKeyWarning` is issued if an update or input has a key that is dropped but may not be a mistake.
 
-`StreamClosed` stands apart: it is a `BaseException` raised inside work whose consumer has left.
-An exception that a user's node raises keeps its type; `location_of` tells where it happened.
+`StreamClosed` is not in the hierarchy: it is a `BaseException` raised inside work whose consumer has left.
+An exception that a user's node raises keeps its type; `location_of` returns where it happened.
 """
 
 from __future__ import annotations
@@ -77,12 +77,12 @@ __all__ = [
 
 
 def closest(name: object, known: Iterable[object], *, cutoff: float = 0.6) -> Optional[str]:
-    """Return the known name most like `name`, or `None` if none is near enough to suggest.
+    """Return the known name most similar to `name`, or `None` if none is similar enough.
 
     Args:
         name: The wrong name.
-        known: The right ones.
-        cutoff: How near is near enough, from 0 to 1.
+        known: The valid names.
+        cutoff: The minimum similarity, from 0 to 1.
     """
     lower = {str(candidate).lower(): str(candidate) for candidate in known}
     found = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=cutoff)
@@ -93,13 +93,13 @@ class GraphError(Exception):
     """Base of all errors of this package.
 
     Args:
-        what: What happened, a sentence without the final stop.
-        node: The node it happened in or is about.
-        key: The state key it is about.
-        step: The superstep it happened in, counted from 1.
+        what: The description of the error, a sentence without the final period.
+        node: The node in which it happened or that it is about.
+        key: The state key that it is about.
+        step: The superstep in which it happened, counted from 1.
         name: The wrong name, if a name was wrong.
-        known: The names that would have been right.
-        hint: What to do about it, a sentence.
+        known: The valid names.
+        hint: Advice on how to fix it, a sentence.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class GraphError(Exception):
 
     @property
     def suggestion(self) -> Optional[str]:
-        """The closest right name, if a name was wrong and one is near."""
+        """The valid name closest to a wrong one, or `None` if there is none."""
         return None if self.name is None else closest(self.name, self.known)
 
     def __str__(self) -> str:
@@ -155,7 +155,7 @@ def _rebuild(cls: type, what: str, fields: dict) -> GraphError:  # type: ignore[
 
 
 class GraphBuildError(GraphError, ValueError):
-    """The graph, as written, cannot work; raised while it is built or compiled."""
+    """The graph cannot work as defined; raised while it is built or compiled."""
 
 
 class UnknownNodeError(GraphBuildError):
@@ -167,19 +167,19 @@ class NodeNameError(GraphBuildError):
 
 
 class StateSchemaError(GraphBuildError, TypeError):
-    """The class given as a state schema, or a reducer in it, cannot be used."""
+    """The state schema, or a reducer in it, cannot be used."""
 
 
 class UnknownOptionError(GraphError, ValueError):
-    """A stream mode, version, output key or filter that does not exist."""
+    """A stream mode, version, output key or filter does not exist."""
 
 
 class UnknownKeywordError(GraphError, TypeError):
-    """A keyword argument that the method does not have."""
+    """A keyword argument does not exist."""
 
 
 class EmptyInputError(GraphError):
-    """A run was started with nothing to run on."""
+    """A run was started without input."""
 
 
 class InvalidUpdateError(GraphError):
@@ -187,10 +187,10 @@ class InvalidUpdateError(GraphError):
 
 
 class UnknownKeyWarning(UserWarning):
-    """An update or input has a key that the state does not have, and that looks as if another one was meant.
+    """An update or input has a key that the state does not have and that resembles an existing one.
 
-    An `InvalidUpdateError` where the state's schema says that there are no others: a dataclass, a pydantic model with
-    `extra="forbid"`, a TypedDict with `closed=True` (PEP 728).
+    If the state's schema excludes other keys, an `InvalidUpdateError` is raised instead: for a dataclass, a pydantic
+    model with `extra="forbid"`, or a TypedDict with `closed=True` (PEP 728).
     """
 
 
@@ -203,17 +203,17 @@ class GraphRecursionError(GraphError, RecursionError):
 
 
 class GraphBubbleUp(GraphError):  # noqa: N818  (LangGraph's name)
-    """Passes through nodes on its way up, and is no failure of theirs: it is neither tried again nor handled there.
+    """Control-flow exception that passes through nodes; nodes neither retry nor handle it.
 
-    Code that catches every exception of a tool or graph should let it pass.
+    User code that catches all exceptions of a tool or graph should re-raise it.
     """
 
 
 class GraphDrained(GraphBubbleUp):
-    """The run was asked to end by `RunControl.request_drain`, and has, though there were steps left to do.
+    """The run ended early because of `RunControl.request_drain`, with steps left to do.
 
     Args:
-        reason: Why it was asked to.
+        reason: The reason given to `request_drain`.
     """
 
     def __init__(self, reason: str = "shutdown") -> None:
@@ -222,7 +222,7 @@ class GraphDrained(GraphBubbleUp):
 
 
 class NodeCancelledError(GraphError):
-    """An async node raised `CancelledError` though nobody had cancelled it."""
+    """An async node raised `CancelledError` without having been cancelled."""
 
 
 class NodeTimeoutError(GraphError, TimeoutError):
@@ -230,12 +230,12 @@ class NodeTimeoutError(GraphError, TimeoutError):
 
     Args:
         node: The node.
-        elapsed: The seconds since the attempt began.
-        kind: The limit that was reached: `"run"` for the whole attempt, `"idle"` for a time without a sign of life,
-            `"first_token"` for the time until a model in it says something.
-        run_timeout: The limit of the whole attempt in seconds, if there is one.
-        idle_timeout: The limit without a sign of life in seconds, if there is one.
-        first_token_timeout: The limit until the first token in seconds, if there is one.
+        elapsed: Seconds since the attempt began.
+        kind: The limit that was reached: `"run"` for the whole attempt, `"idle"` for a period without activity,
+            `"first_token"` for the time until a model in the node produces its first token.
+        run_timeout: The limit of the whole attempt in seconds, if set.
+        idle_timeout: The limit without activity in seconds, if set.
+        first_token_timeout: The limit until the first token in seconds, if set.
         step: The superstep.
     """
 
@@ -273,12 +273,12 @@ class NodeTimeoutError(GraphError, TimeoutError):
 
 
 class RunTimeoutError(GraphError, TimeoutError):
-    """A run took longer than the `timeout` it was called with.
+    """A run took longer than the `timeout` of the call.
 
     Args:
-        elapsed: The seconds since its first chunk was asked for.
+        elapsed: Seconds since the first chunk was requested.
         timeout: The limit in seconds.
-        running: What was running when the time was up.
+        running: The tasks that were running at the limit.
     """
 
     def __init__(self, elapsed: float, timeout: float, running: Sequence[RunningTask] = ()) -> None:
@@ -295,12 +295,12 @@ class RunTimeoutError(GraphError, TimeoutError):
 
 
 class StreamBusyError(GraphError, RuntimeError):
-    """A stream was asked for a chunk while somebody else, or one of its own nodes, was waiting for one.
+    """A chunk was requested while another reader, or a node of the same run, was waiting for one.
 
-    It goes on for the first reader; one after the other is fine.
+    The stream stays usable for the first reader. Several readers are fine one after the other.
 
     Args:
-        reader: Who was reading: a thread or an asyncio task.
+        reader: The thread or asyncio task that was reading.
     """
 
     def __init__(self, reader: str) -> None:
@@ -312,7 +312,7 @@ class StreamBusyError(GraphError, RuntimeError):
 
 
 class EventLoopError(GraphError, RuntimeError):
-    """A stream was awaited where asyncio's event loop does not run, or on another loop than before."""
+    """A stream was awaited outside of asyncio's event loop, or on a different loop than before."""
 
 
 class StateMutationError(GraphError, RuntimeError):
@@ -341,11 +341,11 @@ class StateMutationError(GraphError, RuntimeError):
 
 
 class StreamOverflowError(GraphError, RuntimeError):
-    """More chunks were made than may wait for a slow consumer, with `overflow="raise"`.
+    """More chunks than allowed were waiting for a slow consumer, with `overflow="raise"`.
 
     Args:
-        max_buffer: How many may wait.
-        node: The node that made one too many.
+        max_buffer: The number of chunks that may wait.
+        node: The node that exceeded it.
     """
 
     def __init__(self, max_buffer: int, node: Optional[str] = None) -> None:
@@ -358,19 +358,20 @@ class StreamOverflowError(GraphError, RuntimeError):
 
 
 class NotSupportedError(GraphError, NotImplementedError):
-    """Something that LangGraph has and this package does not have yet; refused rather than ignored.
+    """A feature of LangGraph that this package does not have yet; refused rather than ignored.
 
-    Raised for checkpointers and interrupts, which need saved runs: ignored, a run would silently not be resumable.
+    Raised for checkpointers and interrupts, which need saved runs: if they were ignored, a run would silently not be
+    resumable.
     """
 
 
 @dataclass(frozen=True)
 class NodeError:
-    """What an error handler gets as its parameter `error`.
+    """The value of an error handler's parameter `error`.
 
     Attributes:
         node: The node that has failed.
-        error: What it raised.
+        error: The exception that the node raised.
     """
 
     node: str
@@ -380,10 +381,10 @@ class NodeError:
 class ParentCommand(GraphBubbleUp):
     """Carries a `Command(graph=Command.PARENT)` from a nested graph to the node that runs it.
 
-    Seen by a user only where there is no parent: the command was returned in a root graph.
+    It reaches the user only if the command was returned in a root graph, which has no parent.
 
     Args:
-        command: The command, addressed to the parent.
+        command: The command addressed to the parent.
     """
 
     def __init__(self, command: Any) -> None:
@@ -395,13 +396,13 @@ class ParentCommand(GraphBubbleUp):
 
 
 class StreamClosed(BaseException):
-    """Raised inside a node, tool or model call whose consumer has left, at its next token or writer call.
+    """Raised in a node, tool or model call at its next token or writer call after its consumer has left.
 
-    It derives from `BaseException` so that an `except Exception` around a model call does not keep
-    the model working for nobody. Let it pass.
+    It derives from `BaseException` so that an `except Exception` around a model call does not keep the model working
+    without a consumer. Do not catch it.
 
     Args:
-        why: Why the work is to end.
+        why: The reason for ending the work.
     """
 
     def __init__(self, why: str = "the consumer of this stream has left, or a task beside this one has failed") -> None:

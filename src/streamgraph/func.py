@@ -1,4 +1,4 @@
-"""Workflows as plain functions: `@entrypoint` makes a function a Runnable, `@task` makes its steps part of the stream.
+"""Functional workflows: `@entrypoint` makes a function a Runnable, `@task` streams its steps as tasks.
 
 ::
 
@@ -91,25 +91,25 @@ def task(
     cache_policy: Optional[CachePolicy] = None,
     timeout: Timeout = None,
 ) -> Any:
-    """Make the calls of a function tasks of the run that it is called in.
+    """Make the calls of a function tasks of the run in which it is called.
 
-    A call returns a future at once, so that several run side by side. What the function streams, writes and
-    returns is part of the run's stream, under its name. Tasks can be called in entrypoints, in nodes of graphs,
-    in tools and in other tasks, from sync and async code.
+    A call returns a future immediately, so several calls run concurrently. Tokens, custom data and the result appear in
+    the run's stream under the task's name. Tasks can be called in entrypoints, in nodes of graphs, in tools and in
+    other tasks, from sync and async code.
 
     Args:
-        func: The function, sync or async. Parameters `config`, `writer`, `runtime` and `store` that the caller
-            leaves out are filled in.
-        name: Its name in streams and traces; by default its own.
-        retry_policy: When a call is tried again after a failure.
-        cache_policy: Keep results in the `cache` of the entrypoint or graph.
-        timeout: How long an attempt may take: seconds, a `timedelta` or a `TimeoutPolicy`.
+        func: The function, sync or async. Parameters `config`, `writer`, `runtime` and `store` are filled in unless the
+            caller passes them.
+        name: The name in streams and traces; by default the function's own.
+        retry_policy: When to retry a call after a failure.
+        cache_policy: Store results in the `cache` of the entrypoint or graph.
+        timeout: The limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`.
 
     Returns:
-        The task, or a decorator if no function was given.
+        The task, or a decorator if no function is given.
 
     Raises:
-        TypeError: It is not a function.
+        TypeError: `func` is not a function.
     """
     policies = _policies(retry_policy, cache_policy, timeout)
 
@@ -122,9 +122,9 @@ def task(
 
 
 class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
-    """A functional workflow, ready to run; made by `entrypoint`.
+    """A functional workflow that is ready to run; created by `entrypoint`.
 
-    It is a Runnable like a compiled graph: the same stream modes, config and ways to be composed and nested.
+    It is a Runnable like a compiled graph, with the same stream modes, config, composition and nesting.
     """
 
     def __init__(self, function: Callable[..., Any], node: Node, **options: Any) -> None:
@@ -169,7 +169,7 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
         return _model(Any if hint is entrypoint.final else hint, self.get_name("Output"))
 
     def get_graph(self, config: Optional[RunnableConfig] = None, *, xray: Union[bool, int] = False) -> Graph:
-        """Return the workflow as a graph of one node, to be drawn; its tasks are known only while it runs."""
+        """Return the workflow as a drawable graph of one node; tasks are known only at run time."""
         graph = Graph()
         start, end = graph.add_node(None, START), graph.add_node(None, END)
         for name in self._plan.nodes:
@@ -190,29 +190,29 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
 class entrypoint:  # noqa: N801  (LangGraph's name)
     """Make a function a workflow: a Runnable that can be invoked and streamed like a graph.
 
-    The function takes the input as its first parameter; parameters `config`, `writer`, `runtime`, `store` and
-    `previous` are filled in by name. The stream shows each `task` that it calls and, in the end, what it returns.
+    The function takes the input as its first parameter. Parameters `config`, `writer`, `runtime`, `store` and
+    `previous` are filled in by name. The stream shows each `task` that the function calls and, at the end, its result.
 
     Args:
         checkpointer: `None`: runs cannot be saved yet.
         store: An object that the function and its tasks get as `store`.
-        cache: Where results are kept: an `InMemoryCache`, or any cache of the kind of langgraph-checkpoint's.
-        context_schema: The class of the object that a run can be given as `context=`.
-        cache_policy: Keep what the function returns.
-        retry_policy: When the function is tried again after a failure.
-        timeout: How long an attempt may take: seconds, a `timedelta` or a `TimeoutPolicy`.
+        cache: Storage for results: an `InMemoryCache`, or any cache with the interface of langgraph-checkpoint's.
+        context_schema: The class of the object passed to a run as `context=`.
+        cache_policy: Store the function's results in `cache`.
+        retry_policy: When to retry the function after a failure.
+        timeout: The limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`.
 
     Raises:
-        NotSupportedError: A checkpointer was given.
+        NotSupportedError: A checkpointer is given.
     """
 
     @dataclass(frozen=True)
     class final(Generic[R, S]):  # noqa: N801  (LangGraph's name)
-        """A return value that differs from what the next run of the thread finds as `previous`.
+        """A return value that differs from the value saved as `previous` for the next run of the thread.
 
         Args:
-            value: What the caller gets.
-            save: What is saved; without a checkpointer it goes nowhere.
+            value: The value returned to the caller.
+            save: The value to save; it is dropped without a checkpointer.
         """
 
         value: R
@@ -257,11 +257,11 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
             func: The function, sync or async, with at least one parameter.
 
         Raises:
-            ValueError: It has no parameter.
-            NotImplementedError: It is a generator function.
+            ValueError: The function has no parameter.
+            NotImplementedError: The function is a generator function.
         """
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
-            # LangGraph's error, and its rule: what a workflow yields would be neither its result nor a task's.
+            # Same rule and error as in LangGraph: yielded values would be neither the workflow's result nor a task's.
             raise NotImplementedError("Generators are not supported in the functional API; use a stream writer.")
         if not inspect.signature(func).parameters:
             raise ValueError("Entrypoint function must have at least one parameter, which gets the input.")
@@ -281,7 +281,7 @@ def _policies(retry: Retry, cache: Optional[CachePolicy], timeout: Timeout) -> P
 
 
 def _returning(action: Action) -> Action:
-    """Return an action whose result is the value of the `entrypoint.final` that a function has returned."""
+    """Return an action that unwraps the `entrypoint.final` returned by `action`."""
     sync, asyn = action
 
     def call(value: object, invocation: Invocation) -> object:
@@ -303,7 +303,7 @@ def _hints(function: Callable[..., object]) -> Dict[str, Hint]:
     try:
         return get_type_hints(function, include_extras=True)
     except Exception:
-        # Hints that cannot be evaluated here say nothing about the schema.
+        # Hints that cannot be evaluated here are treated as missing.
         return {}
 
 

@@ -1,6 +1,6 @@
 """State keys that are computed for each step instead of stored.
 
-Annotate a key of the state with one of these and a node sees the value of its step::
+A key of the state annotated with one of these has the value for the current step::
 
     class State(TypedDict):
         remaining_steps: RemainingSteps
@@ -19,7 +19,7 @@ class ManagedValue:
     """Marks a state key whose value is computed.
 
     Args:
-        compute: Makes the value of the superstep and the recursion limit.
+        compute: Returns the value for `(superstep, recursion limit)`.
     """
 
     def __init__(self, compute: Callable[[int, int], object]) -> None:
@@ -35,7 +35,7 @@ def _remaining_steps(step: int, limit: int) -> int:
 
 
 IsLastStep = Annotated[bool, ManagedValue(_is_last_step)]
-"""Whether it is time to come to an end: one more step is left in reserve, as in LangGraph."""
+"""True if the recursion limit leaves at most one more step, which is kept in reserve, as in LangGraph."""
 
 RemainingSteps = Annotated[int, ManagedValue(_remaining_steps)]
-"""How many supersteps the recursion limit leaves after this one."""
+"""Number of supersteps that the recursion limit leaves after this one."""

@@ -1,4 +1,4 @@
-"""What a node can know about the run it is part of."""
+"""Information about the current run, for the code of a node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types that users of a graph name in their own code."""
+"""Public types for annotations and payloads in user code."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ __all__ = [
 ]
 
 StreamWriter = Annotated[Callable[[Any], None], InjectedToolArg(), WithJsonSchema({})]
-"""A function that puts its argument into the stream, as `custom` data of the running task.
+"""A function that writes its argument to the stream as `custom` data of the current task.
 
-Marked so that a model does not see a tool's parameter of this type.
+The annotation hides a tool's parameter of this type from the model.
 """
 
 
@@ -100,19 +100,19 @@ StreamPart = Union[
     GapStreamPart,
     ErrorStreamPart,
 ]
-"""One chunk of `stream(version="v2")`; tell them apart by `type`.
+"""A chunk of `stream(version="v2")`; the field `type` is its mode.
 
-As in LangGraph its parameters are the state and the output: `StreamPart[State, Output]`.
+The parameters are the state and the output, as in LangGraph: `StreamPart[State, Output]`.
 """
 
 
 class Command(_types.Command[_types.NodeT], ToolOutputMixin):
-    """A return value of a node or tool that both updates the state and says where to go next.
+    """A return value of a node or tool that updates the state and selects the next nodes.
 
-    As the result of a tool it is handed on as it is, where langchain-core would make text of other objects.
+    A tool's result of this type is passed on unchanged; langchain-core would convert other objects to text.
 
     Args:
-        graph: `None` for the graph the node belongs to, `Command.PARENT` for the one around it.
-        update: What to write: a mapping, a state object, or `(key, value)` pairs.
-        goto: The next node or nodes, as names or `Send`s; taken in addition to the node's own edges.
+        graph: `None` for the node's own graph, `Command.PARENT` for the parent graph.
+        update: The writes: a mapping, a state object, or `(key, value)` pairs.
+        goto: The next node or nodes, as names or `Send`s, in addition to the node's own edges.
     """

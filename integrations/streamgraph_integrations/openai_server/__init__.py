@@ -1,4 +1,4 @@
-"""A server on loopback that speaks OpenAI's chat completions and Responses API, for demos and tests without a key."""
+"""Server on loopback with OpenAI's chat completions and Responses API, for demos and tests without a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a `Reply` to the JSON of OpenAI's chat completions; nothing here reads or writes a socket."""
+"""Convert a `Reply` to the JSON of OpenAI's chat completions; no socket I/O."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Completions:
     end = b"data: [DONE]\n\n"
 
     def problem(self, body: JsonObject) -> Optional[str]:
-        """What OpenAI would refuse the body for, if anything."""
+        """Return OpenAI's error message for an invalid body, or `None`."""
         return None if isinstance(body.get("messages"), list) else "Missing required parameter: 'messages'."
 
     def messages(self, body: Body) -> Sequence[object]:
-        """The conversation, which is there as it is."""
+        """Return the messages of the body."""
         return list(body["messages"])
 
     def whole(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> JsonObject:
-        """The `chat.completion` object of a request without streaming."""
+        """Return the `chat.completion` object of a request without streaming."""
         message: JsonObject = {"role": "assistant", "content": reply.text or None, "refusal": None}
         if not reply.text and not reply.tool_calls:
             message["content"] = ""
@@ -61,10 +61,10 @@ class Completions:
         return made
 
     def chunks(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> List[JsonObject]:
-        """The `chat.completion.chunk` objects of a stream, in order.
+        """Return the `chat.completion.chunk` objects of a stream, in order.
 
-        One chunk for each token of the reasoning and of the text, the deltas of the tool calls, one chunk with the
-        finish reason, and one with the usage when the request asks for it. The first one carries the role.
+        There is one chunk per token of the reasoning and the text, then the deltas of the tool calls, one chunk with
+        the finish reason, and one with the usage if the request asks for it. The first chunk carries the role.
         """
         options = body.get("stream_options")
         counts = usage(reply, body) if isinstance(options, dict) and options.get("include_usage") else None
@@ -79,7 +79,7 @@ class Completions:
             made.append([{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}])
         if counts is not None:
             made.append([])
-        # The usage is null on all chunks but the last, as OpenAI sends it.
+        # As in OpenAI's streams, the usage is null in all chunks except the last.
         return [
             {
                 **ids.field(_PREFIX, index, last=index == len(made) - 1),
@@ -91,16 +91,16 @@ class Completions:
         ]
 
     def framed(self, chunk: JsonObject) -> bytes:
-        """A chunk as an event without a name."""
+        """Return a chunk as a server-sent event without a name."""
         return f"data: {json.dumps(chunk)}\n\n".encode()
 
     def failed(self, problem: JsonObject, index: int) -> JsonObject:
-        """The error as it would be without a stream."""
+        """Return the error unchanged, as without streaming."""
         return problem
 
 
 def usage(reply: Reply, body: JsonObject) -> Optional[JsonObject]:
-    """Token counts of a reply, under the names that chat completions have for them."""
+    """Return the token counts of a reply under the names of chat completions, or `None`."""
     counted = token_counts(reply, body)
     if counted is None:
         return None
@@ -122,7 +122,7 @@ def _deltas(reply: Reply, ids: Ids) -> Iterator[JsonObject]:
     for token in tokens:
         yield {"content": token}
     if not reply.reasoning and not tokens and not reply.tool_calls:
-        yield {"content": ""}  # an empty answer still says who gave it
+        yield {"content": ""}  # an empty answer still needs a chunk that carries the role
     calls = [_call_deltas(call, ids, index) for index, call in enumerate(reply.tool_calls)]
     turns = chain.from_iterable(zip_longest(*calls)) if reply.interleaved else chain.from_iterable(calls)
     for number, delta in enumerate(delta for delta in turns if delta is not None):

@@ -1,4 +1,4 @@
-"""The default reply: a short joke, poem or answer on the topic of the last user message."""
+"""Default reply: a short joke, poem or answer about the topic of the last user message."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _PLAIN = (
 )
 _UNTITLED = {_JOKE: "streams", _POEM: "the river", _PLAIN: "your question"}
 
-# A topic ends with the sentence; longer ones would drown the answer.
+# A topic ends with its sentence; a longer topic would dominate the answer.
 _TOPIC = re.compile(r"\b(?:about|on the topic of)\b[:\s]+([^\n.?!;]+)", re.IGNORECASE)
 _MAX_TOPIC = 60
 
 
 def compose(body: JsonObject) -> Reply:
-    """Answer a request of any content with a few dozen words, so that one sees them stream.
+    """Answer any request with a few dozen words, so that streaming is visible.
 
     Args:
-        body: The request body; the last message of the role `user` decides.
+        body: The request body; the last message of the role `user` determines the answer.
 
     Returns:
-        A joke when the message mentions one, a poem when it mentions one, else a plain answer. The same message
-        always gets the same answer, and it names the topic of the message ("... about X") where there is one. A
-        request for structured output gets an object that fits its schema.
+        A joke or a poem if the message mentions one, else a plain answer. Equal messages get equal answers, which name
+        the topic of the message ("... about X") if it has one. A request for structured output gets an object that fits
+        its schema.
     """
     message = last_user_text(body)
     if re.search(r"\bjokes?\b", message, re.IGNORECASE):
@@ -57,7 +57,7 @@ def compose(body: JsonObject) -> Reply:
 
 
 def last_user_text(body: JsonObject) -> str:
-    """Text of the last user message of a request body; empty when there is none."""
+    """Return the text of the last user message of a request body, or an empty string."""
     messages = body.get("messages")
     for message in reversed(messages if isinstance(messages, list) else []):
         if isinstance(message, dict) and message.get("role") == "user":
@@ -66,7 +66,7 @@ def last_user_text(body: JsonObject) -> str:
 
 
 def content_text(content: object) -> str:
-    """Text of a message's content, which is a string or a list of parts of which some are text."""
+    """Return the text of a message's content, which is a string or a list of parts."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):

@@ -1,4 +1,4 @@
-"""The conversation of a request to the Responses API, in the form that chat completions have for it."""
+"""Convert the conversation of a Responses API request to the format of chat completions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import List, Mapping, Optional
 from streamgraph_integrations.openai_server._composer import content_text
 from streamgraph_integrations.openai_server._json import Body, JsonObject
 
-# Parts of a message which only go by another name.
+# Types of message parts that have another name in chat completions.
 _PARTS = {"input_text": "text", "output_text": "text"}
 
 
 def conversation(body: Body) -> List[JsonObject]:
-    """Read what was said from `instructions` and `input`.
+    """Convert `instructions` and `input` to messages.
 
-    With this, one reply function and one way to count serve both APIs. Reasoning and the calls of OpenAI's own tools
-    are left out, as chat completions have nothing of the kind.
+    With this, one reply function and one way to count tokens serve both APIs. Reasoning and calls of OpenAI's built-in
+    tools are omitted, because chat completions have no equivalent.
 
     Args:
         body: The request body.
@@ -40,7 +40,7 @@ def _add(messages: List[JsonObject], item: Mapping[str, object]) -> None:
     elif kind == "function_call_output":
         messages.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": item.get("output")})
     elif kind == "function_call":
-        # Here each call is an item of its own; there they are fields of the message in which they are made.
+        # In the Responses API each call is a separate item; in chat completions it is a field of the message.
         if not messages or messages[-1]["role"] != "assistant":
             messages.append({"role": "assistant", "content": None})
         function = {"name": item.get("name"), "arguments": item.get("arguments")}

@@ -1,4 +1,4 @@
-"""One HTTP request: routing, the record kept of it, and writing the answer while watching whether anyone reads it."""
+"""Handler of one HTTP request: routing, its record, and writing the answer until the client disconnects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from streamgraph_integrations.openai_server._responses import Responses
 
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "api-key"})
 
-# Tells OpenAI's clients not to try again: the mistake is in the reply function and would only repeat.
+# Tells OpenAI's clients not to retry: an error in the reply function would occur again.
 _NO_RETRY = {"x-should-retry": "false"}
 
 _APIS: Mapping[str, _wire.Api] = {"/v1/chat/completions": Completions(), "/v1/responses": Responses()}
@@ -30,18 +30,18 @@ _APIS: Mapping[str, _wire.Api] = {"/v1/chat/completions": Completions(), "/v1/re
 
 @dataclass
 class Request:
-    """What the server knows of one request; its fields change while the answer is being written.
+    """Record of one request; its fields change while the answer is being written.
 
     Args:
-        method: HTTP method.
-        path: Path with query, as the client sent it.
-        headers: Headers with lower-case names, without those that carry secrets.
-        body: The JSON body; empty when there was none or it was no JSON object.
-        streamed: Whether the client asked for a stream.
-        status: HTTP status of the answer; 0 until there is one.
-        chunks_sent: How many chunks were written so far, the finish and usage chunks of a stream included and its
-            `[DONE]` line not. In the Responses API each event is a chunk. An answer without streaming counts as one.
-        disconnected: Whether the client went away before the end of the answer.
+        method: The HTTP method.
+        path: The path with query, as sent by the client.
+        headers: The headers with lower-case names, without those that carry secrets.
+        body: The JSON body; empty if there was none or it was not a JSON object.
+        streamed: True if the client asked for a stream.
+        status: The HTTP status of the answer; 0 until there is one.
+        chunks_sent: The number of chunks written so far, including the finish and usage chunks of a stream but not its
+            `[DONE]` line. In the Responses API each event is a chunk. An answer without streaming counts as one.
+        disconnected: True if the client disconnected before the end of the answer.
     """
 
     method: str
@@ -55,19 +55,19 @@ class Request:
     _over: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
     def wait(self, timeout: Optional[float] = None) -> bool:
-        """Block until the server is done with this request, whichever way it ended.
+        """Block until the server has finished this request, successfully or not.
 
         Args:
-            timeout: Longest time to wait, in seconds; no limit when not given.
+            timeout: The maximum time to wait in seconds; by default no limit.
 
         Returns:
-            Whether the request is over.
+            True if the request has finished.
         """
         return self._over.wait(timeout)
 
 
 class Service(Protocol):
-    """What a handler needs of the server it answers for."""
+    """Interface of the server for a handler."""
 
     delay: float
     ids: IdScheme
@@ -78,10 +78,10 @@ class Service(Protocol):
         """Add the request to the server's list."""
 
     def reply_to(self, body: JsonObject) -> Reply:
-        """Choose the reply; may raise whatever the user's function raises."""
+        """Choose the reply; raises any exception of the user's function."""
 
     def before_chunk(self, request: Request, index: int) -> None:
-        """Called before chunk `index` is written; may block, and may raise whatever the user's function raises."""
+        """Called before chunk `index` is written; may block, and raises any exception of the user's function."""
 
 
 class _ClientGoneError(Exception):
@@ -91,13 +91,13 @@ class _ClientGoneError(Exception):
 class Handler(BaseHTTPRequestHandler):
     """Answers one request and closes the connection.
 
-    Connections are not kept alive: clients pool idle ones past the end of the event loop or the server they belong
-    to, and on loopback a new one costs next to nothing.
+    Connections are not kept alive: clients pool idle connections beyond the end of their event loop or server, and on
+    loopback a new connection is cheap.
     """
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    service: Service  # set on the subclass that a server makes for itself
+    service: Service  # set on a subclass that each server creates
 
     def do_GET(self) -> None:
         """Answer `GET /v1/models`."""
@@ -108,17 +108,17 @@ class Handler(BaseHTTPRequestHandler):
         self._answer({path: partial(self._chat, api) for path, api in _APIS.items()})
 
     def do_PUT(self) -> None:
-        """Answer a method that no endpoint has."""
+        """Answer an unsupported method."""
         self._answer({})
 
     do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_PUT  # noqa: N815
 
     def send_error(self, code: int, message: Optional[str] = None, explain: Optional[str] = None) -> None:
-        """Answer what is not even proper HTTP, in JSON like every other error."""
+        """Answer a malformed HTTP request, in JSON like every other error."""
         self._send_json(code, _wire.error(code, message or self.responses.get(code, ("Error", ""))[0]))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Stay silent: the records tell what happened."""
+        """Log nothing; requests are recorded instead."""
 
     def _answer(self, routes: Mapping[str, Callable[[Request, bytes], None]]) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
             content = self.rfile.read(int(length)) if length.isdigit() else b""
             routes.get(self.path.partition("?")[0], self._unknown)(request, content)
         except (_ClientGoneError, OSError):
-            # A connection that breaks because the server closes it is not the client's doing.
+            # Connections closed by the server itself are not client disconnects.
             request.disconnected = not self.service.closing.is_set()
         finally:
             self.close_connection = True
@@ -158,13 +158,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send(request, 400, _wire.error(400, problem))
             return
         try:
-            # The same reply function serves both APIs, so it finds the conversation in the same place.
+            # One reply function serves both APIs, so the conversation is always under `messages`.
             body = {**body, "messages": api.messages(body)}
             reply = self.service.reply_to(body)
         except WrongReplyError as error:
             self._send(request, 500, _wire.error(500, str(error)), _NO_RETRY)
             return
-        except Exception as error:  # whatever the user's function raises, the client has to hear of it
+        except Exception as error:  # any exception of the user's function is reported to the client
             self._send(request, 500, _raised("reply", error), _NO_RETRY)
             return
         if reply.error is not None:
@@ -202,14 +202,15 @@ class Handler(BaseHTTPRequestHandler):
                 return
             if self.service.closing.is_set():
                 return
-            # Leaving the end away is what makes the client see a dropped connection.
+            # Without the final chunk the client sees a dropped connection.
             last = index == len(made) - 1 and reply.fail_after is None
             with self._counted(request):
                 self._write_event(api.framed(chunk) + (api.end if last else b""), last=last)
 
     def _write_event(self, event: bytes, *, last: bool = False) -> None:
         framed = b"%x\r\n%s\r\n" % (len(event), event)
-        # The end goes out in the same write: after the last chunk a client may leave, and has not left early.
+        # The terminator is in the same write as the last chunk: a client that disconnects after that chunk has not
+        # disconnected early.
         self._check_client()
         self.wfile.write(framed + b"0\r\n\r\n" if last else framed)
 
@@ -219,7 +220,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @contextlib.contextmanager
     def _counted(self, request: Request) -> Iterator[None]:
-        # Counted before the write, so that a client which has a chunk finds it in the record.
+        # Counted before the write, so that a chunk is in the record once the client has it.
         request.chunks_sent += 1
         try:
             yield
@@ -228,14 +229,14 @@ class Handler(BaseHTTPRequestHandler):
             raise
 
     def _check_client(self) -> None:
-        # The first write to a closed connection succeeds; only reading shows at once that the other end is gone.
+        # The first write to a closed connection succeeds; only a read detects the disconnect immediately.
         timeout = self.connection.gettimeout()
         self.connection.settimeout(0)
         try:
             if not self.connection.recv(1, socket.MSG_PEEK):
                 raise _ClientGoneError
         except BlockingIOError:
-            pass  # connected, and with nothing to say
+            pass  # connected, without data to read
         finally:
             self.connection.settimeout(timeout)
 
@@ -261,7 +262,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _problem(api: _wire.Api, body: object) -> Optional[str]:
-    """What OpenAI would refuse the body for, if anything."""
+    """Return OpenAI's error message for an invalid body, or `None`."""
     if not isinstance(body, dict):
         return f"The request body must be a JSON object, not {type(body).__name__}."
     if not isinstance(body.get("model"), str):

@@ -1,11 +1,11 @@
-"""The types of the JSON that is read from the wire and written to it."""
+"""Types of the JSON that is received and sent."""
 
 from __future__ import annotations
 
 from typing import Any, Dict
 
 Body = Dict[str, Any]
-"""The body of a request, as the user's own functions see it: whatever JSON a client has sent."""
+"""A request body, as passed to the user's functions: any JSON object sent by a client."""
 
 JsonObject = Dict[str, object]
-"""A JSON object that the server makes, or one whose fields it tests before it uses them."""
+"""A JSON object created by the server, or one whose fields are checked before use."""

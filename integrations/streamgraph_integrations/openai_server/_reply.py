@@ -1,4 +1,4 @@
-"""What the server answers: the `Reply` value and the ways to say which reply a request gets."""
+"""The `Reply` value, and the selection of the reply to a request."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from streamgraph_integrations.openai_server._json import Body
 
 @dataclass(frozen=True)
 class ToolCall:
-    """One call of a tool inside a `Reply`.
+    """One tool call in a `Reply`.
 
     Args:
-        name: Name of the tool.
-        arguments: Arguments as a mapping, sent as JSON. A string is sent as it is, which lets a test send
+        name: The name of the tool.
+        arguments: The arguments as a mapping, sent as JSON. A string is sent unchanged, so that a test can send
             arguments that are not valid JSON.
-        id: Id of the call; made up when not given.
+        id: The id of the call; by default a generated one.
 
     Raises:
-        TypeError: If the arguments cannot be written as JSON.
+        TypeError: The arguments cannot be serialized as JSON.
     """
 
     name: str
@@ -38,28 +38,29 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of the model, and how it travels.
+    """One answer of the model, with options for its transport.
 
     Args:
-        text: The answer. Taken from `chunks` when only those are given.
-        tool_calls: Calls of tools, sent after the text.
-        reasoning: Reasoning text, sent before the answer. In chat completions it is the field `reasoning_content`
-            that many providers have. In the Responses API it is a reasoning item, which has a summary only if the
-            request asks for one, as in `ChatOpenAI(reasoning={"summary": "auto"})`; each paragraph is a part of it.
-        usage: Whether token counts are reported: True counts words, a pair gives
-            (prompt tokens, completion tokens), False reports none.
-        delay: Seconds between two chunks of a stream; the server's `delay` when not given.
-        chunks: The exact tokens the text is streamed in; words with their leading spaces when not given.
-        error: HTTP status and message; the request is answered with this error and nothing else.
-        fail_after: The connection is dropped after this many chunks of a stream, always before the end of the
+        text: The answer; by default the joined `chunks`.
+        tool_calls: Tool calls, sent after the text.
+        reasoning: Reasoning text, sent before the answer. In chat completions it is the field `reasoning_content`,
+            which many providers have. In the Responses API it is a reasoning item, which has a summary only if the
+            request asks for one, as in `ChatOpenAI(reasoning={"summary": "auto"})`; each paragraph is a part of the
+            summary.
+        usage: Token counts to report: True counts words, a pair gives (prompt tokens, completion tokens), False reports
+            none.
+        delay: Seconds between two chunks of a stream; by default the server's `delay`.
+        chunks: The exact tokens to stream the text in; by default words with their leading spaces.
+        error: HTTP status and message of an error to answer the request with, instead of the reply.
+        fail_after: The number of chunks of a stream after which the connection is dropped, always before the end of the
             stream. A request without streaming gets no answer at all.
-        interleaved: Whether several tool calls are streamed by turns, a piece of each, instead of one after the
-            other. Only in chat completions: the Responses API finishes one item before it begins the next.
-        ids: Which chunks carry an id, as in `OpenAIServer`; the server's `ids` when not given.
-        message_ids: Whether the message has the id too, as in `OpenAIServer`; the server's when not given.
+        interleaved: True to stream several tool calls in turns, a piece of each, instead of one after the other. Only
+            in chat completions: the Responses API finishes one item before it begins the next.
+        ids: The chunks that carry an id, as in `OpenAIServer`; by default the server's `ids`.
+        message_ids: True if messages carry the id as well, as in `OpenAIServer`; by default the server's setting.
 
     Raises:
-        ValueError: If `chunks` do not join to `text`, a number is out of range, or `ids` is unknown.
+        ValueError: `chunks` do not join to `text`, a number is out of range, or `ids` is unknown.
     """
 
     text: str = ""
@@ -91,33 +92,33 @@ class Reply:
 
     @property
     def finish_reason(self) -> str:
-        """Why the model stopped: `tool_calls` when it calls tools, else `stop`."""
+        """OpenAI's finish reason: `tool_calls` if the reply has tool calls, else `stop`."""
         return "tool_calls" if self.tool_calls else "stop"
 
 
 class WrongReplyError(TypeError):
-    """The reply function returned something that is no reply."""
+    """The reply function returned a value that is neither a text nor a `Reply`."""
 
 
 ReplyLike = Union[str, Reply]
 ReplyFunction = Callable[[Body], ReplyLike]
 ReplySource = Union[str, Reply, ReplyFunction, Sequence[ReplyLike]]
-"""What `OpenAIServer(reply=...)` takes: a reply, its text, a function of the request body, or a sequence of replies."""
+"""Values of `OpenAIServer(reply=...)`: a reply, its text, a function of the request body, or a sequence of replies."""
 
 
 def reply_chooser(source: ReplySource) -> Callable[[Body], Reply]:
-    """Turn a `ReplySource` into a thread-safe function from request body to `Reply`.
+    """Convert a `ReplySource` to a thread-safe function from request body to `Reply`.
 
     Args:
-        source: A text, a `Reply`, a function of the request body that returns one of these, or a sequence of texts
-            and replies, which are given out in turn; the last one repeats.
+        source: A text, a `Reply`, a function of the request body that returns one of these, or a sequence of texts and
+            replies, which are used in turn; the last one repeats.
 
     Returns:
-        A function which raises TypeError when the function in `source` returns something else.
+        A function that raises TypeError if the function in `source` returns another type.
 
     Raises:
-        TypeError: If `source` is none of the above.
-        ValueError: If `source` is an empty sequence.
+        TypeError: `source` has another type.
+        ValueError: `source` is an empty sequence.
     """
     if callable(source):
         function = source
@@ -133,7 +134,7 @@ def reply_chooser(source: ReplySource) -> Callable[[Body], Reply]:
 
 
 class _Turns:
-    """Gives out replies in turn; the last one repeats."""
+    """Returns replies in turn; the last one repeats."""
 
     def __init__(self, replies: List[Reply]) -> None:
         self._replies = replies

@@ -1,4 +1,4 @@
-"""From a `Reply` to the JSON of OpenAI's Responses API; nothing here reads or writes a socket."""
+"""Convert a `Reply` to the JSON of OpenAI's Responses API; no socket I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streamgraph_integrations.openai_server._wire import (
 
 _PREFIX = "resp_"
 
-# What OpenAI repeats of a request, or has instead where the request says nothing.
+# Settings that OpenAI copies from the request to the response, with their defaults.
 _SETTINGS: JsonObject = {
     "background": False,
     "instructions": None,
@@ -42,7 +42,7 @@ _SETTINGS: JsonObject = {
     "user": None,
 }
 
-# How the ids of items begin, and what an item is before there is anything in it.
+# Prefixes of item ids, and the initial fields of an empty item.
 _ITEM_PREFIXES = {"reasoning": "rs_", "message": "msg_", "function_call": "fc_"}
 _BEFORE: Dict[str, JsonObject] = {
     "reasoning": {"summary": []},
@@ -52,7 +52,7 @@ _BEFORE: Dict[str, JsonObject] = {
 
 
 class _SummaryPart(TypedDict):
-    """A paragraph of the reasoning."""
+    """A paragraph of the reasoning summary."""
 
     type: Literal["summary_text"]
     text: str
@@ -94,7 +94,7 @@ class _FunctionCall(TypedDict):
 
 
 _Item = Union[_Reasoning, _Message, _FunctionCall]
-"""What an answer consists of, without the ids."""
+"""An item of an answer, without its id."""
 
 
 class Responses:
@@ -103,35 +103,39 @@ class Responses:
     end = b""
 
     def problem(self, body: JsonObject) -> Optional[str]:
-        """What OpenAI would refuse the body for, if anything."""
+        """Return OpenAI's error message for an invalid body, or `None`."""
         return None if isinstance(body.get("input"), (str, list)) else "Missing required parameter: 'input'."
 
     def messages(self, body: Body) -> Sequence[object]:
-        """The conversation as chat completions would have it."""
+        """Return the conversation in the format of chat completions."""
         return conversation(body)
 
     def whole(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> JsonObject:
-        """The `response` object of a request without streaming."""
+        """Return the `response` object of a request without streaming."""
         return _Answer(reply, body, ids, created).response(0, last=True)
 
     def chunks(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> List[JsonObject]:
-        """The events of a stream, in order."""
+        """Return the events of a stream, in order."""
         return list(_Answer(reply, body, ids, created).events())
 
     def framed(self, chunk: JsonObject) -> bytes:
-        """An event under the name of its type."""
+        """Return a server-sent event named after its type."""
         return f"event: {chunk['type']}\ndata: {json.dumps(chunk)}\n\n".encode()
 
     def failed(self, problem: JsonObject, index: int) -> JsonObject:
-        """The event `error`; the API's reference has the fields of the problem in it directly, the API does not."""
+        """Return an `error` event.
+
+        The API sends the problem as an object in the event, although its reference documents the problem's fields
+        directly in the event.
+        """
         return {"type": "error", "sequence_number": index, **problem}
 
 
 class _Answer:
-    """One answer: its items, and the events that tell of them.
+    """One answer: its items and events.
 
     Args:
-        reply: What to answer.
+        reply: The reply.
         body: The request body.
         ids: The ids of the answer.
         created: Unix time in seconds.
@@ -146,7 +150,7 @@ class _Answer:
         self._sent = 0  # events so far
 
     def events(self) -> Iterator[JsonObject]:
-        """Yield what is sent: that there is an answer, the items one by one, and the answer as a whole."""
+        """Yield the events: start of the answer, each item, and the complete answer."""
         yield self._event("created", response=self.response(0))
         yield self._event("in_progress", response=self.response(1))
         for index, item in enumerate(self._items):
@@ -162,11 +166,11 @@ class _Answer:
         yield self._event("completed", response=self.response(2, last=True))
 
     def response(self, index: int, *, last: bool = False) -> JsonObject:
-        """The answer as a whole.
+        """Return the `response` object.
 
         Args:
-            index: How often it has been sent before.
-            last: Whether it is finished.
+            index: The number of times it has been sent before.
+            last: True if the answer is complete.
         """
         return {
             **self._ids.field(_PREFIX, index, last=last),
@@ -217,7 +221,7 @@ class _Answer:
 
 
 def _items(reply: Reply, body: JsonObject, ids: Ids) -> List[_Item]:
-    """What an answer consists of, without the ids."""
+    """Return the items of an answer, without ids."""
     items: List[_Item] = []
     if reply.reasoning:
         asked = body.get("reasoning")
@@ -250,7 +254,7 @@ def _settings(body: JsonObject) -> JsonObject:
 
 
 def _usage(reply: Reply, body: JsonObject) -> Optional[JsonObject]:
-    """Token counts of a reply, under the names that the Responses API has for them."""
+    """Return the token counts of a reply under the names of the Responses API, or `None`."""
     counted = token_counts(reply, body)
     if counted is None:
         return None

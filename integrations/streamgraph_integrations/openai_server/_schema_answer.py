@@ -1,4 +1,4 @@
-"""The default reply to a request that wants an object: one that fits the JSON schema it came with."""
+"""Default reply to a request for structured output: an object that fits the JSON schema of the request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamgraph_integrations.openai_server._reply import Reply, ToolCall
 _DEPTH = 6
 
 _Schema = Mapping[str, Any]
-"""A part of what a client has sent: a JSON schema or the description of a tool."""
+"""A JSON schema, or the description of a tool, in a request."""
 
 _FORMATS = {
     "date": "2026-01-31",
@@ -25,11 +25,11 @@ _FORMATS = {
 
 
 def object_answer(body: Body, topic: str) -> Optional[Reply]:
-    """Return the object that a request asks for, or `None` if it asks for prose.
+    """Return a reply with the requested object, or `None` if the request asks for prose.
 
     Args:
-        body: The request body: a `response_format` (or `text.format`) with a JSON schema, or a tool to be called.
-        topic: What the texts in the object are about.
+        body: The request body: a `response_format` (or `text.format`) with a JSON schema, or a required tool call.
+        topic: The topic of the texts in the object.
     """
     schema = _wanted_schema(body)
     if schema is not None:
@@ -50,7 +50,7 @@ def _wanted_schema(body: Body) -> Optional[_Schema]:
 
 
 def _forced_tool(body: Body) -> Optional[_Schema]:
-    """Return the tool that must be called, in either API's form, or `None` if the model is free to choose."""
+    """Return the tool that must be called, in either API's format, or `None` if the model may choose."""
     choice = body.get("tool_choice")
     given = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
     tools = [tool.get("function", tool) for tool in given]
@@ -65,7 +65,7 @@ class _Example:
 
     Args:
         schema: The schema.
-        topic: What its texts are about.
+        topic: The topic of its texts.
     """
 
     def __init__(self, schema: _Schema, topic: str) -> None:
@@ -82,7 +82,7 @@ class _Example:
             return schema["enum"][0]
         options = schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf")
         if options:
-            # Optional[...] is said as "or null".
+            # `Optional[...]` is expressed as a union with null.
             named = [option for option in options if option.get("type") != "null"]
             return None if depth >= _DEPTH or not named else self._of(named[0], name, depth)
         kind = schema.get("type")

@@ -1,4 +1,4 @@
-"""The server's life: starting, giving requests to threads, and ending without leaving any of them behind."""
+"""Life cycle of the server: start, one thread per connection, and close without leaving threads behind."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ from streamgraph_integrations.openai_server._reply import Reply, ReplySource, re
 
 _HOST = "127.0.0.1"
 
-# How long `close` waits for the threads; only a user's function that blocks can take longer than an instant.
+# Limit of `close` for the end of all threads; only a blocking function of the user can take long.
 _CLOSE_SECONDS = 5.0
 
 
 class OpenAIServer:
-    """A server on loopback that answers like OpenAI, with replies you choose.
+    """A server on loopback with OpenAI's API and user-defined replies.
 
-    It has the chat completions and the Responses API, streamed and not, and the same reply serves both.
-
-    It listens on a free port of 127.0.0.1 between `start` and `close`, or inside a `with` block. It never writes to
-    stderr: what happened is in `requests`, what went wrong is in the answers.
+    It serves chat completions and the Responses API, with and without streaming; the same reply serves both. It listens
+    on a free port of 127.0.0.1 between `start` and `close`, or inside a `with` block. It never writes to stderr:
+    requests are recorded in `requests`, errors are in the answers.
 
     Example:
         ```python
@@ -41,22 +40,24 @@ class OpenAIServer:
         ```
 
     Args:
-        reply: What to answer: a text, a `Reply`, a function from the request body to a text or a `Reply`, or a list
-            of texts and replies, given out in turn with the last one repeated. When not given, a short joke, poem or
-            answer about the topic of the last user message. The body of a request to the Responses API has, besides
-            its `input`, the conversation as `messages`, in the form of chat completions.
-        delay: Seconds between two chunks of a stream, for replies that do not say otherwise.
-        on_chunk: Called as `on_chunk(request, index)` on the server's thread right before chunk `index` of an answer
-            is written. The chunk waits until it returns, so a test can decide when the model makes its next token.
-        ids: Which chunks of a stream carry the answer's id, for replies that do not say otherwise: `every` one, as
-            OpenAI does it; only the `first`; only the `last`; `changing`, another one on each; `null` on all; or
-            `missing` from all. In the Responses API this is the id of the response, and of the items `changing` only.
-        message_ids: Whether the messages of chat completions and their deltas have the id too, where ChatOpenAI
-            takes it from to be the id of its message; for replies that do not say otherwise. OpenAI's have none.
+        reply: The reply: a text, a `Reply`, a function from the request body to a text or a `Reply`, or a list of texts
+            and replies, used in turn with the last one repeated. By default, a short joke, poem or answer about the
+            topic of the last user message. The body of a request to the Responses API has, in addition to its `input`,
+            the conversation as `messages` in the format of chat completions.
+        delay: Seconds between two chunks of a stream, for replies without their own `delay`.
+        on_chunk: Called as `on_chunk(request, index)` on the server's thread immediately before chunk `index` of an
+            answer is written. The chunk is written after the function returns, so a test can decide when the model
+            produces its next token.
+        ids: The chunks of a stream that carry the answer's id, for replies without their own `ids`: `every` one, as
+            OpenAI does; only the `first`; only the `last`; `changing`, a different id in each; `null` in all; or
+            `missing` in all. In the Responses API this is the id of the response; the ids of items are affected by
+            `changing` only.
+        message_ids: True if the messages of chat completions and their deltas carry the id too, for replies without
+            their own `message_ids`. ChatOpenAI takes it as the id of its message; OpenAI's messages have none.
 
     Raises:
-        TypeError: If `reply` is of another type.
-        ValueError: If `reply` is an empty list, `delay` is negative or `ids` is unknown.
+        TypeError: `reply` has another type.
+        ValueError: `reply` is an empty list, `delay` is negative or `ids` is unknown.
     """
 
     def __init__(
@@ -82,10 +83,10 @@ class OpenAIServer:
 
     @property
     def base_url(self) -> str:
-        """What to give a client as its base URL, `http://127.0.0.1:PORT/v1`.
+        """Base URL for a client, `http://127.0.0.1:PORT/v1`.
 
         Raises:
-            RuntimeError: If the server is not running.
+            RuntimeError: The server is not running.
         """
         running = self._running
         if running is None:
@@ -94,12 +95,12 @@ class OpenAIServer:
 
     @property
     def requests(self) -> List[Request]:
-        """The requests so far, oldest first. The list is a copy; the records in it change as answers are written."""
+        """The requests so far, oldest first; the list is a copy, but its records change while answers are written."""
         with self._lock:
             return list(self._requests)
 
     def start(self) -> OpenAIServer:
-        """Bind a free port and begin to answer; does nothing on a running server.
+        """Bind a free port and start to serve; no effect on a running server.
 
         Returns:
             The server itself.
@@ -110,11 +111,11 @@ class OpenAIServer:
         return self
 
     def close(self) -> None:
-        """Stop, drop the answers still being written, and wait for all threads; does nothing on a stopped server.
+        """Stop, drop unfinished answers, and wait for all threads; no effect on a stopped server.
 
         Raises:
-            RuntimeError: If a thread is still held up after five seconds, by a reply or on_chunk function that
-                does not return.
+            RuntimeError: A thread is still blocked after five seconds, by a reply or on_chunk function that does not
+                return.
         """
         with self._lock:
             running, self._running = self._running, None
@@ -134,7 +135,7 @@ class OpenAIServer:
 
 
 class _Service:
-    """What the handlers of one run of a server see of it; a later run has its own `closing`."""
+    """Access to the server for the handlers of one listener; each listener has its own `closing` event."""
 
     def __init__(self, server: OpenAIServer) -> None:
         self.delay = server._delay
@@ -156,14 +157,14 @@ class _Service:
 
 
 class _Listener(HTTPServer):
-    """One run of a server: the listening socket, its thread, and a thread for each open connection.
+    """Listening socket with its thread, and one thread per open connection.
 
-    The threading server of the standard library polls for its end and forgets its daemon threads, so this one waits
-    on a second socket instead and keeps a list.
+    The threading server of the standard library polls for its end and does not track its daemon threads. This one waits
+    on a second socket instead and keeps a list of its threads.
     """
 
     request_queue_size = 128
-    timeout = 0  # `handle_request` is called when a connection is there, and returns when it is gone again
+    timeout = 0  # `handle_request` is called when a connection is pending, and must not wait if it has gone
 
     def __init__(self, service: _Service) -> None:
         self._service = service
@@ -176,12 +177,12 @@ class _Listener(HTTPServer):
         self._thread.start()
 
     def server_bind(self) -> None:
-        # HTTPServer looks the host's name up in the DNS here, which takes seconds where there is none.
+        # HTTPServer resolves the host name by DNS here, which takes seconds if there is no DNS.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = _HOST, self.server_address[1]
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Stay silent about connections that break."""
+        """Ignore broken connections."""
 
     def process_request(self, request: Any, client_address: Tuple[str, int]) -> None:
         thread = threading.Thread(
@@ -195,10 +196,10 @@ class _Listener(HTTPServer):
         """End all threads.
 
         Raises:
-            RuntimeError: If one does not end in time.
+            RuntimeError: A thread does not end in time.
         """
         if os.getpid() != self._process:
-            return  # a fork has the sockets but not the threads, and must not cut off its parent's connections
+            return  # a forked process has the sockets but not the threads; closing would end its parent's connections
         self._service.closing.set()
         self._waker.close()
         deadline = time.monotonic() + _CLOSE_SECONDS
@@ -208,7 +209,7 @@ class _Listener(HTTPServer):
         with self._connections_lock:
             connections = dict(self._connections)
         for connection in connections.values():
-            # Ends what waits in a read or a write; the thread that owns the socket closes it.
+            # Ends blocked reads and writes; the thread that owns the socket closes it.
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         for thread in connections:
@@ -238,6 +239,6 @@ class _Listener(HTTPServer):
 
     @staticmethod
     def _join(thread: threading.Thread, deadline: float) -> None:
-        # `close` may be called by the reply function, which runs on one of the threads to wait for.
+        # `close` may be called by a reply function, which runs in one of these threads.
         if thread is not threading.current_thread():
             thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""What both APIs put on the wire in the same way: errors, the list of models, tokens and how they are counted."""
+"""JSON shared by both APIs: errors, the list of models, tokens and token counts."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ _ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 404: "inva
 
 
 class Api(Protocol):
-    """One of OpenAI's APIs: what a request has to be, and how a reply to it is written."""
+    """One of OpenAI's APIs: validation of requests, and formatting of replies."""
 
     end: bytes
-    """What a stream has after its last chunk."""
+    """Bytes after the last chunk of a stream."""
 
     def problem(self, body: JsonObject) -> Optional[str]:
-        """What OpenAI would refuse the body for, if anything."""
+        """Return OpenAI's error message for an invalid body, or `None`."""
 
     def messages(self, body: Body) -> Sequence[object]:
-        """The conversation of a body without a `problem`, in the form that chat completions have for it."""
+        """Return the conversation of a valid body in the format of chat completions."""
 
     def whole(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> JsonObject:
-        """The answer to a request without streaming.
+        """Return the answer to a request without streaming.
 
         Args:
-            reply: What to answer.
-            body: The request body; its `messages` are those that are counted.
+            reply: The reply.
+            body: The request body; its `messages` are counted for the usage.
             ids: The ids of the answer.
             created: Unix time in seconds.
         """
 
     def chunks(self, reply: Reply, body: JsonObject, ids: Ids, created: int) -> Sequence[JsonObject]:
-        """The chunks of a stream, in order; with the arguments of `whole`."""
+        """Return the chunks of a stream, in order; the arguments are those of `whole`."""
 
     def framed(self, chunk: JsonObject) -> bytes:
-        """A chunk as a server-sent event."""
+        """Return a chunk as a server-sent event."""
 
     def failed(self, problem: JsonObject, index: int) -> JsonObject:
-        """The chunk which says, in place of chunk `index`, that the answer ends with an error."""
+        """Return the chunk that replaces chunk `index` if the answer ends with an error."""
 
 
 def models(created: int) -> JsonObject:
-    """The list of models, of which any other name works as well."""
+    """Return the list of models; requests may use any other name as well."""
     data = [{"id": name, "object": "model", "created": created, "owned_by": "streamgraph"} for name in MODELS]
     return {"object": "list", "data": data}
 
 
 def error(status: int, message: str, code: Optional[str] = None) -> JsonObject:
-    """An error in OpenAI's shape.
+    """Return an error in OpenAI's format.
 
     Args:
-        status: The HTTP status it travels with, which decides its type.
-        message: What went wrong.
-        code: OpenAI's short name of the error, if it has one.
+        status: The HTTP status of the response, which determines the error's type.
+        message: The description of the error.
+        code: OpenAI's error code, if there is one.
 
     Returns:
         The response as a dict, ready for JSON.
@@ -76,32 +76,32 @@ def error(status: int, message: str, code: Optional[str] = None) -> JsonObject:
 
 
 def split_words(text: str) -> List[str]:
-    """Cut a text into words, each with the spaces before it; they join to the text again."""
+    """Split a text into words with their leading spaces; joined, they are the text again."""
     return re.findall(r"\s*\S+|\s+", text)
 
 
 def tokens_of(reply: Reply) -> Sequence[str]:
-    """The tokens in which a reply's text is streamed."""
+    """Return the tokens in which a reply's text is streamed."""
     return split_words(reply.text) if reply.chunks is None else reply.chunks
 
 
 def arguments_of(call: ToolCall) -> str:
-    """The arguments of a tool call as they are sent."""
+    """Return the arguments of a tool call as a string."""
     return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
 
 
 def fragments_of(arguments: str) -> List[str]:
-    """The pieces in which the arguments of a tool call are streamed."""
+    """Return the pieces in which the arguments of a tool call are streamed."""
     return [arguments[offset : offset + _FRAGMENT] for offset in range(0, len(arguments), _FRAGMENT)]
 
 
 def call_id(call: ToolCall, ids: Ids, index: int) -> str:
-    """The id of a tool call, made up where the reply gives none."""
+    """Return the id of a tool call; generated if the reply has none."""
     return call.id if call.id is not None else f"call_{ids.own}_{index}"
 
 
 def token_counts(reply: Reply, body: JsonObject) -> Optional[Tuple[int, int]]:
-    """Tokens of the prompt and of the answer: those the reply gives, else the words of both."""
+    """Return the tokens of the prompt and of the answer: the reply's `usage`, else the word counts, or `None`."""
     if isinstance(reply.usage, tuple):
         return reply.usage
     if not reply.usage:

@@ -1,4 +1,4 @@
-"""Privates of CPython's standard library, and of anyio, which builds on it."""
+"""Private features of CPython's standard library, and of anyio, which builds on it."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def _no_frame(depth: int = 0) -> Optional[FrameType]:
 
 
 current_frame: Callable[..., Optional[FrameType]] = getattr(sys, "_getframe", _no_frame)
-"""Return the frame that calls this, or the one that so many calls are below.
+"""Return the caller's frame, or the frame `depth` levels above it.
 
-It is `sys._getframe` of CPython and PyPy itself, and not `inspect.currentframe`, which is one more call for each call
-of a model. An interpreter without frames has nothing on its stack: then exceptions are taken to reach nobody, so that
-work which is no longer wanted runs to its end, and calls of models are not explained.
+It is `sys._getframe` of CPython and PyPy, and not `inspect.currentframe`, which costs one more call per model call. On
+an interpreter without frames the stack appears empty: exceptions are assumed to reach no caller, so work that is no
+longer wanted runs to its end, and model calls are not explained.
 """
 
 
 def before_threads_are_awaited(function: Callable[[], None]) -> bool:
-    """Call a function when the main thread has come to its end, before the interpreter waits for its other threads.
+    """Call a function when the main thread has ended, before the interpreter waits for other threads.
 
-    It is `threading._register_atexit`, from Python 3.9 on, which executors use for the same end: the functions of the
-    public `atexit` are called after the threads have ended, which may wait for what the function is to do. Without it,
-    the function is called there: a process may not end whose streams were left open.
+    It is `threading._register_atexit`, from Python 3.9 on, which executors use for the same purpose. Functions of the
+    public `atexit` are called only after the threads have ended, and the threads may be waiting for the function.
+    Without it, `atexit` is used: a process with open streams may not exit.
 
     Args:
-        function: What to call, once.
+        function: The function to call, once.
 
     Returns:
-        Whether it will be called; the main thread may have come to its end already.
+        True if the function will be called; False if the main thread has already ended.
     """
     register = getattr(threading, "_register_atexit", atexit.register)
     try:
@@ -57,16 +57,16 @@ def before_threads_are_awaited(function: Callable[[], None]) -> bool:
 
 
 def executor_worker() -> Optional[FunctionType]:
-    """Return the function that the threads of a `ThreadPoolExecutor` run, which keeps what a call raises.
+    """Return the thread function of `ThreadPoolExecutor`, which stores the exception of a call.
 
-    It is `concurrent.futures.thread._worker`, from Python 3.2 on. Without it, an executor's threads count as threads of
-    the user's own: work in them that is no longer wanted is not ended, and what it emits is dropped.
+    It is `concurrent.futures.thread._worker`, from Python 3.2 on. Without it, threads of an executor count as threads
+    started by the user: unwanted work in them is not ended, and its parts are dropped.
     """
     return getattr(_executors, "_worker", None)
 
 
 def anyio_worker() -> Optional[FunctionType]:
-    """Return the function that the threads of `anyio.to_thread` run on asyncio, once anyio has been loaded.
+    """Return the thread function of `anyio.to_thread` on asyncio, or `None` if anyio is not loaded.
 
     It is `run` of `anyio._backends._asyncio.WorkerThread`, from anyio 2 on. Without it, the same happens as without
     `executor_worker`.
@@ -76,24 +76,24 @@ def anyio_worker() -> Optional[FunctionType]:
 
 
 def is_waited_for(task: asyncio.Task[Any]) -> bool:
-    """Whether somebody wants to be called when a task is done.
+    """Return whether a task has done callbacks.
 
-    It is `_callbacks` of the tasks and futures of Python 3.9 and 3.10; from 3.11 on nobody needs to ask, since tasks
-    count their cancellations. Without it, nobody is taken to wait: a model call whose cancellation was lost is not
-    ended.
+    It is `_callbacks` of the tasks and futures of Python 3.9 and 3.10. It is not needed from 3.11 on, where tasks count
+    their cancellations. Without it, tasks are assumed not to be awaited: a model call whose cancellation was lost is
+    not ended.
     """
     return bool(getattr(task, "_callbacks", None))
 
 
 def with_arguments(hint: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a generic type hint such as `List[int]` with its arguments changed.
+    """Return a generic type hint such as `List[int]` with its arguments replaced.
 
-    It is `copy_with` of the aliases in `typing`, from Python 3.7 on. Those of Python's own classes (`list[int]`) do not
-    have it; they, and all others without it, are returned as they are.
+    It is `copy_with` of the aliases in `typing`, from Python 3.7 on. Hints without it, such as the builtin generics
+    (`list[int]`), are returned unchanged.
 
     Args:
         hint: The hint.
-        change: Returns what to put in the place of an argument.
+        change: Returns the replacement of an argument.
     """
     arguments = get_args(hint)
     if not arguments or not hasattr(hint, "copy_with"):

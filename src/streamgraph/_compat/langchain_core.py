@@ -1,4 +1,4 @@
-"""Privates of langchain-core, and what it does without having promised it."""
+"""Private and undocumented features of langchain-core."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ __all__ = [
 HandlerT = TypeVar("HandlerT", bound=Type[BaseCallbackHandler])
 
 INTERNAL_TAGS = ("seq:step:", "map:key:", "branch:", "condition:", "graph:step:")
-"""How the tags begin that langchain-core, and LangGraph, add to find their way.
+"""Prefixes of the internal tags that langchain-core and LangGraph add.
 
-langchain-core's have been there since before version 0.3. Without them nothing is left out; with others, users see
-those among their own tags.
+langchain-core has used them since before version 0.3. If its prefixes changed, users would see internal tags among
+their own.
 """
 
 
@@ -47,11 +47,12 @@ those among their own tags.
 
 
 def streaming_handler(kind: HandlerT) -> HandlerT:
-    """Mark a class of handlers because of which models are to be streamed inside `invoke`.
+    """Mark a handler class so that models are streamed inside `invoke`.
 
-    langchain-core does so for instances of `tracers._streaming._StreamingCallbackHandler`, from version 0.1 on: as long
-    as that is an abstract class (0.3.66 for one), of those that are registered; later, as a protocol, of all that have
-    `tap_output_iter` and `tap_output_aiter`. Without it, models give whole messages inside `invoke`.
+    langchain-core streams for instances of `tracers._streaming._StreamingCallbackHandler`, from version 0.1 on. Where
+    that is an abstract class (as in 0.3.66), handler classes are registered with it; later it is a protocol, which
+    matches every class with `tap_output_iter` and `tap_output_aiter`. Without it, models produce whole messages inside
+    `invoke`.
 
     Args:
         kind: The class, with both methods.
@@ -63,30 +64,30 @@ def streaming_handler(kind: HandlerT) -> HandlerT:
 
 
 def add_to_every_call(handler: Callable[[], Optional[BaseCallbackHandler]]) -> None:
-    """Add a handler to each call of a Runnable where it is not there already, even to one with its own callbacks.
+    """Add a handler to each call of a Runnable that lacks it, even to calls with their own callbacks.
 
-    `register_configure_hook` is made for the value of a context variable; langchain-core asks that for nothing but
-    `get`, in all versions from 0.2 on. Without it, a model called with callbacks of its own is not heard in a node.
+    `register_configure_hook` expects a context variable; langchain-core calls only its `get`, in all versions from 0.2
+    on. Without it, a model called in a node with its own callbacks is not streamed.
 
     Args:
-        handler: Returns the handler for a call in this context, if there is one.
+        handler: Returns the handler for a call in the current context, or `None`.
     """
     register_configure_hook(cast("ContextVar[Optional[BaseCallbackHandler]]", _Getter(handler)), inheritable=True)
 
 
 class _Getter:
-    """Something that is only asked for its value."""
+    """Stands in for a context variable; only `get` is called."""
 
     def __init__(self, get: Callable[[], Optional[BaseCallbackHandler]]) -> None:
         self.get = get
 
 
 class looked_up_each_time(property):  # noqa: N801  (it is used as `property` is)
-    """A method of a handler that is another one each time it is looked up: a function, or a coroutine function.
+    """Handler method that is computed at each lookup: a function, or a coroutine function.
 
-    langchain-core looks a handler's method up anew for each event, and awaits what it finds if that is a coroutine
-    function (`callbacks.manager._ahandle_event_for_handler`, from before version 0.3 on). If it kept the method, or
-    asked the class, models on an event loop would no longer be held up by a slow consumer.
+    langchain-core looks up a handler's method for each event and awaits it if it is a coroutine function
+    (`callbacks.manager._ahandle_event_for_handler`, from before version 0.3 on). If langchain-core kept the method or
+    looked it up on the class, a slow consumer would no longer hold back models on an event loop.
     """
 
 
@@ -94,12 +95,12 @@ class looked_up_each_time(property):  # noqa: N801  (it is used as `property` is
 
 
 class CallInfo(NamedTuple):
-    """How a model was called.
+    """Details of a model call.
 
     Attributes:
-        model: The model, if it could be found.
+        model: The model; `None` if it was not found.
         options: The keyword arguments of the call.
-        asynchronous: It was awaited.
+        asynchronous: True if the call is awaited.
     """
 
     model: Optional[BaseChatModel] = None
@@ -112,14 +113,14 @@ _DEPTH = 40
 
 
 def call_info() -> CallInfo:
-    """Return how the model was called whose callback this is called in.
+    """Return details of the model call whose callback is the caller.
 
-    Callbacks are told a model's name and parameters, not what it is told about streaming (`disable_streaming`, a
-    cache, methods it lacks). The call itself is on the stack: `generate`, `agenerate`, `stream` or `astream` of
-    `BaseChatModel`, with `self` and `kwargs` among its variables, in all versions of langchain-core. Without them,
-    `stream.explain()` says of such calls that the reason is not known.
+    Callbacks receive a model's name and parameters, but not its settings for streaming (`disable_streaming`, a cache,
+    missing methods). These are read from the stack: `generate`, `agenerate`, `stream` or `astream` of `BaseChatModel`,
+    with `self` and `kwargs` among its variables, in all versions of langchain-core. Without them, `stream.explain()`
+    reports an unknown reason for such calls.
     """
-    from langchain_core.language_models import BaseChatModel  # takes long to import, and whoever calls has done it
+    from langchain_core.language_models import BaseChatModel  # slow to import; already loaded in a model's callback
 
     frame = current_frame(1)
     for _ in range(_DEPTH):
@@ -136,11 +137,11 @@ def call_info() -> CallInfo:
 
 
 class Streams(NamedTuple):
-    """From where a model can be streamed.
+    """Contexts in which a model can be streamed.
 
     Attributes:
-        anywhere: From sync and async code.
-        async_code: From async code.
+        anywhere: True if it can be streamed from sync and async code.
+        async_code: True if it can be streamed from async code.
     """
 
     anywhere: bool
@@ -148,10 +149,10 @@ class Streams(NamedTuple):
 
 
 def streams(model: BaseChatModel) -> Streams:
-    """Return whether a model can be streamed at all.
+    """Return where a model can be streamed.
 
-    Its class can be if it has its own `_stream` or `_astream`, which is how models are written for langchain-core in
-    all versions. If these had other names, `stream.explain()` would say of all models that they cannot be streamed.
+    A model class can be streamed if it overrides `_stream` or `_astream`, the extension points of langchain-core in all
+    versions. If these were renamed, `stream.explain()` would report that no model can be streamed.
     """
     from langchain_core.language_models import BaseChatModel
 
@@ -172,11 +173,11 @@ _PARTS = ("steps", "steps__", "bound", "runnable", "fallbacks", "mapper", "branc
 
 
 def parts_of(runnable: Any) -> Iterator[Any]:
-    """Yield what one of langchain-core's composed Runnables is made of.
+    """Yield the components of one of langchain-core's composed Runnables.
 
-    These are fields of the classes in `langchain_core.runnables`: of most from before version 0.3 on, under names that
-    are public but for `steps__` of `RunnableParallel`. Of a class whose fields have other names nothing is known: a
-    node of it is called in a thread although a part of it can only be awaited, and graphs inside it are not found.
+    These are fields of the classes in `langchain_core.runnables`: of most from before version 0.3 on, with public names
+    except for `steps__` of `RunnableParallel`. Components in fields with other names are not found: such a node runs in
+    a thread although a component can only be awaited, and graphs inside it are not found.
     """
     if isinstance(runnable, dict):
         yield from runnable.values()
@@ -187,10 +188,11 @@ def parts_of(runnable: Any) -> Iterator[Any]:
 
 
 def is_async_only(runnable: Any) -> bool:
-    """Whether a Runnable, or a part of it, can only be awaited.
+    """Return whether a Runnable, or a component of it, can only be awaited.
 
-    A `RunnableLambda` without `func` and a `RunnableGenerator` without `_transform` can, in all versions. If these
-    attributes were always there, a sync run would call such a node without a loop, and it would raise.
+    A `RunnableLambda` without `func` and a `RunnableGenerator` without `_transform` can only be awaited, in all
+    versions. If these attributes always existed, a sync run would call such a node without a loop, and the node would
+    raise.
     """
     if isinstance(runnable, RunnableLambda):
         return not hasattr(runnable, "func")
@@ -218,15 +220,16 @@ def _direct(function: Optional[Callable[..., Any]]) -> Optional[Callable[..., An
 
 
 def set_run(tool: BaseTool, run: Callable[..., Any], arun: Callable[..., Any]) -> None:
-    """Let one tool do something else.
+    """Replace the implementation of one tool instance.
 
-    `_run` and `_arun` are how tools are written for langchain-core in all versions, and `invoke` calls what it finds
-    under these names; they are set past pydantic, which takes no attributes that it does not know. If it called other
-    methods, or those of the class, `Command`s that a tool returns in a list would arrive as text.
+    `_run` and `_arun` are the extension points of tools in all versions of langchain-core, and `invoke` calls the
+    methods with these names. They are set in the instance's `__dict__`, because pydantic refuses unknown attributes. If
+    langchain-core called other methods, or those of the class, `Command`s that a tool returns in a list would arrive as
+    text.
 
     Args:
         tool: The tool.
-        run: What to do in place of `_run`.
-        arun: The same for `_arun`.
+        run: Replaces `_run`.
+        arun: Replaces `_arun`.
     """
     vars(tool).update(_run=run, _arun=arun)

@@ -1,4 +1,4 @@
-"""Privates of pydantic: where it keeps what a model consists of."""
+"""Private features of pydantic: the storage of a model's fields."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Setter = Callable[[Any, Any], None]
 
 
 def setter(name: str) -> Setter:
-    """Return what sets an attribute of a model past all that guards it.
+    """Return a function that sets an attribute of a model without pydantic's checks.
 
-    These are the slots of `BaseModel`, from pydantic 2.0 on; `BaseModel.__copy__` sets the same with more detours, and
-    this is done for every token. What is no slot any more is set as an attribute of an object is.
+    It uses the slots of `BaseModel`, from pydantic 2.0 on. `BaseModel.__copy__` sets the same attributes but is slower,
+    and this runs for every token. An attribute that is no longer a slot is set with `object.__setattr__`.
 
     Args:
         name: The attribute.
@@ -31,13 +31,13 @@ def _set(name: str, model: Any, value: Any) -> None:
 
 
 set_fields = setter("__dict__")
-"""Set the values of a model's fields, by their names."""
+"""Set the values of a model's fields, a dict by field name."""
 
 set_names = setter("__pydantic_fields_set__")
 """Set the names of the fields that were given."""
 
 set_extra = setter("__pydantic_extra__")
-"""Set what was given besides the fields, or `None`."""
+"""Set the values of extra fields, or `None`."""
 
 set_private = setter("__pydantic_private__")
 """Set the values of the private attributes, or `None`."""

@@ -1,1 +1,1 @@
-"""Where streamgraph meets langchain-core: configs, callbacks, Runnables and messages."""
+"""Integration with langchain-core: configs, callbacks, scopes and actions."""

@@ -1,4 +1,4 @@
-"""Signs of life: what keeps a node with a limit for silence from being cut short."""
+"""Detect activity in a node, for its idle timeout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @streaming_handler
 class ActivityHandler(BaseCallbackHandler):
-    """Notes everything that models, tools, chains and nested graphs report while a task runs.
+    """Records all callbacks of models, tools, chains and nested graphs in a task as activity.
 
     Args:
         scope: The task.
@@ -27,11 +27,14 @@ class ActivityHandler(BaseCallbackHandler):
         self._signal = scope.signal_activity
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
-        """Having this method makes langchain-core stream inside `invoke`: a model's tokens are signs of life."""
+        """Return `output` unchanged; the presence of this method makes langchain-core stream inside `invoke`.
+
+        A model's tokens thereby count as activity.
+        """
         return output
 
     def tap_output_aiter(self, run_id: UUID, output: T) -> T:
-        """Having this method makes langchain-core stream inside `ainvoke`."""
+        """Return `output` unchanged; the presence of this method makes langchain-core stream inside `ainvoke`."""
         return output
 
     def _report(self, *args: Any, **kwargs: Any) -> None:

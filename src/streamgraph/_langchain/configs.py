@@ -1,4 +1,7 @@
-"""Configs: of a run, from the three places they come from, and of each of its tasks."""
+"""Configs of runs and tasks.
+
+The config of a run is merged from the graph's bound config, the inherited config and the config of the call.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,12 @@ _UNSET = object()
 
 
 def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig], scope: Optional[Scope]) -> RunConfig:
-    """Put together what a graph was bound to, what it inherits and what it was called with.
+    """Merge the config bound to a graph, the inherited config and the config of the call.
 
     Args:
-        own: What the graph was bound to with `with_config`.
-        given: What it was called with.
-        scope: The task it is called in, if it is nested.
+        own: The config bound to the graph with `with_config`.
+        given: The config of the call.
+        scope: The task that calls the graph, if the graph is nested.
     """
     if not own and not given and scope is None and var_child_runnable_config.get() is None:
         return RunConfig()
@@ -43,7 +46,7 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
             config.metadata.update(layer.get("metadata") or {})
             config.configurable.update(layer.get("configurable") or {})
     if scope is not None:
-        # A node's metadata says more about where something comes from than what its graph was bound to.
+        # A node's metadata is more specific than that bound to its graph.
         config.metadata.update(scope.task.node.metadata)
         config.metadata.update((given or {}).get("metadata") or {})
     if config.metadata:
@@ -61,7 +64,7 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
 
 
 def _tidy(config: Optional[RunnableConfig]) -> Mapping[str, Any]:
-    """Return a config with what is no key of one in its `configurable`, as langchain-core takes it."""
+    """Return a config with its unknown keys moved to `configurable`, as in langchain-core."""
     if not config or _KNOWN.issuperset(config):
         return config or {}
     extra = {key: value for key, value in config.items() if key not in _KNOWN}
@@ -73,7 +76,7 @@ def _tidy(config: Optional[RunnableConfig]) -> Mapping[str, Any]:
 def bound_together(one: RunnableConfig, other: RunnableConfig) -> RunnableConfig:
     """Return the config of a graph that was bound to `one` and then to `other`.
 
-    (langchain-core's `merge_configs` would add what the context and the defaults say at this moment.)
+    langchain-core's `merge_configs` would add the config of the current context and the defaults.
     """
     first, second = cast("Dict[str, Any]", one), cast("Dict[str, Any]", other)
     both = {**first, **second}
@@ -95,7 +98,7 @@ def _last(key: str, *layers: Mapping[str, Any]) -> Any:
 
 
 def _limit(own: Mapping[str, Any], given: Mapping[str, Any], scope: Optional[Scope]) -> int:
-    """Return the limit set nearest to the call; what is bound to a graph counts before what is inherited."""
+    """Return the recursion limit of the call, else of the bound config, else the inherited one."""
     inherited: int = scope.run.config.limit if scope is not None else DEFAULT_RECURSION_LIMIT
     for limit in (given.get("recursion_limit"), own.get("recursion_limit"), inherited):
         if limit is not None and not isinstance(limit, DefaultLimit):
@@ -104,7 +107,7 @@ def _limit(own: Mapping[str, Any], given: Mapping[str, Any], scope: Optional[Sco
 
 
 def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], given: Optional[RunnableConfig]) -> Any:
-    # As in langchain-core: what is handed over replaces what is inherited, and adds to what is bound.
+    # As in langchain-core: callbacks of the call replace inherited ones, and are added to bound ones.
     handed = (given or {}).get("callbacks")
     if handed is None:
         handed = inherited.get("callbacks")
@@ -112,23 +115,23 @@ def _callbacks(inherited: Mapping[str, Any], own: Optional[RunnableConfig], give
     if handed is None or bound is None:
         return handed if bound is None else bound
     if isinstance(bound, list) and isinstance(handed, list):
-        # A handler that is given in both places would hear everything twice.
+        # A handler given in both places would receive every event twice.
         return [*bound, *(handler for handler in handed if not any(handler is known for known in bound))]
     return merge_configs({"callbacks": bound}, {"callbacks": handed}).get("callbacks")
 
 
 def user_tags(tags: Iterable[str]) -> List[str]:
-    """Return the tags that a user gave, without those that LangChain adds to find its way."""
+    """Return the tags without LangChain's internal ones."""
     return [tag for tag in tags if not tag.startswith(INTERNAL_TAGS)]
 
 
 def open_manager(config: RunConfig, *, asynchronous: bool, without: Tuple[type, ...]) -> BaseCallbackManager:
-    """Return a callback manager with everybody who listens to the run: handlers, tracers, global hooks.
+    """Return a callback manager with all handlers, tracers and global hooks of the run.
 
     Args:
         config: The config of the run.
-        asynchronous: Whether it is for an async run.
-        without: The classes of handlers to leave out: they belong to the task around the run, or to nobody.
+        asynchronous: True for an async run.
+        without: Handler classes to leave out, because they belong to the parent run's task or to no run.
     """
     kind = AsyncCallbackManager if asynchronous else CallbackManager
     manager: BaseCallbackManager = kind.configure(
@@ -142,7 +145,7 @@ def open_manager(config: RunConfig, *, asynchronous: bool, without: Tuple[type, 
 
 
 def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
-    """Return the config that a task runs with."""
+    """Return the config of a task."""
     run, node = scope.run, scope.task.node
     made: RunnableConfig = {
         "metadata": {**run.metadata, **node.metadata, **metadata_of(scope.task, run.ns)},
@@ -158,11 +161,13 @@ def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
 
 
 def enter_config(config: RunnableConfig, traced: bool) -> None:
-    """Make `config` the one that Runnables called in this context inherit, for good: the context belongs to the task.
+    """Set the config that Runnables in the current context inherit.
+
+    It is never reset, because the context belongs to the task.
 
     Args:
         config: The config.
-        traced: Somebody listens, so tracers that keep track of the current run need to know as well.
+        traced: True if the run has handlers, so that tracers that track the current run must be updated as well.
     """
     if not traced:
         var_child_runnable_config.set(config)

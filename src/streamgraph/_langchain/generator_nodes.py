@@ -1,8 +1,8 @@
-"""Nodes that are generator functions: what they yield goes into the stream, what they return is the update.
+"""Nodes that are generator functions.
 
-Yielded strings and message chunks are tokens of one message (`messages`); everything else is `custom` data.
-The update is the returned value, or, where a generator cannot return one or returns nothing, the last
-mapping it yielded.
+Yielded strings and message chunks are tokens of one message (`messages`); other yielded values are `custom` data. The
+update is the returned value. If a generator returns nothing, or cannot return a value, the update is the last mapping
+that it yielded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streamgraph._langchain.scope import Scope
 
 
 class _Yields:
-    """Sorts what a generator node yields."""
+    """Emits the values that a generator node yields."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -39,13 +39,13 @@ class _Yields:
                 self.update = item
 
     def close(self) -> None:
-        """End the message that the yielded tokens are."""
+        """End the message that consists of the yielded tokens."""
         if self._scope.run.messages is not None:
             self._scope.run.messages.finished(self._id)
 
 
 def generator_action(function: Callable[..., Generator[object, None, object]], names: Tuple[str, ...]) -> Action:
-    """Return how to call a node that is a generator function."""
+    """Return the action of a node that is a generator function."""
 
     def call(value: object, invocation: Invocation) -> object:
         yields = _Yields(invocation.scope)
@@ -63,7 +63,7 @@ def generator_action(function: Callable[..., Generator[object, None, object]], n
 
 
 def async_generator_action(function: Callable[..., AsyncGenerator[object, None]], names: Tuple[str, ...]) -> Action:
-    """Return how to call a node that is an async generator function."""
+    """Return the action of a node that is an async generator function."""
 
     async def call(value: object, invocation: Invocation) -> object:
         yields, capacity = _Yields(invocation.scope), invocation.scope.run.capacity

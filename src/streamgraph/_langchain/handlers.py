@@ -1,4 +1,4 @@
-"""What the callback handlers of a task have in common."""
+"""Base class of the callback handlers of a task."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from streamgraph._langchain.scope import Scope
 
 
 class TaskHandler(BaseCallbackHandler):
-    """Listens to what happens in one task, and not in the tasks of graphs that run in it: they have their own.
+    """Receives the callbacks of one task, but not of tasks in nested runs, which have their own handlers.
 
     Args:
         scope: The task.

@@ -1,4 +1,4 @@
-"""Parameters that a node's function gets by their names."""
+"""Injection of a node function's parameters by name."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NAMES = ("config", "writer", "runtime", "store", "previous")
 
 
 class Invocation:
-    """What one task has to offer its function.
+    """Config and scope of one task, passed along with its input.
 
     Args:
-        config: The config it runs with.
-        scope: The task.
+        config: The config of the task.
+        scope: The scope of the task.
     """
 
     __slots__ = ("config", "scope")
@@ -39,16 +39,16 @@ class Invocation:
 def injected_names(function: Callable[..., object], *, skip: int = 1, error: bool = False) -> Tuple[str, ...]:
     """Return the parameters of `function`, after the first, that are filled in by name.
 
+    Only the name counts, not the annotation: an annotation may be a string, an alias or missing, and a parameter that
+    is silently left out is hard to find.
+
     Args:
         function: The function.
-        skip: How many of its first parameters get something else.
-        error: Whether it handles an error, and gets that as well.
-
-    Only the name counts, not the annotation: an annotation may be a string, an alias or missing, and a
-    parameter that is silently left out is hard to find.
+        skip: The number of leading parameters that are passed otherwise.
+        error: True for an error handler, whose parameter `error` is filled in as well.
     """
     parameters = parameters_of(function) or ()
-    # What a partial has bound already is the user's.
+    # Arguments bound by a partial take precedence.
     bound = function.keywords if isinstance(function, partial) else {}
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return tuple(
@@ -76,5 +76,5 @@ def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, object
         elif name == "error":
             arguments[name] = scope.task.error
         else:
-            arguments[name] = None  # what a functional workflow returned last; a graph has no such thing
+            arguments[name] = None  # `previous`: the last result of a functional workflow; nothing is saved
     return arguments

@@ -1,8 +1,8 @@
-"""Code written for LangGraph that runs inside our nodes: tools, and whole graphs.
+"""Support for code written for LangGraph inside our nodes: tools and whole graphs.
 
-Such a tool asks LangGraph's `get_stream_writer` for a writer, which looks for a runtime in the config. Where
-the user has loaded LangGraph, that runtime is there, and its writer is the one of the task it is used in.
-Nothing is imported: who does not use LangGraph pays for a look into `sys.modules`.
+Such a tool calls LangGraph's `get_stream_writer`, which looks for a runtime in the config. If LangGraph is loaded, the
+config contains such a runtime, and its writer belongs to the current task. Nothing is imported: without LangGraph the
+only cost is a lookup in `sys.modules`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _runtimes: Dict[ModuleType, object] = {}
 
 
 def peer_configurable() -> Dict[str, object]:
-    """Return what LangGraph's own functions look for in `configurable`, or nothing if it is not loaded."""
+    """Return the `configurable` entries that LangGraph's functions read, or nothing if LangGraph is not loaded."""
     module = sys.modules.get("langgraph.runtime")
     if module is None:
         return {}

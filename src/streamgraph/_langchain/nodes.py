@@ -1,4 +1,4 @@
-"""Anything that can be a node -> an action that a driver can call."""
+"""Convert functions, Runnables and dicts of these to actions."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from streamgraph._langchain.signatures import parameters_of
 F = TypeVar("F", bound="Callable[..., object]")
 
 AnyRunnable = Runnable[Any, Any]
-"""A Runnable that a user has given, of any input and output."""
+"""A Runnable of the user, with any input and output."""
 
 Arguments = Tuple[Tuple[Any, ...], Dict[str, Any]]
-"""The arguments of a call, by position and by name."""
+"""The positional and keyword arguments of a call."""
 
 
 def is_node_like(target: object) -> bool:
-    """Whether `target` can be a node or a branch: a callable, a Runnable, or a dict of these."""
+    """Return whether `target` can be a node or a branch: a callable, a Runnable, or a dict of these."""
     if isinstance(target, dict):
         return bool(target) and all(map(is_node_like, target.values()))
     return callable(target) or isinstance(target, Runnable)
 
 
 def takes_no_input(target: Any) -> bool:
-    """Whether `target` is a function that could not even be given the state."""
+    """Return whether `target` is a function without a positional parameter for the state."""
     if isinstance(target, (Runnable, dict)):
         return False
     parameters = parameters_of(target)
@@ -45,7 +45,7 @@ def takes_no_input(target: Any) -> bool:
 
 
 def name_of(target: object) -> Optional[str]:
-    """Return the name that a node gets if it was given none, or `None` if nothing suggests one."""
+    """Return the default name of a node, or `None` for a dict."""
     if isinstance(target, Runnable):
         return target.get_name()
     if isinstance(target, functools.partial):
@@ -55,10 +55,10 @@ def name_of(target: object) -> Optional[str]:
 
 
 def bound_config(target: object) -> Tuple[Tuple[str, ...], Dict[str, object]]:
-    """Return the tags and the metadata that a node was bound to with `with_config`.
+    """Return the tags and metadata bound to a node with `with_config`.
 
-    They belong to everything in the node. langchain-core hands them on by itself, but before version 1.0 and
-    Python 3.11 not to what an async function calls.
+    They apply to everything in the node. langchain-core passes them on, but before version 1.0 and Python 3.11 not to
+    calls in an async function.
     """
     tags: Tuple[str, ...] = ()
     metadata: Dict[str, object] = {}
@@ -70,19 +70,20 @@ def bound_config(target: object) -> Tuple[Tuple[str, ...], Dict[str, object]]:
 
 
 def identity_of(target: object) -> str:
-    """Return what tells a node's function from others, in any process; for what is not a function, nothing much."""
+    """Return a name that identifies a node's function in any process; `"__dynamic__"` for other objects."""
     name = getattr(target, "__qualname__", None)
     return f"{getattr(target, '__module__', None)}.{name}" if isinstance(name, str) else "__dynamic__"
 
 
 def as_action(target: Any, *, error: bool = False) -> Action:
-    """Return how to call a node: with its input and an `Invocation`.
+    """Return the action of a node; its arguments are the input and an `Invocation`.
 
-    A function gets the parameters it names; a Runnable gets the config; a dict becomes a `RunnableParallel`.
+    A function's known parameters are filled in by name, a Runnable gets the config, and a dict becomes a
+    `RunnableParallel`.
 
     Args:
         target: The node.
-        error: Whether it handles an error, and gets that as well.
+        error: True for an error handler, whose parameter `error` is filled in as well.
     """
     if isinstance(target, dict):
         target = RunnableParallel(target)
@@ -114,9 +115,9 @@ def _inline(function: Callable[[object, Invocation], object]) -> Callable[[objec
 
 
 def as_call(function: Callable[..., object]) -> Action:
-    """Return how to call a function with arguments of its own: with `(args, kwargs)` and an `Invocation`.
+    """Return the action of a function with any signature; its arguments are `(args, kwargs)` and an `Invocation`.
 
-    The parameters that nodes get by name it gets as well, where the caller has left them out.
+    Parameters that are injected into nodes are injected here as well if the caller omits them.
     """
     target: object = function
     if isinstance(target, Runnable):
@@ -184,7 +185,7 @@ def _runnable_action(runnable: AnyRunnable) -> Action:
 
 
 def _kind_of(target: object) -> str:
-    """Tell how a callable gives its result: at once, by a coroutine, or bit by bit."""
+    """Return the kind of a callable: plain, coroutine, generator or async generator."""
     while isinstance(target, functools.partial):
         target = target.func
     for function in (target, getattr(target, "__call__", None)):  # noqa: B004  (its kind is asked, not its presence)

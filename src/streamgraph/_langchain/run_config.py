@@ -1,4 +1,4 @@
-"""What a run was configured with."""
+"""Merged config of a run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 
 
 class DefaultLimit(int):
-    """A recursion limit that nobody has set.
+    """A recursion limit that was not set by the user.
 
-    A node's config has to carry a limit, or langchain-core fills in its own (25) where the config passes through
-    a chain; a number of a type of its own can be told from one that a user has set.
+    A node's config must carry a limit, or langchain-core fills in its own (25) when the config passes through a chain.
+    The separate type distinguishes the default from a number set by the user.
     """
 
 
@@ -22,22 +22,22 @@ DEFAULT_RECURSION_LIMIT = DefaultLimit(10007)
 SHOWN_CONFIGURABLE: FrozenSet[str] = frozenset(
     ("thread_id", "run_id", "assistant_id", "graph_id", "checkpoint_id", "checkpoint_ns", "task_id")
 )
-"""The keys of `configurable` that metadata shows; the others may be secrets."""
+"""Keys of `configurable` that are copied to metadata; other keys may hold secrets."""
 
 
 @dataclass
 class RunConfig:
-    """What a run was configured with.
+    """Merged config of a run.
 
     Attributes:
-        tags: The user's tags of the run and of everything around it.
-        metadata: The user's metadata, likewise.
-        configurable: The user's `configurable`, likewise.
-        callbacks: The callbacks it was given, or that it inherits.
-        limit: The most supersteps it may take.
-        concurrency: The most tasks that may run at once.
-        name: The name of the run in traces, if it was given one.
-        run_id: The id of the run in traces, if it was given one.
+        tags: The user's tags of the run and its parent runs.
+        metadata: The user's metadata of the run and its parent runs.
+        configurable: The user's `configurable` of the run and its parent runs.
+        callbacks: The callbacks that were given or inherited.
+        limit: The maximum number of supersteps.
+        concurrency: The maximum number of concurrent tasks; `None` for no limit.
+        name: The name of the run in traces; `None` if not given.
+        run_id: The id of the run in traces; `None` if not given.
     """
 
     tags: List[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class RunConfig:
 
     @property
     def shown_ids(self) -> Dict[str, object]:
-        """The well-known ids of `configurable`."""
+        """The entries of `configurable` that may be shown in metadata."""
         if not self.configurable:
             return {}
         return {key: self.configurable[key] for key in SHOWN_CONFIGURABLE if key in self.configurable}

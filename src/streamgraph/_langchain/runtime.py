@@ -1,4 +1,4 @@
-"""The object that a parameter named `runtime` gets."""
+"""Runtime object for a parameter named `runtime`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ ContextT = TypeVar("ContextT", default=Any)
 
 @dataclass(frozen=True)
 class ExecutionInfo:
-    """Which execution of a node this is.
+    """Identifies an execution of a node.
 
     Attributes:
         checkpoint_id: Always `None`, since runs are not saved.
         checkpoint_ns: The namespace of the task in one string, as in the metadata of its messages.
         task_id: The id of the task, as in task events.
-        thread_id: The `thread_id` that the run was configured with.
-        run_id: The `run_id` that the run was configured with.
+        thread_id: The `thread_id` in the run's config; `None` if not set.
+        run_id: The `run_id` in the run's config; `None` if not set.
         node_attempt: The number of the attempt, from 1.
-        node_first_attempt_time: When the first attempt began, in seconds since the epoch.
+        node_first_attempt_time: The start of the first attempt in seconds since the epoch.
     """
 
     checkpoint_id: Optional[str] = None
@@ -39,7 +39,7 @@ class ExecutionInfo:
     node_first_attempt_time: Optional[float] = None
 
     def patch(self, **changes: Any) -> ExecutionInfo:
-        """Return a copy with other values.
+        """Return a copy with changed attributes.
 
         Args:
             **changes: Attributes and their values.
@@ -48,22 +48,22 @@ class ExecutionInfo:
 
 
 def _no_heartbeat() -> None:
-    """Tell nobody that the node is alive."""
+    """Do nothing; the heartbeat outside of a run."""
 
 
 @dataclass(frozen=True)
 class Runtime(Generic[ContextT]):
-    """What a run offers its nodes.
+    """Access to the current run for a node.
 
     Attributes:
-        context: The object given as `context=` to the run, of the graph's `context_schema`.
+        context: The object passed to the run as `context=`, of the graph's `context_schema`.
         store: The store given to `compile`.
-        stream_writer: Puts its argument into the stream as `custom` data.
-        heartbeat: Tells that the node is alive, for the idle timeout of the node.
-        previous: What the last run of a functional workflow returned; `None` in graphs.
-        execution_info: Which task and which attempt of it this is.
-        server_info: Always `None`: what LangGraph's server says of itself.
-        control: Through which the run can be asked to end, if it was given.
+        stream_writer: Writes its argument to the stream as `custom` data.
+        heartbeat: Reports activity of the node, for its idle timeout.
+        previous: The last result of a functional workflow; `None` in graphs.
+        execution_info: The current task and attempt.
+        server_info: Always `None`; in LangGraph, information about its server.
+        control: The handle to request an early end of the run; `None` if not given.
     """
 
     context: ContextT = None  # type: ignore[assignment]
@@ -79,34 +79,34 @@ class Runtime(Generic[ContextT]):
 
     @property
     def stopped(self) -> bool:
-        """Whether this work is no longer wanted: its consumer has left, or a task beside it has failed.
+        """True if this work is no longer wanted: the consumer has left, or a parallel task has failed.
 
-        A sync node that neither streams nor writes can look here from time to time, for a thread cannot
-        be cancelled.
+        A thread cannot be cancelled, so a sync node that neither streams nor writes should check this from time to
+        time.
         """
         return self._stop.is_set
 
     async def caught_up(self) -> None:
-        """Wait until the consumer has caught up, if it set a limit to what may wait for it (`max_buffer`).
+        """Wait until the consumer has caught up, if the stream has a `max_buffer`.
 
-        The writer of an async node cannot wait for a slow consumer, so await this after writing. Models and
-        async generator nodes are held back without it, and so are sync nodes.
+        Await this after writing: the writer of an async node cannot wait for a slow consumer. Models, async generator
+        nodes and sync nodes are held back without it.
         """
         if self._capacity is not None:
             await self._capacity.wait()
 
     @property
     def drain_requested(self) -> bool:
-        """Whether the run has been asked to end after this step."""
+        """True if the run was asked to end after this step."""
         return self.control is not None and self.control.drain_requested
 
     @property
     def drain_reason(self) -> Optional[str]:
-        """Why the run has been asked to end, or `None` if it has not."""
+        """The reason of the request to end the run, or `None` if there was none."""
         return None if self.control is None else self.control.drain_reason
 
     def override(self, **changes: Any) -> Runtime[ContextT]:
-        """Return a copy with other values.
+        """Return a copy with changed attributes.
 
         Args:
             **changes: Attributes and their values.
@@ -114,21 +114,21 @@ class Runtime(Generic[ContextT]):
         return replace(self, **changes)
 
     def merge(self, other: Runtime[ContextT]) -> Runtime[ContextT]:
-        """Return a copy with what `other` says in place of what this one says.
+        """Return a copy with the non-default values of `other`.
 
         Args:
-            other: The other runtime; what it leaves at its default does not count.
+            other: The other runtime.
         """
-        said = {
+        changed = {
             item.name: getattr(other, item.name)
             for item in fields(other)
             if item.init and getattr(other, item.name) is not item.default and item.name != "_stop"
         }
-        return replace(self, **said)
+        return replace(self, **changed)
 
 
 def runtime_of(scope: Scope) -> Runtime:
-    """Return what the run of `scope` offers its task."""
+    """Return the runtime of a task."""
     config = scope.run.config
     run_id = config.run_id or config.configurable.get("run_id")
     info = ExecutionInfo(
@@ -152,13 +152,13 @@ def runtime_of(scope: Scope) -> Runtime:
 
 
 def get_runtime(context_schema: Optional[Type[ContextT]] = None) -> Runtime[ContextT]:
-    """Return the runtime of the node this is called in.
+    """Return the runtime of the current node.
 
     Args:
-        context_schema: The class of the run's context; it only tells type checkers.
+        context_schema: The class of the run's context; used only by type checkers.
 
     Raises:
-        RuntimeError: It is called outside of a graph run.
+        RuntimeError: The function is called outside of a graph run.
     """
     scope = current_scope()
     if scope is None:

@@ -1,4 +1,4 @@
-"""Where in which run the current code is: one object in one context variable."""
+"""Scope: the current task and its run, in one context variable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import StreamClosed
 
 SCOPE_KEY = "__streamgraph_scope"
-"""Where a node's config carries its scope, for code that was handed the config but not the context."""
+"""Key of the scope in a node's `configurable`, for code that has the config but not the context."""
 
 _counting = Lock()
 
@@ -35,48 +35,48 @@ _current: ContextVar[Optional[Scope]] = ContextVar("streamgraph_scope", default=
 
 
 class MessageLog(Protocol):
-    """What a run keeps of the messages that it has shown, as nodes see it."""
+    """Interface of a run's message tracker for the code of nodes."""
 
     def token(self, scope: Scope, key: str, chunk: BaseMessage) -> None:
         """Show a token that does not come from a model call of LangChain."""
 
     def finished(self, key: str) -> None:
-        """Take note that such a message is over."""
+        """End a message that does not come from a model call of LangChain."""
 
     def pushed(self, scope: Scope, message: BaseMessage, key: Optional[str]) -> None:
-        """Show a message that a node has pushed."""
+        """Show a message passed to `push_message`."""
 
 
 class ParentTrace(Protocol):
-    """The run of a task in traces, as what runs inside it sees it."""
+    """A task's run in traces, as the parent of runs inside it."""
 
     def child(self, tag: Optional[str] = None) -> BaseCallbackManager:
-        """Return a manager for what runs inside."""
+        """Return a callback manager for runs inside the task."""
 
 
 @dataclass(eq=False)
 class RunScope:
-    """What the tasks of one run have in common.
+    """State shared by the tasks of one run.
 
     Attributes:
         ns: The namespace of the graph.
-        messages: What keeps track of the messages that have been streamed, if anybody wants messages.
-        config: What the run was configured with; nested graphs inherit from it.
-        ids: The well-known ids of its `configurable`.
-        metadata: The user's metadata and these ids.
-        configurable: What every task finds in its `configurable`.
-        context: The user's object for this run.
+        messages: The message tracker; `None` if messages are not wanted.
+        config: The config of the run; nested runs inherit it.
+        ids: The entries of `configurable` that may be shown in metadata.
+        metadata: The user's metadata and `ids`.
+        configurable: The `configurable` of every task.
+        context: The object passed to the run as `context=`.
         store: The user's store.
-        control: Through which the run can be asked to end.
-        subscribers: Who watches the graph, and the graphs that run in its tasks.
+        control: The handle to request an early end of the run.
+        subscribers: The subscribers of the graph and of its nested graphs.
         plan: The graph.
         state: Returns the current values of the graph's state.
-        call: Starts a task inside another one.
-        capacity: The room there is for what its tasks emit, if it is limited.
-        loop: The event loop on which the run awaits, if it is an async one.
-        stop: Tells the whole run to stop.
-        warned: Somebody has been told that what is written now comes too late.
-        checks_mutations: Nodes that change the state in place are found, also in graphs that run in the tasks.
+        call: Starts a task inside another task.
+        capacity: The capacity for the parts that the tasks emit, if it is limited.
+        loop: The event loop of an async run.
+        stop: The cancel token of the whole run.
+        warned: True after a warning about a write after the end of the run.
+        checks_mutations: True if nodes that change the state in place are found, also in nested graphs.
     """
 
     ns: Tuple[str, ...]
@@ -102,25 +102,25 @@ class RunScope:
 
 
 class Scope:
-    """One task, as the code that runs in it sees it.
+    """One task, as seen by the code that runs in it.
 
-    It is bound to its task, not to a thread or context: whoever holds it can emit for the task.
+    It is bound to its task, not to a thread or context: code that holds the scope can emit for the task.
 
     Attributes:
         task: The task.
-        run: The run that it is a task of.
-        wanted: The modes wanted from the task.
-        put: Takes what the task emits; from any thread.
-        stop: Tells whether the work is still wanted.
-        parent: The scope around the graph, if it is nested.
-        trace: The task in traces, if anybody listens.
-        watch: Says how long the task may take.
-        watches: Those that wait for signs of life of the task: its own, and those of the tasks around.
+        run: The state shared by the tasks of its run.
+        wanted: The modes that are wanted from the task.
+        put: Takes the parts that the task emits; thread-safe.
+        stop: The cancel token of the task.
+        parent: The scope of the parent run's task, if the run is nested.
+        trace: The task's run in traces; `None` without handlers.
+        watch: The watchdog of the attempt; `None` without a time limit.
+        watches: The watchdogs that the task's activity resets: its own, and those of the enclosing tasks.
         children: The tasks that were called inside this one.
-        writes: State keys that were written while the task runs, before what it returns.
+        writes: Writes to state keys made while the task runs, applied before those that it returns.
         attempt: The number of the attempt, from 1.
-        began: When the first attempt began, in seconds since the epoch.
-        over: The attempt has ended; threads and asyncio tasks that it has started may go on.
+        began: The start of the first attempt in seconds since the epoch.
+        over: True after the end of the attempt; threads and asyncio tasks started in it may continue.
     """
 
     __slots__ = (
@@ -166,13 +166,13 @@ class Scope:
         self.attempt = attempt
         self.began = began
         self.over = False
-        # What happens here is a sign of life for every task around as well.
-        around = parent.watches if parent is not None else ()
-        self.watches: Tuple[Watchdog, ...] = (watch, *around) if watch is not None and watch.counts_activity else around
+        # Activity of this task also counts for the enclosing tasks.
+        outer = parent.watches if parent is not None else ()
+        self.watches: Tuple[Watchdog, ...] = (watch, *outer) if watch is not None and watch.counts_activity else outer
 
     @property
     def inner_ns(self) -> Tuple[str, ...]:
-        """The namespace of graphs that run in the task."""
+        """The namespace of nested runs in the task."""
         return (*self.run.ns, *self.task.ns_suffix)
 
     @property
@@ -181,14 +181,14 @@ class Scope:
         return "|".join(self.inner_ns)
 
     def metadata(self) -> Dict[str, Any]:
-        """Return the metadata that says where something comes from."""
+        """Return the metadata that identifies the task."""
         return metadata_of(self.task, self.run.ns)
 
     def emit(self, mode: str, data: Any, key: Optional[str] = None) -> None:
-        """Put something into the stream, in order with everything else the task emits.
+        """Emit a payload into the stream, in order with the other parts of the task.
 
         Args:
-            mode: The stream mode it belongs to.
+            mode: The stream mode.
             data: The payload.
             key: The state key that a message was written to.
 
@@ -204,11 +204,11 @@ class Scope:
             self.signal_activity(is_token=mode == "messages")
         try:
             self.put(Part(self.run.ns, mode, data, self.task.name, key))
-        except StreamClosed:  # while it waited for room
+        except StreamClosed:  # cancelled while waiting for capacity
             self._refuse()
 
     def put_in(self, part: Part) -> None:
-        """Put a part into the stream that was made in this task.
+        """Emit a finished part.
 
         Args:
             part: The part.
@@ -218,21 +218,23 @@ class Scope:
         """
         try:
             self.put(part)
-        except StreamClosed:  # while it waited for room
+        except StreamClosed:  # cancelled while waiting for capacity
             self._refuse()
 
     def write(self, value: Any) -> None:
-        """Put `value` into the stream as `custom` data, if anybody wants that."""
+        """Emit `value` as `custom` data if that mode is wanted."""
         if "custom" in self.wanted:
             self.emit("custom", value)
         else:
             self.check_alive()
 
     def check_alive(self, *, is_token: bool = False) -> None:
-        """Do what goes with emitting where nobody wants what is emitted: give a sign of life, and end if told to.
+        """Report activity and check for cancellation without emitting a part.
+
+        Called in place of `emit` if the part is not wanted.
 
         Args:
-            is_token: It is a token or message.
+            is_token: True for a token or message.
 
         Raises:
             StreamClosed: The work is no longer wanted.
@@ -243,15 +245,15 @@ class Scope:
             self.signal_activity(is_token=is_token)
 
     def _refuse(self) -> None:
-        """Answer what comes after the task was told to stop: end the work, unless nobody waits for its end.
+        """End the work of a cancelled task, unless its end is not awaited.
 
-        A call that a node has left behind in a thread or asyncio task of its own finishes, unheard.
+        A call that continues in a thread or asyncio task started by the node finishes, and its parts are dropped.
         """
         if not self.stop.finished and not self.over:
             cancel_here()
 
     def _say_too_late(self) -> None:
-        """Warn once of each run that what is written to it is lost."""
+        """Warn once per run that a write after its end is lost."""
         if not self.run.warned:
             self.run.warned = True
             what = "A stream writer was used after its run had ended; what it wrote is lost."
@@ -259,25 +261,25 @@ class Scope:
 
     @property
     def wants_messages(self) -> bool:
-        """Whether anybody wants messages of the graph, be it of this node or not."""
+        """True if messages of the graph are wanted, from this node or others."""
         return "messages" in self.run.subscribers.here.modes
 
     @property
     def is_called(self) -> bool:
-        """Whether the task was called inside another."""
+        """True for a subtask."""
         return self.task.node.kind == "task"
 
     def signal_activity(self, *, is_token: bool = False) -> None:
-        """Give a sign of life, for the timeouts of this task and those around it.
+        """Report activity, for the timeouts of this task and the enclosing tasks.
 
         Args:
-            is_token: It is a token or message.
+            is_token: True for a token or message.
         """
         for watch in self.watches:
             watch.activity(is_token)
 
     def heartbeat(self) -> None:
-        """Give a sign of life on purpose; the only kind that counts under `refresh_on="heartbeat"`."""
+        """Report activity explicitly; with `refresh_on="heartbeat"` only this counts."""
         scope: Optional[Scope] = self
         while scope is not None:
             if scope.watch is not None:
@@ -285,24 +287,24 @@ class Scope:
             scope = scope.parent
 
     def next_call(self) -> int:
-        """Count the graphs that run in the task: 0 for the first."""
+        """Return the number of the next nested run in the task, from 0; thread-safe."""
         with _counting:
             self.task.calls += 1
             return self.task.calls - 1
 
     def lets_go(self) -> bool:
-        """Whether a graph that is run here goes on when the task is told to stop.
+        """Return whether a run nested here continues after the task was cancelled.
 
-        So it is in a thread that the node has started itself: nobody would be there for the exception that ends it. (An
-        asyncio task is cancelled instead.) And so it is with all that a node leaves behind when it returns.
+        True in a thread that the node has started: the exception that ends the run would not be caught there. (An
+        asyncio task is cancelled instead.) Also true for all work that continues after the node has returned.
         """
         return self.over or not (is_propagated() or on_loop())
 
     def parent_stream(self, *, detached: bool) -> ParentStream:
-        """Return what this scope takes from graphs that run in it.
+        """Return the parent stream for nested runs.
 
         Args:
-            detached: They go on when the task is told to stop; what they show then is dropped.
+            detached: True if they continue after the task was cancelled; their parts are then dropped.
         """
         put, capacity = self.put, self.run.capacity
         if detached:
@@ -311,22 +313,22 @@ class Scope:
         return ParentStream(put, self.run.subscribers.below, capacity)
 
     def shows(self, tags: Sequence[str], key: Optional[str] = None, *, raw: bool = False) -> bool:
-        """Whether anybody wants a message.
+        """Return whether a message is wanted.
 
         Args:
-            tags: Its tags.
-            key: The state key that a node has written it to.
-            raw: It is the raw JSON of structured output.
+            tags: The tags of the message.
+            key: The state key that a node has written the message to.
+            raw: True for the raw JSON of structured output.
         """
         return self.run.subscribers.here.message(self.task.name, tags, key, raw)
 
     def shows_objects(self, tags: Sequence[str]) -> bool:
-        """Whether anybody wants the structured output of a model with these tags."""
+        """Return whether structured output of a model with these tags is wanted."""
         return self.run.subscribers.here.structured(self.task.name, tags)
 
 
 def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:
-    """Return the metadata that says that something comes from a task.
+    """Return the metadata that identifies a task.
 
     Args:
         task: The task.
@@ -342,11 +344,10 @@ def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:
 
 
 def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]:
-    """Return the scope of the code that calls this, or `None` outside of a graph run.
+    """Return the scope of the calling code, or `None` outside of a graph run.
 
     Args:
-        config: A config that was handed over explicitly; used where the context has been lost, as in a
-            thread that was started without one.
+        config: An explicit config; used if the context has been lost, as in a thread that was started without one.
     """
     scope = _current.get()
     if scope is None:
@@ -356,15 +357,15 @@ def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]
 
 
 def enter_scope(scope: Scope) -> None:
-    """Make `scope` current in the context this runs in, for good: the context belongs to the task."""
+    """Set the scope of the current context; it is never reset, because the context belongs to the task."""
     _current.set(scope)
 
 
 def no_writer(value: Any) -> None:
-    """Take a value and drop it: the stream writer outside of a run."""
+    """Drop `value`; the stream writer outside of a run."""
 
 
 def current_writer() -> Callable[[Any], None]:
-    """Return the stream writer of the task this is called in; outside of one, a function that does nothing."""
+    """Return the stream writer of the current task; outside of a task, a function that does nothing."""
     scope = current_scope()
     return no_writer if scope is None else scope.write

@@ -1,4 +1,4 @@
-"""The parameters of functions, looked up once: building and compiling a graph ask for them several times."""
+"""Cached parameters of functions; building and compiling a graph read them several times."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _known: WeakKeyDictionary[FunctionType, Tuple[inspect.Parameter, ...]] = WeakKey
 
 
 def parameters_of(function: Callable[..., object]) -> Optional[Tuple[inspect.Parameter, ...]]:
-    """Return the parameters of something callable, or `None` if it has no signature, as some builtins have none."""
-    # Other callables are made anew whenever they are asked for, as bound methods are, or can be changed.
+    """Return the parameters of a callable, or `None` if it has no signature, as with some builtins."""
+    # Other callables are not cached: they may be new objects at each access, as bound methods are, or mutable.
     plain = function if type(function) is FunctionType else None
     parameters = None if plain is None else _known.get(plain)
     if parameters is None:

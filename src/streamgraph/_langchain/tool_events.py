@@ -1,4 +1,4 @@
-"""The `tools` mode: tool calls that start, report, end and fail."""
+"""The `tools` mode: start, progress, end and failure of tool calls."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ register_configure_hook(_current, inheritable=True)
 _pending_tool_call: ContextVar[Optional[Tuple[Optional[str], Mapping[str, object]]]] = ContextVar(
     "streamgraph_tool_call", default=None
 )
-# What the model has asked for, on its way from whoever answers the call to the callback of the tool's start: before
-# version 1.0 langchain-core tells its handlers neither the call's id nor which arguments the model gave.
+# Id and arguments of the model's tool call, passed from the code that answers it to `on_tool_start`: before version
+# 1.0 langchain-core gives handlers neither of them.
 
 
 current_tool_call_id: ContextVar[Optional[str]] = ContextVar("streamgraph_answered_call", default=None)
-"""The id of the tool call that is being answered; graphs and models that a tool calls inherit it."""
+"""Id of the tool call being answered; graphs and models called by the tool inherit it."""
 
 
 @contextmanager
 def tool_call(call_id: Optional[str], args: Mapping[str, object]) -> Iterator[None]:
-    """Say which call of a model the tool that is invoked inside answers.
+    """Set the model's tool call that is answered by the tool invoked in the block.
 
     Args:
         call_id: The call's id.
-        args: The arguments that the model gave.
+        args: The arguments from the model.
     """
     token, outer = _pending_tool_call.set((call_id, args)), current_tool_call_id.set(call_id)
     try:
@@ -46,10 +46,10 @@ def tool_call(call_id: Optional[str], args: Mapping[str, object]) -> Iterator[No
 
 
 def emit_output_delta(scope: Optional[Scope], call_id: Optional[str], delta: object) -> None:
-    """Show a piece of a tool's output.
+    """Emit a piece of a tool's output.
 
     Args:
-        scope: The task that the tool runs in, if there is one.
+        scope: The task that the tool runs in; `None` outside of a run.
         call_id: The id of the call.
         delta: The piece.
     """
@@ -58,13 +58,13 @@ def emit_output_delta(scope: Optional[Scope], call_id: Optional[str], delta: obj
 
 
 class ToolTap(TaskHandler):
-    """Listens to the tool calls of one task.
+    """Callback handler for the tool calls of one task.
 
     Args:
         scope: The task.
     """
 
-    raise_error = True  # a consumer that has left must end the work, not fill a log
+    raise_error = True  # `StreamClosed` must end the work instead of being logged
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
@@ -82,9 +82,9 @@ class ToolTap(TaskHandler):
         inputs: Optional[Dict[str, object]] = None,
         **kwargs: Any,
     ) -> None:
-        """A tool starts."""
+        """Emit the start of a tool call."""
         coming = _pending_tool_call.get()
-        _pending_tool_call.set(None)  # for the tool alone, not for those that it calls in turn
+        _pending_tool_call.set(None)  # applies to this tool only, not to tools that it calls
         if run_id in self._calls or TAG_NOSTREAM in (tags or ()):
             return
         call_id, args = coming or (kwargs.get("tool_call_id") or str(run_id), inputs or {})
@@ -97,7 +97,7 @@ class ToolTap(TaskHandler):
     def on_tool_end(
         self, output: object, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
-        """A tool has returned."""
+        """Emit the result of a tool call."""
         call_id = self._calls.pop(run_id, None)
         if call_id is not None:
             self._scope.emit("tools", {"event": "tool-finished", "tool_call_id": call_id, "output": output})
@@ -105,17 +105,17 @@ class ToolTap(TaskHandler):
     def on_tool_error(
         self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
-        """A tool has failed."""
+        """Emit the failure of a tool call."""
         call_id = self._calls.pop(run_id, None)
         if call_id is not None and not self._scope.stop.is_set and not isinstance(error, GraphDrained):
             self._scope.emit("tools", {"event": "tool-error", "tool_call_id": call_id, "message": str(error)})
 
 
 def enter_tool_tap(tap: Optional[ToolTap]) -> None:
-    """Make `tap` the one of the context this runs in, for good: the context belongs to the task."""
+    """Set the tool tap of the current context; it is never reset, because the context belongs to the task."""
     _current.set(tap)
 
 
 def is_tool_tapped() -> bool:
-    """Whether there is a tap of tools in the context this runs in."""
+    """Return whether the current context has a tool tap."""
     return _current.get() is not None

@@ -1,4 +1,4 @@
-"""Opening and closing a run in traces, for sync and async callback managers alike."""
+"""Start and end of a run in traces, for sync and async callback managers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from streamgraph._protocols import Call, Work
 
 
 class Trace:
-    """One run, of a graph or a node, as handlers and tracers see it.
+    """A run of a graph or node in traces.
 
     Args:
-        manager: Who listens.
-        chunks: Whether the result is a chunk of its own to those who follow streams, such as `astream_events`.
+        manager: The callback manager.
+        chunks: True to report the result as a chunk to handlers that follow streams, such as `astream_events`.
     """
 
     def __init__(self, manager: BaseCallbackManager, *, chunks: bool = False) -> None:
@@ -32,18 +32,18 @@ class Trace:
         self._run: Any = None
 
     def start(self, given: Any, name: str, run_id: Any = None) -> Call:
-        """Return the call that begins the run.
+        """Return the call that starts the run.
 
         Args:
-            given: Its input.
-            name: Its name.
-            run_id: Its id, if the user has given one.
+            given: The input of the run.
+            name: The name of the run.
+            run_id: The id of the run, if the user has given one.
         """
         if not isinstance(self._manager, AsyncCallbackManager):
             return Call(Action(self._start, None), (given, name, run_id), nonblocking=True)
         # langchain-core calls sync handlers that are not inline in threads, where a cancellation does not stop them.
-        # They hear of the run, and have to hear of its end after that. An async handler may take for ever, and is
-        # cancelled.
+        # They are told of the run's start, so they must be told of its end afterwards. An async handler may take
+        # forever, and is cancelled.
         handlers = self._manager.handlers
         shielded = not all(handler.run_inline for handler in handlers) and not any(
             iscoroutinefunction(handler.on_chain_start) for handler in handlers
@@ -51,15 +51,15 @@ class Trace:
         return Call(Action(None, self._astart), (given, name, run_id), nonblocking=True, shielded=shielded)
 
     def child(self, tag: Optional[str] = None) -> BaseCallbackManager:
-        """Return a manager for what runs inside."""
+        """Return a callback manager for runs inside this one."""
         manager: BaseCallbackManager = self._run.get_child(tag)
         return manager
 
     def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
-        """End the run: with its output, or with the error if there is one.
+        """End the run with its output, or with `error` if it is not `None`.
 
-        An error that is no `Exception` is reported without awaiting anything: where a task has been cancelled,
-        or a stream dropped, there may be no other chance.
+        An error that is not an `Exception` is reported without awaiting: after the cancellation of a task, or the drop
+        of a stream, there may be no other chance.
         """
         run, self._run = self._run, None
         if run is None:
@@ -83,7 +83,7 @@ class Trace:
 
 
 def _show(run: Any, output: Any) -> None:
-    """Pass a result by the handlers that follow what a run streams (langchain-core asks for the method by its name)."""
+    """Pass a result to the handlers that follow a stream; langchain-core identifies them by the method's name."""
     for handler in run.handlers:
         tap = getattr(handler, "tap_output_iter", None)
         if tap is not None and not isinstance(handler, TaskHandler):

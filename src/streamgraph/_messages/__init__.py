@@ -1,1 +1,1 @@
-"""What a stream shows of messages and structured output: models listened to, messages told apart, copied and merged."""
+"""Messages and structured output in a stream: the taps, their tokens, and the message tracker."""

@@ -1,7 +1,7 @@
-"""Holding models back that are awaited, while the consumer of their tokens has not caught up.
+"""Backpressure for awaited model calls: hold the model until the consumer has caught up.
 
-In a thread the way into the stream is where one waits. On an event loop nothing may wait there, but langchain-core
-awaits a handler's method that is a coroutine function.
+In a thread, emitting a part blocks. An event loop must not be blocked, but langchain-core awaits a handler's method if
+it is a coroutine function.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from streamgraph._streams.backpressure import Capacity
 
 
 class BackpressureTap(Tap):
-    """A tap of a stream in which only so many chunks may wait for the consumer.
+    """Tap of a stream with a limited number of chunks waiting for the consumer.
 
     Args:
         scope: The task.
-        messages: Remembers what was shown.
-        capacity: The room there is for what it emits.
+        messages: The message tracker of the stream.
+        capacity: The capacity for the parts that the task emits.
     """
 
     def __init__(self, scope: Scope, messages: MessageTracker, capacity: Capacity) -> None:
@@ -32,25 +32,25 @@ class BackpressureTap(Tap):
 
     @looked_up_each_time
     def on_llm_new_token(self) -> Any:
-        """A model has made a token: a coroutine function if that has to wait, on an event loop, until there is room."""
+        """Handler for a new token; a coroutine function if it must wait for capacity on an event loop."""
         loop = current_loop()
         if not self._capacity.full or loop is None:
             return super().on_llm_new_token
         capacity, take = self._capacity, super().on_llm_new_token
 
-        async def take_when_there_is_room(*args: Any, **kwargs: Any) -> None:
+        async def take_with_capacity(*args: Any, **kwargs: Any) -> None:
             if current_loop() is loop:
                 await capacity.wait()
             else:
-                # The model is called without being awaited: langchain-core runs this in a thread, for which the
-                # loop waits, and with it maybe the consumer.
+                # The model is called synchronously: langchain-core runs this in a thread, and the loop, possibly with
+                # the consumer on it, waits for that thread.
                 never_block.set(True)
             take(*args, **kwargs)
 
-        return take_when_there_is_room
+        return take_with_capacity
 
 
 def tap_of(scope: Scope, messages: MessageTracker) -> Tap:
-    """Return what listens to the models of a task."""
+    """Return the tap for the model calls of a task."""
     capacity = scope.run.capacity
     return Tap(scope, messages) if capacity is None else BackpressureTap(scope, messages, capacity)

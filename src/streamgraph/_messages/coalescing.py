@@ -1,9 +1,9 @@
-"""Merging tokens that wait for a slow consumer: those of one message that follow each other become one.
+"""Merge consecutive tokens of one message that wait for a slow consumer.
 
-The sum of the chunks stays what it was. For that, tokens whose content is text are kept apart from those with content
-blocks: with both, it matters to LangChain which are added first. Adding tokens one by one would copy the text so far
-for each of them, and keeping them until they are asked for takes a lot more memory than their text; so they are added
-up in blocks, and the sums of blocks in turn, like the digits of a number that carry over.
+The sum of the chunks does not change. For that, tokens with text content are not merged with tokens with content
+blocks, because with both LangChain's sum depends on the order of addition. Adding tokens one by one would copy the
+accumulated text for each token, and keeping them until they are read takes much more memory than their text. Tokens are
+therefore added in blocks, and the sums of blocks in turn, like a number whose digits carry over.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class TokenBatch:
     """Tokens of one message.
 
     Args:
-        token: The first.
-        metadata: What is said of it; only tokens of which the same is said are added.
+        token: The first token.
+        metadata: Its metadata; only tokens with equal metadata are added.
     """
 
     __slots__ = ("_digits", "_metadata", "_token")
@@ -30,11 +30,11 @@ class TokenBatch:
     def __init__(self, token: AIMessageChunk, metadata: Dict[str, Any]) -> None:
         self._token = token
         self._metadata = metadata
-        # Of each order so many sums as have not been added up to one of the next; the last ones are the most recent.
+        # `_digits[n]` holds sums of `_BLOCK ** n` tokens not yet merged into `_digits[n + 1]`, oldest first.
         self._digits: List[List[AIMessageChunk]] = [[token]]
 
     def add(self, data: Any) -> bool:
-        """Take one more, if it belongs to these."""
+        """Add `(token, metadata)` and return True, or return False if it does not belong to this batch."""
         token, metadata = data
         first = self._token
         same = type(token) is type(first) and token.id == first.id and type(token.content) is type(first.content)
@@ -51,21 +51,21 @@ class TokenBatch:
         return True
 
     def sum(self) -> Any:
-        """Return one token that says the same as all of them, with the metadata."""
+        """Return the tokens merged into one, with the metadata."""
         return _sum([token for digit in reversed(self._digits) for token in digit]), self._metadata
 
 
 class _TokenCoalescer:
-    """Says which parts of a stream can be merged."""
+    """Determines which parts of a stream can be merged."""
 
     def source(self, part: Part) -> str:
-        """Return the task that a part comes from, as far as it is known."""
+        """Return the namespace of the task that emitted a part, as far as it is known."""
         if part.mode == "messages":
             return str(part.data[1].get("langgraph_checkpoint_ns") or _source(part))
         return _source(part)
 
     def batch(self, part: Part) -> Optional[TokenBatch]:
-        """Begin a batch with this part, or return `None` if nothing can be added to such a part."""
+        """Return a new batch that starts with this part, or `None` if such parts cannot be merged."""
         if part.mode == "messages" and isinstance(part.data[0], AIMessageChunk):
             return TokenBatch(*part.data)
         return None

@@ -1,4 +1,4 @@
-"""Copies of messages that a reader may change."""
+"""Copies of messages that the consumer may modify."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from streamgraph._streams.copying import CONTAINERS, copy_containers
 
 
 def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noqa: A002  (the field's name)
-    """Return a copy under `id` that shares no container with `message`, so that a reader can change it.
+    """Return a copy with the given `id` that shares no container with `message`, so that a consumer can modify it.
 
-    langchain-core goes on to sum up the chunks it has announced; a changed one would change the result.
+    langchain-core sums up the chunks after it has reported them, so modifying the original would change the result.
     """
     kind = type(message)
     fields = message.__dict__.copy()
@@ -39,13 +39,13 @@ _CONTAINER_FIELDS: Dict[Type[BaseMessage], Tuple[str, ...]] = {}
 
 
 def _container_fields(kind: Type[BaseMessage]) -> Tuple[str, ...]:
-    """Return the fields of a message class that can hold a container; computed once for each class."""
+    """Return the fields of a message class that can hold a container; computed once per class."""
     found = tuple(key for key, field in kind.model_fields.items() if not _is_scalar(field.annotation))
     return _CONTAINER_FIELDS.setdefault(kind, found)
 
 
 def _is_scalar(hint: Any) -> bool:
-    """Whether a type hint names only strings, numbers and the like: `Optional[str]`, `Literal["last"]`."""
+    """Return whether a type hint allows only scalars, such as `Optional[str]` or `Literal["last"]`."""
     # Literal is another object in typing_extensions on Python 3.9, and X | Y another than Union from 3.10 to 3.13.
     if get_origin(hint) in (Union, getattr(types, "UnionType", Union), Literal, typing.Literal):
         return all(isinstance(item, str) or _is_scalar(item) for item in get_args(hint))
@@ -53,7 +53,7 @@ def _is_scalar(hint: Any) -> bool:
 
 
 def copy_payload(mode: str, data: Any) -> Any:
-    """Copy the payload of a part for a second consumer; custom data is the user's and stays as it is."""
+    """Copy the payload of a part for a second consumer; custom data belongs to the user and is not copied."""
     if mode == "custom":
         return data
     if mode == "messages":

@@ -1,4 +1,4 @@
-"""Why a model call was not streamed, which users elsewhere have to guess (langchain #5074, #37869, langgraph #2344)."""
+"""Explain why a model call was not streamed (langchain #5074, #37869, langgraph #2344)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streamgraph._signals import Reason
 
 
 def explain_call(call: CallInfo) -> Tuple[Reason, str, str]:
-    """Return why a model call that was heard of gave no tokens: the kind of reason, the reason, what to do."""
+    """Return `(kind, reason, hint)` for a reported model call that produced no tokens."""
     from langchain_core.globals import get_llm_cache
 
     model, options = call.model, call.options

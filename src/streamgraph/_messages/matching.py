@@ -1,4 +1,4 @@
-"""Recognising messages: in what nodes return, in the state, and as the same as others."""
+"""Find messages in node results and in the state, and compare them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from streamgraph._types import Overwrite
 
 
 class PriorMessages:
-    """The messages that were there before a task ran.
+    """Messages that existed before a task ran.
 
     Args:
         state: The values of the state.
-        given: What the task got.
+        given: The input of the task.
     """
 
     def __init__(self, state: Mapping[str, object], given: object) -> None:
@@ -34,11 +34,11 @@ class PriorMessages:
         self._by_id: Optional[Dict[Optional[str], List[BaseMessage]]] = None
 
     def mentions(self, id: Optional[str]) -> bool:  # noqa: A002  (the field's name)
-        """Whether there was a message with this id."""
+        """Return whether a message with this id existed."""
         return any(True for _ in self._with_id(id))
 
     def has(self, message: BaseMessage) -> bool:
-        """Whether this message was there, and said the same."""
+        """Return whether this message existed with the same content."""
         return any(same_message(message, old) for old in self._with_id(message.id))
 
     def _with_id(self, id: Optional[str]) -> Iterator[BaseMessage]:  # noqa: A002  (the field's name)
@@ -67,7 +67,7 @@ def prepared_writes(plan: Plan, writes: Pairs) -> Pairs:
 
 
 def parts_of(plan: Plan, value: object) -> Iterable[Tuple[Optional[str], object]]:
-    """Return what messages are looked for in of a task's whole result, which is under no state key."""
+    """Return the values of a task's whole result to search for messages, as pairs without a state key."""
     fields = None
     if not isinstance(value, BaseMessage):
         fields = value if isinstance(value, Mapping) else plan.as_mapping(value)
@@ -75,7 +75,7 @@ def parts_of(plan: Plan, value: object) -> Iterable[Tuple[Optional[str], object]
 
 
 def messages_in(value: object) -> Iterator[BaseMessage]:
-    """Yield the messages that a written value is or lists."""
+    """Yield the messages in a written value, which may be a message or a list of messages."""
     if isinstance(value, Overwrite):
         value = value.value
     if isinstance(value, BaseMessage):
@@ -87,26 +87,26 @@ def messages_in(value: object) -> Iterator[BaseMessage]:
 
 
 def same_message(one: BaseMessage, other: Optional[BaseMessage]) -> bool:
-    """Whether two messages say the same, be they whole or summed up from chunks, whatever their ids."""
+    """Return whether two messages have the same content, whole or summed up from chunks; ids are ignored."""
     return one is other or (
         other is not None
         and one.type.replace("MessageChunk", "").lower() == other.type.replace("MessageChunk", "").lower()
-        and _says(one, other)
+        and _same_content(one, other)
         and one.name == other.name
         and getattr(one, "tool_calls", None) == getattr(other, "tool_calls", None)
         and getattr(one, "tool_call_id", None) == getattr(other, "tool_call_id", None)
     )
 
 
-def _says(one: BaseMessage, other: BaseMessage) -> bool:
-    """Whether two contents are the same, or the text of one is all there is in the blocks of the other to read."""
+def _same_content(one: BaseMessage, other: BaseMessage) -> bool:
+    """Return whether two contents are equal; text and content blocks are compared by their text."""
     if type(one.content) is type(other.content):
         return one.content == other.content
     return text_of(one) == text_of(other)
 
 
 def text_of(message: BaseMessage) -> str:
-    """Return the text of a message, of its content blocks if it has such."""
+    """Return the text of a message; the texts of content blocks are joined."""
     content = message.content
     if isinstance(content, str):
         return content

@@ -1,4 +1,4 @@
-"""The metadata of a message in a stream: all that is said beside it is put together here."""
+"""Metadata of the messages in a stream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamgraph._streams.filters import STRUCTURED_KEY
 from streamgraph._types import MessageMetadata
 
 OF_A_NODE: Mapping[str, object] = {"ls_integration": "langgraph"}
-"""What LangGraph says of a message that a node has returned."""
+"""LangGraph's metadata for a message returned by a node."""
 
 
 def model_metadata(
@@ -23,15 +23,15 @@ def model_metadata(
     metadata: Mapping[str, object],
     schema: Optional[str] = None,
 ) -> MessageMetadata:
-    """Return the metadata of what a model says.
+    """Return the metadata of a model call's message.
 
     Args:
-        scope: The task that the model is called in.
+        scope: The task that calls the model.
         run_id: The id of the call in traces.
-        name: Its name in traces.
-        tags: The user's tags on it.
-        metadata: Its own metadata, without what must not be shown.
-        schema: The name of the schema that it answers in, if it does.
+        name: The name of the call in traces.
+        tags: The user's tags of the call.
+        metadata: The metadata of the call, without secrets.
+        schema: The name of the schema of structured output; `None` for prose.
     """
     made = {
         **metadata,
@@ -48,40 +48,40 @@ def model_metadata(
 
 
 def own_metadata(scope: Scope, metadata: Mapping[str, object]) -> MessageMetadata:
-    """Return what may be shown of the metadata that langchain-core hands to the handlers of a model call.
+    """Return the metadata that langchain-core gives the handlers of a model call, without secrets.
 
     Args:
-        scope: The task that the model is called in.
-        metadata: What the handler was given.
+        scope: The task that calls the model.
+        metadata: The metadata that the handler received.
     """
     hidden = scope.run.config.configurable
     shown = {
         key: value
         for key, value in metadata.items()
-        # Before version 1.0 langchain-core copied all of `configurable` into the metadata, keys and secrets too.
+        # Before version 1.0 langchain-core copied all of `configurable` into the metadata, including secrets.
         if key not in hidden or key in SHOWN_CONFIGURABLE or value != hidden[key]
     }
-    # A call with metadata of its own has lost the ids (langchain-core 1.x).
+    # In langchain-core 1.x a call with its own metadata loses the run's ids.
     return {**scope.run.ids, **shown}
 
 
 def foreign_metadata(scope: Scope, metadata: Mapping[str, object]) -> MessageMetadata:
-    """Return the metadata of a model call that LangChain knows nothing of.
+    """Return the metadata of a model call made without LangChain.
 
     Args:
-        scope: The task it is made in.
-        metadata: What the user says of it.
+        scope: The task that makes the call.
+        metadata: The user's metadata.
     """
     own = {key: value for key, value in metadata.items() if not key.startswith("langgraph_")}
     return {**scope.run.metadata, **scope.task.node.metadata, **own}
 
 
 def node_metadata(scope: Scope, source: Mapping[str, object] = OF_A_NODE) -> MessageMetadata:
-    """Return the metadata of a message that a node makes itself.
+    """Return the metadata of a message created by a node.
 
     Args:
         scope: The node's task.
-        source: What is said of where the message comes from.
+        source: Metadata about the origin of the message.
     """
     metadata = {**scope.run.metadata, **scope.task.node.metadata, **source, **scope.metadata()}
     if scope.run.ns:
@@ -92,6 +92,6 @@ def node_metadata(scope: Scope, source: Mapping[str, object] = OF_A_NODE) -> Mes
 
 
 def _tool_call() -> Dict[str, str]:
-    """Return what ties a message to the tool call inside of which it is made."""
+    """Return the metadata that links a message to the tool call in which it is created."""
     call_id = current_tool_call_id.get()
     return {} if call_id is None else {"tool_call_id": call_id}

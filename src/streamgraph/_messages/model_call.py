@@ -1,4 +1,4 @@
-"""One model call, as a stream shows it."""
+"""One model call, as shown in a stream."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from streamgraph._types import MessageMetadata
 
 
 class ModelCall:
-    """One model call: the tokens it streams, which are one message.
+    """A model call that is being shown; its tokens form one message.
 
     Args:
-        scope: The task it is made in.
+        scope: The task that makes the call.
         metadata: The metadata of its chunks.
-        hidden: Nobody is to see its message.
-        call_info: How it was made, if a model of LangChain was called.
-        partial_object: The object it answers with, if that is to be shown.
+        hidden: True if its message is not shown.
+        call_info: Details of the call, if a LangChain model was called.
+        partial_object: The partial structured output, if it is to be shown.
 
     Attributes:
-        scope: The task; `None` when nothing more is to be shown, since what the task got is not to live on as long as
-            what is known of its messages.
-        open: The call is still on.
-        awaited: Somebody waits for the call, and a cancellation of it may have been lost: it ends at its next token
-            once its task is told to stop.
+        scope: The task; `None` when nothing more is to be shown, so that the task's input is not kept alive as long as
+            the message tracker.
+        open: True until the call has ended.
+        awaited: True if the call is awaited and its cancellation may have been lost; it then ends at its next token
+            after its task was cancelled.
     """
 
     __slots__ = (
@@ -77,16 +77,16 @@ class ModelCall:
 
     @property
     def streamed(self) -> bool:
-        """Whether there has been a token."""
+        """True after the first token."""
         return self.id is not None
 
     @property
     def structured(self) -> bool:
-        """Whether the object that it answers with is to be shown."""
+        """True if the structured output of the call is to be shown."""
         return self._partial_object is not None
 
     def has_shown(self, chunk: BaseMessage) -> bool:
-        """Whether a chunk is one of this call's: by its id or, if it has none, by the text of the last token."""
+        """Return whether a chunk belongs to this call: by its id, or without one by the text of the last token."""
         if chunk.id is not None:
             return chunk.id in self.ids
         return not self.hidden and bool(self._pieces) and text_of(chunk) == text_of(self._pieces[-1])
@@ -94,14 +94,14 @@ class ModelCall:
     def token(self, chunk: BaseMessage, id: Optional[str] = None) -> None:  # noqa: A002  (the field's name)
         """Show a token.
 
-        All tokens of a call go by the id of the first, whatever ids the provider puts on them.
+        All tokens of a call get the id of the first one, whatever ids the provider assigns.
 
         Args:
             chunk: The token.
-            id: The id to go by if it has none.
+            id: The id to use if the first token has none.
         """
         scope = self.scope
-        if scope is None:  # it belongs to an attempt that has failed, or goes on where it has said that it is done
+        if scope is None:  # the attempt has failed, or the call continues after it was reported as ended
             return
         own = chunk.id
         first = self.id is None
@@ -125,7 +125,7 @@ class ModelCall:
                 self._show_object(scope, more, complete=False)
 
     def end(self, message: BaseMessage) -> None:
-        """Take the finished message; show it if no token was.
+        """Record the finished message; show it if no token was shown.
 
         Raises:
             StreamClosed: The work is no longer wanted.
@@ -140,7 +140,7 @@ class ModelCall:
                 self._show(self.scope, message)
 
     def parsed(self, result: object) -> None:
-        """Show the object that was made of the finished message.
+        """Show the object parsed from the finished message.
 
         Raises:
             StreamClosed: The work is no longer wanted.
@@ -149,7 +149,7 @@ class ModelCall:
             self._show_object(self.scope, result, complete=True)
 
     def message(self) -> Optional[BaseMessage]:
-        """Return what was produced: the finished message, or the tokens so far as one."""
+        """Return the finished message, or the tokens so far as one message; `None` before the first token."""
         if self.final is None and self._pieces:
             first, *rest = self._pieces
             return first.__class__(content="".join(text_of(piece) for piece in (first, *rest)), id=self.id)

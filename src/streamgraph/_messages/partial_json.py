@@ -1,4 +1,4 @@
-"""A JSON document read while it is still coming."""
+"""Incremental parser for an unfinished JSON document."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from langchain_core.utils.json import parse_partial_json
 from pydantic_core import from_json
 
 MISSING: Any = object()
-"""There is nothing to read yet."""
+"""Marks a value that is not available yet."""
 
-# Up to this length every piece is read at once. Beyond it the text has to grow by a fraction first, so that reading it
-# again and again takes a time in proportion to its length and not to the square of it.
+# Up to this length the text is parsed after every piece. Beyond it the text must first grow by 1/_GROWTH, so that the
+# total parsing time is linear in its length and not quadratic.
 _SMALL = 2048
 _GROWTH = 16
 
-# What says nothing of where it stands: outside of strings, and in them. An escape that is cut is not such text yet.
+# Characters that do not change the parser's state, outside of strings and in them. A cut escape is not matched.
 _BETWEEN = re.compile(r'[^"{}\[\],:]*')
 _IN_TEXT = re.compile(r'[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*', re.DOTALL)
 _UNFINISHED_NUMBER = re.compile(r"[-+.0-9eE]+$")
-# The first half of a pair of escapes stands for nothing either.
+# A cut escape sequence, or the first half of a surrogate pair without the second.
 _CUT_ESCAPE = re.compile(r"\\u(?:[dD][89abAB][0-9a-fA-F]{2}(?:\\u.{0,3})?|.{0,3})\Z", re.DOTALL)
 _LONGEST_CUT = len(r"\ud83d\ude0")
 
 
 class PartialJson:
-    """The text of one JSON object or array, piece by piece, and what it says so far.
+    """Accumulates the text of one JSON object or array and parses it while it is incomplete.
 
-    What comes before the first bracket, such as the opening of a Markdown code block, is left out. Line breaks inside
-    strings, which models write and JSON forbids, are taken as they are meant.
+    Text before the first bracket, such as the opening of a Markdown code block, is ignored. Raw line breaks inside
+    strings, which models write and JSON forbids, are accepted.
 
     Attributes:
-        complete: The bracket that was opened first has been closed.
-        open_text: What was read last ends inside a string that is a value.
+        complete: True if the first bracket has been closed.
+        open_text: True if the last parsed text ends inside a string that is a value.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class PartialJson:
         self.complete = self.open_text = False
 
     def add(self, text: str) -> None:
-        """Take in the next piece."""
+        """Append a piece of text."""
         text, self._cut = self._cut + text, ""
         position = 0
         if not self._pieces:
@@ -65,7 +65,7 @@ class PartialJson:
 
     @property
     def value(self) -> Any:
-        """What the text says so far, or `MISSING`: a number that may go on, a key without a value are not in it."""
+        """The value so far, or `MISSING`; without numbers that may continue and keys without a value."""
         grown = self._length - self._read
         if grown and (self.complete or grown * _GROWTH >= self._length - _SMALL):
             self._read = self._length
@@ -76,7 +76,7 @@ class PartialJson:
         return self._value
 
     def _mark(self, character: str) -> str:
-        """Note what a character means where it stands; return what to read for it."""
+        """Update the parser's state for a character; return the text to append for it."""
         if self._in_text:
             if character == "\\":
                 self._cut = character
@@ -102,18 +102,18 @@ def _without_cut_escape(text: str) -> str:
     if cut is None:
         return text
     before = text[: cut.start()]
-    # After an odd number of backslashes it is one more of them, and text.
+    # After an odd number of backslashes, the match starts with an escaped backslash and is plain text.
     return text if (len(before) - len(before.rstrip("\\"))) % 2 else before
 
 
 def _parsed(text: str, open_text: bool) -> Any:
     closed = text
-    if open_text:  # pydantic 2.7 cannot take a string without its end
+    if open_text:  # pydantic 2.7 cannot parse an unterminated string
         closed = (_without_cut_escape(text) if "\\u" in text[-_LONGEST_CUT:] else text) + '"'
     try:
         return from_json(closed, allow_partial=True)
     except ValueError:
-        # langchain-core's parser is slower by far, and takes what models write that is not quite JSON.
+        # langchain-core's parser is much slower, but accepts the nearly valid JSON that models write.
         try:
             return parse_partial_json(text)
         except JSONDecodeError:

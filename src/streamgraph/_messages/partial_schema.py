@@ -1,4 +1,4 @@
-"""As much of an unfinished value as its JSON schema allows."""
+"""Prune an unfinished JSON value to what its JSON schema allows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
 from streamgraph._messages.partial_json import MISSING
 
 Json = Any
-"""A value of JSON as far as it has come, or `MISSING`."""
+"""A partial JSON value, or `MISSING`."""
 
 Schema = Mapping[str, Any]
-"""A JSON schema that is an object; `True` and `False` are schemas, too."""
+"""A JSON schema that is an object; `True` and `False` are valid schemas as well."""
 
 _TYPES: Dict[str, Tuple[type, ...]] = {
     "string": (str,),
@@ -25,7 +25,7 @@ _TYPES: Dict[str, Tuple[type, ...]] = {
 }
 
 _LINKS = 10
-"""How many references may lead from one to the next."""
+"""Maximum length of a chain of references."""
 
 _BOUNDS: Dict[str, Callable[[float, float], bool]] = {
     "minimum": ge,
@@ -35,14 +35,14 @@ _BOUNDS: Dict[str, Callable[[float, float], bool]] = {
 }
 
 _WHOLE_ONLY = ("const", "enum", "format", "pattern", "minLength")
-"""What only a whole string can be measured by."""
+"""Keywords that only a complete string can be checked against."""
 
 
 class PartialSchema:
-    """Leaves out of a value what its schema does not allow, or not yet.
+    """Prunes a partial value to what its JSON schema can still accept.
 
-    What comes out is valid but for required keys that are still to come: the word of an enumeration, a date or a
-    number is there when it is finished, other texts grow.
+    The result is valid except for required keys that are still to come. Enumeration members, dates and numbers appear
+    when they are complete; other strings grow.
 
     Args:
         schema: The JSON schema.
@@ -52,11 +52,11 @@ class PartialSchema:
         self._root = schema
 
     def of(self, value: Json, unfinished: bool) -> Json:
-        """Return what is left of `value`, or `MISSING`.
+        """Return the pruned `value`, or `MISSING` if nothing is left.
 
         Args:
-            value: The value as far as it has come.
-            unfinished: It ends inside of a string.
+            value: The partial value.
+            unfinished: True if the value ends inside a string.
         """
         return self._fit(value, self._root, unfinished)
 
@@ -79,7 +79,7 @@ class PartialSchema:
             within(value, schema[bound])
             for bound, within in _BOUNDS.items()
             if type(schema.get(bound))
-            in (int, float)  # in old schemas it may say whether the other bound belongs to it
+            in (int, float)  # in old drafts `exclusiveMinimum` and `exclusiveMaximum` are booleans
         ):
             return MISSING
         if isinstance(value, dict):
@@ -105,9 +105,9 @@ class PartialSchema:
         return found if schema.get("minItems", 0) <= len(found) <= schema.get("maxItems", len(found)) else MISSING
 
     def _best(self, value: Json, options: Sequence[object], unfinished: bool) -> Json:
-        """Return what the alternative that takes most of the value makes of it."""
+        """Return the result of the `anyOf` or `oneOf` branch that keeps most of the value."""
         if unfinished and isinstance(value, str):
-            # Shown as a short text it would have to be taken back when it turns out to be something longer.
+            # Under a branch with `maxLength`, a growing string would have to be retracted once it is too long.
             options = [option for option in map(self._resolved, options) if "maxLength" not in option]
         fitted = [self._fit(value, option, unfinished) for option in options]
         whole = next((item for item in fitted if item is not MISSING and item == value), MISSING)
@@ -120,8 +120,8 @@ class PartialSchema:
             target: object = self._root
             for name in filter(None, schema["$ref"].lstrip("#").split("/")):
                 target = target.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
-            said = {key: item for key, item in schema.items() if key != "$ref"}
-            schema = {**target, **said} if isinstance(target, Mapping) else said
+            siblings = {key: item for key, item in schema.items() if key != "$ref"}
+            schema = {**target, **siblings} if isinstance(target, Mapping) else siblings
         return schema
 
 
@@ -146,7 +146,7 @@ def _text_fits(text: str, schema: Schema, unfinished: bool) -> bool:
     try:
         return re.search(schema.get("pattern", ""), text) is not None
     except re.error:
-        # Patterns of other dialects, such as that of pydantic, are left to whoever checks the whole object.
+        # Patterns of other dialects, such as pydantic's, are checked by the parser of the complete object.
         return True
 
 

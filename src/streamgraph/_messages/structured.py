@@ -1,4 +1,4 @@
-"""Structured output while it is being written: what there is of the object after each token."""
+"""Partial structured output: the object parsed so far after each token."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from streamgraph._messages.partial_schema import Json, PartialSchema, Schema
 
 
 class Format(NamedTuple):
-    """How a model was told to answer by `with_structured_output`.
+    """Output format of a model call made by `with_structured_output`.
 
     Attributes:
         name: The name of the schema.
-        schema: The JSON schema; empty if it is not known.
-        by_tool: The object is the arguments of a tool call, whatever the model says besides.
+        schema: The JSON schema; empty if unknown.
+        by_tool: True if the object is the arguments of a tool call; the model's text is then ignored.
     """
 
     name: str
@@ -26,10 +26,10 @@ class Format(NamedTuple):
 
 
 def format_of(options: Optional[Mapping[str, Any]]) -> Optional[Format]:
-    """Return the format that a model call was given, or `None` if it answers in prose.
+    """Return the output format of a model call, or `None` for prose.
 
     Args:
-        options: What langchain-core tells callbacks of the call's options.
+        options: The call's options, as langchain-core passes them to callbacks.
     """
     given = (options or {}).get("ls_structured_output_format")
     if not isinstance(given, Mapping):
@@ -41,10 +41,10 @@ def format_of(options: Optional[Mapping[str, Any]]) -> Optional[Format]:
 
 
 class PartialObject:
-    """The object that a model call is writing.
+    """Structured output of a model call in progress.
 
     Args:
-        format_: How it was told to answer.
+        format_: The output format of the call.
     """
 
     __slots__ = ("_by_tool", "_fitting", "_index", "_json", "_last", "_read")
@@ -58,14 +58,14 @@ class PartialObject:
         self._last: Json = MISSING
 
     def add(self, chunk: BaseMessage) -> Json:
-        """Take in a token; return the object if there is more of it than before, else `MISSING`."""
+        """Add a token; return the object if it has grown, else `MISSING`."""
         text = self._text(chunk)
         if not text:
             return MISSING
         self._json.add(text)
         value = self._json.value
         if value is self._read:
-            return MISSING  # long answers are not read after each token
+            return MISSING  # long answers are not parsed after each token
         self._read = value
         fitted = MISSING if value is MISSING else self._fitting.of(value, self._json.open_text)
         if fitted is MISSING or fitted == self._last or not isinstance(fitted, (dict, list)):
@@ -76,7 +76,7 @@ class PartialObject:
     def _text(self, chunk: BaseMessage) -> str:
         calls = chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else ()
         if calls:
-            # Of several calls the first is the answer, as for the parsers of langchain-core.
+            # The first of several calls is the answer, as in the parsers of langchain-core.
             if self._index is MISSING:
                 self._index = calls[0].get("index")
             return "".join(call.get("args") or "" for call in calls if call.get("index") == self._index)

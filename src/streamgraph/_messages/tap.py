@@ -1,4 +1,4 @@
-"""The callback handler that turns a model's callbacks into the `messages` mode."""
+"""Callback handler that turns a model's callbacks into parts of the `messages` mode."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_ta
 
 
 def _listener() -> Optional[BaseCallbackHandler]:
-    """Return whom to tell of a call: the tap of the task, or outside of any run whoever notes strays."""
+    """Return the handler for a model call: the task's tap, or outside of any run the untracked-call handler."""
     tap = _current.get()
     return untracked_call_handler() if tap is None and current_scope() is None else tap
 
 
-# A call with callbacks of its own replaces the inherited ones.
+# Needed for calls with their own callbacks, which replace the inherited ones.
 add_to_every_call(_listener)
 
 
 @streaming_handler
 class Tap(TaskHandler):
-    """Listens to the model calls of one task.
+    """Callback handler for the model calls of one task.
 
-    Each task has its own, so whatever way the callbacks reach a model, through the context or through a
-    config passed by hand, its tokens are those of the right task.
+    Each task has its own tap. Tokens are therefore attributed to the right task, whether the callbacks reach a model
+    through the context or through an explicit config.
 
     Args:
         scope: The task.
-        messages: Remembers what was shown.
+        messages: The message tracker of the stream.
     """
 
-    raise_error = True  # a consumer that has left must end the model's stream, not fill a log
+    raise_error = True  # `StreamClosed` must end the model's stream instead of being logged
 
     def __init__(self, scope: Scope, messages: MessageTracker) -> None:
         super().__init__(scope)
@@ -58,11 +58,11 @@ class Tap(TaskHandler):
         self._last: Tuple[Optional[UUID], Optional[ModelCall]] = (None, None)
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
-        """Having this method makes langchain-core stream inside `invoke`; nothing is done here."""
+        """Return `output` unchanged; the presence of this method makes langchain-core stream inside `invoke`."""
         return output
 
     def tap_output_aiter(self, run_id: UUID, output: T) -> T:
-        """Having this method makes langchain-core stream inside `ainvoke`; nothing is done here."""
+        """Return `output` unchanged; the presence of this method makes langchain-core stream inside `ainvoke`."""
         return output
 
     def on_chat_model_start(
@@ -76,7 +76,7 @@ class Tap(TaskHandler):
         metadata: Optional[Dict[str, object]] = None,
         **kwargs: Any,
     ) -> None:
-        """A model call starts."""
+        """Register a model call."""
         self._messages.started(
             self._scope,
             run_id,
@@ -96,7 +96,7 @@ class Tap(TaskHandler):
         parent_run_id: Optional[UUID] = None,
         **kwargs: object,
     ) -> None:
-        """A Runnable starts: one that gets the message of a structured answer may make the object of it."""
+        """Register a Runnable that may parse the message of a structured answer."""
         call = self._messages.unparsed(inputs, self._scope)
         if call is not None:
             self._parsers[run_id] = call
@@ -110,12 +110,15 @@ class Tap(TaskHandler):
         inputs: object = None,
         **kwargs: object,
     ) -> None:
-        """A Runnable is over; one that was streamed is only now told what it got as a whole."""
+        """Show the parsed object of a structured answer.
+
+        A Runnable that was streamed reports its whole input only here.
+        """
         call = self._parsers.pop(run_id, None) or self._messages.unparsed(inputs, self._scope)
         if call is None or outputs is None:
             return
         if isinstance(outputs, BaseMessage):
-            # It only passes the message on: langchain-openai looks for a refusal before it parses (from 1.7.4).
+            # A pass-through step: langchain-openai checks for a refusal before it parses (from 1.7.4).
             self._messages.to_parse(call)
         else:
             call.parsed(outputs)
@@ -123,7 +126,7 @@ class Tap(TaskHandler):
     def on_chain_error(
         self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
-        """A Runnable has failed."""
+        """Unregister a Runnable that has failed."""
         self._parsers.pop(run_id, None)
 
     def on_tool_start(
@@ -136,7 +139,7 @@ class Tap(TaskHandler):
         tool_call_id: Optional[str] = None,
         **kwargs: object,
     ) -> None:
-        """A tool starts: what models in it say belongs to the call that it answers."""
+        """Attribute the messages of models in the tool to the tool call."""
         if tool_call_id is not None:
             self._outer[run_id] = current_tool_call_id.get()
             current_tool_call_id.set(tool_call_id)
@@ -144,14 +147,14 @@ class Tap(TaskHandler):
     def on_tool_end(
         self, output: object, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
-        """A tool has returned."""
+        """Restore the enclosing tool call."""
         if run_id in self._outer:
             current_tool_call_id.set(self._outer.pop(run_id))
 
     def on_tool_error(
         self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
-        """A tool has failed."""
+        """Restore the enclosing tool call after a failure."""
         self.on_tool_end(None, run_id=run_id)
 
     def on_llm_new_token(
@@ -163,9 +166,9 @@ class Tap(TaskHandler):
         parent_run_id: Optional[UUID] = None,
         **kwargs: object,
     ) -> None:
-        """A model has made a token."""
+        """Show a token."""
         last, call = self._last
-        if last is not run_id:  # tokens come in runs; hashing the id of each is not cheap
+        if last is not run_id:  # consecutive tokens mostly belong to one call; hashing each id is not cheap
             call = self._messages.call(run_id, self._scope)
             self._last = (run_id, call)
         if call is not None and isinstance(chunk, ChatGenerationChunk):
@@ -174,7 +177,7 @@ class Tap(TaskHandler):
     def on_llm_end(
         self, response: LLMResult, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
-        """A model call is over."""
+        """End a model call with its message."""
         call = self._messages.call(run_id, self._scope)
         if call is not None:
             generation = response.generations[0][0] if response.generations and response.generations[0] else None
@@ -184,16 +187,16 @@ class Tap(TaskHandler):
     def on_llm_error(
         self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
-        """A model call has failed."""
+        """End a model call that has failed."""
         call = self._messages.call(run_id, self._scope)
         if call is not None:
             self._messages.ended(run_id, call, None)
-            if not isinstance(error, GeneratorExit):  # else the node has read as much of it as it wanted
+            if not isinstance(error, GeneratorExit):  # else the node has stopped reading the stream on purpose
                 self._messages.broken_off(call)
 
 
 def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:
-    """Return the name that traces give a model call that was given none: that of the model's class."""
+    """Return the class name of the model, which traces use for a model call without a name."""
     if not serialized:
         return None
     name: Optional[str] = serialized.get("name") or (serialized.get("id") or [None])[-1]
@@ -201,10 +204,10 @@ def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:
 
 
 def enter_tap(tap: Optional[Tap]) -> None:
-    """Make `tap` the one of the context this runs in, for good: the context belongs to the task."""
+    """Set the tap of the current context; it is never reset, because the context belongs to the task."""
     _current.set(tap)
 
 
 def is_tapped() -> bool:
-    """Whether there is a tap in the context this runs in, of models or of tools."""
+    """Return whether the current context has a tap for models or tools."""
     return _current.get() is not None or is_tool_tapped()

@@ -1,9 +1,8 @@
-"""Which messages a stream has shown: each one once, as tokens or whole.
+"""Message tracker: shows each message once, as tokens or whole.
 
-A model call shows its message token by token; later the node returns that message, or a copy, or its text in
-a new one, and it must not be shown again. A message is recognised by its id, by what the calls inside the
-same task have produced, and by what was in the state before the task; never by the identity of objects,
-which says nothing once memory is used again.
+A model call shows its message token by token. Later the node returns that message, a copy, or its text in a new
+message, which must not be shown again. A message is recognised by its id, by the output of model calls in the same
+task, and by the state before the task; never by object identity, which is meaningless once memory is reused.
 """
 
 from __future__ import annotations
@@ -30,22 +29,22 @@ from streamgraph.constants import TAG_NOSTREAM
 _WHOLE = (RESULT_KEY, RETURN_KEY)
 
 CallKey = Union[UUID, str]
-"""What a call is known by: its id in traces, or a name for what is no call of a model of LangChain."""
+"""Key of a model call: its id in traces, or a string for a call that is not made by a LangChain model."""
 
 
 class MessageTracker:
-    """What a stream, and the graphs below it, has shown of messages."""
+    """Messages that a stream and its nested graphs have shown."""
 
     def __init__(self) -> None:
         self._calls: Dict[CallKey, ModelCall] = {}
         self._shown: Dict[str, Union[ModelCall, BaseMessage]] = {}
-        # What was produced inside each running task, the tasks of nested graphs included.
+        # Output of each running task, including the tasks of nested graphs, by `checkpoint_ns`.
         self._by_task: Dict[str, List[Union[ModelCall, BaseMessage]]] = {}
-        # Calls that answer with an object, by the ids of their messages, until these are parsed.
+        # Calls with structured output by the ids of their messages, until these are parsed.
         self._unparsed: Dict[str, ModelCall] = {}
         self.unstreamed: List[Unstreamed] = []
-        """What was not streamed."""
-        # What has been shown of attempts that failed, by their task: to be taken back when there is another one.
+        """Model calls that were not streamed."""
+        # Shown output of failed attempts by task, to be retracted at the next attempt.
         self._failed: Dict[str, List[Union[ModelCall, BaseMessage]]] = {}
 
     def started(
@@ -59,19 +58,19 @@ class MessageTracker:
         call_info: Optional[CallInfo] = None,
         format_: Optional[Format] = None,
     ) -> ModelCall:
-        """A model call starts.
+        """Register a model call that starts.
 
         Args:
-            scope: The task it is made in.
-            run_id: Its id in traces.
-            name: Its name in traces.
-            tags: The user's tags on it.
-            metadata: Its metadata, without what must not be shown.
-            call_info: How it was made, if it is one of LangChain's models.
-            format_: How it was told to answer, if not in prose.
+            scope: The task that makes the call.
+            run_id: The id of the call in traces.
+            name: The name of the call in traces.
+            tags: The user's tags of the call.
+            metadata: The metadata of the call, without secrets.
+            call_info: Details of the call, if a LangChain model was called.
+            format_: The format of structured output; `None` for prose.
         """
         if run_id in self._calls:
-            # The same call, heard of through both the context and an explicit config.
+            # The same call, reported through both the context and an explicit config.
             return self._calls[run_id]
         if self._failed:
             self.retract(scope)
@@ -87,22 +86,22 @@ class MessageTracker:
         return call
 
     def hears(self, run_id: CallKey) -> bool:
-        """Whether a model call is known that is still on."""
+        """Return whether a model call is open and registered here."""
         return run_id in self._calls
 
     def call(self, run_id: CallKey, scope: Scope) -> Optional[ModelCall]:
-        """Return the model call with this id, if it is one of this task that is still on."""
+        """Return the open model call with this id, or `None` if this task has none."""
         call = self._calls.get(run_id)
         return call if call is not None and call.scope is scope else None
 
     def token(self, scope: Scope, key: str, chunk: BaseMessage) -> None:
-        """Show a token that does not come from a model call of LangChain.
+        """Show a token that does not come from a LangChain model call.
 
-        A node that yields what it gets from a model passes on what has been shown: that is not shown again.
+        Tokens that a node yields after receiving them from a model have been shown already and are skipped.
 
         Args:
-            scope: The task it comes from.
-            key: Stands for the message that it is a part of.
+            scope: The task that emits the token.
+            key: The key of the token's message.
             chunk: The token.
         """
         if self._echoes(scope, chunk):
@@ -115,7 +114,13 @@ class MessageTracker:
         call.token(chunk, key)
 
     def ended(self, run_id: CallKey, call: ModelCall, message: Optional[BaseMessage]) -> None:
-        """A model call is over, with its message or, after an error, without one."""
+        """End a model call.
+
+        Args:
+            run_id: The key of the call.
+            call: The call.
+            message: The finished message; `None` after an error.
+        """
         self._calls.pop(run_id, None)
         call.open = False
         if message is not None and call.call_info is not None and not call.streamed and not call.hidden:
@@ -127,29 +132,29 @@ class MessageTracker:
         finally:
             self._shown.update(dict.fromkeys(call.ids, call))
             if call.scope is None or call.scope.over:
-                call.scope = None  # it has outlived its task, or this is a client's that has
+                call.scope = None  # the call, or the message of a client's writer, has outlived its task
             elif call.structured and message is not None:
                 self.to_parse(call)
 
     def finished(self, key: str) -> None:
-        """A message is over that does not come from a model call of LangChain.
+        """End a message that does not come from a LangChain model call.
 
         Args:
-            key: What it is known by; see `token`.
+            key: The key of the message; see `token`.
         """
         call = self._calls.get(key)
         if call is not None:
             self.ended(key, call, None)
 
     def to_parse(self, call: ModelCall) -> None:
-        """Take note that an object is still to be made of the finished message of a call."""
+        """Register a call whose finished message is still to be parsed into an object."""
         self._unparsed.update(dict.fromkeys(call.ids, call))
 
     def unparsed(self, message: object, scope: Scope) -> Optional[ModelCall]:
-        """Return the call of this task whose finished message is given to a parser now; each is returned once.
+        """Return the call of this task whose finished message a parser receives; each call is returned once.
 
         Args:
-            message: What a Runnable gets.
+            message: The input of a Runnable.
             scope: The task.
         """
         call = self._unparsed.get(str(message.id)) if self._unparsed and isinstance(message, BaseMessage) else None
@@ -160,19 +165,19 @@ class MessageTracker:
         return call
 
     def pushed(self, scope: Scope, message: BaseMessage, key: Optional[str]) -> None:
-        """Show a message that a node hands over before it returns; unless it has been shown.
+        """Show a message passed to `push_message`, unless it has been shown.
 
         Args:
             scope: The task.
             message: The message, with an id.
-            key: The state key it is written to.
+            key: The state key that the message is written to.
         """
         before = self._shown.get(str(message.id))
         if before is None or not same_message(message, _produced(before)):
             self._show(scope, message, key, pushed=True)
 
     def texts(self) -> Dict[str, str]:
-        """Return the texts of the messages that have been shown, as far as they came, by their ids."""
+        """Return the texts so far of the shown messages by their ids."""
         texts: Dict[str, str] = {}
         for item in (*self._shown.values(), *self._calls.values()):
             message = _produced(item)
@@ -181,27 +186,27 @@ class MessageTracker:
         return texts
 
     def discard(self, scope: Scope) -> None:
-        """Forget what a failed attempt has produced: if the next one produces the same, that is another message.
+        """Forget the output of a failed attempt; equal output of the next attempt counts as a new message.
 
         Args:
             scope: The attempt.
         """
         for key, call in tuple(self._calls.items()):
-            if call.scope is scope:  # a thread or asyncio task that it has left behind goes on with it
+            if call.scope is scope:  # a thread or asyncio task that outlives the attempt may continue the call
                 self.ended(key, call, None)
         dropped = self._by_task.pop(scope.checkpoint_ns, [])
         self._forget(scope.parent, dropped)
         self._failed[scope.checkpoint_ns] = dropped
 
     def broken_off(self, call: ModelCall) -> None:
-        """A model call has failed; if the task makes another one, that takes its place."""
+        """Register a failed model call, to be retracted if the task makes another one."""
         if call.streamed and call.scope is not None:
             self._failed.setdefault(call.scope.checkpoint_ns, []).append(call)
 
     def retract(self, scope: Scope) -> None:
-        """Take back what a failed attempt has shown, be it of a node or of a model, before the next one shows more.
+        """Retract the shown output of a failed attempt of a node or a model, before the next attempt shows more.
 
-        A `RemoveMessage` with the id of each message says so. (LangGraph leaves the tokens there.)
+        A `RemoveMessage` is emitted for the id of each message. (LangGraph leaves the tokens there.)
 
         Args:
             scope: The next attempt.
@@ -216,11 +221,11 @@ class MessageTracker:
                 continue
             scope.check_alive()
             self._shown.pop(str(item.id), None)
-            taken_back = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
-            scope.put_in(Part(ns, "messages", taken_back, node))
+            payload = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
+            scope.put_in(Part(ns, "messages", payload, node))
 
     def _forget(self, scope: Optional[Scope], dropped: List[Union[ModelCall, BaseMessage]]) -> None:
-        """Take messages out of what tasks have produced, from this one upwards."""
+        """Remove messages from the output of this task and its parents."""
         while scope is not None and scope.run.messages is self:
             produced = self._by_task.get(scope.checkpoint_ns, [])
             produced[:] = [item for item in produced if not any(item is gone for gone in dropped)]
@@ -232,16 +237,16 @@ class MessageTracker:
         Args:
             plan: The graph of the node.
             scope: The task.
-            outcome: What it did.
-            before: The state before it.
+            outcome: The result of the task.
+            before: The state before the task.
 
         Returns:
-            The outcome, with messages in the form and under the ids under which they were shown.
+            The result with written values in stored form, so that messages have the ids under which they were shown.
         """
         produced = self._by_task.pop(scope.checkpoint_ns, [])
         outcome = self._shown_in(plan, scope, outcome, before, produced) if outcome.writes else outcome
         for item in produced:
-            # One that is on belongs to a thread or asyncio task of the node's own, and is shown while the run lasts.
+            # An open call belongs to a thread or asyncio task started by the node, and is shown until the run ends.
             if isinstance(item, ModelCall) and item.scope is scope and not item.open:
                 item.scope = None
         return outcome
@@ -285,7 +290,7 @@ class MessageTracker:
             scope = scope.parent
 
     def _echoes(self, scope: Scope, chunk: BaseMessage) -> bool:
-        """Whether a chunk is a token of a model call of this task."""
+        """Return whether a chunk is a token of a model call of this task."""
         finished = self._shown.get(chunk.id) if chunk.id is not None else None
         calls = [call for call in self._calls.values() if call.call_info is not None and call.scope is scope]
         calls += [finished] if isinstance(finished, ModelCall) and finished.scope is scope else []
@@ -299,7 +304,7 @@ class MessageTracker:
         if message.id is not None and message.id in self._shown:
             if _is_secret(self._shown[message.id]):
                 return True
-            # It may have been changed and shown more than once.
+            # The message may have been modified and shown more than once.
             several = [item for item in produced if _goes_by(item, message.id)]
             return any(same_message(message, _produced(item)) for item in (self._shown[message.id], *several))
         return any(same_message(message, _produced(item)) for item in produced)
@@ -314,14 +319,14 @@ class MessageTracker:
 
 
 def _hidden(tags: List[str]) -> Tuple[Reason, str, str]:
-    """Return why the messages of a model with these tags are not shown: the kind of reason, the reason, what to do."""
+    """Return `(kind, reason, hint)` for the hidden messages of a model with these tags."""
     if TAG_NOSTREAM in tags:
         return "nostream", f"it has the tag {TAG_NOSTREAM!r}", "Take the tag from the model, chain or node."
     return "filtered", "the filters of the stream leave it out", "See include_ and exclude_ of the call."
 
 
 def _is_secret(item: Union[ModelCall, BaseMessage]) -> bool:
-    """Whether a message must not be seen in any form: edited, such as by naming who speaks, it says what it said."""
+    """Return whether a message has the tag `nostream`, so that even an edited copy of it must stay hidden."""
     return isinstance(item, ModelCall) and TAG_NOSTREAM in item.metadata["tags"]
 
 
@@ -334,6 +339,6 @@ def _produced(item: Union[ModelCall, BaseMessage]) -> Optional[BaseMessage]:
 
 
 def tracker_of(scope: Optional[Scope]) -> Optional[MessageTracker]:
-    """Return the tracker of the run that a task belongs to, if anybody wants messages of it."""
+    """Return the message tracker of a task's run, or `None` if the run shows no messages."""
     log = None if scope is None else scope.run.messages
     return log if isinstance(log, MessageTracker) else None

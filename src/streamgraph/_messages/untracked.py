@@ -1,4 +1,4 @@
-"""Model calls that no run can hear, since they were made where its context is not known: in a thread of one's own."""
+"""Detect model calls made outside of any run's context, such as in a thread started by the user."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _HINT = (
 
 
 class CallLog(Protocol):
-    """Keeps what is known of the model calls of a run."""
+    """Records the model calls of a run."""
 
     unstreamed: List[Unstreamed]
 
     def hears(self, run_id: UUID) -> bool:
-        """Whether a model call is known to the run."""
+        """Return whether a model call is open and registered in this run."""
 
 
 _MOST = 1000
@@ -35,24 +35,24 @@ _logs: WeakSet[CallLog] = WeakSet()
 
 
 def listen(log: CallLog) -> None:
-    """Tell `log` of model calls that are made outside of any run from now on."""
+    """Report model calls made outside of any run to `log` from now on; thread-safe."""
     with _lock:
         _logs.add(log)
 
 
 def forget(log: CallLog) -> None:
-    """Stop telling `log`."""
+    """Stop reporting to `log`; thread-safe."""
     with _lock:
         _logs.discard(log)
 
 
 def untracked_call_handler() -> Optional[BaseCallbackHandler]:
-    """Return what listens to a model call outside of any run, if any run wants to know."""
+    """Return the handler for model calls outside of any run, or `None` if no log is registered."""
     return _handler if _logs else None
 
 
 class UntrackedCallHandler(BaseCallbackHandler):
-    """Notes model calls of which no run hears."""
+    """Records model calls outside of any run."""
 
     run_inline = True
     ignore_llm = ignore_chain = ignore_agent = ignore_retriever = True
@@ -67,14 +67,14 @@ class UntrackedCallHandler(BaseCallbackHandler):
     ) -> None:
         with _lock:
             logs = list(_logs)
-        # With a config passed by hand the right run hears of it as well, and before: then it is no stray.
+        # A call with an explicit config has already been reported to the right run, and is not untracked.
         if any(log.hears(run_id) for log in logs):
             return
         name = kwargs.get("name") or (serialized or {}).get("name") or "A model call"
         why = f"it was made in thread {threading.current_thread().name!r}, where no run's context is known"
         for log in logs:
             if len(log.unstreamed) >= _MOST:
-                continue  # a server's other requests are not to fill the memory
+                continue  # bounds the memory that other requests of a server can take
             log.unstreamed.append(Unstreamed("outside", why, _HINT, model=str(name), run_id=str(run_id)))
 
 

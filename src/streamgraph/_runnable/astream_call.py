@@ -38,7 +38,7 @@ from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
 
 
 class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
-    """A graph or workflow that streams, also on an event loop."""
+    """A graph or workflow with `astream`."""
 
     @overload  # type: ignore[override]
     def astream(
@@ -275,13 +275,13 @@ class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     def astream(
         self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[StreamOptions[Any]]
     ) -> AsyncGraphStream[Any]:
-        """Run the graph on the event loop and yield what happens, as it happens.
+        """Run the graph on the event loop and yield chunks as they are produced.
 
-        Sync nodes run in threads, so that they do not block the loop. Arguments, chunks and errors are those
-        of `stream`.
+        Sync nodes run in threads, so that they do not block the loop. Arguments, chunks and errors are those of
+        `stream`.
 
         Returns:
-            An async iterator of chunks that can also be closed (`aclose`), is an async context manager, and
-            has the final state as `.output` in the end.
+            An async iterator of chunks. It can also be closed (`aclose`), is an async context manager, and has the
+            final state as `.output` at the end.
         """
         return self._aopen(input, config, options.get("context"), *self._read(options))

@@ -1,4 +1,4 @@
-"""A graph or workflow as an object: what it is made of, bound to, and how a run of it is opened."""
+"""Base class of graphs and workflows: their parts, bound config, and how a run is opened."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ from streamgraph.errors import UnknownOptionError
 
 
 class GraphBase(Runnable[Any, Any]):
-    """A graph or workflow, ready to run.
+    """Base class of graphs and workflows that are ready to run.
 
-    It holds no state of a run, so one instance can run many times at once.
+    An instance holds no state of a run, so it can run many times at once.
 
     Attributes:
         name: The name of its runs in traces.
-        config: What it was bound to with `with_config`.
-        context_schema: The class of the object that a run can be given as `context=`.
+        config: The config bound with `with_config`; `None` if there is none.
+        context_schema: The class of the object passed to a run as `context=`.
         store: The store that its nodes get.
-        cache: Where the results of nodes with a cache policy are kept.
-        checks_mutations: Whether nodes that change the state in place are found.
-        debug: Whether every run prints what happens.
+        cache: Storage for the results of nodes with a cache policy.
+        checks_mutations: True if nodes that change the state in place are found.
+        debug: True if every run prints its updates and values.
     """
 
     _plan: Plan
     _targets: Mapping[str, Any]
-    """What its nodes were made of, by name."""
+    """The functions or Runnables of the nodes, by node name."""
 
     def __init__(
         self,
@@ -83,11 +83,11 @@ class GraphBase(Runnable[Any, Any]):
 
     @abstractmethod
     def _writes(self, given: Any, *, lenient: bool) -> Writes:
-        """Check the input of a run and turn it into writes.
+        """Validate the input of a run and convert it to writes.
 
         Args:
             given: The input.
-            lenient: It is the state of another graph, which may well have other keys.
+            lenient: True if the input is the state of another graph, which may have other keys.
         """
 
     @abstractmethod
@@ -95,14 +95,14 @@ class GraphBase(Runnable[Any, Any]):
         """Return an output as an instance of its schema, for `version="v2"`."""
 
     def with_config(self, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Self:
-        """Return a copy that runs with this config, in addition to that of each call.
+        """Return a copy with a bound config; it is merged with the config of each call.
 
         Args:
             config: The config.
             **kwargs: Keys of the config.
 
         Raises:
-            UnknownOptionError: It is no config, or a key or value in it cannot be meant.
+            UnknownOptionError: The config is not a mapping, or one of its keys or values is invalid.
         """
         check_config(config)
         check_config(kwargs)
@@ -112,7 +112,7 @@ class GraphBase(Runnable[Any, Any]):
         return bound
 
     def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
-        """Return a copy, with other values for some attributes, such as its name.
+        """Return a copy with changed attributes, such as its name.
 
         Args:
             update: The attributes and their values.
@@ -122,24 +122,24 @@ class GraphBase(Runnable[Any, Any]):
         return copied
 
     def get_context_jsonschema(self) -> Optional[Dict[str, Any]]:
-        """Return the JSON schema of the object that a run can be given as `context=`, or `None` if it takes none."""
+        """Return the JSON schema of `context=`, or `None` if the graph has no `context_schema`."""
         schema = self.context_schema
         return None if schema is None else model_of(read_schema(schema), "Context", lenient=False).model_json_schema()
 
     def clear_cache(self, nodes: Optional[Sequence[str]] = None) -> None:
-        """Forget the cached results of all nodes, or of these.
+        """Delete the cached results of the given nodes, by default of all.
 
         Args:
             nodes: The names of the nodes.
 
         Raises:
-            ValueError: There is no cache.
-            UnknownOptionError: There is no such node.
+            ValueError: The graph has no cache.
+            UnknownOptionError: A node does not exist.
         """
         self._caching().clear(self._named(nodes))
 
     async def aclear_cache(self, nodes: Optional[Sequence[str]] = None) -> None:
-        """Forget the cached results of all nodes, or of these; for a cache that is awaited."""
+        """Delete cached results from an async cache; see `clear_cache`."""
         await self._caching().aclear(self._named(nodes))
 
     def _caching(self) -> Cache:
@@ -158,7 +158,7 @@ class GraphBase(Runnable[Any, Any]):
         return ("updates", "values") if (self.debug if debug is None else debug) and not given else given
 
     def _shown_keys(self, keys: Keys) -> Keys:
-        """Return the keys that a caller who waits for the output gets: those of the output schema by default."""
+        """Return the output keys of `invoke`; by default those of the output schema."""
         if keys is None and len(self._plan.output_keys) < len(self._plan.channels):
             return self._plan.output_keys
         return check_keys(self._plan, keys)
@@ -169,14 +169,14 @@ class GraphBase(Runnable[Any, Any]):
     def _open(
         self, given: Any, config: Optional[RunnableConfig], context: Any, subscription: Subscription, flow: FlowControl
     ) -> GraphStream[Any]:
-        """Return the chunks of a new run, which starts when they are pulled.
+        """Return the stream of a new run, which starts with the first pull.
 
         Args:
             given: The input.
-            config: What the caller configures the run with.
+            config: The config of the call.
             context: The user's object for this run.
-            subscription: What the consumer wants to see.
-            flow: How much may wait for the consumer, and how long the consumer waits.
+            subscription: The modes and keys that the consumer wants.
+            flow: The flow control that the consumer asked for.
         """
         backend = ThreadBackend(flow, COALESCER)
         return GraphStream(self._session(given, config, context, subscription, backend), backend, flow)
@@ -184,7 +184,7 @@ class GraphBase(Runnable[Any, Any]):
     def _aopen(
         self, given: Any, config: Optional[RunnableConfig], context: Any, subscription: Subscription, flow: FlowControl
     ) -> AsyncGraphStream[Any]:
-        """Return the chunks of a new run, which starts when they are awaited; see `_open`."""
+        """Return the async stream of a new run, which starts when it is awaited; see `_open`."""
         backend = AsyncioBackend(flow, COALESCER)
         return AsyncGraphStream(self._session(given, config, context, subscription, backend), backend, flow)
 
@@ -200,7 +200,7 @@ class GraphBase(Runnable[Any, Any]):
         scope = current_scope(config)
         detached = scope is not None and scope.lets_go()
         if scope is not None and scope.stop.is_set and (detached or scope.stop.finished):
-            scope = None  # started by something that a node has left behind: a run of its own
+            scope = None  # started by work that outlives its node: an independent run
         settings = resolve_config(self.config, config, scope)
         settings.name = settings.name or self.get_name()
         writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
@@ -256,7 +256,7 @@ class GraphBase(Runnable[Any, Any]):
         )
 
     def _shape(self, ns: Tuple[str, ...], subscription: Subscription) -> Callable[[Part], object]:
-        """Return the function that makes chunks of parts, given the namespace of the graph."""
+        """Return the function that formats parts as chunks."""
         typed = self._typed
 
         def coerce(part: Part) -> object:
@@ -271,10 +271,10 @@ class GraphBase(Runnable[Any, Any]):
 
 
 def _place(scope: Optional[Scope]) -> Tuple[Tuple[str, ...], bytes]:
-    """Return the namespace of a new run, and what stands for it in the ids of its tasks.
+    """Return the namespace of a new run, and the seed for the ids of its tasks.
 
     Args:
-        scope: The task that the run is nested in.
+        scope: The task that the run is nested in; `None` for a root run.
     """
     if scope is None:
         return (), urandom(16)
@@ -283,7 +283,7 @@ def _place(scope: Optional[Scope]) -> Tuple[Tuple[str, ...], bytes]:
 
 
 def is_graph(target: Any) -> bool:
-    """Whether a node is a graph, be it one that is bound to a config."""
+    """Return whether a node is a graph, possibly bound to a config."""
     while isinstance(target, RunnableBinding):
         target = target.bound
     return isinstance(target, GraphBase)

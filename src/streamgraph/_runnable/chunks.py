@@ -8,13 +8,13 @@ _NOT_YET = object()
 
 
 class UpdatesChunk(dict):  # type: ignore[type-arg]
-    """A chunk of the `updates` mode that adds up, as LangChain's chunks do.
+    """A chunk of the `updates` mode that can be added to others, as LangChain requires.
 
-    The next step of a chain gets the sum of the chunks, and that has to be what `invoke` returns: the last
-    chunk is empty and carries the final state. (LangGraph passes on the last update instead.)
+    The next step of a chain gets the sum of the chunks, which must equal the result of `invoke`. The last chunk is
+    therefore empty and carries the final state. (LangGraph passes on the last update instead.)
 
     Args:
-        update: What `updates` shows.
+        update: The update of a node.
         output: The final state, in the last chunk.
     """
 
@@ -29,7 +29,7 @@ class UpdatesChunk(dict):  # type: ignore[type-arg]
 
 
 def added_up(chunks: Sequence[Any]) -> Any:
-    """Return the sum of the chunks that the step before made; of what does not add up, the last."""
+    """Return the sum of the previous step's chunks; a chunk that cannot be added replaces the sum."""
     total = chunks[0]
     for chunk in chunks[1:]:
         try:

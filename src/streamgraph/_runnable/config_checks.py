@@ -1,4 +1,4 @@
-"""The config of a call: checked when the call is made."""
+"""Validation of a config at the time of the call."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ _WANTED: Mapping[str, str] = {
 
 
 def check_config(config: object) -> None:
-    """Check the config of a call, which elsewhere fails late, or has no effect and says nothing.
+    """Validate a config.
+
+    Without this check, a wrong config fails late, or has no effect and raises nothing.
 
     Args:
-        config: What a graph was called with or bound to.
+        config: The config of a call, or bound to a graph.
 
     Raises:
-        UnknownOptionError: It is no dict, a key is much like one that means something, or a value is of the wrong type.
+        UnknownOptionError: The config is not a mapping, a key resembles a known one, or a value has the wrong type.
     """
     if config is None:
         return
@@ -49,7 +51,7 @@ def check_config(config: object) -> None:
     for key, value in config.items():
         kinds = _KINDS.get(key)
         if kinds is None:
-            # Any other key goes to `configurable`, as in langchain-core.
+            # Unknown keys are moved to `configurable`, as in langchain-core.
             if key not in CONFIG_KEYS and closest(key, CONFIG_KEYS, cutoff=0.8) is not None:
                 hint = 'If it is a value of your own, put it into "configurable".'
                 raise UnknownOptionError(f"The config has no key {key!r}", name=key, known=CONFIG_KEYS, hint=hint)

@@ -1,4 +1,4 @@
-"""Filters at the source: what a consumer leaves out is never made."""
+"""Filter options of a stream. Parts that are filtered out are never created."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _WILDCARDS = frozenset("*?[")
 
 
 class Known(Protocol):
-    """The names in a graph, and in what runs inside it as far as that is known."""
+    """Names in a graph and in its nested graphs, as far as they are known."""
 
     @property
     def nodes(self) -> Sequence[str]:
-        """Those of nodes and tasks."""
+        """Names of nodes and tasks."""
 
     @property
     def keys(self) -> Sequence[str]:
-        """Those of the keys of states."""
+        """Names of state keys."""
 
 
 def make_filter(known: Callable[[], Known], *, include_raw: bool = True, **given: Names) -> Optional[Filter]:
-    """Return the filter that the options of a stream ask for, or `None` if they leave nothing out.
+    """Return the filter for the options of a stream, or `None` if they exclude nothing.
 
     Args:
-        known: Returns the names that are known.
+        known: Returns the known names.
         include_raw: The argument of `Filter` of that name.
-        **given: The other arguments of `Filter`: a name, names, or `None`.
+        **given: The other arguments of `Filter`: a name, several names, or `None`.
 
     Raises:
-        UnknownOptionError: A name is no text, or is not known but much like one that is; or no node that is known is
-            included.
+        UnknownOptionError: A name is not a string, an unknown name resembles a known one, or `include_nodes` matches no
+            known node.
     """
     if not isinstance(include_raw, bool):
         raise UnknownOptionError(f"include_raw must be True or False, got {include_raw!r:.80}")
@@ -68,7 +68,7 @@ def _checked(option: str, names: Names) -> Optional[Tuple[str, ...]]:
 
 
 def _check_known(option: str, name: str, known: Sequence[str]) -> None:
-    # A name that is like no other may be that of a graph that is called inside a node, of which nothing is known here.
+    # A name that resembles no known one may belong to a graph called inside a node, which is not known here.
     if name not in known and _WILDCARDS.isdisjoint(name) and closest(name, known, cutoff=0.8) is not None:
         raise UnknownOptionError(
             f"{option} names {name!r}, which is not there", name=name, known=known, hint=_hint(name)
@@ -76,7 +76,7 @@ def _check_known(option: str, name: str, known: Sequence[str]) -> None:
 
 
 def _check_included(names: Optional[Tuple[str, ...]], known: Sequence[str]) -> None:
-    """Check that something is included, unless a name is written as one that cannot be known here."""
+    """Check that `include_nodes` matches a known node, unless a name is a pattern with brackets."""
     if names and not any("[" in name or fits(node, name) for name in names for node in known):
         raise UnknownOptionError(
             f"include_nodes fits no node: {', '.join(map(repr, names))}",
@@ -87,7 +87,7 @@ def _check_included(names: Optional[Tuple[str, ...]], known: Sequence[str]) -> N
 
 
 def _hint(name: str) -> str:
-    """Say how a name is written that is right though it is not known: as a pattern that fits nothing else."""
+    """Return advice on writing a name that is correct but unknown: as a pattern that matches nothing else."""
     plain = name.rstrip("*?") or "name"
     written = f"{plain[:-1]}[{plain[-1]}]{name[len(plain) :]}"
     return f"If it is a task, or in a graph that is called inside a node, write {written}."

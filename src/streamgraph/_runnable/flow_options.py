@@ -1,4 +1,4 @@
-"""The options of a stream for flow control: checked when the call is made."""
+"""Validation of the flow control options of a stream at the time of the call."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def check_flow_control(
     heartbeat: Optional[Seconds] = None,
     timeout: Optional[Seconds] = None,
 ) -> FlowControl:
-    """Return what a consumer asked for; see `GraphRunnable.stream`.
+    """Validate the flow control options; see `GraphRunnable.stream`.
 
     Raises:
-        UnknownOptionError: A number or time is not positive, or there is no such `overflow`.
+        UnknownOptionError: A number or time is not positive, or `overflow` is unknown.
     """
     if overflow not in OVERFLOWS:
         raise UnknownOptionError(f"Unknown overflow {overflow!r}", name=overflow, known=OVERFLOWS)

@@ -1,4 +1,4 @@
-"""What a run is given: read and checked before it starts."""
+"""Validation of a run's input and context before the run starts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from streamgraph.errors import EmptyInputError, InvalidUpdateError
 
 
 def read_input(plan: Plan, schema: Schema, given: object, *, lenient: bool = False) -> Pairs:
-    """Turn the input of a run into writes to state keys.
+    """Convert the input of a run to writes to state keys.
 
     A mapping for a pydantic schema is validated here, once.
 
     Args:
         plan: The graph.
-        schema: The schema of its input.
+        schema: The input schema.
         given: The input.
-        lenient: It is the state of another graph, which may well have other keys.
+        lenient: True if the input is the state of another graph, which may have other keys.
 
     Raises:
-        EmptyInputError: There is no input.
-        InvalidUpdateError: The input is no mapping and no state object, or has a key that the state must not have.
+        EmptyInputError: The input is `None`.
+        InvalidUpdateError: The input is neither a mapping nor a state object, or has a key that the state excludes.
         pydantic.ValidationError: The input does not fit the pydantic model.
     """
     if given is None:
@@ -38,7 +38,7 @@ def read_input(plan: Plan, schema: Schema, given: object, *, lenient: bool = Fal
         )
     if schema.root:
         return ((ROOT_KEY, given),)
-    if isinstance(given, (dict, Mapping)):  # dict is said as well since asking an abstract class takes longer
+    if isinstance(given, (dict, Mapping)):  # `dict` first: the check of the abstract class is slower
         mapping: Optional[Mapping[str, object]] = given
         if not lenient and not schema.channels.keys() >= given.keys():
             _check_keys(schema, given)
@@ -57,31 +57,31 @@ def read_input(plan: Plan, schema: Schema, given: object, *, lenient: bool = Fal
 def _check_keys(schema: Schema, given: Mapping[str, object]) -> None:
     if inspect.isclass(schema.source) and issubclass(schema.source, BaseModel):
         if schema.closed:
-            return  # pydantic says it itself
+            return  # pydantic reports unknown keys itself
         given = {_field_of(schema.source, key): value for key, value in given.items()}
     check_keys(given, schema.channels, schema.managed, closed=schema.closed, node=None)
 
 
 def _validated(plan: Plan, schema: Schema, given: Mapping[str, object]) -> Mapping[str, object]:
-    """Check the input of a graph whose state is a pydantic model; return it under the names of the fields.
+    """Validate the input for a pydantic state model; return it under the field names.
 
-    It is checked in the form in which it becomes the state, after the reducers: a list of messages may be given as
-    tuples, which the model itself would refuse. It is only checked: as in LangGraph the state holds what was given,
-    and nodes get it validated.
+    It is validated in the form in which it becomes the state, after the reducers: a list of messages may contain
+    tuples, which the model itself would refuse. Validation does not replace the input: as in LangGraph the state holds
+    the given values, and nodes get the validated ones.
     """
     assert schema.build is not None
     named = {_field_of(schema.source, key): value for key, value in given.items()}
     try:
         folded = State(plan).fold([(START, [(key, value) for key, value in named.items() if key in schema.channels])])
     except Exception:
-        schema.build(named)  # what the model says about it, if it refuses it as well, tells more
+        schema.build(named)  # if the model refuses the input as well, its error is more helpful
         raise
     model = schema.build({**named, **folded})
     return {**{key: getattr(model, key) for key in model.model_fields_set}, **named}
 
 
 def _field_of(source: Type[BaseModel], key: str) -> str:
-    """Return the name of the field that a key of the input is for, by its name or its alias."""
+    """Return the field name for an input key, which may be the field's name or alias."""
     if key in source.model_fields:
         return key
     for name, item in source.model_fields.items():
@@ -91,10 +91,10 @@ def _field_of(source: Type[BaseModel], key: str) -> str:
 
 
 def coerce_context(schema: Optional[type], context: object) -> object:
-    """Return the context of a run, made an instance of its schema if it was given as a dict.
+    """Return the context of a run; a dict is converted to an instance of the schema.
 
     Raises:
-        TypeError: The dict has other keys than the schema.
+        TypeError: The dict has keys that the schema does not have.
     """
     if schema is None or not isinstance(context, dict):
         return context

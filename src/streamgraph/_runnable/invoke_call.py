@@ -40,7 +40,7 @@ from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
 
 
 class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
-    """A graph or workflow that runs to its end."""
+    """A graph or workflow with `invoke` and `ainvoke`."""
 
     @overload  # type: ignore[override]
     def invoke(
@@ -168,15 +168,15 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     @checked_keywords
     @takes_options(InvokeOptions, **DEFAULTS, stream_mode="values")
     def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[InvokeOptions[Any]]) -> Any:
-        """Run the graph to its end.
+        """Run the graph to its end and return its output.
 
         Args:
             input: See `stream`.
             config: See `stream`.
             context: See `stream`.
-            stream_mode: `"values"` for the final state; any other for a list of the chunks of that stream.
+            stream_mode: `"values"` returns the final state; any other mode, a list of the chunks of that stream.
             print_mode: See `stream`.
-            output_keys: The keys to return, if not all of the output schema; with a single one its bare value.
+            output_keys: The keys to return, by default those of the output schema; a single key returns its bare value.
             subgraphs: See `stream`; only for a list of chunks.
             debug: See `stream`.
             interrupt_before: See `stream`.
@@ -184,14 +184,14 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
             durability: See `stream`.
             control: See `stream`.
             timeout: See `stream`.
-            version: `"v2"` for a `GraphOutput` instead of a dict.
+            version: `"v2"` returns a `GraphOutput` instead of a dict.
 
         Returns:
-            The final state as a dict of the output schema's keys, `None` if nothing was ever written.
+            The final state as a dict of the output schema's keys, or `None` if nothing was ever written.
 
         Raises:
             GraphRecursionError: The run took more steps than its `recursion_limit`.
-            Exception: Whatever a node raised, unchanged.
+            Exception: An exception raised by a node, unchanged.
         """
         if options.get("stream_mode", "values") != "values":
             return list(self._open(input, config, options.get("context"), *self._read_several(options)))
@@ -199,7 +199,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         return self._as_output(output, options.get("version", "v1"))
 
     def _read_one(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
-        """Check the options of a call that waits for the output."""
+        """Validate the options of a call that returns the output."""
         refuse(interrupt_before=options.get("interrupt_before"), interrupt_after=options.get("interrupt_after"))
         keys, flow = self._shown_keys(options.get("output_keys")), check_flow_control(timeout=options.get("timeout"))
         quiet = output_only(
@@ -212,7 +212,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         return quiet, flow
 
     def _read_several(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
-        """Check the options of a call that waits for all chunks of a stream."""
+        """Validate the options of a call that returns all chunks of a stream."""
         keys = self._shown_keys(options.get("output_keys"))
         return self._read(cast("StreamOptions[Any]", {**options, "output_keys": keys}))
 

@@ -1,4 +1,4 @@
-"""The options of `stream` and `invoke`: checked when the call is made, not when the first chunk is pulled."""
+"""Validation of the options of `stream` and `invoke`, at the call and not at the first pull."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Keys = Union[None, str, Sequence[str]]
 
 
 class Subscription(NamedTuple):
-    """What a consumer wants to see of a run.
+    """The parts that a consumer wants from a run.
 
     Attributes:
-        modes: The modes of the graph itself, those to be printed included.
-        nested: The modes of graphs below it, likewise.
+        modes: The modes of the graph itself, including those to be printed.
+        nested: The modes of nested graphs, including those to be printed.
         shown: The modes whose chunks the consumer gets.
-        printed: The modes whose chunks are printed.
-        several: Whether the modes were given as a list, so that chunks name theirs.
-        namespace: Whether chunks carry the namespace.
-        version: The shape of the chunks.
-        keys: The state keys to show, if not all.
-        control: Through which the run can be asked to end.
-        filter: What is left out.
+        printed: The modes whose parts are printed.
+        several: True if the modes were given as a list, so that chunks carry their mode.
+        namespace: True if chunks carry the namespace.
+        version: The format of the chunks.
+        keys: The state keys to show; `None` for all.
+        control: The handle to request an early end of the run.
+        filter: The filter; `None` if nothing is excluded.
     """
 
     modes: FrozenSet[str] = frozenset()
@@ -47,7 +47,7 @@ class Subscription(NamedTuple):
 
 
 def check_version(version: str) -> str:
-    """Return `version` if there is such a one, else raise UnknownOptionError."""
+    """Return `version` if it exists, else raise UnknownOptionError."""
     if version not in VERSIONS:
         raise UnknownOptionError(f"Unknown version {version!r}", name=version, known=VERSIONS)
     return version
@@ -64,7 +64,7 @@ def subscription(
     control: Optional[RunControl] = None,
     filter_: Optional[Filter] = None,
 ) -> Subscription:
-    """Check what a consumer asked for.
+    """Validate the options of a stream.
 
     Raises:
         UnknownOptionError: A mode, a version or an output key does not exist.
@@ -93,7 +93,7 @@ def subscription(
 def output_only(
     plan: Plan, *, print_mode: Modes, version: str, output_keys: Keys, control: Optional[RunControl]
 ) -> Subscription:
-    """Return what a caller wants to see that only waits for the output: nothing, unless something is to be printed."""
+    """Return the subscription of a call that only waits for the output: no modes except those to be printed."""
     if not print_mode:
         return Subscription(version=check_version(version), keys=output_keys, control=control)
     return subscription(
@@ -116,7 +116,7 @@ def _checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
 
 
 def check_keys(plan: Plan, keys: Keys) -> Keys:
-    """Return `keys` if the state has them all, else raise UnknownOptionError."""
+    """Return `keys` if the state has all of them, else raise UnknownOptionError."""
     for key in () if keys is None else (keys,) if isinstance(keys, str) else keys:
         if key not in plan.channels:
             raise UnknownOptionError(f"Unknown output key {key!r}", name=key, known=plan.channels)

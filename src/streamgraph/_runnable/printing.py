@@ -1,4 +1,4 @@
-"""Printing what happens, for `print_mode` and `debug`."""
+"""Printing of parts, for `print_mode` and `debug`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Shape = Callable[[Part], object]
 
 
 def printing(shape: Shape, *, shown: FrozenSet[str], printed: FrozenSet[str]) -> Shape:
-    """Return `shape`, which also prints parts on their way.
+    """Return a wrapper of `shape` that also prints parts.
 
     Args:
-        shape: Makes the chunks.
+        shape: Formats a part as a chunk.
         shown: The modes whose chunks the consumer gets.
         printed: The modes whose parts are printed: the mode, the namespace of a nested graph, and the payload.
     """

@@ -1,4 +1,4 @@
-"""What graphs and functional workflows have in common: they are Runnables that run and stream."""
+"""Common base of graphs and functional workflows: a Runnable that runs and streams."""
 
 # ruff: noqa: A002  (`input` is the name that the field uses)
 from __future__ import annotations
@@ -13,13 +13,13 @@ from streamgraph._runnable.stream_options import ContextT, GivenT, KeyedT, Outpu
 
 
 class GraphRunnable(InvokeRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
-    """A graph or workflow, ready to run: the calls that run it."""
+    """A graph or workflow that is ready to run, with all calls that run it."""
 
     def transform(self, input: Iterator[Any], config: Optional[RunnableConfig] = None, **kwargs: Any) -> Iterator[Any]:
         """Stream as a step of a chain.
 
-        Yields what `stream` does and, unless a mode was asked for, an empty last chunk: the chunks add up to
-        the final state, which is what the next step gets.
+        Yields the chunks of `stream` and, unless `stream_mode` is given, an empty last chunk. The chunks add up to the
+        final state, which is the input of the next step.
         """
         stream = self.stream(added_up(list(input)), config, **kwargs)
         with stream:

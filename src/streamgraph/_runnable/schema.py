@@ -1,4 +1,4 @@
-"""State schemas: classes -> keys, reducers and the objects that nodes get."""
+"""State schemas: read keys, reducers and node inputs from classes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from streamgraph.errors import StateSchemaError
 from streamgraph.managed import ManagedValue
 
 Hint = Any
-"""Whatever a type hint can be: a class, a TypedDict, a special form."""
+"""Any type hint: a class, a TypedDict, a special form."""
 
 _CONCRETE: Dict[object, Callable[[], object]] = {
     collections.abc.Sequence: list,
@@ -44,13 +44,13 @@ _CONCRETE: Dict[object, Callable[[], object]] = {
 
 @dataclass(frozen=True)
 class Schema:
-    """A state schema, taken apart.
+    """A parsed state schema.
 
     Attributes:
-        source: The class or type it was made from.
-        channels: The state's keys.
-        managed: Keys that are computed for each step.
-        build: Makes an instance of a mapping of the keys; `None` if the mapping itself will do.
+        source: The class or type it was read from.
+        channels: The keys of the state.
+        managed: The keys that are computed for each step.
+        build: Makes an instance from a mapping of the keys; `None` if the mapping itself is used.
     """
 
     source: Hint
@@ -60,12 +60,12 @@ class Schema:
 
     @property
     def root(self) -> bool:
-        """Whether the state is one value instead of a mapping."""
+        """True if the state is a single value instead of a mapping."""
         return ROOT_KEY in self.channels
 
     @property
     def closed(self) -> bool:
-        """Whether the schema says that there are no other keys."""
+        """True if the schema excludes other keys."""
         if is_typeddict(self.source):
             return getattr(self.source, "__closed__", None) is True
         if not inspect.isclass(self.source):
@@ -75,13 +75,13 @@ class Schema:
         return dataclasses.is_dataclass(self.source)
 
     def reader(self, all_keys: Mapping[str, Channel]) -> StateView:
-        """Return the reader of this schema's keys, in a state that has `all_keys`."""
+        """Return the view of this schema's keys on a state that has `all_keys`."""
         keys = None if set(self.channels) == set(all_keys) else tuple(self.channels)
         return StateView(keys, self.build, self.managed, self.root)
 
 
 def read_schema(source: Hint) -> Schema:
-    """Take a state schema apart.
+    """Parse a state schema.
 
     Args:
         source: A TypedDict, a dataclass, a pydantic model, or any other type for a state of one value.
@@ -103,7 +103,7 @@ def read_schema(source: Hint) -> Schema:
 
 
 def _has_keys(source: Hint) -> bool:
-    """Whether a schema has keys, or is the type of the one value that the state is."""
+    """Return whether a schema has keys; otherwise it is the type of a single value."""
     if is_typeddict(source) or dataclasses.is_dataclass(source):
         return True
     if source is Any or not inspect.isclass(source) or source.__module__ == "builtins":
@@ -121,7 +121,7 @@ def _has_keys(source: Hint) -> bool:
 
 
 def is_keyed(hint: object) -> bool:
-    """Whether a type hint is a TypedDict, a dataclass or a pydantic model: something with keys."""
+    """Return whether a type hint is a TypedDict, a dataclass or a pydantic model."""
     if is_typeddict(hint) or (isinstance(hint, type) and dataclasses.is_dataclass(hint)):
         return True
     return inspect.isclass(hint) and issubclass(hint, BaseModel)
@@ -133,7 +133,7 @@ def hints_of(source: Hint) -> Dict[str, Hint]:
     Raises:
         StateSchemaError: A hint cannot be evaluated.
     """
-    # Code run by exec() may belong to no module, which Python 3.9 does not expect.
+    # A class created by `exec` may have no module, which `get_type_hints` of Python 3.9 does not expect.
     names: Optional[Dict[str, object]] = None if getattr(source, "__module__", None) in sys.modules else {}
     try:
         hints: Dict[str, Hint] = get_type_hints(source, globalns=names, include_extras=True)
@@ -149,7 +149,7 @@ def hints_of(source: Hint) -> Dict[str, Hint]:
 
 
 def origin_of(hint: object) -> object:
-    """Return what a hint is made with, as `get_origin` does, but comparable with special forms."""
+    """Return `get_origin(hint)`, typed so that it is comparable with special forms."""
     return get_origin(hint)
 
 
@@ -196,13 +196,13 @@ def _check_reducer(key: str, reduce: Reducer) -> None:
 
 
 def _default(hint: Hint) -> Optional[Callable[[], object]]:
-    """Return what makes the initial value of a key with a reducer, or `None` if its type makes none."""
+    """Return the factory for the initial value of a key with a reducer, or `None` if its type has none."""
     kind = get_origin(hint) or hint
     make = _CONCRETE.get(kind, kind)
     try:
         make()
     except Exception:
-        # Not every type can be made from nothing; then the first write is the first value.
+        # The type has no default value; the first write is then the initial value.
         return None
     return make
 
@@ -218,12 +218,12 @@ def _builder(source: Hint) -> Optional[Callable[[Dict[str, object]], object]]:
     return lambda values: source(**values)
 
 
-# From pydantic 2.11 on; before, a field with an alias is only known by that.
+# From pydantic 2.11 on; before, a field with an alias is accepted only under the alias.
 _TAKES_NAMES = "by_name" in inspect.signature(BaseModel.model_validate).parameters
 
 
 def _aliases(source: Type[BaseModel]) -> Dict[str, str]:
-    """Return under which key each field with an alias can be given."""
+    """Return an accepted alias for each field that has one."""
     found: Dict[str, str] = {}
     for name, item in source.model_fields.items():
         alias = item.validation_alias
@@ -235,10 +235,10 @@ def _aliases(source: Type[BaseModel]) -> Dict[str, str]:
 
 
 def as_mapping(value: object) -> Optional[Mapping[str, object]]:
-    """Return the keys that a state object sets, or `None` if `value` is no such object.
+    """Return the keys that a state object sets, or `None` if `value` is not a state object.
 
-    A pydantic object sets the fields that it was given, not those that have their defaults; unless a default was
-    changed in place, such as a list that something was appended to.
+    A pydantic object sets the fields that were given, and those whose default was changed in place, such as a list with
+    an appended item.
     """
     if isinstance(value, BaseModel):
         given = value.model_fields_set
@@ -251,17 +251,17 @@ def as_mapping(value: object) -> Optional[Mapping[str, object]]:
 
 
 def _differs(value: object, item: FieldInfo) -> bool:
-    """Whether the value of a field that was not set is another than its default."""
+    """Return whether the value of an unset field differs from its default."""
     if item.default_factory is not None:
         try:
             return bool(value != item.default_factory())  # type: ignore[call-arg]
         except TypeError:
-            return False  # made from the other fields; whether it was changed cannot be told
+            return False  # the default depends on other fields; a change cannot be detected
     return type(value).__hash__ is None and bool(value != item.default)
 
 
 def all_fields(value: object) -> Optional[Mapping[str, object]]:
-    """Return every field of a state object, or `None` if `value` is no such object."""
+    """Return all fields of a state object, or `None` if `value` is not a state object."""
     if isinstance(value, BaseModel):
         return {key: getattr(value, key) for key in type(value).model_fields}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

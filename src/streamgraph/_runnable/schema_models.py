@@ -1,4 +1,4 @@
-"""State schemas as pydantic models, and states as instances of their schemas."""
+"""Convert state schemas to pydantic models, and states to instances of their schemas."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from streamgraph._runnable.schema import Hint, Schema, hints_of, origin_of
 
 
 def model_of(schema: Schema, name: str, *, lenient: bool = True) -> Type[BaseModel]:
-    """Return a pydantic model with the keys of a schema, for validation forms and JSON schemas.
+    """Return a pydantic model with the keys of a schema, for input forms and JSON schemas.
 
     Args:
         schema: The schema.
-        name: The name of the model, for a schema that has none.
-        lenient: Whether fields of a dataclass that may be `None` can be left out, as in the input of a graph.
+        name: The name of the model if the schema has none.
+        lenient: True if fields of a dataclass that may be `None` can be omitted, as in the input of a graph.
     """
     source = schema.source
     if schema.root:
@@ -41,13 +41,13 @@ def model_of(schema: Schema, name: str, *, lenient: bool = True) -> Type[BaseMod
         for key, hint in hints_of(source).items()
         if key in schema.channels
     }
-    # A dataclass without a text of its own has its signature for one.
+    # A dataclass without a docstring has its signature as `__doc__`.
     about = None if dataclasses.is_dataclass(source) else source.__doc__
     return create_model(getattr(source, "__name__", name), __doc__=about, **fields)
 
 
 def _maybe_none(source: Hint) -> Set[str]:
-    """Return the keys whose values may be `None`; a form need not ask for these fields of a dataclass."""
+    """Return the keys whose values may be `None`; these fields of a dataclass may be omitted from a form."""
     return {key for key, hint in hints_of(source).items() if type(None) in get_args(_portable(hint))}
 
 
@@ -59,7 +59,7 @@ def _field(source: Hint, key: str, *, required: bool) -> object:
             return Field(default=item.default)
         if item.name == key and item.default_factory is not dataclasses.MISSING:
             return Field(default_factory=item.default_factory)
-    # A key that may be missing has no default that a form could show.
+    # An optional key has no default that a form could show.
     return Field(default=None, json_schema_extra=_without_default)
 
 
@@ -68,7 +68,10 @@ def _without_default(schema: Dict[str, JsonValue]) -> None:
 
 
 def _portable(hint: Hint) -> Hint:
-    """Return `hint` without what pydantic refuses: marks in `Annotated`, and `typing.TypedDict` before Python 3.12."""
+    """Return `hint` without features that pydantic refuses.
+
+    These are some metadata of `Annotated`, and `typing.TypedDict` before Python 3.12.
+    """
     if is_typeddict(hint):
         required = _required_keys(hint)
         fields: Dict[str, Hint] = {
@@ -91,16 +94,16 @@ def _unmarked(hint: Hint) -> Hint:
 
 
 def _annotated(hint: Hint, marks: Tuple[object, ...]) -> Hint:
-    """Return an annotated hint with those marks that say something about the values: not reducers and channels."""
-    told = tuple(mark for mark in marks if not callable(mark))
+    """Return an annotated hint with only the metadata about values: without reducers and channels."""
+    kept = tuple(mark for mark in marks if not callable(mark))
     make: Any = Annotated
-    return make[(hint, *told)] if told else hint
+    return make[(hint, *kept)] if kept else hint
 
 
 def typed_state(schema: Schema, state: object) -> object:
-    """Return a state as an instance of its schema's class, where that is a dataclass or a pydantic model.
+    """Return a state as an instance of its schema's class if that is a dataclass or a pydantic model.
 
-    A state that is not complete yet, as before the first step, stays the dict it is.
+    An incomplete state, as before the first step, is returned as the dict it is.
     """
     source = schema.source
     if not isinstance(state, dict) or schema.build is None or not isinstance(source, type):

@@ -44,7 +44,7 @@ from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
 
 
 class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, KeyedT]):
-    """A graph or workflow that streams."""
+    """A graph or workflow with `stream`."""
 
     def _read(self, options: StreamOptions[Any]) -> Tuple[Subscription, FlowControl]:
         """Check the options of a call that streams."""
@@ -314,61 +314,62 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
     def stream(
         self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[StreamOptions[Any]]
     ) -> GraphStream[Any]:
-        """Run the graph and yield what happens, as it happens.
+        """Run the graph and yield chunks as they are produced.
 
-        The options are checked at once; the run starts with the first pull, and a new step only starts
-        when the chunks of the last one have been taken.
+        The options are validated immediately. The run starts with the first pull, and a new step starts only after the
+        chunks of the previous one have been consumed.
 
         Args:
-            input: The state to start with: a mapping with some of the keys, or a state object.
+            input: The initial state: a mapping with some of the keys, or a state object.
             config: Tags, metadata, callbacks, `recursion_limit`, `max_concurrency`, `configurable`.
-            context: An object that nodes find in `Runtime.context`.
-            stream_mode: What to yield, a mode or a list of modes:
+            context: An object that nodes get as `Runtime.context`.
+            stream_mode: The mode or modes to yield:
 
                 - `"values"`: the state after each step.
-                - `"updates"`: what each node wrote, as `{node: update}`. The default.
-                - `"custom"`: what nodes and tools hand to their stream writer.
+                - `"updates"`: the writes of each node, as `{node: update}`. The default.
+                - `"custom"`: values that nodes and tools pass to their stream writer.
                 - `"messages"`: `(chunk, metadata)` for each token of a chat model, and for each other
                   message that a node writes.
-                - `"objects"`: `(object, metadata)` while a model answers with structured output: ever more of the
-                  object, and in the end the object that the node gets.
-                - `"tools"`: tool calls that start, report and end.
-                - `"tasks"`: tasks that start and end.
-                - `"debug"`: the same, with step and time.
-            print_mode: Modes to print, besides what is yielded.
-            output_keys: The state keys that `values` and `updates` show; with a single one its bare value.
-            subgraphs: `True`: every mode also for nested graphs, with the namespace in front. `False`:
-                nothing of nested graphs. `None`: tokens and custom data of nested graphs, without namespace.
-            debug: `True` prints `updates` and `values`; by default what `compile` was told.
+                - `"objects"`: `(object, metadata)` while a model produces structured output: the partial object as it
+                  grows, and at the end the object that the node gets.
+                - `"tools"`: start, progress and end of tool calls.
+                - `"tasks"`: start and end of tasks.
+                - `"debug"`: the events of `tasks` with step and time.
+            print_mode: Modes to print, in addition to the chunks that are yielded.
+            output_keys: The state keys that `values` and `updates` show; a single key yields its bare value.
+            subgraphs: `True`: every mode also for nested graphs, with the namespace in front. `False`: no parts of
+                nested graphs. `None`: tokens and custom data of nested graphs, without namespace.
+            debug: `True` prints `updates` and `values`; by default the setting given to `compile`.
             interrupt_before: `None`: runs cannot be interrupted yet.
-            interrupt_after: `None`, likewise.
-            durability: When runs are saved; without a checkpointer they are not.
-            control: Through which the run can be asked to end after a step.
-            include_nodes: Only what comes from these nodes, in every mode but `values`. A name or several, also as
-                shell-style patterns. What is filtered out is never made.
-            exclude_nodes: Not what comes from these nodes.
-            include_tags: Only messages of models with one of these tags.
-            exclude_tags: No messages of models with one of these tags.
-            include_keys: Of the messages that nodes write to the state, only those of these keys.
-            exclude_keys: No messages that nodes write to these keys.
-            include_raw: `False` leaves the JSON of models that answer with structured output out of `messages`;
-                `objects` shows what it says.
-            max_buffer: How many chunks may wait for a slow consumer; `None` for any number.
-            overflow: What happens when there are more:
+            interrupt_after: `None`: runs cannot be interrupted yet.
+            durability: When to save the run; ignored without a checkpointer.
+            control: A handle to request that the run ends after a step.
+            include_nodes: Show only parts from these nodes, in every mode except `values`. A name or several, also as
+                shell-style patterns. Parts that are filtered out are never created.
+            exclude_nodes: Hide parts from these nodes.
+            include_tags: Show only messages of models with one of these tags.
+            exclude_tags: Hide messages of models with one of these tags.
+            include_keys: Of the messages that nodes write to the state, show only those under these keys.
+            exclude_keys: Hide messages that nodes write to these keys.
+            include_raw: `False` hides the JSON of models with structured output in `messages`; `objects` shows its
+                content.
+            max_buffer: Number of chunks that may wait for a slow consumer; `None` for no limit.
+            overflow: The policy when more chunks wait:
 
-                - `"block"`: who makes them waits. (The writer of an async node cannot wait; see `Runtime.caught_up`.)
-                - `"drop_oldest"`: the oldest go, and a `Gap` in their place says how many.
-                - `"coalesce"`: tokens of one message that follow each other become one; what cannot, waits.
+                - `"block"`: the producer waits. (The writer of an async node cannot wait; see `Runtime.caught_up`.)
+                - `"drop_oldest"`: the oldest chunks are dropped, and a `Gap` in their place carries their number.
+                - `"coalesce"`: consecutive tokens of one message are merged; for other chunks the producer waits.
                 - `"raise"`: the run fails with `StreamOverflowError`.
-            heartbeat: Seconds without a chunk, or a `timedelta`, after which a `Heartbeat` says what is running; `None`
-                for never.
-            timeout: Seconds, or a `timedelta`, that the whole run may take before it fails with `RunTimeoutError`.
-            version: `"v1"`: a payload; with a list of modes `(mode, payload)`; with `subgraphs=True` the
-                namespace in front. `"v2"`: always `{"type": mode, "ns": namespace, "data": payload}`.
+            heartbeat: Seconds without a chunk, or a `timedelta`, after which a `Heartbeat` lists the running tasks;
+                `None` for no heartbeats.
+            timeout: Limit of the whole run in seconds or as a `timedelta`; at the limit it fails with
+                `RunTimeoutError`.
+            version: `"v1"`: the payload; with a list of modes `(mode, payload)`; with `subgraphs=True` the namespace in
+                front. `"v2"`: always `{"type": mode, "ns": namespace, "data": payload}`.
 
         Returns:
-            An iterator of chunks that can also be closed, is a context manager, and has the final state as
-            `.output` in the end.
+            An iterator of chunks. It can also be closed, is a context manager, and has the final state as `.output` at
+            the end.
 
         Raises:
             UnknownOptionError: A mode, version or key does not exist.

@@ -1,7 +1,7 @@
-"""The options of `stream` and `invoke`: each is declared once, for the calls themselves and for type checkers.
+"""Options of `stream` and `invoke`, each declared once, for the calls and for type checkers.
 
-The classes whose name ends in `Keywords` are parts of `StreamOptions` and `InvokeOptions`, with which a type checker
-knows what a chunk is.
+Classes whose name ends in `Keywords` are subsets of `StreamOptions` and `InvokeOptions` for which a type checker knows
+the type of a chunk.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ ContextT = TypeVar("ContextT", default=Any)
 StateT = TypeVar("StateT", covariant=True, default=Any)
 OutputT = TypeVar("OutputT", covariant=True, default=Any)
 KeyedT = TypeVar("KeyedT", default=Any)
-"""`Literal[True]` if the state has keys, so that `version="v1"` shows it as a dict whatever class it is of."""
+"""`Literal[True]` if the state has keys, so that `version="v1"` shows it as a dict regardless of its class."""
 
 Record = Union[BaseModel, _Dataclass]
 """A state whose class is a dataclass or a pydantic model. (mypy ignores the bound of a type variable in `self`.)"""
 
 Config = Optional[RunnableConfig]
 SeveralModes = Union[List[StreamMode], Tuple[StreamMode, ...]]
-"""Not `Sequence`: a `str` is one, so that type checkers could not tell several modes from one."""
+"""Not `Sequence`: `str` is a `Sequence`, so type checkers could not distinguish one mode from several."""
 
 OtherMode = Union[
     Literal["updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"], SeveralModes
@@ -59,7 +59,7 @@ ModePair = Union[
     Tuple[Literal["tasks"], TaskPayload],
     Tuple[Literal["debug"], DebugPayload],
 ]
-"""A chunk of several modes; tell them apart by `chunk[0]`."""
+"""A chunk of several modes; `chunk[0]` is the mode."""
 
 NamespacedPair = Union[
     Tuple[Namespace, Literal["values"], StateT],
@@ -71,146 +71,146 @@ NamespacedPair = Union[
     Tuple[Namespace, Literal["tasks"], TaskPayload],
     Tuple[Namespace, Literal["debug"], DebugPayload],
 ]
-"""A chunk of several modes with `subgraphs=True`; tell them apart by `chunk[1]`."""
+"""A chunk of several modes with `subgraphs=True`; `chunk[1]` is the mode."""
 
 
 class RunKeywords(TypedDict, Generic[ContextT], total=False):
     """The options of every call that runs a graph."""
 
     context: Union[ContextT, Mapping[str, object], None]
-    """An object that nodes find in `Runtime.context`, or a mapping of its fields."""
+    """An object that nodes get as `Runtime.context`, or a mapping of its fields."""
     print_mode: Modes
-    """Modes to print, besides what is yielded."""
+    """Modes to print, in addition to the chunks that are yielded."""
     debug: Optional[bool]
-    """`True` prints `updates` and `values`; by default what `compile` was told."""
+    """`True` prints `updates` and `values`; by default the setting given to `compile`."""
     interrupt_before: None
     """`None`: runs cannot be interrupted yet."""
     interrupt_after: None
-    """`None`, likewise."""
+    """`None`: runs cannot be interrupted yet."""
     durability: Optional[Durability]
-    """When runs are saved; without a checkpointer they are not."""
+    """When to save the run; ignored without a checkpointer."""
     control: Optional[RunControl]
-    """Through which the run can be asked to end after a step."""
+    """A handle to request that the run ends after a step."""
     timeout: Optional[Seconds]
-    """Seconds, or a `timedelta`, that the whole run may take before it fails with `RunTimeoutError`."""
+    """Limit of the whole run in seconds or as a `timedelta`; at the limit it fails with `RunTimeoutError`."""
 
 
 class StreamKeywords(RunKeywords[ContextT], Generic[ContextT], total=False):
     """The options of every call that streams."""
 
     include_nodes: Names
-    """Only what comes from these nodes, in every mode but `values`."""
+    """Show only parts from these nodes, in every mode except `values`."""
     exclude_nodes: Names
-    """Not what comes from these nodes."""
+    """Hide parts from these nodes."""
     include_tags: Names
-    """Only messages of models with one of these tags."""
+    """Show only messages of models with one of these tags."""
     exclude_tags: Names
-    """No messages of models with one of these tags."""
+    """Hide messages of models with one of these tags."""
     include_keys: Names
-    """Of the messages that nodes write to the state, only those of these keys."""
+    """Of the messages that nodes write to the state, show only those under these keys."""
     exclude_keys: Names
-    """No messages that nodes write to these keys."""
+    """Hide messages that nodes write to these keys."""
     include_raw: bool
-    """`False` leaves the JSON of models that answer with structured output out of `messages`."""
+    """`False` hides the JSON of models with structured output in `messages`."""
     max_buffer: Optional[int]
-    """How many chunks may wait for a slow consumer; `None` for any number."""
+    """Number of chunks that may wait for a slow consumer; `None` for no limit."""
 
 
 class ChunkKeywords(StreamKeywords[ContextT], Generic[ContextT], total=False):
-    """The options with which a chunk is the payload, or the payload with its mode."""
+    """Options for chunks that are the payload, or a pair of mode and payload."""
 
     output_keys: None
     """`None` for all state keys."""
     subgraphs: Optional[Literal[False]]
-    """`False`: nothing of nested graphs. `None`: tokens and custom data of nested graphs."""
+    """`False`: no parts of nested graphs. `None`: tokens and custom data of nested graphs."""
     overflow: Literal["block", "coalesce", "raise"]
-    """What happens when more than `max_buffer` chunks wait."""
+    """The policy when more than `max_buffer` chunks wait."""
     heartbeat: None
-    """`None`: chunks are of the modes asked for only."""
+    """`None`: no `Heartbeat` chunks."""
     version: Literal["v1"]
-    """The shape of the chunks."""
+    """The format of the chunks."""
 
 
 class NamespacedKeywords(StreamKeywords[ContextT], Generic[ContextT], total=False):
-    """The options with which a chunk has the namespace in front."""
+    """Options for chunks that begin with the namespace."""
 
     output_keys: None
     """`None` for all state keys."""
     subgraphs: Required[Literal[True]]
     """`True`: every mode also for nested graphs."""
     overflow: Literal["block", "coalesce", "raise"]
-    """What happens when more than `max_buffer` chunks wait."""
+    """The policy when more than `max_buffer` chunks wait."""
     heartbeat: None
-    """`None`: chunks are of the modes asked for only."""
+    """`None`: no `Heartbeat` chunks."""
     version: Literal["v1"]
-    """The shape of the chunks."""
+    """The format of the chunks."""
 
 
 class PartKeywords(StreamKeywords[ContextT], Generic[ContextT], total=False):
-    """The options with which a chunk is a `StreamPart`."""
+    """Options for chunks that are a `StreamPart`."""
 
     stream_mode: Modes
-    """What to yield, a mode or a list of modes."""
+    """The mode or modes to yield."""
     subgraphs: Optional[bool]
-    """Whether to show nested graphs."""
+    """Show nested graphs; see `stream`."""
     overflow: Overflow
-    """What happens when more than `max_buffer` chunks wait."""
+    """The policy when more than `max_buffer` chunks wait."""
     heartbeat: Optional[Seconds]
-    """Seconds without a chunk after which a `Heartbeat` says what is running."""
+    """Seconds without a chunk after which a `Heartbeat` lists the running tasks."""
     version: Required[Literal["v2"]]
-    """The shape of the chunks."""
+    """The format of the chunks."""
 
 
 class StreamOptions(StreamKeywords[ContextT], Generic[ContextT], total=False):
-    """All options of `stream` and `astream`. With them alone a type checker does not know what a chunk is."""
+    """All options of `stream` and `astream`; with them alone the type of a chunk is unknown to type checkers."""
 
     stream_mode: Modes
-    """What to yield, a mode or a list of modes."""
+    """The mode or modes to yield."""
     output_keys: Keys
-    """The state keys that `values` and `updates` show; with a single one its bare value."""
+    """The state keys that `values` and `updates` show; a single key yields its bare value."""
     subgraphs: Optional[bool]
-    """Whether to show nested graphs."""
+    """Show nested graphs; see `stream`."""
     overflow: Overflow
-    """What happens when more than `max_buffer` chunks wait."""
+    """The policy when more than `max_buffer` chunks wait."""
     heartbeat: Optional[Seconds]
-    """Seconds without a chunk after which a `Heartbeat` says what is running."""
+    """Seconds without a chunk after which a `Heartbeat` lists the running tasks."""
     version: Literal["v1", "v2"]
-    """The shape of the chunks."""
+    """The format of the chunks."""
 
 
 class InvokeKeywords(RunKeywords[ContextT], Generic[ContextT], total=False):
-    """The options with which `invoke` returns all of the output."""
+    """Options with which `invoke` returns the whole output."""
 
     output_keys: None
-    """`None` for all of the output schema."""
+    """`None` for all keys of the output schema."""
     subgraphs: Optional[Literal[False]]
     """See `ChunkKeywords`; only for a list of chunks."""
     version: Literal["v1"]
-    """The shape of what is returned."""
+    """The format of the result."""
 
 
 class OutputKeywords(RunKeywords[ContextT], Generic[ContextT], total=False):
-    """The options with which `invoke` returns a `GraphOutput`, or a list of `StreamPart`s."""
+    """Options with which `invoke` returns a `GraphOutput`, or a list of `StreamPart`s."""
 
     output_keys: None
-    """`None` for all of the output schema."""
+    """`None` for all keys of the output schema."""
     subgraphs: Optional[bool]
-    """Whether to show nested graphs; only for a list of chunks."""
+    """Show nested graphs; only for a list of chunks."""
     version: Required[Literal["v2"]]
-    """The shape of what is returned."""
+    """The format of the result."""
 
 
 class InvokeOptions(RunKeywords[ContextT], Generic[ContextT], total=False):
     """All options of `invoke` and `ainvoke`."""
 
     stream_mode: Modes
-    """`"values"` for the final state; any other for a list of the chunks of that stream."""
+    """`"values"` returns the final state; any other mode, a list of the chunks of that stream."""
     output_keys: Keys
-    """The keys to return, if not all of the output schema; with a single one its bare value."""
+    """The keys to return, by default those of the output schema; a single key returns its bare value."""
     subgraphs: Optional[bool]
-    """Whether to show nested graphs; only for a list of chunks."""
+    """Show nested graphs; only for a list of chunks."""
     version: Literal["v1", "v2"]
-    """The shape of what is returned."""
+    """The format of the result."""
 
 
 DEFAULTS: Dict[str, object] = {"print_mode": (), "include_raw": True, "overflow": "block", "version": "v1"}

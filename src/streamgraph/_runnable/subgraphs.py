@@ -1,4 +1,4 @@
-"""Finding the graphs and tasks that run inside nodes."""
+"""Find the graphs and tasks that run inside nodes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from streamgraph._runnable.base import GraphBase
 
 
 def graph_in(target: object) -> Optional[GraphBase]:
-    """Return the graph that a node is or, as far as its code shows, calls; `None` if there is none.
+    """Return the graph that a node is or calls, as far as its code shows, or `None`.
 
-    Looked into are chains, and what functions refer to by name: variables around them, and of their module.
+    Chains are searched, and the variables of enclosing functions and of the module that a function refers to by name.
 
     Args:
-        target: What the node was made of.
+        target: The node's function or Runnable.
     """
     return next((found for found in _inside(target, set()) if isinstance(found, GraphBase)), None)
 
 
 class KnownNames(NamedTuple):
-    """What can be known before a run of the names in it.
+    """Names in a run that are known before it starts.
 
     Attributes:
-        nodes: Those of nodes, their error handlers, and tasks.
-        keys: Those of the keys of states.
+        nodes: Names of nodes, their error handlers, and tasks.
+        keys: Names of state keys.
     """
 
     nodes: Tuple[str, ...]
@@ -37,7 +37,7 @@ class KnownNames(NamedTuple):
 
 
 def known_names(graph: GraphBase) -> KnownNames:
-    """Return the names in a graph, and in what runs inside it as far as the code of its nodes shows."""
+    """Return the names in a graph and in its nested graphs, as far as the code of its nodes shows."""
     nodes, keys, seen = {}, {}, {id(graph)}
     graphs = [graph]
     for found in graphs:
@@ -54,7 +54,7 @@ def known_names(graph: GraphBase) -> KnownNames:
 
 
 def _inside(target: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
-    """Yield the graphs in something that can be a node, and the tasks that it calls as nodes."""
+    """Yield the graphs in a node, and the nodes of the tasks that it calls."""
     if id(target) in seen:
         return
     seen.add(id(target))
@@ -85,11 +85,11 @@ def _inside(target: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
 
 
 def _named(function: Callable[..., object], seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
-    """Yield the graphs and tasks that a function's code names."""
+    """Yield the graphs and tasks that a function's code refers to by name."""
     try:
         named = inspect.getclosurevars(function)
     except (TypeError, ValueError):
-        return  # a variable around it has no value yet
+        return  # a variable of an enclosing function has no value yet
     for value in (*named.nonlocals.values(), *named.globals.values()):
         if isinstance(value, Runnable) or hasattr(value, "task_node"):
             yield from _inside(value, seen)

@@ -1,4 +1,4 @@
-"""Functions whose calls are tasks of a run, and the types of making one."""
+"""Functions whose calls are tasks of a run, and the types of the `task` decorator."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ class TaskKeywords(TypedDict, total=False):
     """The options of `task`."""
 
     name: Optional[str]
-    """Its name in streams and traces; by default its own."""
+    """Name in streams and traces; by default the function's own."""
     retry_policy: Retry
-    """When a call is tried again after a failure."""
+    """When to retry a call after a failure."""
     cache_policy: Optional[CachePolicy]
-    """Keep results in the `cache` of the entrypoint or graph."""
+    """Store results in the `cache` of the entrypoint or graph."""
     timeout: Timeout
-    """How long an attempt may take: seconds, a `timedelta` or a `TimeoutPolicy`."""
+    """Limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`."""
 
 
 class TaskFunction(Generic[P, R]):
-    """A function whose calls inside a run are tasks of the run; made by `task`.
+    """A function whose calls inside a run are tasks of the run; created by `task`.
 
     Args:
         func: The function.
-        name: Its name in streams and traces.
-        policies: How often and how long a call is tried, and whether its result is kept.
+        name: The name in streams and traces; by default the function's own.
+        policies: The retry, cache and timeout policies.
 
     Attributes:
-        task_node: The node whose tasks its calls are.
+        task_node: The node that the tasks belong to.
     """
 
     def __init__(self, func: Callable[P, Any], *, name: Optional[str] = None, policies: Policies = Policies()) -> None:  # noqa: B008
@@ -69,12 +69,12 @@ class TaskFunction(Generic[P, R]):
         return f"task({self.name!r})"
 
     def _arguments(self, given: Arguments) -> Dict[str, object]:
-        """Return the arguments of a call by their names, for traces."""
+        """Return the arguments of a call by name, for traces."""
         args, kwargs = given
         try:
             return dict(inspect.signature(self.func).bind_partial(*args, **kwargs).arguments)
         except (TypeError, ValueError):
-            return {"args": args, "kwargs": kwargs}  # no signature, or arguments that the call is about to refuse
+            return {"args": args, "kwargs": kwargs}  # no signature, or invalid arguments, which the call will refuse
 
     @overload
     def __get__(self, instance: None, owner: Optional[type] = None) -> Self: ...
@@ -88,14 +88,14 @@ class TaskFunction(Generic[P, R]):
         return self if instance is None else functools.partial(self, instance)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> TaskFuture[R]:
-        """Start the function as a task of the run that this is called in.
+        """Start the function as a task of the current run.
 
         Returns:
-            A future of what the function returns or raises: in sync code `result()` waits for it; in async code
-            it is one of the event loop's own, to be awaited, gathered, waited for or cancelled.
+            A future of the function's result. In sync code, `result()` waits for it; in async code it is an asyncio
+            future, which can be awaited, gathered or cancelled.
 
         Raises:
-            RuntimeError: This is called outside of a run, or after it.
+            RuntimeError: The call is made outside of a run, or after its end.
         """
         scope = current_scope()
         if scope is None:
@@ -107,7 +107,7 @@ class TaskFunction(Generic[P, R]):
         return future
 
     def clear_cache(self, cache: object) -> None:
-        """Forget the results that are kept in this cache.
+        """Delete the function's results from a cache.
 
         Args:
             cache: The cache that was given to the entrypoint or graph.
@@ -115,12 +115,12 @@ class TaskFunction(Generic[P, R]):
         Cache(cache).clear([self.task_node])
 
     async def aclear_cache(self, cache: object) -> None:
-        """Forget the results that are kept in this cache."""
+        """Delete the function's results from an async cache."""
         await Cache(cache).aclear([self.task_node])
 
 
 class TaskDecorator(Protocol):
-    """What `task` returns when it is called without a function."""
+    """Type of `task(...)` without a function."""
 
     @overload
     def __call__(self, func: Runnable[S, R], /) -> TaskFunction[[S], R]: ...

@@ -1,4 +1,4 @@
-"""The time, as `debug` shows it."""
+"""Timestamps for the `debug` mode."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from time import time_ns
 
 
 def timestamp() -> str:
-    """Return the current time in UTC, as ISO 8601 text with microseconds.
+    """Return the current time in UTC as ISO 8601 text with microseconds.
 
-    It takes a quarter of the time of `datetime.isoformat`, and is made for each event of a `debug` stream.
+    It takes a quarter of the time of `datetime.isoformat`; a `debug` stream calls it for each event.
     """
     second, nanoseconds = divmod(time_ns(), 10**9)
     return f"{_to_the_second(second)}.{nanoseconds // 1000:06d}+00:00"

@@ -1,4 +1,4 @@
-"""What LangGraph has and this package does not have yet."""
+"""Features of LangGraph that this package does not have yet."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ def refuse(**given: object) -> None:
     """Refuse arguments that would have no effect.
 
     Args:
-        **given: The arguments; `None`, `False` and nothing at all are fine.
+        **given: The arguments; `None`, `False` and empty ones are accepted.
 
     Raises:
-        NotSupportedError: One of them has a value.
+        NotSupportedError: An argument has a value.
     """
     for name, value in given.items():
         if value is not None and value is not False and value != () and value != []:

@@ -1,4 +1,4 @@
-"""Building graphs: the state, its nodes and edges, and the compiled graph that runs."""
+"""Graph builder: state, nodes, edges, and the compiled graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the annotations of a node's or branch's function say."""
+"""Read schemas and targets from the annotations of node and branch functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LITERALS = (Literal, typing.Literal)
 
 
 def first_hint(target: object) -> Any:
-    """Return the annotation of the parameter that gets the state, or `None` if there is none to read."""
+    """Return the annotation of the parameter that receives the state, or `None` if it cannot be read."""
     function = _function_of(target)
     if function is None:
         return None
@@ -27,14 +27,14 @@ def first_hint(target: object) -> Any:
 
 
 def literal_results(target: object) -> Optional[Sequence[str]]:
-    """Return the names in a function's return annotation `Literal[...]`, or `None` if it has another."""
+    """Return the names in the return annotation `Literal[...]`, or `None` if the annotation is a different one."""
     function = _function_of(target)
     result = _hints(function).get("return") if function is not None else None
     return get_args(result) if _origin(result) in _LITERALS else None
 
 
 def goto_results(target: object) -> Sequence[str]:
-    """Return the names in a function's return annotation `Command[Literal[...]]`, alone or in a union."""
+    """Return the names in the return annotation `Command[Literal[...]]`, alone or in a union."""
     function = _function_of(target)
     result = _hints(function).get("return") if function is not None else None
     names: List[str] = []
@@ -45,11 +45,11 @@ def goto_results(target: object) -> Sequence[str]:
 
 
 def _origin(hint: object) -> Any:
-    return get_origin(hint)  # as Any: what mypy knows of it is too narrow to compare with special forms
+    return get_origin(hint)  # as Any: mypy's return type is too narrow to compare with special forms
 
 
 def _function_of(target: Any) -> Optional[Callable[..., Any]]:
-    """Return the function that bears the annotations of a node or branch."""
+    """Return the function that carries the annotations of a node or branch."""
     if isinstance(target, partial):
         return _function_of(target.func)
     if isinstance(target, RunnableLambda):
@@ -66,6 +66,6 @@ def _hints(function: Callable[..., object]) -> Dict[str, Any]:
     try:
         return dict(get_type_hints(function, include_extras=True))
     except Exception:
-        # A hint that cannot be evaluated here (a name from inside a function, X | Y on Python 3.9) says nothing
-        # about the node, which then gets the whole state, as without a hint.
+        # A hint that cannot be evaluated here (a name from inside a function, X | Y on Python 3.9) is treated as
+        # missing: the node gets the whole state.
         return {}

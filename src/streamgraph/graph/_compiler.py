@@ -1,4 +1,4 @@
-"""From what a builder has been told to the plan that runs."""
+"""Compile the specs of a builder into a plan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JoinSpec = Tuple[Tuple[str, ...], str]
 
 
 class _Leaving(NamedTuple):
-    """What follows a node."""
+    """Edges, joins and branches that leave a node."""
 
     edges: Tuple[str, ...]
     joins: Tuple[Join, ...]
@@ -27,7 +27,7 @@ class _Leaving(NamedTuple):
 
 
 class _Joins:
-    """The edges with several sources, by what they are looked up by."""
+    """Edges with several sources, indexed by trigger, source and target."""
 
     def __init__(self, joins: Iterable[Join]) -> None:
         self.by_trigger: Dict[str, Join] = {}
@@ -41,12 +41,12 @@ class _Joins:
 
 
 class Planner:
-    """Makes a plan.
+    """Compiles node and edge specs into a plan.
 
     Args:
         schema: The schema of the state.
-        channels: The keys of the state, those that only single nodes see included.
-        defaults: How nodes are run that say nothing else.
+        channels: The keys of the state, including those that only single nodes see.
+        defaults: Policies for nodes that do not define their own.
     """
 
     def __init__(self, schema: Schema, channels: Mapping[str, Channel], defaults: NodeOptions) -> None:
@@ -63,7 +63,7 @@ class Planner:
         joins: Sequence[JoinSpec],
         output_keys: Sequence[str],
     ) -> Plan:
-        """Return the plan of a graph that has been checked.
+        """Return the plan of a validated graph.
 
         Args:
             name: The graph's name.
@@ -125,12 +125,12 @@ class Planner:
         return Node(
             handler_name(name) if own else DEFAULT_HANDLER,
             action=as_action(how.handler, error=True),
-            # A retry policy for all nodes is one for their handlers; that of a single node is not.
+            # A default retry policy also applies to error handlers; the retry policy of a single node does not.
             policies=Policies(self._defaults.retry or ()),
         )
 
     def _reader(self, schema: Schema) -> StateView:
-        """Return the reader of a schema, the same one for all that have the same."""
+        """Return the state view of a schema; one view is shared per schema object."""
         known = self._readers.get(id(schema))
         if known is None:
             known = self._readers[id(schema)] = schema.reader(self._channels)
@@ -155,6 +155,6 @@ class Planner:
 
 
 def inferred_input(target: object, state_schema: object) -> Optional[Schema]:
-    """Return the schema that a function asks for instead of the state, by the annotation of its first parameter."""
+    """Return the schema that a function annotates its first parameter with, or `None` if it takes the state."""
     hint = first_hint(target)
     return read_schema(hint) if hint is not state_schema and is_keyed(hint) else None

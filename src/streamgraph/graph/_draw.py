@@ -1,4 +1,4 @@
-"""The structure of a compiled graph as langchain-core's drawable `Graph`."""
+"""Structure of a compiled graph as langchain-core's drawable `Graph`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Ends = Tuple[Optional[GraphNode], Optional[GraphNode]]
 
 
 def drawable(plan: Plan, specs: Mapping[str, NodeSpec], subgraphs: Mapping[str, Graph]) -> Graph:
-    """Return the nodes and edges of a graph, to be drawn or inspected.
+    """Return the nodes and edges of a graph for drawing or inspection.
 
-    Where a branch function says nothing about what it returns, by `path_map` or a `Literal` return type, its
-    edges are unknown and left out. A node that nothing follows leads to the end.
+    Edges of a branch are unknown, and omitted, if neither `path_map` nor a `Literal` return type names its targets. A
+    node without outgoing edges leads to the end.
 
     Args:
         plan: The graph.
-        specs: What the nodes were made of, by name.
-        subgraphs: The drawable graphs of nodes that are graphs and are to be shown from the inside.
+        specs: The node specs by node name.
+        subgraphs: The drawable graphs of nodes to expand, by node name.
     """
     graph = Graph()
     places: Dict[str, Ends] = {START: _added(graph, START, None, None)}
@@ -57,7 +57,7 @@ def _trimmed(graph: Graph) -> Graph:
 
 
 def _edges(plan: Plan, specs: Mapping[str, NodeSpec]) -> List[Tuple[str, str, Optional[str], bool]]:
-    """Return the edges as source, target, label and whether they are taken only sometimes; each once."""
+    """Return the distinct edges as `(source, target, label, conditional)`."""
     edges: Dict[Tuple[str, str, Optional[str], bool], None] = {}
     for node in (plan.start, *plan.nodes.values()):
         for target in node.edges:
@@ -83,5 +83,5 @@ Depth = Union[bool, int]
 
 
 def below(xray: Depth) -> Depth:
-    """Return how deep to look into the graphs inside a graph that is looked into `xray` deep."""
+    """Return the depth for graphs nested in a graph that is drawn with depth `xray`."""
     return xray if isinstance(xray, bool) else xray - 1

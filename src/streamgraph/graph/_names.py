@@ -1,4 +1,4 @@
-"""Names of nodes."""
+"""Validation of node names."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _RESERVED_CHARACTERS = "|:"
 
 
 def checked_name(name: Optional[str], target: object, taken: Container[str]) -> str:
-    """Return the name of a node if it can be one.
+    """Validate a node name and return it.
 
     Args:
         name: The name.
-        target: The node, for the error.
-        taken: The names of other nodes.
+        target: The node, for the error message.
+        taken: The names already in use.
 
     Raises:
-        NodeNameError: It is missing, reserved, taken or malformed.
+        NodeNameError: The name is missing, reserved, taken or malformed.
     """
     if not name:
         raise NodeNameError(f"No name can be taken from {target!r}", hint="Give one: add_node(name, node).")

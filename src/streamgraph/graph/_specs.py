@@ -1,4 +1,4 @@
-"""What a builder has been told, before it is compiled."""
+"""Specs of nodes, branches and edges, as given to a builder and before compilation."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from streamgraph._policies import (
 from streamgraph._runnable.schema import Schema
 
 DEFAULT_HANDLER = "__default_error_handler__"
-"""The name of the error handler that nodes without one of their own have."""
+"""Stream name of the error handler for nodes that do not define their own."""
 
 
 def handler_name(node: str) -> str:
-    """Return the name under which the error handler of a node appears in streams, as in LangGraph."""
+    """Return the name under which a node's error handler appears in streams, as in LangGraph."""
     return f"__error_handler__{node}"
 
 
 @dataclass(frozen=True)
 class NodeOptions:
-    """How nodes are run; what is `None` has not been said.
+    """Policies of a node; `None` means not set.
 
     Attributes:
-        retry: When they are tried again.
-        cache: How their results are kept.
-        timeout: How long an attempt may take.
-        handler: What runs in their place when they have failed.
+        retry: The retry policies.
+        cache: The cache policy.
+        timeout: The time limits of one attempt.
+        handler: The error handler, called after the last failed attempt.
     """
 
     retry: Optional[Tuple[RetryPolicy, ...]] = None
@@ -43,9 +43,9 @@ class NodeOptions:
     handler: object = None
 
     def over(self, other: NodeOptions) -> NodeOptions:
-        """Return this, with what it does not say taken from `other`."""
-        said = {name: value for name, value in vars(self).items() if value is not None}
-        return replace(other, **said)
+        """Return these options, with unset ones taken from `other`."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(other, **given)
 
 
 def node_options(
@@ -54,10 +54,10 @@ def node_options(
     handler: object,
     timeout: Union[float, timedelta, TimeoutPolicy, None],
 ) -> NodeOptions:
-    """Check the arguments of a node that say how it is run.
+    """Validate the policy arguments of a node.
 
     Raises:
-        TypeError: One of them is something else than it should be.
+        TypeError: An argument has the wrong type.
         GraphBuildError: A time is not positive.
     """
     if handler is not None and not is_node_like(handler):
@@ -70,16 +70,16 @@ def node_options(
 
 @dataclass(frozen=True)
 class NodeSpec:
-    """A node as it was added.
+    """A node as passed to `add_node`.
 
     Attributes:
-        action: What it does.
-        schema: What it gets instead of the whole state.
-        defer: It waits until nothing else is left to run.
-        metadata: The metadata of everything that it runs.
-        tags: The tags, likewise.
-        how: How it is run.
-        destinations: Where it may go besides its edges, and how these ways are labelled in a drawing.
+        action: The function, Runnable or dict of these.
+        schema: The schema of the node's input; `None` for the whole state.
+        defer: True if the node waits until nothing else is left to run.
+        metadata: Metadata for everything that runs in the node.
+        tags: Tags for everything that runs in the node.
+        how: The policies.
+        destinations: Targets of the node's `Command`s and their labels, for drawings.
     """
 
     action: object
@@ -93,13 +93,13 @@ class NodeSpec:
 
 @dataclass(frozen=True)
 class BranchSpec:
-    """A conditional edge as it was added.
+    """A conditional edge as passed to `add_conditional_edges`.
 
     Attributes:
         name: The function's name.
         path: The function.
-        schema: What it gets instead of the whole state.
-        targets: Its results -> node names, if it does not return node names itself.
+        schema: The schema of the function's input; `None` for the whole state.
+        targets: Results of the function -> node names; `None` if it returns node names.
     """
 
     name: str
@@ -110,17 +110,17 @@ class BranchSpec:
 
 @dataclass
 class OutEdges:
-    """What leaves a node."""
+    """Edges and branches that leave a node."""
 
     edges: List[str] = field(default_factory=list)
     branches: List[BranchSpec] = field(default_factory=list)
 
 
 def read_destinations(given: Union[Mapping[str, str], Sequence[str], None]) -> Mapping[str, Optional[str]]:
-    """Return `destinations` as names and their labels.
+    """Normalize `destinations` to a mapping of node names to labels.
 
     Args:
-        given: A mapping of names to labels, or names alone, or `None`.
+        given: A mapping of names to labels, names alone, or `None`.
     """
     if isinstance(given, Mapping):
         return dict(given)

@@ -33,10 +33,10 @@ class CompiledStateGraph(
     GraphRunnable[Union[InputT, Mapping[str, Any]], ContextT, StateT, OutputT, Literal[True]],
     Generic[StateT, ContextT, InputT, OutputT],
 ):
-    """A graph, ready to run; made by `StateGraph.compile`.
+    """A graph that is ready to run; created by `StateGraph.compile`.
 
-    It is a Runnable: it can be invoked, streamed and batched, composed with `|`, bound to a config, and be a
-    node of another graph. It holds no state of a run, so one instance can run many times at once.
+    As a Runnable it can be invoked, streamed, batched, composed with `|`, bound to a config, and used as a node of
+    another graph. It holds no state of a run, so one instance can run many times at once.
     """
 
     def __init__(
@@ -69,58 +69,57 @@ class CompiledStateGraph(
         return typed_state(self._output, output)
 
     def get_input_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
-        """Return a pydantic model of the graph's input."""
+        """Return a pydantic model of the graph's input; `config` is not used."""
         return model_of(self._input, self.get_name("Input"))
 
     def get_output_schema(self, config: Optional[RunnableConfig] = None) -> Type[BaseModel]:
-        """Return a pydantic model of the graph's output."""
+        """Return a pydantic model of the graph's output; `config` is not used."""
         return model_of(self._output, self.get_name("Output"))
 
     @property
     def channels(self) -> Mapping[str, Channel]:
-        """The keys of the state, and how each is combined."""
+        """The keys of the state with their reducers."""
         return MappingProxyType(dict(self._plan.channels))
 
     @property
     def nodes(self) -> Mapping[str, Any]:
-        """What the nodes were made of, by name."""
+        """The functions or Runnables of the nodes, by node name."""
         return MappingProxyType(dict(self._targets))
 
     def get_subgraphs(self, *, namespace: Optional[str] = None, recurse: bool = False) -> Iterator[Tuple[str, Any]]:
-        """Yield the nodes that are graphs, or whose code shows that they call one, with that graph.
+        """Yield `(node name, graph)` for nodes that are graphs or whose code shows that they call one.
 
         Args:
             namespace: Yield only the graph of this name.
-            recurse: Also look into these graphs; names have `|` between levels.
+            recurse: Also search these graphs; names have `|` between levels.
         """
         found = self._inside((self,), recurse=recurse)
         return (pair for pair in found if namespace is None or pair[0] == namespace)
 
     def get_graph(self, config: Optional[RunnableConfig] = None, *, xray: Union[bool, int] = False) -> Graph:
-        """Return the nodes and edges, to be drawn (`draw_mermaid()`, `draw_ascii()`) or inspected.
+        """Return the nodes and edges for drawing (`draw_mermaid()`, `draw_ascii()`) or inspection.
 
         Args:
-            config: Not used; a graph's structure does not depend on it.
-            xray: Show the inside of nodes that are graphs or call one: `True` at every depth, a number down to that
-                one.
+            config: Not used; the structure of a graph does not depend on it.
+            xray: Expand nodes that are graphs or call one: `True` at every depth, a number down to that depth.
         """
         return self._drawn(xray, (self,))
 
-    def _inside(self, around: Tuple[GraphBase, ...], *, recurse: bool) -> Iterator[Tuple[str, GraphBase]]:
-        """Yield the graphs in nodes, but for those that this one is in: a graph may call itself."""
+    def _inside(self, parents: Tuple[GraphBase, ...], *, recurse: bool) -> Iterator[Tuple[str, GraphBase]]:
+        """Yield the graphs in nodes, except the graphs in `parents`, because a graph may call itself."""
         for name, target in self._targets.items():
             inner = graph_in(target)
-            if inner is None or any(inner._plan is graph._plan for graph in around):
+            if inner is None or any(inner._plan is graph._plan for graph in parents):
                 continue
             yield name, inner
             if recurse and isinstance(inner, CompiledStateGraph):
-                for deeper, graph in inner._inside((*around, inner), recurse=True):
+                for deeper, graph in inner._inside((*parents, inner), recurse=True):
                     yield f"{name}|{deeper}", graph
 
-    def _drawn(self, xray: Union[bool, int], around: Tuple[GraphBase, ...]) -> Graph:
+    def _drawn(self, xray: Union[bool, int], parents: Tuple[GraphBase, ...]) -> Graph:
         inner = {
-            name: graph._drawn(below(xray), (*around, graph))
-            for name, graph in (self._inside(around, recurse=False) if xray else ())
+            name: graph._drawn(below(xray), (*parents, graph))
+            for name, graph in (self._inside(parents, recurse=False) if xray else ())
             if isinstance(graph, CompiledStateGraph)
         }
         return drawable(self._plan, self._specs, inner)

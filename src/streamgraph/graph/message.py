@@ -1,4 +1,4 @@
-"""Lists of messages as state: how updates are merged into them."""
+"""Message lists as state, and the reducer that merges updates into them."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def add_messages(
 ) -> Any:
     """Merge two lists of messages: append new ones, replace those with a known id, drop removed ones.
 
-    The reducer for a state key that holds a conversation. Messages may be given as LangChain's message
-    objects, strings, `(role, text)` tuples or dicts; chunks become whole messages; a message without an id
-    gets one, on a copy. Called without lists it returns a reducer with the given `format`.
+    Use it as the reducer of a state key that holds a conversation. Messages may be LangChain message objects, strings,
+    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id is copied, and the copy gets
+    one. A call without lists returns a reducer with the given `format`.
 
     Args:
         left: The current messages.
-        right: The update. A `RemoveMessage` drops the message with its id, one with the id
-            `REMOVE_ALL_MESSAGES` all messages before it.
-        format: `"langchain-openai"` to bring contents into OpenAI's form.
+        right: The update. A `RemoveMessage` drops the message with its id; with the id `REMOVE_ALL_MESSAGES` it drops
+            all messages before it.
+        format: `"langchain-openai"` to convert contents to OpenAI's format.
 
     Returns:
-        The merged list, a new one.
+        A new list with the merged messages.
 
     Raises:
-        ValueError: Only one list was given, the format is unknown, or a message to remove is not there.
+        ValueError: Only one list is given, the format is unknown, or a message to remove does not exist.
     """
     if format not in (None, "langchain-openai"):
         raise UnknownOptionError(
@@ -74,7 +74,7 @@ def add_messages(
 
 
 def prepare_messages(update: Messages) -> List[BaseMessage]:
-    """Return an update as whole messages that all have ids; the given objects stay as they are."""
+    """Return an update as whole messages that all have ids; the given objects are not modified."""
     several = update if isinstance(update, list) else [update]
     messages: List[BaseMessage] = []
     for message in convert_to_messages(cast("Sequence[MessageLikeRepresentation]", several)):
@@ -85,8 +85,8 @@ def prepare_messages(update: Messages) -> List[BaseMessage]:
 
 
 def _with_prepare(reducer: T) -> T:
-    # Read where a state schema is taken apart: updates are brought into their stored form once, before they
-    # are streamed, so that a message has the same id in the stream and in the state.
+    # `read_schema` reads this attribute. Updates are converted to their stored form once, before they are
+    # streamed, so that a message has the same id in the stream and in the state.
     reducer.prepare = prepare_messages  # type: ignore[attr-defined]
     return reducer
 
@@ -113,19 +113,19 @@ def _in_openai_format(messages: List[BaseMessage]) -> List[BaseMessage]:
 def push_message(
     message: Union[MessageLikeRepresentation, BaseMessageChunk], *, state_key: Optional[str] = "messages"
 ) -> BaseMessage:
-    """Show a message in the `messages` mode and write it to the state, before the node returns.
+    """Show a message in the `messages` mode and write it to the state before the node returns.
 
     Args:
-        message: The message, with an id.
-        state_key: The key of the state that it is written to, when the node has finished; `None` to only show it.
+        message: The message; it must have an id.
+        state_key: The state key to write the message to when the node has finished; `None` to only show it.
 
     Returns:
-        The message, whole.
+        The message; a chunk is returned as a whole message.
 
     Raises:
-        ValueError: It has no id.
+        ValueError: The message has no id.
         UnknownOptionError: The state has no such key.
-        RuntimeError: This is called outside of a graph run.
+        RuntimeError: The function is called outside of a graph run.
     """
     scope = current_scope()
     if scope is None:
@@ -145,6 +145,6 @@ def push_message(
 
 
 class MessagesState(TypedDict):
-    """A state with one key, `messages`: a conversation merged by `add_messages`."""
+    """State with one key, `messages`: a conversation merged by `add_messages`."""
 
     messages: Annotated[List[AnyMessage], add_messages]

@@ -1,4 +1,4 @@
-"""Building a graph: its state, nodes and edges."""
+"""Builder of a graph: state, nodes and edges."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ __all__ = ["StateGraph"]
 
 
 class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
-    """Builds a graph whose nodes read and update a common state.
+    """Builder of a graph whose nodes read and update a common state.
 
-    Every method that adds something returns the builder, so that calls can be chained; `compile` checks the
-    whole and returns a Runnable::
+    Methods that add something return the builder, so calls can be chained. `compile` checks the whole graph and returns
+    a Runnable::
 
         graph = (
             StateGraph(State)
@@ -49,12 +49,12 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         )
 
     Args:
-        state_schema: The state: a TypedDict, a dataclass or a pydantic model whose keys are the state's keys.
-            A key annotated as `Annotated[type, reducer]` combines what is written to it by `reducer(current,
-            update)`; any other key takes one write per step. Any other type is a state of one value.
-        context_schema: The class of the object that a run can be given as `context=`.
-        input_schema: The keys that the graph takes as input, if not all.
-        output_schema: The keys that `invoke` returns, if not all.
+        state_schema: A TypedDict, dataclass or pydantic model whose fields are the keys of the state. A key annotated
+            as `Annotated[type, reducer]` combines writes with `reducer(current, update)`; any other key takes one write
+            per step. With any other type the state is a single value.
+        context_schema: The class of the object passed to a run as `context=`.
+        input_schema: The keys that the graph takes as input; by default all.
+        output_schema: The keys that `invoke` returns; by default all.
 
     Raises:
         StateSchemaError: A schema cannot be used.
@@ -79,14 +79,14 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         self._outgoing: Dict[str, OutEdges] = {}
         self._joins: List[JoinSpec] = []
         self._defaults = NodeOptions()
-        # The names under which error handlers appear in streams.
+        # Names under which error handlers appear in streams.
         self._handlers: Set[str] = set()
         for schema in (self._schema, self._input, self._output):
             self._add_channels(schema)
 
     @property
     def channels(self) -> Mapping[str, Channel]:
-        """The keys of the state, and how each is combined."""
+        """The keys of the state with their reducers."""
         return MappingProxyType(self._channels)
 
     @property
@@ -112,29 +112,27 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         """Add a node.
 
         Args:
-            node: The node's name, or the node itself if its name is to be taken from it.
-            action: What the node does: a function (sync or async, also a generator function), a method, a
-                callable object, any Runnable, a chain, a compiled graph, or a dict of these. It gets the
-                state and returns an update. A function's parameters `config`, `writer`, `runtime` and
-                `store` are filled in by name.
-            defer: Run it only when nothing else is left to run.
-            metadata: Metadata of everything that it runs.
-            input_schema: What it gets instead of the whole state; by default the annotation of the
-                function's first parameter, if that is a class with type hints. Keys that the state does
-                not have are added to it.
-            retry_policy: When it is tried again after a failure. Of several policies the first one that is
-                for the error counts.
-            cache_policy: Keep what it does, in the `cache` given to `compile`, and do not run it again for
-                the same input.
-            error_handler: What runs in its place when it has failed, after all attempts: a function of the
-                same input, with a parameter `error` for a `NodeError`. What it returns is an update; the
-                run goes on only where its `Command(goto=...)` says.
-            destinations: Where its `Command`s may lead, for drawings: names, or names and labels.
-            timeout: How long one attempt may take: seconds, a `timedelta` or a `TimeoutPolicy`. An async node
-                is cancelled; a sync one, which cannot be, is told to stop at its next token or writer call.
+            node: The node's name, or the node itself to take the name from it.
+            action: The node: a function (sync or async, also a generator function), a method, a callable object, any
+                Runnable, a chain, a compiled graph, or a dict of these. It gets the state and returns an update. The
+                parameters `config`, `writer`, `runtime` and `store` of a function are filled in by name.
+            defer: Run the node only when nothing else is left to run.
+            metadata: Metadata for everything that runs in the node.
+            input_schema: The schema of the node's input; by default the annotation of the function's first parameter if
+                that is a class with type hints, else the whole state. Keys that the state does not have are added to
+                it.
+            retry_policy: When to retry the node after a failure. Of several policies the first one that matches the
+                error applies.
+            cache_policy: Store results in the `cache` given to `compile`, and reuse them for the same input.
+            error_handler: A function called in place of the node after its last failed attempt, with the same input and
+                a `NodeError` for its parameter `error`. It returns an update; the run continues only at the targets of
+                its `Command(goto=...)`.
+            destinations: Targets of the node's `Command`s, for drawings: names, or names and labels.
+            timeout: The limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`. At the limit an async node
+                is cancelled; a sync node cannot be, and stops at its next token or writer call.
 
         Raises:
-            TypeError: The node cannot be called.
+            TypeError: The node is not callable.
             GraphBuildError: A time is not positive.
             NodeNameError: The name is taken, reserved or malformed.
         """
@@ -172,7 +170,9 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         error_handler: object = None,
         timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
     ) -> Self:
-        """Say how all nodes are run that say nothing else, those already added included.
+        """Set default policies for nodes that do not define their own.
+
+        The defaults also apply to nodes that were added before the call.
 
         Args:
             retry_policy: See `add_node`.
@@ -192,13 +192,12 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         """Add an edge: `end_key` runs in the step after `start_key`.
 
         Args:
-            start_key: The node the edge comes from, or `START`. A list of nodes makes one edge that waits
-                for all of them.
-            end_key: The node the edge goes to, or `END`.
+            start_key: The source node, or `START`. A list of nodes makes one edge that waits for all of them.
+            end_key: The target node, or `END`.
 
         Raises:
-            UnknownNodeError: `END` as the start, or `START` as the end. Nodes may be added later, so other
-                names are checked by `compile`.
+            UnknownNodeError: The start is `END`, or the end is `START`. Other names are checked by `compile`, because
+                nodes may be added later.
         """
         if end_key == START:
             raise UnknownNodeError("START cannot be the end of an edge", hint="Nothing comes before START.")
@@ -225,18 +224,18 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         path: object,
         path_map: Union[Mapping[Hashable, str], Sequence[str], None] = None,
     ) -> Self:
-        """Add a branch: a function that decides where to go after `source`.
+        """Add a branch: a function that chooses the next nodes after `source`.
 
         Args:
-            source: The node it comes after, or `START`.
-            path: A function (sync or async) or Runnable. It gets the state, with what `source` has just
-                written, and returns the name of the next node, `END`, a `Send`, or a list of these.
-            path_map: What it returns -> node names, or a list of the names it can return. A return
-                annotation `Literal["a", "b"]` does the same as such a list.
+            source: The node that the branch follows, or `START`.
+            path: A function (sync or async) or Runnable. It gets the state, including the writes of `source`, and
+                returns the name of the next node, `END`, a `Send`, or a list of these.
+            path_map: Results of `path` -> node names, or a list of the names that it can return. A return annotation
+                `Literal["a", "b"]` is equivalent to such a list.
 
         Raises:
-            TypeError: The path cannot be called.
-            GraphBuildError: The source has a branch of this name.
+            TypeError: The path is not callable.
+            GraphBuildError: The source already has a branch of this name.
         """
         if not is_node_like(path):
             raise TypeError(f"The path of a conditional edge from {source!r} is not callable: {path!r}.")
@@ -281,24 +280,24 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         return self
 
     def set_entry_point(self, key: str) -> Self:
-        """Let runs begin at this node: the same as an edge from `START`."""
+        """Add an edge from `START` to this node."""
         return self.add_edge(START, key)
 
     def set_conditional_entry_point(
         self, path: object, path_map: Union[Mapping[Hashable, str], Sequence[str], None] = None
     ) -> Self:
-        """Let a function decide where runs begin: the same as a conditional edge from `START`."""
+        """Add a conditional edge from `START`."""
         return self.add_conditional_edges(START, path, path_map)
 
     def set_finish_point(self, key: str) -> Self:
-        """Let runs end after this node: the same as an edge to `END`."""
+        """Add an edge from this node to `END`."""
         return self.add_edge(key, END)
 
     def validate(self) -> Self:
-        """Check that the graph has an entry point and that every edge and branch goes from and to known nodes.
+        """Check that the graph has an entry point and that all edges and branches connect known nodes.
 
         Raises:
-            GraphBuildError: It has no entry point.
+            GraphBuildError: The graph has no entry point.
             UnknownNodeError: An edge or branch names an unknown node.
         """
         start = self._outgoing.get(START)
@@ -338,23 +337,23 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         debug: Union[bool, Literal["mutations"]] = False,
         name: Optional[str] = None,
     ) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
-        """Check the graph and make a Runnable of it, which later changes to the builder do not affect.
+        """Check the graph and return it as a Runnable; later changes to the builder do not affect it.
 
         Args:
             checkpointer: `None`: runs cannot be saved yet.
-            cache: Where the results of nodes with a cache policy are kept: an `InMemoryCache`, or any cache
-                of the kind of langgraph-checkpoint's.
+            cache: Storage for the results of nodes with a cache policy: an `InMemoryCache`, or any cache with the
+                interface of langgraph-checkpoint's.
             store: An object that nodes get as `store`, such as a `BaseStore` of langgraph-checkpoint.
             interrupt_before: `None`: runs cannot be interrupted yet.
-            interrupt_after: `None`, likewise.
+            interrupt_after: `None`: runs cannot be interrupted yet.
             debug: `True` prints the updates and values of every run. `"mutations"` raises `StateMutationError` where a
                 node changes in place what lies inside the values of the state; it costs a deep copy of each node's
                 input. The environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` does the same for all graphs.
-            name: The name of its runs in traces, and of the node it becomes in another graph.
+            name: The name of the graph's runs in traces, and of its node in another graph.
 
         Raises:
             GraphBuildError: See `validate`.
-            NotSupportedError: A checkpointer or an interrupt was asked for.
+            NotSupportedError: A checkpointer or an interrupt is given.
         """
         refuse(checkpointer=checkpointer, interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         check_cache(cache)
@@ -382,7 +381,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         for key, channel in schema.channels.items():
             known = channels.setdefault(key, channel)
             if known.reduce is None and channel.reduce is not None:
-                # The state's own schema says how a key is combined; another schema may name it without a reducer.
+                # Reducers of the state schema's keys come from that schema; other schemas may omit them.
                 if key in self._schema.channels:
                     raise StateSchemaError(f"Schemas disagree: only one of them gives {key!r} a reducer", key=key)
                 channels[key] = channel

@@ -1,4 +1,4 @@
-"""Ready-made nodes and graphs: a node that runs tools, and an agent."""
+"""Prebuilt nodes and graphs: a tool node and an agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model of an agent: which one it is, what it can call, and what it is asked."""
+"""The model of an agent: its selection, tools and prompt."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from streamgraph.runtime import Runtime, get_runtime
 T = TypeVar("T")
 
 Tool = Union[BaseTool, Dict[str, Any]]
-"""A tool, or one of the provider's in the provider's form."""
+"""A tool, or a provider's built-in tool as a dict."""
 
 Prompt = Union[SystemMessage, str, Callable[..., Any], Runnable[Any, Any]]
-"""What an agent's model is told besides the messages."""
+"""System prompt, or a function or Runnable that makes the model's input."""
 
 Chooser = Callable[[Any, Runtime], Union[Runnable[Any, BaseMessage], Awaitable[Runnable[Any, BaseMessage]]]]
 """A function of the state and the runtime that returns the model."""
 
 Model = Union[str, LanguageModelLike, Chooser]
-"""What an agent can be given as its model."""
+"""Values accepted as the model of an agent."""
 
 Asked = LanguageModelInput
-"""What a model is asked."""
+"""Input of a model."""
 
 Chat = Runnable[Asked, BaseMessage]
-"""A model as it is asked: with tools or without."""
+"""A model, with or without tools."""
 
 
 class PromptTypeError(GraphBuildError, TypeError):
-    """Something that cannot be a prompt."""
+    """A value cannot be used as a prompt."""
 
 
 class ChatHistoryError(GraphError, ValueError):
@@ -49,17 +49,17 @@ class ChatHistoryError(GraphError, ValueError):
 
 
 class AgentModel:
-    """What answers an agent's questions.
+    """Model of an agent.
 
     Args:
         model: A chat model, the name of one, or a function of the state and the runtime that returns one.
-        tools: What it can call.
-        prompt: What it is told besides the messages, see `create_react_agent`.
+        tools: The tools that the model can call.
+        prompt: The prompt, see `create_react_agent`.
 
     Raises:
         ImportError: `model` is a name, and langchain is not installed.
         ValueError: The model is bound to other tools.
-        TypeError: The prompt cannot be one.
+        TypeError: The prompt has a wrong type.
     """
 
     def __init__(self, model: Model, tools: Sequence[Tool], prompt: Optional[Prompt]) -> None:
@@ -84,23 +84,23 @@ class AgentModel:
             )
 
     def chosen(self, state: object) -> Chat:
-        """Return the model for a state, with the tools."""
+        """Return the model for a state, with tools."""
         return self._model if self._choose is None else coerce_to_runnable(_choice(self._choose, state))
 
     def plain(self, state: object) -> BaseChatModel:
-        """Return the model for a state, without the tools."""
+        """Return the model for a state, without tools."""
         return self._plain if self._choose is None else unbound(_choice(self._choose, state))
 
     async def achosen(self, state: object) -> Chat:
-        """Return the model for a state, with the tools."""
+        """Return the model for a state, with tools."""
         return self._model if self._choose is None else coerce_to_runnable(await _achoice(self._choose, state))
 
     async def aplain(self, state: object) -> BaseChatModel:
-        """Return the model for a state, without the tools."""
+        """Return the model for a state, without tools."""
         return self._plain if self._choose is None else unbound(await _achoice(self._choose, state))
 
     def question(self, state: object, config: RunnableConfig) -> Asked:
-        """Return what the model is asked: the messages with the prompt.
+        """Return the model's input: the messages with the prompt.
 
         Raises:
             ChatHistoryError: A tool call has no answer.
@@ -118,7 +118,7 @@ class AgentModel:
         return made.invoke(as_asked(state), config) if isinstance(made, Runnable) else cast("Asked", made)
 
     async def aquestion(self, state: object, config: RunnableConfig) -> Asked:
-        """Return what the model is asked; see `question`."""
+        """Return the model's input; see `question`."""
         fixed = self._fixed_question(state)
         if fixed is not None:
             return fixed
@@ -131,7 +131,7 @@ class AgentModel:
         return await made.ainvoke(as_asked(state), config) if isinstance(made, Runnable) else cast("Asked", made)
 
     def _made(self, state: object, config: RunnableConfig) -> object:
-        """Return what a prompt that is a function returns."""
+        """Return the result of a prompt function, which may be awaitable."""
         function = cast("Callable[..., object]", self._prompt)
         return function(as_asked(state), **wanted(function, config))
 
@@ -156,7 +156,7 @@ async def _achoice(choose: Chooser, state: object) -> Chat:
 
 
 def model_named(name: str) -> BaseChatModel:
-    """Return the chat model of a name such as `"openai:gpt-4o"`.
+    """Return the chat model with a name such as `"openai:gpt-4o"`.
 
     Raises:
         ImportError: langchain is not installed.
@@ -172,10 +172,10 @@ def model_named(name: str) -> BaseChatModel:
 
 
 def is_bound(model: object, tools: Sequence[Tool]) -> bool:
-    """Whether a model needs no binding: there are no tools, or it is bound to them.
+    """Return whether a model needs no `bind_tools`: there are no tools, or it is already bound to them.
 
     Raises:
-        GraphBuildError: It is bound to other tools.
+        GraphBuildError: The model is bound to other tools.
     """
     binding = _part(model, (RunnableBinding,))
     if binding is None or "tools" not in binding.kwargs:
@@ -194,7 +194,7 @@ def is_bound(model: object, tools: Sequence[Tool]) -> bool:
 
 
 def unbound(model: object) -> BaseChatModel:
-    """Return a model without what it is bound to."""
+    """Return a model without its bindings."""
     part = _part(model, (RunnableBinding, BaseChatModel)) or model
     while isinstance(part, RunnableBinding):
         part = part.bound
@@ -202,13 +202,13 @@ def unbound(model: object) -> BaseChatModel:
 
 
 def _part(model: object, kinds: Tuple[type, ...]) -> Any:
-    """Return the model, or the part of a chain, that is of one of these classes."""
+    """Return the model, or the step of a chain, that is an instance of one of these classes."""
     parts: List[object] = [*model.steps] if isinstance(model, RunnableSequence) else [model]
     return next((part for part in parts if isinstance(part, kinds)), None)
 
 
 def _name_of(tool: object) -> Optional[str]:
-    """Return the name of a tool in one of the forms in which providers take it."""
+    """Return the name of a tool, which may be in a provider's format."""
     if not isinstance(tool, dict):
         return getattr(tool, "name", getattr(tool, "__name__", None))
     described = tool.get("function") if tool.get("type") == "function" else tool.get("toolSpec", tool)
@@ -216,7 +216,7 @@ def _name_of(tool: object) -> Optional[str]:
 
 
 def asked_messages(state: object) -> List[BaseMessage]:
-    """Return the messages that the model sees: those that a hook has chosen, or all."""
+    """Return the messages that the model sees: `llm_input_messages` if a hook has written it, else all."""
     messages = value_of(state, "llm_input_messages") or value_of(state, "messages")
     if messages is None:
         raise ChatHistoryError(
@@ -226,15 +226,15 @@ def asked_messages(state: object) -> List[BaseMessage]:
 
 
 def as_asked(state: State) -> State:
-    """Return a state whose messages are those that the model sees."""
+    """Return a state whose `messages` are those that the model sees."""
     return with_messages(state, asked_messages(state)) if value_of(state, "llm_input_messages") else state
 
 
 def check_history(messages: Sequence[BaseMessage]) -> None:
-    """Make sure that every tool call has an answer.
+    """Check that every tool call has an answer.
 
     Raises:
-        ChatHistoryError: One has none.
+        ChatHistoryError: A tool call has no answer.
     """
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     calls = [call for message in messages if isinstance(message, AIMessage) for call in message.tool_calls]
@@ -249,7 +249,7 @@ def check_history(messages: Sequence[BaseMessage]) -> None:
 
 
 def wanted(function: Callable[..., object], config: RunnableConfig) -> Dict[str, object]:
-    """Return the arguments, besides the state, that a function asks for by the names of its parameters."""
+    """Return the arguments, other than the state, that match a function's parameter names."""
     offered: Dict[str, Callable[[], object]] = {
         "config": lambda: config,
         "runtime": get_runtime,
@@ -259,13 +259,13 @@ def wanted(function: Callable[..., object], config: RunnableConfig) -> Dict[str,
     try:
         names = list(inspect.signature(function).parameters)[1:]
     except (TypeError, ValueError):
-        # Some builtins have no signature; they take the state and nothing else.
+        # Some builtins have no signature; they are called with the state only.
         return {}
     return {name: offered[name]() for name in names if name in offered}
 
 
 def awaited(work: Awaitable[T]) -> T:
-    """Await something in a sync run, in a thread of its own: this one may be running an event loop."""
+    """Await `work` in a sync run, in a new thread, because the current thread may be running an event loop."""
 
     async def wait() -> T:
         return await work

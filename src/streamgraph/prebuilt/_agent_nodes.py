@@ -1,4 +1,4 @@
-"""The nodes and branches of an agent."""
+"""Nodes and branches of an agent."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ AGENT, TOOLS, BEFORE, AFTER, STRUCTURED = (
     "post_model_hook",
     "generate_structured_response",
 )
-"""The names of the nodes."""
+"""Names of the nodes."""
 
 OUT_OF_STEPS = "Sorry, need more steps to process this request."
 
 
 class ModelNode(Runnable[object, Dict[str, List[AIMessage]]]):
-    """Asks the model and writes its answer.
+    """Calls the model and writes its answer.
 
     Args:
         model: The model.
-        name: The name that its messages get, if any.
+        name: The name to set on its messages; `None` to leave it unset.
     """
 
     name: str
@@ -47,11 +47,11 @@ class ModelNode(Runnable[object, Dict[str, List[AIMessage]]]):
         config: Optional[RunnableConfig] = None,
         **kwargs: object,
     ) -> Dict[str, List[AIMessage]]:
-        """Ask the model.
+        """Call the model.
 
         Args:
             input: The state.
-            config: The config that it is called with.
+            config: The config of the call.
             **kwargs: Ignored.
         """
         config = ensure_config(config)
@@ -64,7 +64,7 @@ class ModelNode(Runnable[object, Dict[str, List[AIMessage]]]):
         config: Optional[RunnableConfig] = None,
         **kwargs: object,
     ) -> Dict[str, List[AIMessage]]:
-        """Ask the model; see `invoke`."""
+        """Call the model; see `invoke`."""
         config = ensure_config(config)
         question = await self._model.aquestion(input, config)
         model = await self._model.achosen(input)
@@ -74,20 +74,20 @@ class ModelNode(Runnable[object, Dict[str, List[AIMessage]]]):
         answer = cast("AIMessage", given)
         remaining = value_of(state, "remaining_steps")
         if answer.tool_calls and remaining is not None and remaining < 2:
-            # There is no step left in which the model could read what the tools say.
+            # No step is left for the model to read the results of the tools.
             answer = AIMessage(id=answer.id, content=OUT_OF_STEPS)
         if self._author is not None:
-            # Not on a copy: that would be a second message beside the one whose tokens have been streamed.
+            # Not on a copy, which would be a second message in addition to the streamed one.
             answer.name = self._author
         return {"messages": [answer]}
 
 
 class StructuredNode(Runnable[object, Dict[str, object]]):
-    """Asks the model for the final answer in a given form.
+    """Calls the model for the final structured response.
 
     Args:
         model: The model.
-        form: The form, or a pair of a prompt and the form.
+        form: The schema of the response, or a pair of a prompt and the schema.
     """
 
     name: str
@@ -106,11 +106,11 @@ class StructuredNode(Runnable[object, Dict[str, object]]):
         config: Optional[RunnableConfig] = None,
         **kwargs: object,
     ) -> Dict[str, object]:
-        """Ask the model.
+        """Call the model.
 
         Args:
             input: The state.
-            config: The config that it is called with.
+            config: The config of the call.
             **kwargs: Ignored.
         """
         model = self._model.plain(input).with_structured_output(self._form)
@@ -122,7 +122,7 @@ class StructuredNode(Runnable[object, Dict[str, object]]):
         config: Optional[RunnableConfig] = None,
         **kwargs: object,
     ) -> Dict[str, object]:
-        """Ask the model; see `invoke`."""
+        """Call the model; see `invoke`."""
         model = (await self._model.aplain(input)).with_structured_output(self._form)
         return {"structured_response": await model.ainvoke(self._question(input), config)}
 
@@ -132,12 +132,12 @@ class StructuredNode(Runnable[object, Dict[str, object]]):
 
 
 class Routes:
-    """Where an agent goes next.
+    """Branch functions of an agent.
 
     Args:
-        start: The node at which a round begins: the model's, or the hook's before it.
-        end: Where it goes when the model calls no tool: to the final answer, or to the end.
-        parallel: Whether every tool call is a task of its own (version 2 of agents).
+        start: The first node of a round: the model's node, or the `pre_model_hook`.
+        end: The target if the model calls no tool: the final structured response, or the end.
+        parallel: True if every tool call is a separate task (version 2 of agents).
         final_tools: The tools whose answer ends the run.
     """
 
@@ -149,7 +149,7 @@ class Routes:
 
     @runs_inline
     def after_model(self, state: object) -> Union[str, List[Send]]:
-        """Go to the tools that the model has called."""
+        """Route to the tools that the model has called."""
         last = value_of(state, "messages")[-1]
         if not isinstance(last, AIMessage) or not last.tool_calls:
             return self._end
@@ -157,7 +157,7 @@ class Routes:
 
     @runs_inline
     def after_hook(self, state: object) -> Union[str, List[Send]]:
-        """Go to the tools that the model has called and that the hook has not answered."""
+        """Route to the tools that the model has called and the hook has not answered."""
         messages = value_of(state, "messages")
         answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
         calls = [call for call in _last_calls(messages) if call["id"] not in answered]
@@ -167,7 +167,10 @@ class Routes:
 
     @runs_inline
     def after_tools(self, state: object) -> str:
-        """End if one of the tools called together is to have the last word; each is asked about all of them."""
+        """Route to the end if the last AI message called one of the final tools, else to the next round.
+
+        It runs once per tool task, and each time considers all calls of that message.
+        """
         called = {call["name"] for call in _last_calls(value_of(state, "messages"))}
         return END if called & self._final_tools else self._start
 

@@ -1,4 +1,4 @@
-"""The states of agents."""
+"""States of agents."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = [
 ]
 
 State = Any
-"""A state in the form in which the user has declared it: a dict, a pydantic model or a dataclass."""
+"""A state as declared by the user: a dict, a pydantic model or a dataclass."""
 
 StructuredResponse = Union[Dict[str, Any], BaseModel]
-"""What an agent with a `response_format` answers with."""
+"""The final answer of an agent with a `response_format`."""
 
 StructuredResponseSchema = Union[Dict[str, Any], Type[Any]]
-"""What the answer has to look like: a JSON schema, a pydantic model or a TypedDict."""
+"""Schema of the final answer: a JSON schema, a pydantic model or a TypedDict."""
 
 
 class AgentState(TypedDict):
-    """The state of an agent: the conversation, and how many steps it may still take."""
+    """State of an agent: the conversation and the number of remaining steps."""
 
     messages: Annotated[Sequence[BaseMessage], add_messages]
     remaining_steps: NotRequired[RemainingSteps]
@@ -44,31 +44,31 @@ def _as_messages(given: object) -> object:
 
 
 class AgentStatePydantic(BaseModel):
-    """The state of an agent as a pydantic model."""
+    """State of an agent as a pydantic model."""
 
-    # An input is checked before the reducer makes messages of what stands for them, such as `("user", "Hi")`.
+    # Input is validated before the reducer converts shorthands such as `("user", "Hi")` to messages.
     messages: Annotated[Sequence[BaseMessage], BeforeValidator(_as_messages), add_messages]
     remaining_steps: RemainingSteps = 25
 
 
 class AgentStateWithStructuredResponse(AgentState):
-    """The state of an agent that ends with an answer of a given form."""
+    """State of an agent with a structured final answer."""
 
     structured_response: StructuredResponse
 
 
 class AgentStateWithStructuredResponsePydantic(AgentStatePydantic):
-    """The same as a pydantic model."""
+    """State of an agent with a structured final answer, as a pydantic model."""
 
     structured_response: Optional[StructuredResponse] = None
 
 
 def check_state_schema(schema: type, *, structured: bool) -> None:
-    """Make sure that a state has the keys that an agent works with.
+    """Check that a state schema has the keys that an agent needs.
 
     Args:
-        schema: The user's state.
-        structured: Whether the agent ends with an answer of a given form.
+        schema: The user's state schema.
+        structured: True if the agent has a structured final answer.
 
     Raises:
         StateSchemaError: Keys are missing.
@@ -83,7 +83,7 @@ def check_state_schema(schema: type, *, structured: bool) -> None:
 
 
 def with_model_input(schema: type) -> type:
-    """Return a state with the key `llm_input_messages`, by which a hook tells what the model sees."""
+    """Return the state schema extended by `llm_input_messages`, in which a hook passes the model's messages."""
     name = "AgentInput"
     if isinstance(schema, type) and issubclass(schema, BaseModel):
         return create_model(name, __base__=schema, llm_input_messages=(List[BaseMessage], Field(default_factory=list)))
@@ -98,12 +98,12 @@ def with_model_input(schema: type) -> type:
 
 
 def value_of(state: object, key: str) -> Any:
-    """Return what a state holds under a key, `None` if it has no such key."""
+    """Return the value of a state's key, or `None` if it has no such key."""
     return state.get(key) if isinstance(state, dict) else getattr(state, key, None)
 
 
 def with_messages(state: State, messages: Sequence[BaseMessage]) -> State:
-    """Return a state with other messages."""
+    """Return a copy of a state with other messages."""
     if isinstance(state, dict):
         return {**state, "messages": messages}
     if isinstance(state, BaseModel):

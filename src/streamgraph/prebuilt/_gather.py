@@ -1,4 +1,4 @@
-"""Awaiting several things at once."""
+"""Concurrent awaiting with a limit."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 async def gather(work: Sequence[Coroutine[object, None, T]], limit: Optional[int]) -> List[T]:
-    """Await coroutines at the same time and return their results in order.
+    """Await coroutines concurrently and return their results in order.
 
     Args:
         work: The coroutines.
-        limit: How many may run at once.
+        limit: The maximum number of concurrent coroutines; `None` for no limit.
 
     Raises:
-        Exception: What the first to fail raised; by then the others have been cancelled and have ended.
+        Exception: The first exception raised; by then the other coroutines have been cancelled and have ended.
     """
     if len(work) == 1:
         return [await work[0]]
@@ -35,7 +35,7 @@ async def gather(work: Sequence[Coroutine[object, None, T]], limit: Optional[int
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        # Those that were never begun would otherwise complain that nobody awaited them.
+        # Coroutines that were never started would otherwise warn that they were not awaited.
         for coroutine in work:
             coroutine.close()
         raise

@@ -1,4 +1,4 @@
-"""What a tool can ask for besides the arguments that the model gives: the state, the store, the whole runtime."""
+"""Annotations for tool parameters that are injected: the state, the store, the runtime."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ StateT = TypeVar("StateT", default=Any)
 
 
 class InjectedState(InjectedToolArg):
-    """Marks a parameter of a tool that gets the state of the graph, or one key of it; the model does not see it.
+    """Marks a tool parameter that gets the graph's state, or one key of it; the model does not see it.
 
     ::
 
@@ -30,10 +30,10 @@ class InjectedState(InjectedToolArg):
         def recall(topic: str, notes: Annotated[list, InjectedState("notes")]) -> str:
             ...
 
-    Where a key is missing in the state, the default of the parameter is used, if it has one.
+    If the key is missing in the state, the default of the parameter is used, if it has one.
 
     Args:
-        field: The key of the state; `None` for the whole state, as the node that runs the tool has got it.
+        field: The key of the state; `None` for the whole input of the node that runs the tool.
     """
 
     def __init__(self, field: Optional[str] = None) -> None:
@@ -41,32 +41,32 @@ class InjectedState(InjectedToolArg):
 
 
 class InjectedStore(InjectedToolArg):
-    """Marks a parameter of a tool that gets the store given to `compile`; the model does not see it."""
+    """Marks a tool parameter that gets the store given to `compile`; the model does not see it."""
 
 
 class InjectedRuntime(InjectedToolArg):
-    """Marks a parameter that gets the runtime because of its name."""
+    """Marks a parameter that is named `runtime` and gets the runtime."""
 
 
 class InjectedWriter(InjectedToolArg):
-    """Marks a parameter that gets the stream writer because of its name."""
+    """Marks a parameter that is named `writer` and gets the stream writer."""
 
 
 class _Unmarked:
-    """Stands in for langchain-core's mark of classes that are hidden by themselves, where it has none."""
+    """Replaces langchain-core's private base class of hidden annotations in versions without it."""
 
 
 if TYPE_CHECKING:
     _Hidden = _Unmarked
 else:
-    # The only way by which langchain-core hides a parameter whose annotation is a bare class. It exists from
-    # version 1.0 on and is private; without it the annotation is made one that every version hides, see below.
+    # langchain-core hides a parameter annotated with a bare class only if it derives from this private class, which
+    # exists from version 1.0 on. For older versions `ToolRuntime` is replaced below by an annotation that all hide.
     _Hidden = getattr(_core_tools, "_DirectlyInjectedToolArg", _Unmarked)
 
 
 @dataclass
 class ToolRuntime(_Hidden, Generic[ContextT, StateT]):
-    """Everything around the call of a tool, for a parameter with this annotation; the model does not see it.
+    """Context of a tool call, for a parameter with this annotation; the model does not see it.
 
     ::
 
@@ -75,19 +75,19 @@ class ToolRuntime(_Hidden, Generic[ContextT, StateT]):
             runtime.stream_writer({"looking up": city})
             return runtime.store.get(("weather",), city).value["text"]
 
-    The parameter may have any name; one that is named `runtime` gets it without the annotation, too.
-    `ToolRuntime[Context, State]` tells type checkers the types of `context` and `state`.
+    The parameter may have any name; a parameter named `runtime` needs no annotation. `ToolRuntime[Context, State]` sets
+    the types of `context` and `state` for type checkers.
 
     Attributes:
-        state: The state, as the node that runs the tool has got it.
-        context: The object given as `context=` to the run.
+        state: The input of the node that runs the tool.
+        context: The object passed to the run as `context=`.
         config: The config that the tool is invoked with.
-        stream_writer: Puts its argument into the stream as `custom` data.
+        stream_writer: Writes its argument to the stream as `custom` data.
         tool_call_id: The id of the call that is being answered.
         store: The store given to `compile`.
         tools: The tools of the node.
-        execution_info: Which task this is, and which attempt of it.
-        server_info: What a server that runs the graph tells about itself; `None` without one.
+        execution_info: The current task and attempt.
+        server_info: Information about the server that runs the graph; `None` without one.
     """
 
     state: StateT
@@ -101,19 +101,19 @@ class ToolRuntime(_Hidden, Generic[ContextT, StateT]):
     server_info: Any = None
 
     def emit_output_delta(self, delta: object) -> None:
-        """Show a piece of the tool's output in the stream mode `tools`, before the tool has returned.
+        """Emit a piece of the tool's output in the stream mode `tools`, before the tool returns.
 
-        Outside of a run, and where nobody asked for that mode, it does nothing.
+        Does nothing outside of a run, and if no consumer wants that mode.
 
         Args:
-            delta: The piece, anything.
+            delta: The piece, of any type.
         """
         emit_output_delta(current_scope(self.config), self.tool_call_id, delta)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
-        # Taken as it is. What validates a tool's arguments dumps them as well, and must not go through the state,
-        # the config with its callbacks and the store.
+        # Accepted without validation. Tool arguments are also dumped, which must not traverse the state, the config
+        # with its callbacks, and the store.
         return core_schema.any_schema(serialization=core_schema.plain_serializer_function_ser_schema(_nothing))
 
     @classmethod
@@ -122,17 +122,17 @@ class ToolRuntime(_Hidden, Generic[ContextT, StateT]):
 
 
 def _nothing(value: object) -> None:
-    """Dump to nothing."""
+    """Serialize to `None`."""
 
 
 TOOL_RUNTIME: Type[ToolRuntime] = ToolRuntime
-"""The class itself, whatever `ToolRuntime` has to be to be hidden."""
+"""The class itself, even if `ToolRuntime` is replaced by an annotation below."""
 
 
 if not TYPE_CHECKING and not hasattr(_core_tools, "_DirectlyInjectedToolArg"):
 
     class _HiddenAlias(type(Annotated[int, "any"]), _root=True):
-        """`Annotated[ToolRuntime, InjectedToolArg()]` that can also be asked for instances, as the class can."""
+        """`Annotated[ToolRuntime, InjectedToolArg()]` that supports `isinstance` like the class."""
 
         def __instancecheck__(self, value: object) -> bool:
             return isinstance(value, TOOL_RUNTIME)

@@ -1,4 +1,4 @@
-"""Which parameters of a tool are filled in by the node, and with what."""
+"""Injection of the tool parameters that the node fills in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PEER_MODULE = "langgraph.prebuilt.tool_node"
 _WRITER_MARKS = tuple(mark for mark in get_args(StreamWriter)[1:] if isinstance(mark, InjectedToolArg))
 
 _NOT_OFFERED = ("self", "config", "run_manager", "callbacks", "args", "kwargs")
-"""Parameters of a tool's function that langchain-core fills in, or that are none."""
+"""Parameters of a tool's function that langchain-core fills in, or that are not tool arguments."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Parameter:
     """One parameter of a tool.
 
     Attributes:
-        name: Its name.
-        hint: Its annotation, `Any` if it has none.
-        required: Whether it has no default.
+        name: The name of the parameter.
+        hint: The annotation; `Any` if there is none.
+        required: True if the parameter has no default.
     """
 
     name: str
@@ -48,15 +48,15 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Injection:
-    """The parameters of a tool that the node fills in.
+    """Parameters of a tool that the node fills in.
 
     Attributes:
         states: Parameters that get a key of the state, or with `None` the whole state.
         stores: Parameters that get the store.
-        runtimes: Parameters that get the runtime, and the class it has to be of.
+        runtimes: Parameters that get the runtime, with the class that the runtime must have.
         writers: Parameters that get the stream writer.
-        hidden: All parameters that the model neither sees nor can set, whoever fills them in.
-        optional: Those of them that have a default.
+        hidden: All parameters that the model can neither see nor set, including those that the node does not fill in.
+        optional: Hidden parameters that have a default.
     """
 
     states: Mapping[str, Optional[str]]
@@ -67,20 +67,20 @@ class Injection:
     optional: Tuple[str, ...]
 
     def without_hidden(self, args: Mapping[str, object]) -> Dict[str, object]:
-        """Return arguments of a model without those that are not its own to set."""
+        """Return the model's arguments without hidden parameters, which it must not set."""
         return {name: value for name, value in args.items() if name not in self.hidden}
 
     def values(self, tool: str, runtime: ToolRuntime, messages_key: str) -> Dict[str, object]:
-        """Return the arguments to fill in.
+        """Return the arguments to inject.
 
         Args:
             tool: The name of the tool, for errors.
-            runtime: Where they come from.
-            messages_key: The key that the messages have in a state that is a list of them.
+            runtime: The source of the arguments.
+            messages_key: The key of the messages if the state is a list of messages.
 
         Raises:
-            ToolInjectionError: The tool asks for a store and there is none, or for keys that a list cannot have.
-            MissingStateKeyError: A key is missing in the state.
+            ToolInjectionError: The tool needs a store and there is none, or needs keys and the state is a list.
+            MissingStateKeyError: The state lacks a key.
         """
         found: Dict[str, object] = {}
         state = runtime.state
@@ -116,7 +116,7 @@ class Injection:
 
 
 def read_injection(tool: BaseTool) -> Injection:
-    """Find out which parameters of a tool are filled in by the node."""
+    """Return the parameters of a tool that the node fills in."""
     states: Dict[str, Optional[str]] = {}
     stores: List[str] = []
     runtimes: Dict[str, type] = {}
@@ -150,7 +150,7 @@ def read_injection(tool: BaseTool) -> Injection:
 
 
 def parameters_of(tool: BaseTool) -> List[Parameter]:
-    """Return the parameters of a tool: those that its schema names, and those that only its function has."""
+    """Return the parameters in a tool's schema, and those that only its function has."""
     found: Dict[str, Parameter] = {}
     functions = [getattr(tool, "func", None), getattr(tool, "coroutine", None)]
     if not any(functions):
@@ -167,7 +167,7 @@ def parameters_of(tool: BaseTool) -> List[Parameter]:
 
 
 def function_parameters(function: Callable[..., object]) -> Iterator[Parameter]:
-    """Yield the named parameters of a function that are not langchain-core's to fill in."""
+    """Yield the named parameters of a function that langchain-core does not fill in."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
@@ -176,7 +176,7 @@ def function_parameters(function: Callable[..., object]) -> Iterator[Parameter]:
     try:
         hints = get_type_hints(function, include_extras=True)
     except Exception:
-        # One hint that cannot be evaluated here must not hide the others.
+        # One hint that cannot be evaluated makes `get_type_hints` fail for all of them.
         hints = {}
     for parameter in signature.parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or parameter.name in _NOT_OFFERED:
@@ -198,14 +198,14 @@ def _schema_parameters(tool: BaseTool) -> Iterator[Parameter]:
                 hint = Annotated[hint, mark]
             yield Parameter(name, hint, info.is_required())
         return
-    # A model of pydantic's old interface, which keeps no marks.
+    # A model of pydantic's version 1 interface, which does not keep `Annotated` metadata.
     old: Mapping[str, Any] = getattr(schema, "__fields__", {})
     for name, hint in get_type_hints(schema, include_extras=True).items():
         yield Parameter(name, hint, name in old and bool(old[name].required))
 
 
 def _marks(hint: object) -> Iterator[object]:
-    """Yield what a hint is marked with: the extras of `Annotated`, and the class itself."""
+    """Yield the markers of a hint: the metadata of `Annotated`, and the class itself."""
     origin: object = get_origin(hint)
     if origin is Annotated:
         inner, *marks = get_args(hint)
@@ -221,7 +221,7 @@ def _marks(hint: object) -> Iterator[object]:
 
 
 def _marked(marks: Sequence[object], classes: Tuple[type, ...]) -> object:
-    """Return the first mark that is one of these classes or an instance of one, or `None`."""
+    """Return the first marker that is one of these classes or an instance of one, or `None`."""
     return next((mark for mark in marks if _is_a(mark, classes)), None)
 
 
@@ -230,15 +230,16 @@ def _is_a(mark: object, classes: Tuple[type, ...]) -> bool:
 
 
 def is_hidden(parameter: Parameter) -> bool:
-    """Whether the annotation of a parameter hides it from the model."""
+    """Return whether the annotation of a parameter hides it from the model."""
     classes = (InjectedToolArg, *with_peer(TOOL_RUNTIME, _PEER_MODULE, "ToolRuntime"))
     return _marked(list(_marks(parameter.hint)), classes) is not None
 
 
 def named_mark(parameter: Parameter) -> Optional[InjectedToolArg]:
-    """Return the mark that a parameter ought to have by its name, or `None`.
+    """Return the marker implied by a parameter's name, or `None`.
 
-    `writer` only means the stream writer if its annotation allows for one: a tool about books may mean an author.
+    `writer` implies the stream writer only if the annotation allows it: the tool of a library may have a `writer` that
+    is an author.
     """
     if parameter.name == "runtime":
         return InjectedRuntime()
@@ -256,7 +257,7 @@ def _has(state: object, key: str) -> bool:
 
 
 def _as_instance(runtime: ToolRuntime, kind: type) -> object:
-    """Return the runtime as one of the class that a tool's parameter has, which may be LangGraph's."""
+    """Return the runtime as an instance of the class in the annotation, which may be LangGraph's."""
     peer = peer_class(_PEER_MODULE, "ToolRuntime")
     if peer is None or not issubclass(kind, peer):
         return runtime

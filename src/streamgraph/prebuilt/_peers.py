@@ -1,6 +1,6 @@
-"""LangGraph's own classes, where the user's program has loaded them: tools written for it work here as they are.
+"""LangGraph's own classes, if the user's program has loaded them: tools written for LangGraph work unchanged.
 
-Nothing is imported: who does not use LangGraph pays for a look into `sys.modules`.
+Nothing is imported: without LangGraph the only cost is a lookup in `sys.modules`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from streamgraph.types import Command, Send
 
 
 def peer_class(module: str, name: str) -> Optional[type]:
-    """Return a class of LangGraph, or `None` if it is not loaded or has no such class.
+    """Return a class of LangGraph, or `None` if it is not loaded or does not exist.
 
     Args:
         module: The module that defines the class, such as `"langgraph.types"`.
@@ -25,18 +25,18 @@ def peer_class(module: str, name: str) -> Optional[type]:
 
 
 def with_peer(own: type, module: str, name: Optional[str] = None) -> Tuple[type, ...]:
-    """Return a class of this package together with LangGraph's of the same name, for `isinstance` and the like."""
+    """Return a class of this package and LangGraph's class of the same name, for `isinstance` and `issubclass`."""
     peer = peer_class(module, name or own.__name__)
     return (own,) if peer is None else (own, peer)
 
 
 def is_command(value: object) -> TypeGuard[Command]:
-    """Whether `value` is a `Command`, of this package or of LangGraph."""
+    """Return whether `value` is a `Command` of this package or of LangGraph."""
     return isinstance(value, with_peer(Command, "langgraph.types"))
 
 
 def own_command(value: Command) -> Command:
-    """Return a `Command` as one of this package, with the `Send`s in it."""
+    """Convert a `Command` of LangGraph, including its `Send`s, to this package's class."""
     goto = value.goto
     if isinstance(goto, (list, tuple)):
         goto = type(goto)([own_send(item) for item in goto])
@@ -46,12 +46,12 @@ def own_command(value: Command) -> Command:
 
 
 def own_send(value: Any) -> Any:
-    """Return a `Send` of LangGraph as one of this package, and anything else as it is."""
+    """Convert a `Send` of LangGraph to this package's class; other values are returned unchanged."""
     peer: Any = peer_class("langgraph.types", "Send")
     return Send(value.node, value.arg) if peer is not None and isinstance(value, peer) else value
 
 
 def passes_through(error: BaseException) -> bool:
-    """Whether an exception of LangGraph is not a tool's failure but a message to the graph around it."""
+    """Return whether an exception is LangGraph's control flow for the parent graph, and not a failure of the tool."""
     peer = peer_class("langgraph.errors", "GraphBubbleUp")
     return peer is not None and isinstance(error, peer)

@@ -1,4 +1,4 @@
-"""One call of a tool, as functions that wrap such calls see it."""
+"""Types for functions that wrap tool calls."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["AsyncToolCallWrapper", "ToolCallRequest", "ToolCallWithContext", "To
 
 @dataclass
 class ToolCallRequest:
-    """What a function given as `wrap_tool_call` decides about.
+    """A tool call, as passed to `wrap_tool_call`.
 
     Attributes:
-        tool_call: The call as the model made it, without what is injected.
+        tool_call: The model's call, without injected arguments.
         tool: The tool; `None` if the node has none of this name.
-        state: The state, as the node has got it.
-        runtime: What the tool gets as its `ToolRuntime`.
+        state: The input of the node.
+        runtime: The `ToolRuntime` of the tool.
     """
 
     tool_call: ToolCall
@@ -43,7 +43,7 @@ class ToolCallRequest:
         super().__setattr__(name, value)
 
     def override(self, **changes: Any) -> ToolCallRequest:
-        """Return a copy with other values.
+        """Return a copy with changed attributes.
 
         Args:
             **changes: The attributes to change: `tool_call`, `tool`, `state` or `runtime`.
@@ -61,23 +61,23 @@ class ToolCallRequest:
         return replace(self, **changes)
 
 
-# Not as a class, in whose body a name that begins with two underscores would become another one.
+# Not a class statement, which would mangle a name that begins with two underscores.
 ToolCallWithContext = TypedDict(
     "ToolCallWithContext", {"tool_call": ToolCall, "__type": Literal["tool_call_with_context"], "state": Any}
 )
-"""An input of `ToolNode` for one call, with what its tool sees as the state: a `Send` brings no state along."""
+"""Input of `ToolNode` for one call, with the state for its tool, because a `Send` does not carry the state."""
 
 TOOL_CALL_WITH_CONTEXT = "tool_call_with_context"
 
 ToolResult = Union[ToolMessage, "Command[Any]"]
 
 Answer = Union[ToolResult, List[ToolResult]]
-"""What comes of one call; the types of wrappers say nothing of lists."""
+"""Result of one call; the types of wrappers do not include lists."""
 
 ToolCallWrapper = Callable[[ToolCallRequest, Callable[[ToolCallRequest], ToolResult]], ToolResult]
-"""`wrap(request, execute)`: runs the call by `execute(request)`, never, once or often, and returns a result."""
+"""`wrap(request, execute)` returns a result; it may run the call with `execute(request)` any number of times."""
 
 AsyncToolCallWrapper = Callable[
     [ToolCallRequest, Callable[[ToolCallRequest], Awaitable[ToolResult]]], Awaitable[ToolResult]
 ]
-"""The same for async runs: `execute(request)` is awaited."""
+"""Async variant of `ToolCallWrapper`; `execute(request)` is awaited."""

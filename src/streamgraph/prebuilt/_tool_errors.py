@@ -1,4 +1,4 @@
-"""What goes wrong with a tool call, and who is told: the model, by a message, or the caller, by an exception."""
+"""Errors of tool calls, which are reported to the model in a message or raised to the caller."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = [
 ]
 
 INVALID_TOOL_NAME_ERROR_TEMPLATE = "Error: {requested_tool} is not a valid tool, try one of [{available_tools}]."
-"""What the model is told when it calls a tool that is not there."""
+"""Message to the model if it calls an unknown tool."""
 
 TOOL_CALL_ERROR_TEMPLATE = "Error: {error}\n Please fix your mistakes."
-"""What the model is told about an exception, if it is told without a text or function of the user's."""
+"""Message to the model about an exception, unless the user gives a text or function."""
 
 TOOL_INVOCATION_ERROR_TEMPLATE = (
     "Error invoking tool '{tool_name}' with kwargs {tool_kwargs} with error:\n {error}\n"
     " Please fix the error and try again."
 )
-"""What the model is told about arguments that do not fit the tool."""
+"""Message to the model about arguments that do not fit the tool."""
 
 
 class ToolNodeInputError(GraphError, ValueError):
@@ -45,31 +45,31 @@ class ToolNodeInputError(GraphError, ValueError):
 
 
 class ToolInjectionError(GraphError, ValueError):
-    """A tool asks for something that is not there: a store, or keys of a state that has none."""
+    """A tool needs a store that does not exist, or keys of a state that has none."""
 
 
 class MissingStateKeyError(GraphError, KeyError):
-    """A tool asks for a key that the state does not have, and its parameter has no default."""
+    """A tool needs a key that the state does not have, and its parameter has no default."""
 
 
 class ToolResultError(GraphError, ValueError):
-    """A tool's result cannot be written: a `Command` without the answer to the call, or in the wrong form."""
+    """A tool's result cannot be written: a `Command` has a wrong form or lacks the answer to the call."""
 
 
 class ToolInvocationError(ToolException):
-    """A model called a tool with arguments that do not fit it.
+    """A model called a tool with invalid arguments.
 
-    Only what the model can know is named: its own arguments, and what is wrong with them.
+    The message contains only information that the model has: its own arguments and their errors.
 
     Args:
-        tool_name: The tool.
-        source: The error of the validation.
-        tool_kwargs: The arguments that the model gave.
-        filtered_errors: The errors that are about the model's arguments, as pydantic's `errors()` gives them;
-            all errors of `source` if left out.
+        tool_name: The name of the tool.
+        source: The validation error.
+        tool_kwargs: The model's arguments.
+        filtered_errors: The errors about the model's arguments, in the form of pydantic's `errors()`; by default all
+            errors of `source`.
 
     Attributes:
-        message: What the model is told.
+        message: The message to the model.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class ToolInvocationError(ToolException):
 
 
 def invocation_error(call: ToolCall, error: Exception, hidden: Sequence[str]) -> ToolInvocationError:
-    """Return the error of a validation as one that names the model's arguments only.
+    """Convert a validation error to one that contains only the model's arguments.
 
     Args:
-        call: The tool call as the model made it.
-        error: The error, a `ValidationError` of pydantic, of version 1 or 2 of its interface.
+        call: The model's tool call.
+        error: A `ValidationError` of pydantic, of its version 1 or 2 interface.
         hidden: The parameters that the model does not see.
     """
     source = cast("ValidationError", error)
@@ -106,14 +106,14 @@ def invocation_error(call: ToolCall, error: Exception, hidden: Sequence[str]) ->
 
 
 def is_validation_error(error: BaseException) -> bool:
-    """Whether pydantic has raised `error`, through its present interface or that of its version 1."""
+    """Return whether `error` is pydantic's `ValidationError`, of its version 1 or 2 interface."""
     return isinstance(error, ValidationError) or (
         type(error).__name__ == "ValidationError" and type(error).__module__.startswith("pydantic.")
     )
 
 
 def _invocation_errors_only(error: ToolInvocationError) -> str:
-    """Tell the model about arguments that do not fit, and raise everything else."""
+    """Return the message about invalid arguments; the annotation makes other exceptions be raised."""
     return error.message
 
 
@@ -123,13 +123,13 @@ DEFAULT_HANDLER: Callable[[ToolInvocationError], str] = _invocation_errors_only
 
 
 class ErrorHandler:
-    """Turns the exceptions that the user wants handled into messages for the model.
+    """Converts the exceptions selected by the user to messages for the model.
 
     Args:
         handle: The user's `handle_tool_errors`, see `ToolNode`.
 
     Raises:
-        ValueError: `handle` is a function whose parameter is annotated with something else than exceptions.
+        ValueError: `handle` is a function whose parameter is annotated with other classes than exceptions.
     """
 
     def __init__(self, handle: HandleToolErrors) -> None:
@@ -151,10 +151,10 @@ class ErrorHandler:
             self._types = (Exception,)
 
     def message(self, error: Exception, call: ToolCall) -> ToolMessage:
-        """Return the message that answers a call that has failed.
+        """Return the message that answers a failed call.
 
         Args:
-            error: What was raised.
+            error: The exception of the call.
             call: The tool call.
 
         Raises:
@@ -170,19 +170,19 @@ def _default_text(error: BaseException) -> str:
 
 
 def error_message(call: ToolCall, text: object) -> ToolMessage:
-    """Return the message that tells the model what is wrong with its call."""
+    """Return the message that reports an error of a call to the model."""
     content = text if isinstance(text, (str, list)) else str(text)
     return ToolMessage(content=content, name=call["name"], tool_call_id=call["id"], status="error")
 
 
 def unknown_tool(call: ToolCall, known: Sequence[str]) -> ToolMessage:
-    """Return the message that answers a call of a tool that is not there."""
+    """Return the message that answers a call of an unknown tool."""
     text = INVALID_TOOL_NAME_ERROR_TEMPLATE.format(requested_tool=call["name"], available_tools=", ".join(known))
     return error_message(call, text)
 
 
 def _handled_by(handler: Callable[..., object]) -> Tuple[Type[BaseException], ...]:
-    """Return which exceptions a function handles, by the annotation of its first parameter."""
+    """Return the exceptions that a function handles, from the annotation of its first parameter."""
     function: object = handler
     while isinstance(function, functools.partial):
         function = function.func
@@ -192,7 +192,7 @@ def _handled_by(handler: Callable[..., object]) -> Tuple[Type[BaseException], ..
         names = list(inspect.signature(handler).parameters)
         hints: Dict[str, object] = get_type_hints(function)
     except (TypeError, ValueError, NameError):
-        # A builtin without a signature, or hints that cannot be evaluated: as without hints.
+        # A builtin without a signature, or hints that cannot be evaluated: treated as not annotated.
         return (Exception,)
     hint = hints.get(names[0], Exception) if names else Exception
     if hint is Any:

@@ -1,4 +1,4 @@
-"""What a `ToolNode` is given: a state, a list of messages, or tool calls."""
+"""Input of a `ToolNode`: a state, a list of messages, or tool calls."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from streamgraph.prebuilt._tool_errors import ToolNodeInputError
 
 @dataclass(frozen=True)
 class ToolInput:
-    """An input, taken apart.
+    """A parsed input.
 
     Attributes:
         calls: The tool calls to answer.
-        state: What the tools see as the state.
-        as_list: Whether a list of messages was given, and one is to be returned.
+        state: The state for the tools.
+        as_list: True if the input is a list of messages, so that a list is returned.
     """
 
     calls: List[ToolCall]
@@ -28,12 +28,12 @@ class ToolInput:
 
 
 def read_input(given: object, messages_key: str, scope: Optional[Scope]) -> ToolInput:
-    """Take an input apart.
+    """Parse an input.
 
     Args:
         given: A state with messages, a list of messages, a list of tool calls, or one call with a state.
         messages_key: The key of the messages in a state.
-        scope: The task that the node is, in a graph: calls without a state see the state of the graph.
+        scope: The node's task; its graph's state is used for calls without a state. `None` outside of a graph.
 
     Raises:
         ToolNodeInputError: There are no messages, or none of them is an AI message.

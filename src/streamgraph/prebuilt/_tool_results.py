@@ -1,4 +1,4 @@
-"""What tools return -> what the node writes."""
+"""Convert the results of tools to the update of the node."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from streamgraph.types import Command, Send
 
 
 def checked_result(result: object, call: ToolCall, *, as_list: bool, messages_key: str) -> Answer:
-    """Return what a tool returned, if it answers the call.
+    """Validate the result of a tool.
 
     Args:
         result: A message, a `Command`, or a list of these.
         call: The tool call.
-        as_list: Whether the node was given a list of messages instead of a state.
+        as_list: True if the input of the node is a list of messages instead of a state.
         messages_key: The key of the messages in the state.
 
     Returns:
-        The same, with `Command`s of LangGraph turned into such of this package and the answer named after the tool.
+        The result, with LangGraph's `Command`s converted to this package's class and the tool's name set on the answer.
 
     Raises:
-        ToolResultError: A `Command` has the wrong form, or there is no answer to the call, or more than one.
-        TypeError: The result is none of these.
+        ToolResultError: A `Command` has the wrong form, or the result does not have exactly one answer to the call.
+        TypeError: The result has another type.
     """
     if isinstance(result, ToolMessage):
         return _as_content(result)
@@ -49,7 +49,7 @@ def checked_result(result: object, call: ToolCall, *, as_list: bool, messages_ke
 
 
 def _as_content(message: ToolMessage) -> ToolMessage:
-    """Return a message whose content is a text or content blocks; a list with plain texts becomes JSON."""
+    """Return a message whose content is a string or content blocks; a list with strings is converted to JSON."""
     content = message.content
     if isinstance(content, str) or all(isinstance(block, dict) for block in content):
         return message
@@ -78,9 +78,9 @@ def _checked_list(results: Sequence[object], call: ToolCall, as_list: bool, mess
 
 
 def _read_command(command: Command, call: ToolCall, as_list: bool, messages_key: str) -> Tuple[Command, Optional[int]]:
-    """Return a command with the answer named after the tool, and how many answers to the call it has.
+    """Return a command with the tool's name set on the answer, and its number of answers to the call.
 
-    The number is `None` if an answer is not to be expected.
+    The number is `None` if no answer is expected.
     """
     update = command.update
     if isinstance(update, Mapping):
@@ -105,7 +105,7 @@ def _read_command(command: Command, call: ToolCall, as_list: bool, messages_key:
 
 
 def _named(given: Any, call: ToolCall) -> Tuple[object, Optional[int]]:
-    """Return messages with the answer to the call named after the tool, and how many answers there are."""
+    """Return messages with the tool's name set on the answer, and the number of answers to the call."""
     messages: List[MessageLikeRepresentation] = list(given) if isinstance(given, list) else [given]
     answers = 0
     everything_removed = False
@@ -113,10 +113,10 @@ def _named(given: Any, call: ToolCall) -> Tuple[object, Optional[int]]:
         everything_removed |= isinstance(message, RemoveMessage) and message.id == REMOVE_ALL_MESSAGES
         if isinstance(message, ToolMessage) and message.tool_call_id == call["id"]:
             answers += 1
-            # On a copy: the message is the tool's.
+            # On a copy, because the message belongs to the tool.
             messages[place] = message.model_copy(update={"name": call["name"]})
     named = messages if isinstance(given, list) else messages[0]
-    # Where no message is left, none is left without an answer.
+    # If all messages are removed, no call is left that needs an answer.
     return named, None if everything_removed and not answers else answers
 
 
@@ -125,11 +125,11 @@ def _messages(update: object, messages_key: str) -> object:
 
 
 def combined(results: Sequence[Answer], *, as_list: bool, messages_key: str) -> object:
-    """Put the results of all calls together into what the node returns.
+    """Combine the results of all calls into the node's return value.
 
     Args:
-        results: The results in the order of the calls; a call may have a list of them.
-        as_list: Whether the node was given a list of messages, and so returns one.
+        results: The results in the order of the calls; one result may be a list.
+        as_list: True if the input of the node is a list of messages, so that a list is returned.
         messages_key: The key of the messages in the state.
     """
     flat: List[ToolResult] = []
@@ -149,7 +149,7 @@ def combined(results: Sequence[Answer], *, as_list: bool, messages_key: str) -> 
         else:
             outputs.append(item)
     if sends:
-        # The graph around this one takes one command from a nested graph.
+        # The parent graph accepts only one command from a nested graph.
         outputs.append(Command(graph=Command.PARENT, update=updates or None, goto=sends))
     return outputs
 

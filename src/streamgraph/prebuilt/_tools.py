@@ -1,4 +1,4 @@
-"""Tools as the node runs them."""
+"""Prepare tools for the tool node."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from streamgraph.prebuilt._peers import is_command
 
 
 def as_tool(given: Union[BaseTool, Callable[..., object]]) -> BaseTool:
-    """Return a tool as it is, and make one of a function.
+    """Return `given` if it is a tool, else make a tool of the function.
 
-    A parameter of a function that is filled in because of its name (`runtime`, `writer`) is hidden from the model
-    as if it were annotated.
+    Parameters of a function that are injected by name (`runtime`, `writer`) are hidden from the model like annotated
+    ones.
 
     Raises:
-        ValueError: The function has no docstring, which would tell the model what the tool is for.
+        ValueError: The function has no docstring, which describes the tool to the model.
     """
     if isinstance(given, BaseTool):
         return given
@@ -36,7 +36,7 @@ def as_tool(given: Union[BaseTool, Callable[..., object]]) -> BaseTool:
 
 
 def _hiding(function: Callable[..., Any], marks: Mapping[str, InjectedToolArg]) -> Callable[..., object]:
-    """Return the function with parameters annotated by these marks."""
+    """Return the function with these markers as annotations of its parameters."""
     if inspect.iscoroutinefunction(function):
 
         async def acall(*args: object, **kwargs: object) -> object:
@@ -64,13 +64,13 @@ def _hiding(function: Callable[..., Any], marks: Mapping[str, InjectedToolArg]) 
 
 @dataclass(frozen=True)
 class RunnableTool:
-    """A tool with what the node needs to run it.
+    """A tool prepared for the node.
 
     Attributes:
         tool: The tool as the user gave it.
-        runner: What is invoked: the tool, with results that langchain-core would turn into text kept.
-        injection: What is filled in.
-        async_only: Whether it can only be awaited.
+        runner: The tool to invoke; it preserves results that langchain-core would convert to text.
+        injection: The parameters to inject.
+        async_only: True if the tool can only be awaited.
     """
 
     tool: BaseTool
@@ -80,16 +80,16 @@ class RunnableTool:
 
 
 def runnable_tool(tool: BaseTool) -> RunnableTool:
-    """Return a tool with what the node needs to run it."""
+    """Prepare a tool for the node."""
     injection = read_injection(tool)
     async_only = getattr(tool, "coroutine", None) is not None and getattr(tool, "func", None) is None
     return RunnableTool(tool, _runner(tool, injection), injection, async_only)
 
 
 def _runner(tool: BaseTool, injection: Injection) -> BaseTool:
-    """Return a copy of a tool that does the same and hands `Command`s, and lists of them, through.
+    """Return a copy of a tool that passes `Command`s, and lists of them, through.
 
-    The tool itself does the work, so that what it keeps in its attributes stays with it.
+    The original tool does the work, so that the state in its attributes is kept.
     """
     runner = tool.model_copy(update=_accepting(tool, injection))
     run, arun = tool._run, tool._arun
@@ -107,7 +107,7 @@ def _runner(tool: BaseTool, injection: Injection) -> BaseTool:
 
 
 def _accepting(tool: BaseTool, injection: Injection) -> Dict[str, Type[BaseModel]]:
-    """Return an `args_schema` that lets through what is injected but not in the schema that the user gave.
+    """Return an `args_schema` that accepts injected parameters missing from the user's schema.
 
     Before version 1.0 langchain-core drops arguments that the schema does not have.
     """
@@ -133,7 +133,7 @@ class ToolOutputs(List[object], ToolOutputMixin):
 
 
 def _marked(result: object) -> object:
-    """Return a result in a form that langchain-core does not turn into text."""
+    """Return a result in a form that langchain-core does not convert to text."""
     if isinstance(result, ToolOutputMixin):
         return result
     if isinstance(result, list) and result and all(map(_is_output, result)):

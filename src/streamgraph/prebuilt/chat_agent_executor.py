@@ -1,4 +1,4 @@
-"""An agent: a model and its tools in a loop."""
+"""Agent: a model and its tools in a loop."""
 
 from __future__ import annotations
 
@@ -61,40 +61,40 @@ def create_react_agent(
             ...
 
     Its nodes are `agent`, `tools`, `pre_model_hook`, `post_model_hook` and `generate_structured_response`, as far as
-    there is something for them to do.
+    they are needed.
 
     Args:
-        model: A chat model; the name of one, as in `"openai:gpt-4o"`, which takes the package langchain; or a
-            function, sync or async, of the state and the `Runtime`, which returns a model bound to its tools.
-        tools: Tools, functions to make tools of, and tools of the provider as dicts; or a `ToolNode`.
-        prompt: What the model is told besides the messages: a text or `SystemMessage` that goes before them, or a
-            function or Runnable that makes all of what the model sees of the state. A function's parameters `config`,
-            `runtime`, `store` and `writer` are filled in by name.
-        response_format: A schema (a pydantic model, a TypedDict or a JSON schema) for a final answer, which the
-            model, without tools, gives after the last step; or a pair of a system prompt for it and the schema. It
-            is in the state as `structured_response`.
-        pre_model_hook: A node that runs before the model each time. It may write `llm_input_messages`, which the
-            model then sees in place of `messages`, or write `messages`.
-        post_model_hook: A node that runs after the model each time; calls that it answers are not run.
-        state_schema: The state, with at least the keys of `AgentState`, and of `AgentStateWithStructuredResponse`
-            if there is a `response_format`.
-        context_schema: The class of the object that a run can be given as `context=`.
+        model: A chat model; the name of one, as in `"openai:gpt-4o"`, which needs the package langchain; or a function,
+            sync or async, of the state and the `Runtime`, which returns a model bound to its tools.
+        tools: Tools, functions to make tools of, and built-in tools of the provider as dicts; or a `ToolNode`.
+        prompt: A string or `SystemMessage` to prepend to the messages, or a function or Runnable that makes the whole
+            input of the model from the state. A function's parameters `config`, `runtime`, `store` and `writer` are
+            filled in by name.
+        response_format: The schema (a pydantic model, a TypedDict or a JSON schema) of a final answer, which the model
+            gives without tools after the last step; or a pair of a system prompt for it and the schema. The answer is
+            in the state as `structured_response`.
+        pre_model_hook: A node that runs before each model call. It may write `messages`, or `llm_input_messages`, which
+            then replaces `messages` as the model's input.
+        post_model_hook: A node that runs after each model call; tool calls that it answers are not run.
+        state_schema: The state, with at least the keys of `AgentState`, and of `AgentStateWithStructuredResponse` if
+            there is a `response_format`.
+        context_schema: The class of the object passed to a run as `context=`.
         checkpointer: See `StateGraph.compile`.
-        store: The object that tools and nodes get as the store.
+        store: An object that tools and nodes get as the store.
         interrupt_before: See `StateGraph.compile`.
         interrupt_after: See `StateGraph.compile`.
-        debug: Print what happens.
-        version: `"v2"` runs every tool call as a task of its own, `"v1"` all calls of a message in one.
+        debug: Print the updates and values of every run.
+        version: `"v2"` runs every tool call as a separate task, `"v1"` all calls of a message in one task.
         name: The name of the graph and of the messages that its model writes.
 
     Returns:
         The graph. It takes and returns a state with `messages`.
 
     Raises:
-        UnknownOptionError: There is no such version.
+        UnknownOptionError: The version does not exist.
         StateSchemaError: The state lacks keys.
         ValueError: The model is bound to other tools.
-        TypeError: The prompt cannot be one.
+        TypeError: The prompt has a wrong type.
     """
     if version not in ("v1", "v2"):
         raise UnknownOptionError(
@@ -148,7 +148,7 @@ def create_react_agent(
 
 
 def _tools(given: Union[Sequence[Union[Tool, Callable[..., object]]], ToolNode]) -> Tuple[ToolNode, List[Tool]]:
-    """Return the node that runs the tools, and everything that is offered to the model."""
+    """Return the tool node, and all tools offered to the model."""
     if isinstance(given, ToolNode):
         return given, list(given.tools_by_name.values())
     node = ToolNode([tool for tool in given if not isinstance(tool, dict)])

@@ -1,4 +1,4 @@
-"""A node that answers the tool calls of a model, and the branch that goes to it."""
+"""Node that runs the tool calls of a model, and the branch that routes to it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ __all__ = [
 
 
 class _Call(NamedTuple):
-    """One call on its way: what to decide about, and how to run it."""
+    """One tool call in progress."""
 
     request: ToolCallRequest
     config: RunnableConfig
@@ -75,35 +75,35 @@ class _Call(NamedTuple):
 
 
 class ToolNode(Runnable[Any, Any]):
-    """Runs the tools that the last AI message calls, all calls at the same time, and returns their answers.
+    """Runs the tool calls of the last AI message concurrently and returns their answers.
 
     ::
 
         builder.add_node("tools", ToolNode([look_up, write_down]))
         builder.add_conditional_edges("agent", tools_condition)
 
-    It takes a state with messages and returns an update of it, takes a list of messages and returns a list of
-    `ToolMessage`s, or takes a list of tool calls, as in `Send("tools", [call])`. The answers are in the order of
-    the calls. A tool may also return a `Command`, or a list of `Command`s and messages; then the node returns a list.
-    It works outside of a graph as well.
+    For a state with messages it returns an update; for a list of messages, a list of `ToolMessage`s. It also accepts a
+    list of tool calls, as in `Send("tools", [call])`. The answers are in the order of the calls. A tool may also return
+    a `Command`, or a list of `Command`s and messages; then the node returns a list. It works outside of a graph as
+    well.
 
-    Tools get the state, the store and more in parameters marked with `InjectedState`, `InjectedStore`, `ToolRuntime`
-    or `StreamWriter`, which the model does not see. In a sync run, tools that can only be awaited run as well.
+    Tools get the state, the store and more in parameters marked with `InjectedState`, `InjectedStore`, `ToolRuntime` or
+    `StreamWriter`, which the model does not see. Tools that can only be awaited also run in sync runs.
 
     Args:
         tools: Tools, or functions to make tools of.
         name: The name of the node.
-        tags: Tags of everything that the tools run.
-        handle_tool_errors: Which exceptions the model is told about; the others are raised. Left out: that arguments
-            do not fit the tool. `True`: all. `False`: none. A text: all, by this text. An exception class, or a tuple
-            of them: these. A function: those of the annotation of its parameter, by the text that it returns.
-            That a tool does not exist, the model is always told.
+        tags: Tags for everything that the tools run.
+        handle_tool_errors: Exceptions to report to the model; others are raised. By default, invalid arguments. `True`:
+            all. `False`: none. A string: all, with this text. An exception class or a tuple of them: these. A function:
+            those in the annotation of its parameter, with the text that it returns. Calls of unknown tools are always
+            reported to the model.
         messages_key: The key of the messages in the state.
-        wrap_tool_call: A function `wrap(request, execute)` that is called in place of each call and returns its
-            result: it runs the call by `execute(request)`, never, once or often, also with a changed request. In
-            async runs without `awrap_tool_call` it runs in a thread.
-        awrap_tool_call: The same as an async function; `execute` is awaited. In sync runs without `wrap_tool_call`
-            it runs in an event loop of its own.
+        wrap_tool_call: A function `wrap(request, execute)` that is called for each tool call and returns its result. It
+            may run the call with `execute(request)` any number of times, also with a changed request. In async runs
+            without `awrap_tool_call` it runs in a thread.
+        awrap_tool_call: Async variant of `wrap_tool_call`; `execute` is awaited. In sync runs without `wrap_tool_call`
+            it runs in a new event loop.
 
     Attributes:
         name: The name of the node.
@@ -111,7 +111,7 @@ class ToolNode(Runnable[Any, Any]):
         tools_by_name: The tools.
 
     Raises:
-        ValueError: A function has no docstring, or an error handler an unusable annotation.
+        ValueError: A function has no docstring, or an error handler has an unusable annotation.
     """
 
     name: str
@@ -137,20 +137,20 @@ class ToolNode(Runnable[Any, Any]):
         self._known = {name: runnable_tool(tool) for name, tool in self.tools_by_name.items()}
 
     def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
-        """Answer the tool calls of an input.
+        """Run the tool calls of an input.
 
         Args:
             input: A state with messages, a list of messages, or a list of tool calls.
-            config: The config that the tools are invoked with; `max_concurrency` is how many may run at once.
+            config: The config that the tools are invoked with; `max_concurrency` limits the concurrent calls.
             **kwargs: Ignored.
 
         Returns:
-            `{messages_key: [ToolMessage, ...]}`, for a list of messages a list; with `Command`s, a list of
-            `Command`s and of either.
+            `{messages_key: [ToolMessage, ...]}`; for a list of messages, a list of `ToolMessage`s. If tools return
+            `Command`s, a list that contains the `Command`s and either of these forms.
 
         Raises:
-            ValueError: There is no AI message in the input, or a result cannot be written.
-            Exception: What a tool raised, if it is not to be handled.
+            ValueError: The input has no AI message, or a result cannot be written.
+            Exception: An exception of a tool, if it is not to be handled.
         """
         config = self._config(config)
         given, calls = self._prepare(input, config)
@@ -163,9 +163,9 @@ class ToolNode(Runnable[Any, Any]):
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
     async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
-        """Answer the tool calls of an input; see `invoke`.
+        """Run the tool calls of an input; see `invoke`.
 
-        When a call fails and that is not handled, the other calls are cancelled.
+        If a call fails and the exception is not handled, the other calls are cancelled.
         """
         config = self._config(config)
         given, calls = self._prepare(input, config)
@@ -179,7 +179,7 @@ class ToolNode(Runnable[Any, Any]):
     def _prepare(self, given: object, config: RunnableConfig) -> Tuple[ToolInput, List[_Call]]:
         scope = current_scope(config)
         read = read_input(given, self._messages_key, scope)
-        around = _around(scope, config)
+        run_fields = _run_fields(scope, config)
         tools = list(self.tools_by_name.values())
         calls = [
             _Call(
@@ -188,7 +188,7 @@ class ToolNode(Runnable[Any, Any]):
                     tool=self.tools_by_name.get(call["name"]),
                     state=read.state,
                     runtime=TOOL_RUNTIME(
-                        state=read.state, config=own, tool_call_id=call["id"], tools=list(tools), **around
+                        state=read.state, config=own, tool_call_id=call["id"], tools=list(tools), **run_fields
                     ),
                 ),
                 own,
@@ -200,7 +200,7 @@ class ToolNode(Runnable[Any, Any]):
 
     def _answer(self, call: _Call) -> Answer:
         if self._wrap is None and self._awrap is not None:
-            # A wrapper may be what forbids a call; it must not be left out.
+            # A wrapper may forbid calls, so it must not be skipped.
             return asyncio.run(self._aanswer(call))
         if self._wrap is None:
             return self._run(call, call.request)
@@ -257,26 +257,26 @@ class ToolNode(Runnable[Any, Any]):
         return known if known is not None and known.tool is request.tool else runnable_tool(request.tool)
 
     def _arguments(self, tool: RunnableTool, request: ToolCallRequest) -> ToolCall:
-        """Return the call as the tool gets it: named after the tool, with what is injected."""
+        """Return the call with the tool's name and injected arguments."""
         call = request.tool_call
         injected = tool.injection.values(tool.tool.name, request.runtime, self._messages_key)
         args = {**tool.injection.without_hidden(call["args"]), **injected}
         return {**call, "name": tool.tool.name, "args": args, "type": "tool_call"}
 
-    def _checked(self, result: object, call: ToolCall, around: _Call) -> Answer:
-        return checked_result(result, call, as_list=around.as_list, messages_key=self._messages_key)
+    def _checked(self, result: object, call: ToolCall, origin: _Call) -> Answer:
+        return checked_result(result, call, as_list=origin.as_list, messages_key=self._messages_key)
 
     def _failed(self, error: Exception, request: ToolCallRequest, tool: RunnableTool) -> ToolMessage:
         call: ToolCall = {**request.tool_call, "name": tool.tool.name}
         if not is_validation_error(error):
             return self._handler.message(error, call)
-        told = invocation_error(call, error, tool.injection.hidden)
-        told.__cause__ = error
-        return self._handler.message(told, call)
+        reported = invocation_error(call, error, tool.injection.hidden)
+        reported.__cause__ = error
+        return self._handler.message(reported, call)
 
 
-def _around(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
-    """Return what a tool's runtime has of the run: from our graph, from a graph of LangGraph, or nothing."""
+def _run_fields(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
+    """Return the run's fields of a tool's runtime, from this package's scope or LangGraph's runtime, or defaults."""
     runtime: object
     if scope is not None:
         runtime = runtime_of(scope)
@@ -294,7 +294,7 @@ def _around(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
 def tools_condition(
     state: Union[List[AnyMessage], Mapping[str, Any], object], messages_key: str = "messages"
 ) -> Literal["tools", "__end__"]:
-    """Go to the node `"tools"` if the last message calls tools, else to the end: a branch after the model's node.
+    """Return `"tools"` if the last message calls tools, else `"__end__"`; a branch function for the model's node.
 
     Args:
         state: A state with messages, or a list of messages.

@@ -1,4 +1,4 @@
-"""What tests of graphs need: a model that plays a script, a gate between its tokens, and checks of what is streamed.
+"""Test utilities: a scripted model, a gate between its tokens, and checks of streams.
 
 A test of a graph that calls a model needs no network and no sleeps::
 
@@ -6,6 +6,7 @@ A test of a graph that calls a model needs no network and no sleeps::
         model = ScriptedModel(["Cats sleep all day."])
         graph = make_graph(model)
         shown = collect(graph.stream({"messages": ["?"]}, stream_mode=["messages", "updates"], version="v2"))
+
         assert list(shown.texts().values()) == ["Cats sleep all day."]
         check_stream(shown.parts)
 """

@@ -1,4 +1,4 @@
-"""The answers of a script, and the chunks they are streamed in."""
+"""Answers of a scripted model, and the chunks that they are streamed in."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from streamgraph.testing._gate import Gate
 __all__ = ["Answer", "ScriptItem", "Tokens"]
 
 Tokens = Union[str, AIMessage, Sequence[Union[str, AIMessageChunk]]]
-"""What an answer says: a text, a message, or its tokens."""
+"""Content of an answer: a text, a message, or its tokens."""
 
 _ARGUMENT_PIECE = 8
-"""How many characters of the arguments of a tool call one chunk has."""
+"""Number of characters of a tool call's arguments per chunk."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer of a script, with everything that can be said about it.
+    """One answer of a script, with all options.
 
     Args:
-        tokens: What the model says. A text is split before each space. A message is streamed in pieces too: its text,
+        tokens: The model's output. A text is split before each space. A message is streamed in pieces too: its text,
             then its tool calls as `tool_call_chunks`, then its `usage_metadata` with the last chunk. A sequence of
-            strings and chunks is streamed as it is.
-        error: What is raised after the tokens; of no tokens, right away.
-        delay: How many seconds the model waits before each token; the model's own delay if it is not given.
-        gate: Where the model stops before each token, and before the error; the model's own gate if it is not given.
+            strings and chunks is streamed unchanged.
+        error: The exception to raise after the tokens; without tokens it is raised immediately.
+        delay: Seconds to wait before each token; by default the model's delay.
+        gate: The gate to wait at before each token, and before the error; by default the model's gate.
     """
 
     tokens: Tokens = ()
@@ -39,7 +39,7 @@ class Answer:
     gate: Optional[Gate] = None
 
     def chunks(self) -> List[AIMessageChunk]:
-        """Return what is streamed, as new objects: one chunk at least, unless there is an error to raise."""
+        """Return the chunks to stream, as new objects: at least one, unless there is an error to raise."""
         tokens = self.tokens
         if isinstance(tokens, AIMessageChunk):
             made = [tokens.model_copy()]
@@ -66,18 +66,18 @@ class Answer:
 
 
 ScriptItem = Union[Answer, Tokens, BaseException]
-"""What a script may consist of."""
+"""An item of a script."""
 
 
 def as_answer(item: object, place: int) -> Answer:
-    """Return the answer that an item of a script stands for.
+    """Convert an item of a script to an answer.
 
     Args:
         item: The item.
-        place: Its place in the script, from 1 on, for the error.
+        place: The position in the script, from 1, for the error message.
 
     Raises:
-        TypeError: It stands for none.
+        TypeError: The item cannot be converted.
     """
     if isinstance(item, Answer):
         return item
@@ -115,7 +115,7 @@ def _chunks_of(message: AIMessage) -> Iterator[AIMessageChunk]:
             yield AIMessageChunk(content=empty, tool_call_chunks=[chunk], **given)
     rest: Dict[str, Any] = {
         "additional_kwargs": {
-            # The old form of the calls is made of the chunks by whoever needs it.
+            # Tool calls in the old form are not copied; they are derived from the chunks where they are needed.
             key: value
             for key, value in message.additional_kwargs.items()
             if key != "tool_calls"

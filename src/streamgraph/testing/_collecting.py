@@ -1,4 +1,4 @@
-"""What a graph has streamed, in one form, and questions to it."""
+"""Collect the parts of a stream and query them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _NO_NODES = ("__metadata__", "__interrupt__")
 
 @dataclass(frozen=True)
 class Collected:
-    """All parts of a stream, and what a test wants to know of them.
+    """All parts of a stream, with queries for tests.
 
     Args:
-        parts: The parts, in their order.
-        output: The final state, as `invoke` would have returned it; `None` if the stream is not a graph's stream.
+        parts: The parts in order.
+        output: The final state, as `invoke` would return it; `None` if the stream is not a graph's stream.
     """
 
     parts: List[StreamPart] = field(default_factory=list)
     output: Any = None
 
     def modes(self) -> List[str]:
-        """Return the modes that have parts, in the order of their first ones."""
+        """Return the modes of the parts, ordered by first occurrence."""
         return list(dict.fromkeys(part["type"] for part in self.parts))
 
     def of(self, mode: str, ns: object = ...) -> List[Any]:
@@ -38,7 +38,7 @@ class Collected:
 
         Args:
             mode: A stream mode, or `heartbeat`, `gap` or `error`.
-            ns: A namespace, as a tuple, for the parts of one graph alone; `()` is the outermost graph.
+            ns: A namespace tuple, to select the parts of one graph; `()` is the root graph.
         """
         return [part["data"] for part in self.parts if part["type"] == mode and (ns is ... or part["ns"] == ns)]
 
@@ -50,42 +50,42 @@ class Collected:
         return dict(found)
 
     def tokens(self, node: str = "") -> List[str]:
-        """Return the texts of the chunks and messages of the `messages` mode, without empty ones.
+        """Return the non-empty texts of the chunks and messages of the `messages` mode.
 
-        What was taken back later, because a node was run again, is among them; `texts` leaves it out.
+        Texts that were retracted later, because a node was retried, are included; `texts` omits them.
 
         Args:
-            node: A node's name, for what this node has said alone.
+            node: The name of a node, to select its texts; by default all nodes.
         """
         items = [item for item in self._messages() if not node or item[1].get("langgraph_node") == node]
         return [text for text in (_text(message) for message, _ in items) if text]
 
     def messages(self) -> Dict[str, BaseMessage]:
-        """Return the messages that the chunks add up to, by their ids, without those that were taken back."""
+        """Return the messages accumulated from the chunks by their ids, without retracted ones."""
         return self._accumulated().messages
 
     def texts(self) -> Dict[str, str]:
-        """Return the text of each message by its id, without those that were taken back."""
+        """Return the text of each message by its id, without retracted messages."""
         return self._accumulated().texts()
 
     def updates(self) -> List[Tuple[str, Any]]:
-        """Return what each node of any graph has written, as pairs of its name and its update."""
+        """Return the updates of all nodes of all graphs, as pairs of node name and update."""
         return [
             (str(name), update) for data in self.of("updates") for name, update in data.items() if name not in _NO_NODES
         ]
 
     def values(self) -> List[Any]:
-        """Return the states of the outermost graph, one after each step that has changed it."""
+        """Return the states of the root graph, one per step that has changed it."""
         return self.of("values", ())
 
     def custom(self) -> List[Any]:
-        """Return what nodes and tools have handed to their stream writers."""
+        """Return the values that nodes and tools passed to their stream writers."""
         return self.of("custom")
 
     def nodes(self) -> List[str]:
-        """Return the names of the nodes that have shown something, in the order of their first parts.
+        """Return the names of nodes that have emitted parts, ordered by first occurrence.
 
-        Parts of `messages`, `objects`, `updates`, `tasks` and `debug` name their nodes.
+        Parts of `messages`, `objects`, `updates`, `tasks` and `debug` carry the node's name.
         """
         return list(dict.fromkeys(name for part in self.parts for name in _nodes_of(part)))
 
@@ -100,15 +100,15 @@ def collect(stream: Iterable[object]) -> Collected:
     """Read a stream of `version="v2"` to its end.
 
     Args:
-        stream: What `graph.stream(..., version="v2")` returns, or any parts of that form.
+        stream: The result of `graph.stream(..., version="v2")`, or any parts of that form.
 
     Returns:
-        Its parts, to ask for what is in them.
+        The parts, with queries for tests.
 
     Raises:
         TypeError: A chunk is not a part of `version="v2"`.
-        Exception: What the run has failed with. Read such a stream with a loop of your own if its parts are of
-            interest, and make `Collected(parts)` of them.
+        Exception: The failure of the run. To query the parts of a failing stream, read it in a loop and pass them to
+            `Collected(parts)`.
     """
     parts = [checked_part(part, index) for index, part in enumerate(stream)]
     return Collected(parts, getattr(stream, "output", None))
@@ -118,14 +118,14 @@ async def acollect(stream: AsyncIterable[object]) -> Collected:
     """Read an async stream of `version="v2"` to its end.
 
     Args:
-        stream: What `graph.astream(..., version="v2")` returns, or any parts of that form.
+        stream: The result of `graph.astream(..., version="v2")`, or any parts of that form.
 
     Returns:
-        Its parts, to ask for what is in them.
+        The parts, with queries for tests.
 
     Raises:
         TypeError: A chunk is not a part of `version="v2"`.
-        Exception: What the run has failed with, as in `collect`.
+        Exception: The failure of the run, as in `collect`.
     """
     parts: List[StreamPart] = []
     async for part in stream:
@@ -134,14 +134,14 @@ async def acollect(stream: AsyncIterable[object]) -> Collected:
 
 
 def checked_part(part: object, index: int) -> StreamPart:
-    """Return a chunk that is a part of `version="v2"`.
+    """Return the chunk if it is a part of `version="v2"`.
 
     Args:
         part: The chunk.
-        index: Its place in the stream, from 0 on, for the error.
+        index: The position in the stream, from 0, for the error message.
 
     Raises:
-        TypeError: It is something else.
+        TypeError: The chunk is not a part of `version="v2"`.
     """
     if isinstance(part, dict) and {"type", "ns", "data"} <= part.keys():
         return cast("StreamPart", part)

@@ -1,4 +1,4 @@
-"""What one part of a stream says about tasks, steps and messages, whatever its mode."""
+"""Parts of a stream, parsed to the tasks, steps and messages that they belong to, for all modes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from streamgraph.types import MessageMetadata, StreamPart
 Namespace = Tuple[str, ...]
 
 HANDLER = "__error_handler__"
-"""What the name of the error handler of a node begins with."""
+"""Prefix of the name of a node's error handler."""
 
 _NO_NODES = ("__metadata__", "__interrupt__")
 
 
 class StreamRuleError(AssertionError):
-    """A stream has broken one of the `RULES` of order and of showing things exactly once.
+    """A stream has broken one of the `RULES`.
 
     Args:
         rule: The name of the rule.
-        message: What has happened.
-        index: The place of the part that breaks the rule, from 0 on.
+        message: The description of the violation.
+        index: The position of the part that breaks the rule, from 0.
         part: This part.
         ids: The ids of the tasks, messages or tool calls involved.
     """
@@ -41,7 +41,7 @@ class StreamRuleError(AssertionError):
 
 
 class TaskRef(NamedTuple):
-    """A task as parts name it: the graph it belongs to, its node and its id."""
+    """Reference to a task in a part: its graph, node and id."""
 
     ns: Namespace
     name: str
@@ -50,20 +50,20 @@ class TaskRef(NamedTuple):
 
 @dataclass(frozen=True)
 class Fact:
-    """One part, taken apart.
+    """A parsed part.
 
     Attributes:
-        index: Its place in the stream.
+        index: The position in the stream.
         part: The part.
-        kind: Its mode; `start` and `result` for events of tasks.
-        ns: The namespace of its graph.
-        data: Its payload; of `start` and `result` the event of the task.
-        around: The tasks around its graph, the outermost one first.
-        tasks: The tasks in which it was made, as far as it says so: those around it, and its own.
-        own: The task that it comes from, if it says so.
-        step: The step of its task, if it says so.
-        parallel: Whether its task may have others of the same node beside it, because it was sent or called.
-        ignored: The rules that need not hold.
+        kind: The mode; `start` and `result` for task events.
+        ns: The namespace of the graph.
+        data: The payload; for `start` and `result`, the task event.
+        around: The enclosing tasks of the graph, outermost first.
+        tasks: The tasks that emitted the part, as far as it identifies them: the enclosing tasks and its own.
+        own: The part's own task, if the part identifies it.
+        step: The step of the own task, if the part identifies it.
+        parallel: True if other tasks of the same node may run concurrently, because the task was sent or called.
+        ignored: The rules that are not checked.
     """
 
     index: int
@@ -79,22 +79,22 @@ class Fact:
     ignored: Collection[str] = ()
 
     def breaks(self, rule: str, message: str, *ids: Optional[str]) -> None:
-        """Say that this part breaks a rule.
+        """Report that this part breaks a rule.
 
         Args:
             rule: The rule.
-            message: What has happened.
+            message: The description of the violation.
             *ids: The ids of the tasks, messages or tool calls involved.
 
         Raises:
-            StreamRuleError: It is none of the rules that are ignored.
+            StreamRuleError: The rule is not ignored.
         """
         if rule not in self.ignored:
             raise StreamRuleError(rule, message, self.index, self.part, [id_ for id_ in ids if id_])
 
 
 class _Known(TypedDict, total=False):
-    """What a part says of the task that it comes from; see `Fact`."""
+    """Attributes of a `Fact` about the task that emitted the part."""
 
     tasks: Tuple[TaskRef, ...]
     own: Optional[TaskRef]
@@ -103,20 +103,20 @@ class _Known(TypedDict, total=False):
 
 
 class Rules:
-    """Some rules that are checked together: of each part, and of the whole stream."""
+    """Rules that are checked together, per part and for the whole stream."""
 
     def take(self, fact: Fact) -> None:
         """Check the next part.
 
         Raises:
-            StreamRuleError: It breaks a rule.
+            StreamRuleError: The part breaks a rule.
         """
 
     def end(self) -> None:
         """Check that nothing is missing in a stream that was read to its end.
 
         Raises:
-            StreamRuleError: Something is.
+            StreamRuleError: A part is missing.
         """
 
 
@@ -125,14 +125,14 @@ def facts_of(
     custom_node: Optional[Callable[[Any], Optional[str]]] = None,
     ignored: Collection[str] = (),
 ) -> List[Fact]:
-    """Take the parts of a stream apart.
+    """Parse the parts of a stream.
 
     Args:
         parts: All parts.
-        custom_node: Returns the name of the node that `custom` data comes from, if somebody can tell.
-        ignored: The rules that need not hold.
+        custom_node: Returns the name of the node that `custom` data comes from, or `None` if unknown.
+        ignored: The rules that are not checked.
     """
-    # Both modes show the same events; of two of them one is enough.
+    # `tasks` and `debug` show the same events; one of them is enough.
     events = "tasks" if any(part["type"] == "tasks" for part in parts) else "debug"
     facts = []
     for index, part in enumerate(parts):
@@ -162,7 +162,7 @@ def facts_of(
 
 
 def updated_nodes(data: object) -> List[str]:
-    """Return the nodes whose updates a part of `updates` shows; none if they come from a cache, and no task has run."""
+    """Return the nodes in a part of `updates`; none for cached updates, for which no task has run."""
     if not isinstance(data, Mapping) or (data.get("__metadata__") or {}).get("cached"):
         return []
     return [name for name in data if name not in _NO_NODES]
@@ -174,7 +174,7 @@ def _made_in(ns: Namespace, metadata: MessageMetadata) -> _Known:
         return {}
     tasks = _refs(path.split("|"), ns)
     if len(tasks) > 1 and tasks[-1].name.startswith(HANDLER):
-        del tasks[-2]  # the task that has failed, which is over
+        del tasks[-2]  # the failed task, which has ended
     triggers = metadata.get("langgraph_path") or ("",)
     return {
         "tasks": tuple(tasks),
@@ -185,8 +185,8 @@ def _made_in(ns: Namespace, metadata: MessageMetadata) -> _Known:
 
 
 def _refs(path: Sequence[str], ns: Namespace) -> List[TaskRef]:
-    # Where several graphs were called by one task, numbers without a name tell them apart. What a functional workflow
-    # calls belongs to its own graph.
+    # Several graphs called by one task are distinguished by numbers without a name. Subtasks of a functional workflow
+    # belong to the workflow's own graph.
     found = []
     for place, segment in enumerate(path):
         name, colon, task_id = segment.rpartition(":")

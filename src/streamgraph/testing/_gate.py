@@ -1,4 +1,4 @@
-"""A gate that a test opens for one token after the other."""
+"""Gate that a test opens for one token at a time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Gate", "GateTimeoutError"]
 
 
 class GateTimeoutError(AssertionError, TimeoutError):
-    """Somebody has waited at a gate, or for an arrival at a gate, for longer than the limit."""
+    """A wait at a gate, or for an arrival at a gate, exceeded its limit."""
 
 
 class _Waiter:
-    """One thread or coroutine that waits; `done` says that it need not wait any longer."""
+    """A waiting thread or coroutine; `done` is True once it may continue."""
 
     __slots__ = ("_wake", "done")
 
@@ -31,10 +31,10 @@ class _Waiter:
 
 
 class Gate:
-    """Lets a model, or any code under test, go on step by step.
+    """Pauses a model, or any code under test, and lets it continue step by step.
 
-    A test that needs to know what happens *between* two tokens hands a gate to the model. The model stops before each
-    token until the test lets one through, so the test decides the order of events and never sleeps::
+    A test of the events *between* two tokens passes a gate to the model. The model stops before each token until the
+    test lets it continue, so the test controls the order of events and never sleeps::
 
         gate = Gate()
         model = ScriptedModel(["one two three"], gate=gate)
@@ -43,13 +43,13 @@ class Gate:
         gate.open()               # it sends this one, and stops before the second
         gate.open_all()           # it sends the rest
 
-    A gate may be used from several threads and event loops at the same time. Whoever has waited longest goes first.
-    An opening that nobody waits for is kept for whoever arrives next.
+    A gate can be used from several threads and event loops at the same time. Waiters pass in the order of their
+    arrival. An opening without a waiter is kept for the next arrival.
 
-    As a context manager a gate opens for good at the end of the block, so that nothing stays behind when a test fails.
+    As a context manager, a gate opens permanently at the end of the block, so that no waiter is left when a test fails.
 
     Args:
-        timeout: How many seconds somebody may wait at the gate, or for an arrival, before an error is raised.
+        timeout: The limit in seconds of a wait at the gate, or for an arrival.
     """
 
     def __init__(self, timeout: float = 10.0) -> None:
@@ -63,21 +63,21 @@ class Gate:
 
     @property
     def waiting(self) -> int:
-        """How many threads and coroutines wait at the gate now."""
+        """Number of threads and coroutines currently waiting at the gate."""
         with self._lock:
             return len(self._at_gate)
 
     @property
     def passed(self) -> int:
-        """How many times somebody has gone through so far."""
+        """Number of passes through the gate so far."""
         with self._lock:
             return self._passed
 
     def open(self, n: int = 1) -> None:
-        """Let `n` tokens through: those that wait, and then those that arrive next.
+        """Let `n` tokens through: waiting ones first, then the next to arrive.
 
         Args:
-            n: How many.
+            n: The number of tokens.
 
         Raises:
             ValueError: `n` is less than 1.
@@ -92,7 +92,7 @@ class Gate:
                     self._permits += 1
 
     def open_all(self) -> None:
-        """Let everybody through, now and from now on."""
+        """Open the gate permanently."""
         with self._lock:
             self._open = True
             while self._at_gate:
@@ -103,7 +103,7 @@ class Gate:
 
         Raises:
             GateTimeoutError: The gate stayed closed for longer than its `timeout`.
-            RuntimeError: An event loop runs in this thread, and would stand still; `await gate.await_()` there.
+            RuntimeError: An event loop runs in this thread and would be blocked; use `await gate.await_()` there.
         """
         wakeup = _ThreadWakeup()
         waiter = self._arrive(wakeup)
@@ -113,7 +113,7 @@ class Gate:
             self._check(waiter, self._closed)
 
     async def await_(self) -> None:
-        """Wait in this coroutine until the gate lets it through; the event loop goes on meanwhile.
+        """Wait in this coroutine until the gate lets it through, without blocking the event loop.
 
         Raises:
             GateTimeoutError: The gate stayed closed for longer than its `timeout`.
@@ -126,14 +126,15 @@ class Gate:
             self._check(waiter, self._closed)
 
     def wait_for_arrival(self, timeout: Optional[float] = None) -> None:
-        """Wait in this thread until somebody waits at the gate.
+        """Wait in this thread until a thread or coroutine waits at the gate.
 
         Args:
-            timeout: How many seconds at most; the gate's own limit if it is not given.
+            timeout: The limit in seconds; by default the gate's `timeout`.
 
         Raises:
-            GateTimeoutError: Nobody has arrived in that time.
-            RuntimeError: An event loop runs in this thread, and would stand still; `await gate.await_arrival()` there.
+            GateTimeoutError: There was no arrival within the limit.
+            RuntimeError: An event loop runs in this thread and would be blocked; use `await gate.await_arrival()`
+                there.
         """
         limit = self.timeout if timeout is None else timeout
         wakeup = _ThreadWakeup()
@@ -144,13 +145,13 @@ class Gate:
             self._check(waiter, lambda: self._nobody(limit))
 
     async def await_arrival(self, timeout: Optional[float] = None) -> None:
-        """Wait in this coroutine until somebody waits at the gate; the event loop goes on meanwhile.
+        """Wait in this coroutine until a thread or coroutine waits at the gate, without blocking the event loop.
 
         Args:
-            timeout: How many seconds at most; the gate's own limit if it is not given.
+            timeout: The limit in seconds; by default the gate's `timeout`.
 
         Raises:
-            GateTimeoutError: Nobody has arrived in that time.
+            GateTimeoutError: There was no arrival within the limit.
         """
         limit = self.timeout if timeout is None else timeout
         wakeup = _LoopWakeup()
@@ -172,7 +173,7 @@ class Gate:
         self.open_all()
 
     def __deepcopy__(self, memo: object) -> Gate:
-        return self  # a copy of a model stops at the same gate
+        return self  # copies of a model share the gate
 
     def __copy__(self) -> Gate:
         return self
@@ -199,7 +200,7 @@ class Gate:
 
     @contextmanager
     def _leaving(self, queue: Deque[_Waiter], waiter: _Waiter) -> Iterator[None]:
-        """Take a waiter out of its queue in the end, and give back its opening if it was cancelled."""
+        """Remove a waiter from its queue at the end; if it was let through but cancelled, restore its opening."""
         try:
             yield
         except BaseException:
@@ -239,7 +240,7 @@ class Gate:
 
 
 class _ThreadWakeup:
-    """Wakes a thread from any thread."""
+    """Wakes a thread; callable from any thread."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -260,14 +261,14 @@ class _ThreadWakeup:
 
 
 class _LoopWakeup:
-    """Wakes a coroutine from any thread."""
+    """Wakes a coroutine; callable from any thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[None] = self._loop.create_future()
 
     def __call__(self) -> None:
-        with suppress(RuntimeError):  # if the loop is closed, nobody waits on it
+        with suppress(RuntimeError):  # a closed loop has no waiters
             self._loop.call_soon_threadsafe(self._end)
 
     async def wait(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Each message is shown exactly once, and each tool call has its beginning and its end."""
+"""Rules: each message is shown exactly once, each tool call starts and ends once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streamgraph.types import MessageMetadata
 
 
 class MessageRules(Rules):
-    """The chunks of a model call have one id, nothing follows their end, and no copy of their sum does."""
+    """The chunks of a model call have one id; neither a chunk nor a copy of the message follows their end."""
 
     def __init__(self) -> None:
         self._shown = MessageAccumulator()
@@ -34,7 +34,7 @@ class MessageRules(Rules):
         if not isinstance(message, BaseMessage) or message.id is None:
             return
         if isinstance(message, RemoveMessage):
-            self._take_back(message.id)
+            self._retract(message.id)
         elif isinstance(message, BaseMessageChunk):
             self._chunk(fact, message, message.id, metadata)
         else:
@@ -57,24 +57,24 @@ class MessageRules(Rules):
     def _message(self, fact: Fact, message: BaseMessage, id_: str, metadata: MessageMetadata) -> None:
         messages = self._shown.messages
         earlier = messages.get(id_)
-        if earlier is not None and _says(earlier) == _says(message):
+        if earlier is not None and _content_of(earlier) == _content_of(message):
             how = "as a whole" if id_ in self._whole else "in chunks"
             fact.breaks("message-once", f"The message has been shown {how} before, under the same id.", id_)
-        elif earlier is None and id_ in self._history and _says(self._history[id_]) == _says(message):
+        elif earlier is None and id_ in self._history and _content_of(self._history[id_]) == _content_of(message):
             fact.breaks("message-once", "The message was in the state before this step: it is history.", id_)
-        # Two models may well say the same, but then the second message carries the id of its own model call.
+        # Two models may produce equal messages, but then the second one has the `run_id` of its own model call.
         if isinstance(message, AIMessage) and metadata.get("run_id") is None and fact.own is not None:
             for other, streamed in messages.items():
-                if other in self._whole or not any(_says(streamed)) or fact.own not in self._tasks.get(other, ()):
+                if other in self._whole or not any(_content_of(streamed)) or fact.own not in self._tasks.get(other, ()):
                     continue
-                if _says(streamed) == _says(message):
+                if _content_of(streamed) == _content_of(message):
                     fact.breaks(
                         "message-once", "The task has shown the same message in chunks, under another id.", other, id_
                     )
         self._whole.add(id_)
         self._over.add(id_)
 
-    def _take_back(self, id_: str) -> None:
+    def _retract(self, id_: str) -> None:
         if id_ == REMOVE_ALL_MESSAGES:
             self._whole.clear()
             self._over.clear()
@@ -84,7 +84,7 @@ class MessageRules(Rules):
 
 
 class ToolRules(Rules):
-    """A tool call reports and ends after it has started, once."""
+    """A tool call reports progress and ends after its start, and ends once."""
 
     def __init__(self) -> None:
         self._open: CounterType[Tuple[Tuple[str, ...], Optional[str]]] = Counter()
@@ -104,7 +104,7 @@ class ToolRules(Rules):
 
 
 class ErrorRules(Rules):
-    """Nothing follows an error."""
+    """No part follows an error."""
 
     def __init__(self) -> None:
         self._error: Optional[Fact] = None
@@ -122,8 +122,8 @@ def _messages_in(state: object) -> Iterator[BaseMessage]:
             yield from (item for item in value if isinstance(item, BaseMessage))
 
 
-def _says(message: BaseMessage) -> Tuple[str, Sequence[Mapping[str, object]], Sequence[Tuple[object, ...]]]:
-    """Return what a message says: its text, its other content, and its tool calls."""
+def _content_of(message: BaseMessage) -> Tuple[str, Sequence[Mapping[str, object]], Sequence[Tuple[object, ...]]]:
+    """Return a message's text, its other content, and its tool calls."""
     content = message.content
     blocks = [content] if isinstance(content, str) else content
     text = "".join(block if isinstance(block, str) else str(block.get("text") or "") for block in blocks)

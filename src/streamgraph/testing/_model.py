@@ -1,4 +1,4 @@
-"""A chat model that gives the answers it was told to give."""
+"""Chat model with scripted answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ScriptExhaustedError(AssertionError):
 
 
 class _Play:
-    """How far the script has come, and what the model was asked; copies of the model share it."""
+    """Position in the script, and the recorded calls; shared by copies of the model."""
 
     def __init__(self, answers: Sequence[Answer], cycle: bool) -> None:
         self.answers = answers
@@ -57,9 +57,9 @@ class _Play:
 
 
 class ScriptedModel(BaseChatModel):
-    """A chat model that plays a script: one answer for each call, streamed token by token.
+    """A chat model that plays a script: one answer per call, streamed token by token.
 
-    It takes the place of a real model in the tests of a graph::
+    It replaces a real model in tests of a graph::
 
         model = ScriptedModel(
             [
@@ -70,21 +70,21 @@ class ScriptedModel(BaseChatModel):
         agent = create_react_agent(model, [search])
 
     An answer is a string, an `AIMessage` (with tool calls and usage), a list of strings and `AIMessageChunk`s, an
-    exception to raise, or an `Answer`, which has all options. The model may be called from several threads and
-    event loops at the same time; each call takes the next answer. Copies of a model, and what `bind_tools` returns,
-    play the same script on.
+    exception to raise, or an `Answer`, which has all options. The model can be called from several threads and event
+    loops at the same time; each call takes the next answer. Copies of a model, and the results of `bind_tools`,
+    continue the same script.
 
-    A call that is not streamed takes its turn at the gate once, and waits as long as all its tokens would have taken.
+    A call that is not streamed passes the gate once, and takes as long as all its tokens together.
 
     Args:
         script: The answers.
-        cycle: Whether the script begins again after its last answer. Otherwise one more call is an error.
-        delay: How many seconds the model waits before each token.
-        gate: Where the model stops before each token until the test lets it go on.
-        **fields: What every chat model takes: `tags`, `metadata`, `callbacks`, `disable_streaming`, and so on.
+        cycle: True to restart the script after its last answer; otherwise a further call is an error.
+        delay: Seconds to wait before each token.
+        gate: The gate to wait at before each token.
+        **fields: Fields of every chat model: `tags`, `metadata`, `callbacks`, `disable_streaming`, and so on.
 
     Raises:
-        TypeError: Something in the script is no answer.
+        TypeError: An item of the script is not an answer.
     """
 
     _play: _Play = PrivateAttr()
@@ -115,25 +115,25 @@ class ScriptedModel(BaseChatModel):
 
     @property
     def bound_tools(self) -> List[List[Tool]]:
-        """The tools of each call of `bind_tools` so far, as they were given."""
+        """The tools of each call of `bind_tools` so far, unconverted."""
         with self._play.lock:
             return [list(tools) for tools in self._play.bound]
 
     @property
     def remaining(self) -> Optional[int]:
-        """How many answers have not been given yet; `None` if the script begins again."""
+        """Number of unused answers; `None` with `cycle=True`."""
         play = self._play
         return None if play.cycle else max(len(play.answers) - len(play.calls), 0)
 
     def bind_tools(
         self, tools: Sequence[Tool], *, tool_choice: Optional[str] = None, **kwargs: Any
     ) -> Runnable[Any, Any]:
-        """Record the tools, and return the model with them; the answers stay those of the script.
+        """Record the tools, and return the model bound to them; the script does not change.
 
         Args:
-            tools: What the model may call.
-            tool_choice: Which of them it has to call; handed on, without effect.
-            **kwargs: More options of the call, likewise.
+            tools: The tools that the model may call.
+            tool_choice: The tool that the model must call; passed on without effect.
+            **kwargs: Further options of the call; passed on without effect.
 
         Returns:
             The model, bound to the tools in OpenAI's format.
@@ -170,7 +170,7 @@ class ScriptedModel(BaseChatModel):
         await self._apause(answer, len(answer.chunks()))
         return _result(answer)
 
-    # langchain-core calls `on_llm_new_token` and gives out ids for all that these two yield.
+    # langchain-core calls `on_llm_new_token` and assigns ids for all chunks that these two methods yield.
 
     def _stream(
         self,
@@ -212,7 +212,7 @@ class ScriptedModel(BaseChatModel):
 
     async def _apause(self, answer: Answer, tokens: int = 1) -> None:
         delay = self._delay if answer.delay is None else answer.delay
-        await asyncio.sleep(delay * tokens)  # with 0 too: a real model lets others run between two tokens
+        await asyncio.sleep(delay * tokens)  # also with 0: a real model yields to the loop between two tokens
         gate = answer.gate or self._gate
         if gate is not None:
             await gate.await_()

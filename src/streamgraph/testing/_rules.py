@@ -1,4 +1,4 @@
-"""Checks that a stream keeps the order, and shows everything exactly once, as this package promises."""
+"""Checks of a stream's order, and that it shows everything exactly once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RULES: Mapping[str, str] = {
     "message-one-id": "All chunks of one model call have the same id.",
     "tool-order": "A tool call starts before it reports, and ends once.",
 }
-"""The rules by their names. Each one applies where the stream has the modes that it speaks of."""
+"""Rules by name. A rule applies if the stream has the modes that it mentions."""
 
 CustomNode = Callable[[Any], Optional[str]]
 
@@ -41,24 +41,24 @@ def check_stream(
 ) -> Collected:
     """Check a stream against the `RULES`.
 
-    It takes any stream of `version="v2"`, of whatever modes, with or without `subgraphs`. The more modes there are, the
-    more can be checked; with `tasks` everything has its place::
+    It accepts any stream of `version="v2"`, with any modes, with or without `subgraphs`. More modes allow more checks;
+    with `tasks` the position of every part is checked::
 
         check_stream(graph.stream(given, stream_mode=["messages", "updates", "tasks"], version="v2"))
 
     A stream in which chunks were dropped (`gap`) is checked for `error-last` only.
 
     Args:
-        parts: The stream, or its parts. A stream that fails is checked as far as it came; then its exception is raised.
-        complete: Whether the parts are all there are. If they are not, because the reader has left, nothing counts as
-            missing. The same holds for streams with an `error` part or an interrupt.
-        ignore: The names of rules that need not hold. A node that leaves a model call running after its own end, for
-            one, breaks `update-last` and `task-result`.
-        custom_node: Takes the data of a `custom` part and returns the name of the node that it comes from, or `None`
-            if it does not say. Without it such data may come from any task that is running.
+        parts: The stream, or its parts. A stream that fails is checked up to its failure; then its exception is raised.
+        complete: True if the parts are the whole stream. If False, because the consumer has left, missing parts are
+            allowed. They are also allowed in streams with an `error` part or an interrupt.
+        ignore: The names of rules that are not checked. For example, a node that leaves a model call running after its
+            own end breaks `update-last` and `task-result`.
+        custom_node: Takes the data of a `custom` part and returns the name of its node, or `None` if unknown. Without
+            it, such data may come from any running task.
 
     Returns:
-        The parts, to ask for what is in them.
+        The parts, with queries for tests.
 
     Raises:
         StreamRuleError: A rule is broken.
@@ -90,13 +90,13 @@ async def acheck_stream(
     """Check an async stream against the `RULES`, as `check_stream` does.
 
     Args:
-        parts: The stream. One that fails is checked as far as it came; then its exception is raised.
-        complete: Whether the parts are all there are.
-        ignore: The names of rules that need not hold.
-        custom_node: Takes the data of a `custom` part and returns the name of the node that it comes from, or `None`.
+        parts: The stream. If it fails, it is checked up to its failure; then its exception is raised.
+        complete: True if the parts are the whole stream.
+        ignore: The names of rules that are not checked.
+        custom_node: Takes the data of a `custom` part and returns the name of its node, or `None` if unknown.
 
     Returns:
-        The parts, to ask for what is in them.
+        The parts, with queries for tests.
 
     Raises:
         StreamRuleError: A rule is broken.

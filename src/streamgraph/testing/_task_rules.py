@@ -1,4 +1,4 @@
-"""The order of what the `tasks` mode shows, and of everything else around it."""
+"""Rules: order of task events and of all other parts relative to them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from streamgraph.testing._facts import HANDLER, Fact, Namespace, Rules, TaskRef,
 
 
 class TaskRules(Rules):
-    """A task starts, shows what it makes, shows its update, and has its result; nested graphs lie inside.
+    """A task starts, emits its parts, shows its update, and has its result; nested graphs lie inside.
 
-    Tasks of which no event is in the stream, because the events of nested graphs or of some nodes were not asked for,
-    are not checked.
+    Tasks without an event in the stream, because the events of nested graphs or of some nodes were not requested, are
+    not checked.
 
     Args:
-        facts: All of the stream.
+        facts: All facts of the stream.
     """
 
     def __init__(self, facts: Sequence[Fact]) -> None:
-        # The handler of a failed task has a result only: it goes on with a task that has started.
+        # The error handler of a failed task has a result but no start: it continues a task that has started.
         events = [fact.own for fact in facts if fact.own is not None and fact.kind in ("start", "result")]
         self._known = {ref for ref in events if not ref.name.startswith(HANDLER)}
         self._names = {(ref.ns, ref.name) for ref in self._known}
@@ -65,7 +65,7 @@ class TaskRules(Rules):
             self._unnamed(fact)
 
     def end(self) -> None:
-        # A nested task that ends with a command for the graph around it has neither update nor result.
+        # A nested task that ends with a command for the parent graph has neither update nor result.
         opened = self._open[()]
         if opened and not self._failed and self._last is not None:
             self._last.breaks(
@@ -138,7 +138,7 @@ class TaskRules(Rules):
     def _unnamed(self, fact: Fact) -> None:
         ns, name = fact.ns, fact.own.name if fact.own is not None else None
         if name is None:
-            # Before the first task there may be data from the branch that chooses it.
+            # The branch that chooses the first task may emit data before it.
             if ns not in self._levels:
                 return
         elif (ns, name) not in self._names:

@@ -1,4 +1,4 @@
-"""The order of tokens, updates and states, where no `tasks` mode says when tasks start and end."""
+"""Rules: order of tokens, updates and states, without the `tasks` mode."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from streamgraph.testing._facts import HANDLER, Fact, Namespace, Rules, TaskRef,
 
 
 class UpdateRules(Rules):
-    """What a node says comes before its update, and what a step shows before the state after it.
+    """The parts of a node come before its update, and the parts of a step before the state after it.
 
     Args:
-        facts: All of the stream.
+        facts: All facts of the stream.
     """
 
     def __init__(self, facts: Sequence[Fact]) -> None:
-        # Of a node with several tasks at a time nobody can tell whose update it is.
+        # If several tasks of a node run concurrently, an update cannot be attributed to one of them.
         self._parallel = {(fact.own.ns, fact.own.name) for fact in facts if fact.own is not None and fact.parallel}
         self._failed = {fact.own for fact in facts if fact.kind == "result" and fact.data.get("error") is not None}
         self._speaking: Dict[Tuple[Namespace, str], Set[TaskRef]] = defaultdict(set)
@@ -83,17 +83,17 @@ class UpdateRules(Rules):
         self._steps[fact.ns] = step
 
     def _each_has_its_update(self) -> None:
-        """Check that as many updates follow as there are tasks that have spoken, from any place in the stream on."""
+        """Check for each position in the stream that enough updates follow for the tasks that have emitted parts."""
         last: Dict[str, List[Tuple[int, TaskRef]]] = defaultdict(list)
         for ref, fact in self._spoken.items():
-            # The updates of the node around a graph may be filtered out where those inside are not.
+            # Updates of the node that runs a nested graph may be filtered out although those inside are not.
             shown = ref.name in self._updates or ref == fact.own
             if not ref.ns and shown and ref not in self._failed and ref.name != START:
                 last[ref.name].append((fact.index, ref))
         if not self._updates:
             return
         for name, places in last.items():
-            # The handler of a failed task shows an update in its place.
+            # The error handler of a failed task shows an update in its place.
             updates = sorted(self._updates.get(name, []) + self._updates.get(HANDLER + name, []), reverse=True)
             for number, (index, ref) in enumerate(sorted(places, reverse=True)):
                 if number >= len(updates) or updates[number] < index:
@@ -101,7 +101,7 @@ class UpdateRules(Rules):
 
 
 def _keys(data: object) -> Set[str]:
-    """Return the keys of a state or an update; of several updates, those of all."""
+    """Return the keys of a state, of an update, or of a list of updates."""
     if isinstance(data, Mapping):
         return {str(key) for key in data}
     if isinstance(data, list):
