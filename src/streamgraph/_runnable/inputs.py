@@ -12,6 +12,7 @@ from streamgraph._core.results import Pairs
 from streamgraph._core.state import State
 from streamgraph._core.unknown_keys import check_keys
 from streamgraph._runnable.schema import Schema, all_fields
+from streamgraph._streams.copying import CopyOnAccess
 from streamgraph.constants import START
 from streamgraph.errors import EmptyInputError, InvalidUpdateError
 
@@ -38,6 +39,8 @@ def read_input(plan: Plan, schema: Schema, given: object, *, lenient: bool = Fal
         )
     if schema.root:
         return ((ROOT_KEY, given),)
+    if isinstance(given, CopyOnAccess):
+        given = given.raw()  # the state of this graph has containers of its own in any case
     if isinstance(given, (dict, Mapping)):  # `dict` first: the check of the abstract class is slower
         mapping: Optional[Mapping[str, object]] = given
         if not lenient and not schema.channels.keys() >= given.keys():

@@ -106,6 +106,11 @@ class CopyOnAccess(Dict[str, Any]):
         made._copies = {}
         return made
 
+    def raw(self) -> Dict[str, Any]:
+        """Return the current values as they are, for code that changes none of them."""
+        # `dict.copy` may ask for the items of a subclass.
+        return {key: dict.__getitem__(self, key) for key in dict.keys(self)}
+
     def untouched(self) -> CopyOnAccess:
         """Return another one with the values that were given, of which the large ones have yet to be copied."""
         return own_input(dict(self.original))  # type: ignore[no-any-return]

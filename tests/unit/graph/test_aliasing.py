@@ -208,3 +208,28 @@ def test_a_chunk_read_in_a_node_is_not_the_one_read_outside():
 
     chunks = list(line(node).stream({}, stream_mode="values", subgraphs=True))
     assert [chunk for ns, chunk in chunks if ns] == list(inner.stream({"x": [["in"]]}, stream_mode="values"))
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_nested_graphs_are_handed_values(called):
+    """A nested graph gets the values of its parent, or what a node has made of them, and changes neither."""
+    seen = []
+
+    def inside(state):
+        seen.append((len(state["x"]), state["x"][0]))
+        state["x"].append("inside")
+
+    inner = line(inside)
+
+    def calls(state):
+        state["x"].append("mine")
+        return inner.invoke(state)
+
+    element = ["element"]
+    given = {"x": [element, *range(100)]}
+    graph = line(("sub", calls if called else inner), ("after", inside))
+    chunks = list(graph.stream(given, stream_mode="values"))
+    assert seen[0] == (101 + called, element)
+    assert seen[0][1] is element
+    assert len(given["x"]) == 101
+    assert "inside" not in chunks[-1]["x"]
