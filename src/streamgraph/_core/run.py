@@ -218,9 +218,10 @@ class Run:
         tasks: List[Task] = []
         name = ""
         try:
-            for index, send in enumerate(frontier.sends):
-                name = send.node
-                tasks.append(self._sent(send, index))
+            if frontier.sends:
+                for index, send in enumerate(frontier.sends):
+                    name = send.node
+                    tasks.append(self._sent(send, index))
             for name in sorted(frontier.due) if len(frontier.due) > 1 else frontier.due:
                 node = nodes[name]
                 seen = self.state.read(node.reader, step, self.limit)
@@ -247,7 +248,7 @@ class Run:
     def _start(self, tasks: Optional[List[Task]] = None) -> List[Effect]:
         """Start tasks, up to the concurrency limit: those of a new step, or waiting ones."""
         effects: List[Effect] = []
-        if tasks:
+        if tasks is not None:
             self.tasks = tasks
             self._waiting.extend(tasks)
             if self._parts.shows_starts:

@@ -76,15 +76,16 @@ class State:
         if reader.root:
             return own(values.get(ROOT_KEY))
         seen = dict(values) if reader.keys is None else {key: values[key] for key in reader.keys if key in values}
-        containers = self._containers if not fresh else (*self._containers, *fresh)
-        large = self._large if reader.build is None else _NONE
-        if fresh and large:
-            large = large - fresh.keys()
-        for key in containers:
-            if key in seen and key not in large:
-                seen[key] = own(seen[key])
-        for key, compute in reader.managed.items():
-            seen[key] = compute(step, limit)
+        large = _NONE
+        if fresh or self._containers:
+            if self._large and reader.build is None:
+                large = self._large & seen.keys() if not fresh else self._large & seen.keys() - fresh.keys()
+            for key in self._containers if not fresh else self._containers | fresh.keys():
+                if key in seen and key not in large:
+                    seen[key] = own(seen[key])
+        if reader.managed:
+            for key, compute in reader.managed.items():
+                seen[key] = compute(step, limit)
         if reader.build is not None:
             return reader.build(seen)
         return CopyOnAccess.of(seen, large) if large else seen
@@ -152,7 +153,7 @@ class State:
                     self._large.discard(key)
                 else:
                     self._large.add(key)
-            else:
+            elif key in self._containers:
                 self._containers.discard(key)
                 self._large.discard(key)
         if 0 < known < len(self.values):

@@ -187,17 +187,17 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         while True:
             while effects:
                 effect = effects.popleft()
-                if isinstance(effect, StartTask):
+                if type(effect) is StartTask:
                     await self._start(effect.task, effect.alone)
                     if self._ended:
                         return NO_CHUNK
-                elif isinstance(effect, Part):
+                elif type(effect) is Part:
                     if self._parent_capacity is not None and self._parent_capacity.full:
                         await self._parent_capacity.wait()
                     chunk = self._chunk(effect)
                     if chunk is not NO_CHUNK:
                         return chunk
-                elif isinstance(effect, OpenStep):
+                elif type(effect) is OpenStep:
                     effects.extend(self._session.run.open_step())
                 elif isinstance(effect, Finish):
                     await self._finish()

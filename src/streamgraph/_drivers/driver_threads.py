@@ -135,15 +135,15 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         while True:
             while effects:
                 effect = effects.popleft()
-                if isinstance(effect, StartTask):
+                if type(effect) is StartTask:
                     self._start(effect.task, effect.alone)
                     if self._ended:
                         return NO_CHUNK
-                elif isinstance(effect, Part):
+                elif type(effect) is Part:
                     chunk = self._chunk(effect)
                     if chunk is not NO_CHUNK:
                         return chunk
-                elif isinstance(effect, OpenStep):
+                elif type(effect) is OpenStep:
                     effects.extend(self._session.run.open_step())
                 elif isinstance(effect, Finish):
                     self._finish()
