@@ -72,7 +72,11 @@ async def _shielded(awaitable: Awaitable[T]) -> T:
     try:
         return await asyncio.shield(running)
     except CancelledError:
-        await wait_cancelled({running})
+        try:
+            await wait_cancelled({running})
+        finally:
+            if running.done() and not running.cancelled():
+                running.exception()  # else asyncio would log that it was never retrieved
         raise
 
 

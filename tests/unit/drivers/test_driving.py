@@ -318,6 +318,45 @@ def test_traces_that_are_opened_while_the_stream_is_left(name: str) -> None:
     run(main())
 
 
+class Failing(Held):
+    """Is let go, and fails then."""
+
+    raise_error = True
+
+    def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
+        super().on_chain_start(serialized, inputs, **kwargs)
+        if kwargs.get("name") == self.name:
+            raise ValueError("handler")
+
+
+@pytest.mark.parametrize("name", ["LangGraph", "work"])
+def test_handlers_that_fail_while_the_stream_is_left(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The reader is cancelled, and the loop is not told of an exception that nobody has asked for."""
+    graph = StateGraph(State).add_node("work", lambda state: {}).add_edge(START, "work").compile()
+    runs, complaints = Failing(name), []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        reader = asyncio.create_task(_exhaust(graph.astream({"value": 1}, {"callbacks": [runs]}, stream_mode="custom")))
+        await soon(runs.reached.is_set)
+        reader.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        runs.let_go.set()
+        await asyncio.wait([reader])
+        assert reader.cancelled()
+        await soon(runs.told.is_set)
+        del reader
+        gc.collect()
+        await asyncio.sleep(0)
+
+    run(main())
+    gc.collect()
+    assert complaints == []
+    assert {record.name for record in caplog.records} <= {"langchain_core.callbacks.manager"}  # which logs the failure
+    caplog.clear()
+
+
 def test_traces_of_branches_are_closed() -> None:
     """The run of a branch that is cancelled is reported as ended."""
     runs, waits = Runs(), threading.Event()
