@@ -204,6 +204,9 @@ class CopyOnAccess(Dict[str, Any]):
         dict.clear(self)
 
 
+# A node may hand its input on as a value of something else, such as the state that an agent sends with a tool call.
+copied_as(CopyOnAccess, CopyOnAccess.copy)
+
 _FLAT = frozenset((set, bytearray, Counter))
 
 

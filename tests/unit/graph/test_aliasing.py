@@ -233,3 +233,25 @@ def test_nested_graphs_are_handed_values(called):
     assert seen[0][1] is element
     assert len(given["x"]) == 101
     assert "inside" not in chunks[-1]["x"]
+
+
+def test_an_input_that_is_handed_on_as_a_value():
+    """A state that is sent, returned or shown as a value of something else is a plain dict of the receiver's own."""
+    kinds = []
+
+    def work(given):
+        kinds.append(type(given["whole"]))
+        given["whole"]["spoilt"] = True
+        return {"x": [len(given["whole"])]}
+
+    builder = StateGraph(State).add_node("keep", lambda state: {"p": state}).add_node("work", work)
+    builder.add_edge(START, "keep")
+    builder.add_conditional_edges("keep", lambda state: [Send("work", {"whole": state})] * 2, ["work"])
+    given = {"x": [*range(100)]}
+    chunks = list(builder.compile().stream(given, stream_mode=["tasks", "values"]))
+    sent = [data["input"]["whole"] for mode, data in chunks if mode == "tasks" and "whole" in data.get("input", {})]
+    assert [type(item) for item in sent] == kinds == [dict, dict]
+    assert all("spoilt" not in item for item in sent)
+    final = chunks[-1][1]
+    assert type(final["p"]) is dict
+    assert final["x"][100:] == [3, 3]
