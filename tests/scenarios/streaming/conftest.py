@@ -7,6 +7,7 @@ from typing import Any, Iterator
 import pytest
 
 from scenarios.streaming.provider import RespxProvider, ServerProvider
+from support.openai_events import openai_events_known
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,6 @@ def provider(request: pytest.FixtureRequest) -> Iterator[Any]:
     else:
         with request.getfixturevalue("_respx") as running:
             yield running
+
+
+__all__ = ["openai_events_known"]

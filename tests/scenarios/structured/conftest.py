@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from support.leaks import nothing_left
+from support.openai_events import openai_events_known
 
-__all__ = ["nothing_left"]
+__all__ = ["openai_events_known", "nothing_left"]
