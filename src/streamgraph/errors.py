@@ -128,15 +128,9 @@ class GraphError(Exception):
         return None if self.name is None else closest(self.name, self.known)
 
     def __str__(self) -> str:
-        where = [
-            text
-            for text in (
-                self.node is not None and f"node {self.node!r}",
-                self.key is not None and f"key {self.key!r}" not in self.what and f"key {self.key!r}",
-                self.step is not None and f"step {self.step}",
-            )
-            if text
-        ]
+        places = (("node", self.node), ("key", self.key), ("step", self.step))
+        key_is_named = f"key {self.key!r}" in self.what
+        where = [f"{kind} {at!r}" for kind, at in places if at is not None and not (kind == "key" and key_is_named)]
         text = self.what + (f" (at {', '.join(where)})" if where else "") + "."
         if self.suggestion is not None:
             text += f" Did you mean {self.suggestion!r}?"
@@ -329,14 +323,9 @@ class StateMutationError(GraphError, RuntimeError):
     def __init__(self, path: str, node: Optional[str] = None, step: Optional[int] = None) -> None:
         named = re.match(r"state(?:\['([^']*)'\]|\.(\w+))", path)
         key = None if named is None else named[1] or named[2]
-        super().__init__(
-            f"{path} was changed in place",
-            node=node,
-            key=key,
-            step=step,
-            hint="What lies inside the values of the state is shared with other nodes and with chunks. "
-            + (f"Return a new value instead: {{{key!r}: ...}}." if key else "Return a new value instead."),
-        )
+        instead = f"Return a new value instead: {{{key!r}: ...}}." if key else "Return a new value instead."
+        hint = f"What lies inside the values of the state is shared with other nodes and with chunks. {instead}"
+        super().__init__(f"{path} was changed in place", node=node, key=key, step=step, hint=hint)
         self.path = path
 
 
@@ -360,8 +349,7 @@ class StreamOverflowError(GraphError, RuntimeError):
 class NotSupportedError(GraphError, NotImplementedError):
     """A feature of LangGraph that this package does not have yet; refused rather than ignored.
 
-    Raised for checkpointers and interrupts, which need saved runs: if they were ignored, a run would silently not be
-    resumable.
+    Raised for checkpointers and interrupts: if they were ignored, a run would silently not be resumable.
     """
 
 

@@ -92,6 +92,10 @@ class CopyOnAccess(Dict[str, Any]):
 
     __slots__ = ("_copies", "_shared", "original")
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return a plain dict: code that makes another one of the type of its input gets what it expects of a dict."""
+        return dict(*args, **kwargs)
+
     original: Mapping[str, Any]
     """The values as they were given, none of which may be changed."""
     _shared: Dict[str, None]
@@ -100,7 +104,8 @@ class CopyOnAccess(Dict[str, Any]):
     @classmethod
     def of(cls, values: Mapping[str, Any], shared: AbstractSet[str]) -> CopyOnAccess:
         """Return a dict of these values, of which those of the keys `shared` have yet to be copied."""
-        made = cls(values)
+        made: CopyOnAccess = dict.__new__(cls)
+        dict.update(made, values)
         made.original = values
         made._shared = dict.fromkeys(key for key in shared if key in values)
         made._copies = {}

@@ -231,6 +231,14 @@ def test_it_is_like_any_dict():
     assert (state, list(state.values())) == ({}, [])
 
 
+def test_another_one_of_its_type_is_a_plain_dict():
+    """Code that makes a dict of the type of its input gets one that works."""
+    kind = type(large_input())
+    for made in (kind(a=1), kind({"a": 1}), kind([("a", 1)]), kind.fromkeys("a", 1)):
+        assert type(made) is dict
+        assert made == {"a": 1}
+
+
 def test_attempts_begin_anew():
     """Another input for the next attempt has nothing of what was changed in the last one."""
     first = large_input()
