@@ -17,7 +17,8 @@ import time
 import tracemalloc
 from typing import Any, Callable, Dict, List, Tuple, TypedDict
 
-from compare import Library, alone, areading, at_once, best, chain, fan, reading, speaking, writing
+from compare import alone, areading, at_once, best, chain, fan, reading, speaking, writing
+from real_work import Library, Loaded, count, line, records
 
 LIB = Library("streamgraph")
 N: Dict[str, Any] = {"n": 0}
@@ -48,8 +49,19 @@ def idle_nodes(nodes: int) -> Any:
     return builder.add_conditional_edges("loop", lambda state: "again" if state["n"] < 100 else "end", routes).compile()
 
 
+def held() -> Any:
+    """A chain of 1,000 steps in a state with data that no step writes."""
+    return line(LIB, Loaded, count, 1000)
+
+
+def holding(size: int) -> Dict[str, Any]:
+    """An input with so many nested dicts."""
+    return {"n": 0, "data": records(size)}
+
+
 GROWTHS: List[Tuple[str, Callable[[int], Callable[[], Any]], int]] = [
     ("nodes of a chain, updates", lambda size: reading(chain(LIB, size), N), 100),
+    ("steps of a long chain, updates", lambda size: reading(chain(LIB, size), N), 1000),
     ("nodes of a chain, debug", lambda size: reading(chain(LIB, size), N, stream_mode="debug"), 100),
     ("nodes of a fan-out, async", lambda size: areading(fan(LIB, size, True), {"total": 0}), 100),
     ("nodes compiled", lambda size: lambda: chain(LIB, size), 100),
@@ -64,6 +76,7 @@ GROWTHS: List[Tuple[str, Callable[[int], Callable[[], Any]], int]] = [
 CONSTANTS: List[Tuple[str, Callable[[int], Callable[[], Any]], int]] = [
     ("keys that no step of a chain writes", lambda size: reading(wide(size), {"k0": 0}), 10),
     ("nodes that take no part in a loop", lambda size: reading(idle_nodes(size), N), 10),
+    ("nested dicts in a key that no step of 1,000 writes", lambda size: reading(held(), holding(size)), 100),
 ]
 
 
