@@ -27,7 +27,7 @@ from typing import (
 from typing_extensions import Protocol
 
 from streamgraph._core.action import Action
-from streamgraph._core.effects import Effect
+from streamgraph._core.effects import Effect, Note, Save
 from streamgraph._core.events import Event
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
@@ -220,8 +220,15 @@ class Session(Protocol):
     def explain(self) -> List[Unstreamed]:
         """Return the model calls that were not streamed so far, with the reasons."""
 
-    def closing(self, error: Optional[BaseException]) -> Work[None]:
+    def keep(self, effect: Union[Note, Save]) -> Work[None]:
+        """Store something of a run that is saved."""
+
+    def closing(self, error: Optional[BaseException], unsaved: Sequence[Union[Note, Save]] = ()) -> Work[None]:
         """End the run: with its output, or with an error.
+
+        Args:
+            error: The error; `None` if the run has finished.
+            unsaved: What has still to be stored.
 
         If the error is not an `Exception`, such as a cancellation, the work can be driven without an event loop.
         """

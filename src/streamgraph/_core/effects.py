@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Sequence, Union
+from typing import Optional, Sequence, Union
 
+from streamgraph._core.record import Record
+from streamgraph._core.results import TaskResult
 from streamgraph._core.task import Task
 from streamgraph._streams.part import Part
 from streamgraph.errors import GraphBubbleUp
@@ -69,5 +71,35 @@ class OpenStep:
     __slots__ = ()
 
 
-Effect = Union[Part, StartTask, CancelTasks, OpenStep, Finish, Fail, Exit]
+class Note:
+    """Store what a task has come to, while its step is not closed yet.
+
+    Args:
+        task: The task.
+        result: Its result; `None` if it has failed.
+        error: Its failure.
+    """
+
+    __slots__ = ("error", "result", "task")
+
+    def __init__(self, task: Task, result: Optional[TaskResult], error: Optional[BaseException] = None) -> None:
+        self.task = task
+        self.result = result
+        self.error = error
+
+
+class Save:
+    """Store a record. All notes of its step come before it.
+
+    Args:
+        record: The record.
+    """
+
+    __slots__ = ("record",)
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+
+Effect = Union[Part, StartTask, CancelTasks, OpenStep, Finish, Fail, Exit, Note, Save]
 """An effect is an instruction, or a `Part` to hand out."""

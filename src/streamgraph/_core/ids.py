@@ -3,6 +3,40 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Sequence
+
+from typing_extensions import Protocol
+
+
+class TaskIds(Protocol):
+    """Gives the tasks of a run their ids; the same step of the same run gives the same ids."""
+
+    def by_edge(self, step: int, node: str, triggers: Sequence[str]) -> str:
+        """Return the id of a task that edges, branches or joins have started.
+
+        Args:
+            step: The superstep.
+            node: The name of its node.
+            triggers: All triggers that can start the node, sorted.
+        """
+
+    def by_send(self, step: int, node: str, index: int) -> str:
+        """Return the id of a task that a `Send` has started.
+
+        Args:
+            step: The superstep.
+            node: The name of its node.
+            index: The position among the `Send`s of the step.
+        """
+
+    def handling(self, step: int, failed: str, name: str) -> str:
+        """Return the id of the error handler of a failed task.
+
+        Args:
+            step: The superstep.
+            failed: The id of the failed task.
+            name: The name of the handler's node.
+        """
 
 
 def task_id(seed: bytes, step: int, name: str, index: int) -> str:
@@ -16,6 +50,31 @@ def task_id(seed: bytes, step: int, name: str, index: int) -> str:
     """
     digest = blake2b(b"%b%d:%d:%b" % (seed, step, index, name.encode()), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
+
+
+class SeededIds:
+    """The ids of the tasks of a run that is not saved.
+
+    Args:
+        seed: Identifies the run and its namespace, 16 bytes.
+    """
+
+    __slots__ = ("_seed",)
+
+    def __init__(self, seed: bytes) -> None:
+        self._seed = seed
+
+    def by_edge(self, step: int, node: str, triggers: Sequence[str]) -> str:
+        """Return the id of a task that edges, branches or joins have started."""
+        return task_id(self._seed, step, node, -1)
+
+    def by_send(self, step: int, node: str, index: int) -> str:
+        """Return the id of a task that a `Send` has started."""
+        return task_id(self._seed, step, node, index)
+
+    def handling(self, step: int, failed: str, name: str) -> str:
+        """Return the id of the error handler of a failed task."""
+        return task_id(self._seed, step, f"handles {failed}", -1)
 
 
 def child_seed(task: str, call: int) -> bytes:

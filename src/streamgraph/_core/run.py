@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
+from typing import AbstractSet, Any, Deque, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.control import RunControl
-from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, OpenStep, StartTask
+from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, Note, OpenStep, Save, StartTask
 from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
-from streamgraph._core.ids import task_id
+from streamgraph._core.ids import SeededIds, TaskIds
 from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping
 from streamgraph._core.plan import Node, Plan
+from streamgraph._core.record import UNSET, KnownTasks, Record, Recorder
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
@@ -23,6 +24,9 @@ from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphDrained, Graph
 
 _NONE: FrozenSet[str] = frozenset()
 
+BEFORE_FIRST = -2
+"""The step of a saved run that has no record yet: the first record, that of its input, is step -1."""
+
 
 class Run:
     """The state machine of one run of a graph or workflow.
@@ -30,20 +34,19 @@ class Run:
     The driver calls `start` once, `feed` whenever a task ends, and `open_step` when the run asks for it. It carries out
     the returned effects, in their order, before it feeds the next event.
 
-    Between two steps, `state` and `frontier` are the complete state of the run. A run that is built from them continues
-    it, with `resume` instead of `start`.
+    Between two steps, `state` and `frontier` are the complete state of the run. A run that loads a record of them
+    continues it, with `resume` instead of `start`.
 
     Args:
         plan: The graph.
         parts: Makes the parts of its stream.
-        seed: Identifies this run in the ids of its tasks, 16 bytes.
+        seed: Identifies this run in the ids of its tasks, 16 bytes, unless it is saved.
         ns: The namespace of the graph.
         limit: The most supersteps the run may take, from where it begins.
         concurrency: The most tasks that may run at once; `None` for no limit.
         control: Accepts requests to end the run.
         output: The keys of the final state to return; the graph's output keys by default.
-        state: The values of a resumed run.
-        frontier: The frontier of a resumed run.
+        recorder: Identifies the records of a run that is saved; `None` for one that is not.
 
     Attributes:
         state: The values.
@@ -63,16 +66,16 @@ class Run:
         concurrency: Optional[int] = None,
         output: Keys = None,
         control: Optional[RunControl] = None,
-        state: Optional[State] = None,
-        frontier: Optional[Frontier] = None,
+        recorder: Optional[Recorder] = None,
     ) -> None:
         self.plan = plan
-        self.state = State(plan) if state is None else state
-        self.frontier = Frontier() if frontier is None else frontier
-        self._steps = limit
-        self.limit = self.frontier.step + limit
+        self.state = State(plan)
+        self.frontier = Frontier() if recorder is None else Frontier(BEFORE_FIRST)
+        self._steps = self.limit = limit
         self._parts = parts
-        self._seed = seed
+        self._ids: TaskIds = SeededIds(seed)
+        self._recorder = recorder
+        self._known: KnownTasks = {}
         self.ns = ns
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
@@ -87,12 +90,66 @@ class Run:
         self.tasks: List[Task] = []
         self._end: Union[Fail, Exit, None] = None
 
-    def start(self, writes: Writes) -> List[Effect]:
+    def load(self, record: Record, known: KnownTasks, ids: TaskIds) -> None:
+        """Take over a record, before `start` or `resume`.
+
+        Args:
+            record: The record.
+            known: What is known of tasks of the step after it.
+            ids: The ids of these tasks.
+        """
+        self.state = State(self.plan, record.values)
+        self.frontier = record.frontier.copy()
+        self.limit = self.frontier.step + self._steps
+        self._known, self._ids = known, ids
+
+    def start(self, writes: Writes, given: object = UNSET) -> List[Effect]:
         """Begin with an input.
 
         Args:
             writes: The input as writes to state keys; that of a workflow is one value.
+            given: The input in the form in which it is saved; `UNSET` if it is saved already.
         """
+        if self._recorder is None:
+            return self._begin(writes)
+        effects: List[Effect] = []
+        if given is not UNSET:
+            try:
+                changed = self._drop_step()
+            except Exception as error:
+                return [Fail(error)]
+            self.frontier.step += 1
+            effects += self._recorded(Record(self.frontier.step, "input", dict(self.state.values), Frontier(), changed, given))
+        self.frontier.step += 1
+        self.limit = self.frontier.step + self._steps
+        return effects + self._begin(writes)
+
+    def _drop_step(self) -> AbstractSet[str]:
+        """Replace what was due by a new input, and return the keys that change.
+
+        What tasks of the dropped step had written before it was interrupted is kept, as LangGraph does.
+        """
+        known, self._known = self._known, {}
+        done = [(name, known[id_].result) for id_, name in self._due() if id_ in known] if known else []
+        fresh = self.state.fold([(name, result.writes) for name, result in done if result is not None])
+        self.state.store(fresh)
+        self.frontier = Frontier(self.frontier.step)
+        return fresh.keys()
+
+    def _due(self) -> List[Tuple[str, str]]:
+        """Return the ids and names of the tasks of the step that is due, in the order of their writes."""
+        frontier, nodes, ids = self.frontier, self.plan.nodes, self._ids
+        step = frontier.step + 1
+        by_edge = [(ids.by_edge(step, name, nodes[name].triggers), name) for name in sorted(frontier.due)]
+        return by_edge + [(ids.by_send(step, send.node, at), send.node) for at, send in enumerate(frontier.sends)]
+
+    def _recorded(self, record: Record) -> List[Effect]:
+        if self._recorder is None:
+            return []
+        self._ids = self._recorder.record(record)
+        return [Save(record)]
+
+    def _begin(self, writes: Writes) -> List[Effect]:
         start = self.plan.start
         given: Any = None
         if start.kind == "entrypoint":
@@ -107,11 +164,14 @@ class Run:
                 return self._close_step()
             # The branches of the start run like a node of their own, before the first step, and make no parts.
             self.state.store(self._fresh_input)
-        return self._start([Task(task_id(self._seed, 0, start.name, -1), start, 0, given, start.triggers, -1)])
+        step = self.frontier.step
+        return self._start(
+            [Task(self._ids.by_edge(step, start.name, start.triggers), start, step, given, start.triggers, -1)]
+        )
 
     def resume(self) -> List[Effect]:
-        """Continue from the state and the frontier with which the run was built."""
-        return [self._next()]
+        """Continue from the record that was loaded."""
+        return [*self._parts.values(self.state, self.state.values), self._next()]
 
     def feed(self, event: Event) -> List[Effect]:
         """Process an event and return the next effects.
@@ -122,11 +182,13 @@ class Run:
         task = event.task
         del self._running[task.id]
         if self._end is not None:
-            return self._ended()
+            noted = isinstance(event, TaskDone) and self._recorder is not None
+            return [Note(task, event.outcome), *self._ended()] if noted else self._ended()  # type: ignore[union-attr]
         if not isinstance(event, TaskDone):
             return self._failed(event) if isinstance(event, TaskFailed) else self._stop(Exit(event.signal))
         self._done[task.id] = event.outcome
-        effects: List[Effect] = [*self._parts.finished(task, event.outcome, event.cached)]
+        effects: List[Effect] = [] if self._recorder is None else [Note(task, event.outcome)]
+        effects += self._parts.finished(task, event.outcome, event.cached)
         if self._waiting:
             effects += self._start()
         elif not self._running:
@@ -136,7 +198,8 @@ class Run:
     def _failed(self, event: TaskFailed) -> List[Effect]:
         task, error = event.task, event.error
         locate(error, ErrorLocation(task.name, task.step, self.ns))
-        effects: List[Effect] = [*self._parts.failed(task, error, event.outcome)]
+        effects: List[Effect] = [] if self._recorder is None else [Note(task, None, error)]
+        effects += self._parts.failed(task, error, event.outcome)
         if event.outcome is not None:
             self._shown[task.id] = event.outcome
         if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, GraphBubbleUp):
@@ -145,7 +208,8 @@ class Run:
 
     def _handle(self, failed: Task, error: Exception) -> List[Effect]:
         """Run the error handler of a node in its place, in the same step."""
-        task = handling_task(task_id(self._seed, failed.step, f"handles {failed.id}", -1), failed, error)
+        assert failed.node.handler is not None
+        task = handling_task(self._ids.handling(failed.step, failed.id, failed.node.handler.name), failed, error)
         self.tasks.append(task)
         self._running[task.id] = task
         return [StartTask(task, alone=len(self._running) == 1)]
@@ -184,11 +248,17 @@ class Run:
             if self._fresh_input:
                 fresh, self._fresh_input = {**self._fresh_input, **fresh}, {}
             self.state.store(fresh)
-            ran = {task.name for task in tasks} if self.frontier.joined else _NONE
+            saving = self._recorder is not None
+            ran = frozenset(task.name for task in tasks) if saving or self.frontier.joined else _NONE
             self.frontier.advance(self.plan, finished, ran)
         except Exception as error:
             return [Fail(error)]
-        return [*self._parts.values(self.state, fresh), self._next()]
+        saved = self._recorded(self._record(fresh.keys(), ran)) if saving else []
+        return [*saved, *self._parts.values(self.state, fresh), self._next()]
+
+    def _record(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> Record:
+        frontier = self.frontier
+        return Record(frontier.step, "loop", dict(self.state.values), frontier.copy(), changed, ran=ran)
 
     def _next(self) -> Effect:
         """Return the effect that follows a step; the frontier is not changed."""
@@ -225,7 +295,7 @@ class Run:
             for name in sorted(frontier.due) if len(frontier.due) > 1 else frontier.due:
                 node = nodes[name]
                 seen = self.state.read(node.reader, step, self.limit)
-                tasks.append(Task(task_id(self._seed, step, name, -1), node, step, seen, node.triggers, -1))
+                tasks.append(Task(self._ids.by_edge(step, name, node.triggers), node, step, seen, node.triggers, -1))
         except Exception as error:
             locate(error, ErrorLocation(name, step, self.ns))
             return [Fail(error)]
@@ -234,7 +304,7 @@ class Run:
     def _sent(self, send: Send, index: int) -> Task:
         step, name = self.frontier.step, send.node
         task = Task(
-            task_id(self._seed, step, name, index),
+            self._ids.by_send(step, name, index),
             self.plan.nodes[name],
             step,
             own_input(send.arg),
@@ -254,12 +324,28 @@ class Run:
             if self._parts.shows_starts:
                 for task in tasks:
                     effects += self._parts.started(task)
+            if self._known:
+                effects += self._reuse()
+                if not self._waiting and tasks:
+                    return effects + self._close_step()
         # A workflow does not run in place, since the parts of its subtasks must be streamed while it waits for them.
         alone = len(self.tasks) == 1 and self.tasks[0].node.kind != "entrypoint"
         while self._waiting and (self._concurrency is None or len(self._running) < self._concurrency):
             task = self._waiting.popleft()
             self._running[task.id] = task
             effects.append(StartTask(task, alone))
+        return effects
+
+    def _reuse(self) -> List[Effect]:
+        """Take the results of tasks that had finished before the run was continued; they do not run again."""
+        effects: List[Effect] = []
+        known, self._known = self._known, {}
+        for task in tuple(self._waiting):
+            found = known.get(task.id)
+            if found is not None and found.result is not None:
+                self._waiting.remove(task)
+                self._done[task.id] = found.result
+                effects += self._parts.finished(task, found.result, cached=True)
         return effects
 
     def output(self) -> Any:

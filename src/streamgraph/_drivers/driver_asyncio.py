@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Callable, Optional, Type, TypeVar
 from weakref import WeakMethod
 
-from streamgraph._core.effects import CancelTasks, Finish, OpenStep, StartTask
+from streamgraph._core.effects import CancelTasks, Finish, Note, OpenStep, Save, StartTask
 from streamgraph._core.events import TaskFailed
 from streamgraph._core.task import Task
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
@@ -112,7 +112,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._pool.leaving = True
         self._backend.close()
         self._backend.cancel_from_outside()
-        closing = self._session.closing(GeneratorExit("the consumer dropped the stream"))
+        closing = self._session.closing(GeneratorExit("the consumer dropped the stream"), self._take_unsaved())
         for call in closing:
             assert isinstance(call, Call)
             assert call.action.sync is not None
@@ -199,6 +199,8 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                         return chunk
                 elif type(effect) is OpenStep:
                     effects.extend(self._session.run.open_step())
+                elif isinstance(effect, (Note, Save)):
+                    await drive(self._session.keep(effect), self._pool)
                 elif isinstance(effect, Finish):
                     await self._finish()
                     return NO_CHUNK
@@ -277,7 +279,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._mark_ended("failed" if isinstance(error, Exception) else "closed")
         self._session.stop.set()
         self._pool.leaving = True
-        self._effects.clear()
+        unsaved = self._take_unsaved()
         running = self._backend.cancel_all()
         try:
             await wait_cancelled(running)
@@ -285,7 +287,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         finally:
             self._backend.close()
             if self._begun:
-                await drive(self._session.closing(error), self._pool)
+                await drive(self._session.closing(error, unsaved), self._pool)
 
     async def _wait_for_nested_runs(self) -> None:
         """Wait for the tasks of nested runs: a node that an exception ends drops its streams without waiting."""

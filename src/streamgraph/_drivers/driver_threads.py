@@ -7,7 +7,7 @@ from queue import Empty
 from types import TracebackType
 from typing import Any, Optional, Type, TypeVar
 
-from streamgraph._core.effects import CancelTasks, Finish, OpenStep, StartTask
+from streamgraph._core.effects import CancelTasks, Finish, Note, OpenStep, Save, StartTask
 from streamgraph._core.task import Task
 from streamgraph._drivers.backend_threads import ThreadBackend
 from streamgraph._drivers.calls_threads import drive
@@ -145,6 +145,8 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                         return chunk
                 elif type(effect) is OpenStep:
                     effects.extend(self._session.run.open_step())
+                elif isinstance(effect, (Note, Save)):
+                    self._drive(self._session.keep(effect), self._session.stop)
                 elif isinstance(effect, Finish):
                     self._finish()
                     return NO_CHUNK
@@ -211,8 +213,8 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             return
         self._mark_ended("failed" if isinstance(error, Exception) else "closed")
         self._session.stop.set()
-        self._effects.clear()
+        unsaved = self._take_unsaved()
         self._inbox.end(Wakeup([]))  # unblock a consumer in another thread
         self._backend.close()
         if self._begun:
-            self._drive(self._session.closing(error), self._session.stop)
+            self._drive(self._session.closing(error, unsaved), self._session.stop)

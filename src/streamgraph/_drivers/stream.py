@@ -166,6 +166,12 @@ class Stream:
             event.error = as_public_error(event.task, event.error)
         self._effects.extend(self._session.run.feed(event))
 
+    def _take_unsaved(self) -> List[Union[Note, Save]]:
+        """Drop the effects that are left, and return those of them that must be stored."""
+        unsaved = [effect for effect in self._effects if isinstance(effect, (Note, Save))]
+        self._effects.clear()
+        return unsaved
+
     def _check_wanted(self) -> None:
         """Raise if the run was stopped and may start no more tasks.
 

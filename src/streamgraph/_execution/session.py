@@ -6,13 +6,13 @@ from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from time import monotonic, time
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._core.control import RunControl, is_signal
-from streamgraph._core.effects import Effect
+from streamgraph._core.effects import Effect, Note, Save
 from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import RESULT_KEYS, Branch
@@ -25,6 +25,7 @@ from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
+from streamgraph._execution.saving import Saving
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
 from streamgraph._langchain.configs import enter_config, open_manager, task_config
@@ -67,6 +68,7 @@ class GraphSession:
         store: The user's store.
         cache: Stores the results of nodes.
         control: Accepts requests to end the run.
+        saving: Loads and stores the run, if it is saved.
         checks_mutations: Nodes that change the state in place are found.
     """
 
@@ -86,9 +88,11 @@ class GraphSession:
         store: Any,
         cache: Optional[Cache] = None,
         control: Optional[RunControl] = None,
+        saving: Optional[Saving] = None,
         checks_mutations: bool = False,
     ) -> None:
         self.run = run
+        self._saving = saving
         self.router = router
         self._parent = None if detached else scope
         self.stop = CancelToken() if self._parent is None else CancelToken(self._parent.stop)
@@ -127,6 +131,7 @@ class GraphSession:
             stop=self.stop,
             capacity=capacity,
             checks_mutations=checks_mutations,
+            saving=saving,
         )
         self._hears_models = subscribers.hears_models
         self._trace: Optional[Trace] = None
@@ -149,10 +154,19 @@ class GraphSession:
         if manager.handlers:
             self._trace = Trace(manager)
             yield self._trace.start(self._given, self._config.name or self.run.plan.name, self._config.run_id)
+        if self._saving is not None:
+            return (yield from self._saving.begin(self.run, self._given, self._writes))
         return self.run.start(self._writes)
 
-    def closing(self, error: Optional[BaseException]) -> Work[None]:
+    def keep(self, effect: Union[Note, Save]) -> Work[None]:
+        """Store something of the run."""
+        assert self._saving is not None
+        return self._saving.keep(effect)
+
+    def closing(self, error: Optional[BaseException], unsaved: Sequence[Union[Note, Save]] = ()) -> Work[None]:
         """End the trace of the run, if there is one. A run that ends with a control signal has not failed."""
+        if self._saving is not None:
+            yield from self._saving.settle(unsaved, early=error is not None)
         self._subtasks.over = error is None or isinstance(error, Exception)
         if self._messages is not None and self._parent_tracker is None:
             forget(self._messages)

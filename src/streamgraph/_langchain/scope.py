@@ -77,6 +77,7 @@ class RunScope:
         stop: The cancel token of the whole run.
         warned: True after a warning about a write after the end of the run.
         checks_mutations: True if nodes that change the state in place are found, also in nested graphs.
+        saving: How the run is saved; `None` if it is not.
     """
 
     ns: Tuple[str, ...]
@@ -95,6 +96,7 @@ class RunScope:
     loop: Optional[object] = None
     warned: bool = False
     checks_mutations: bool = False
+    saving: Optional[object] = None
 
     def __post_init__(self) -> None:
         self.ids: Dict[str, Any] = self.config.shown_ids

@@ -31,6 +31,7 @@ from streamgraph._runnable.config_checks import check_config
 from streamgraph._runnable.inputs import coerce_context
 from streamgraph._runnable.options import Keys, Modes, Subscription, check_keys
 from streamgraph._runnable.printing import printing
+from streamgraph._runnable.saving import open_saving
 from streamgraph._runnable.schema import read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.timestamps import timestamp
@@ -50,6 +51,8 @@ class GraphBase(Runnable[Any, Any]):
 
     Attributes:
         name: The name of its runs in traces.
+        checkpointer: The saver of its runs. In a graph that is nested in a saved run, `None` saves its runs for as long
+            as the node runs, `True` remembers them from one run to the next, and `False` does not save them.
         config: The config bound with `with_config`; `None` if there is none.
         context_schema: The class of the object passed to a run as `context=`.
         store: The store that its nodes get.
@@ -70,8 +73,10 @@ class GraphBase(Runnable[Any, Any]):
         store: Any,
         cache: Any,
         debug: Union[bool, Literal["mutations"]] = False,
+        checkpointer: Any = None,
     ) -> None:
         self.name = name
+        self.checkpointer = checkpointer
         self.config: Optional[RunnableConfig] = None
         self.context_schema = context_schema
         self.store = store
@@ -203,8 +208,10 @@ class GraphBase(Runnable[Any, Any]):
             scope = None  # started by work that outlives its node: an independent run
         settings = resolve_config(self.config, config, scope)
         settings.name = settings.name or self.get_name()
-        writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
         ns, seed = _place(scope)
+        saving = open_saving(self, settings, scope, ns, subscription.durability, backend)
+        resumes = given is None and saving is not None
+        writes = () if resumes else self._writes(given, lenient=scope is not None and given is scope.task.input)
         up = scope.parent_stream(detached=detached) if scope is not None else None
         subscribers = RunSubscribers(
             ns, subscription.modes, subscription.nested, subscription.filter, up.subscribers if up else None
@@ -234,6 +241,7 @@ class GraphBase(Runnable[Any, Any]):
             concurrency=settings.concurrency,
             output=subscription.keys,
             control=control,
+            recorder=None if saving is None else saving.saved,
         )
         inherits = scope is not None and not context
         return GraphSession(
@@ -247,6 +255,7 @@ class GraphBase(Runnable[Any, Any]):
             scope=scope,
             detached=detached,
             control=control,
+            saving=saving,
             checks_mutations=self.checks_mutations or (scope is not None and scope.run.checks_mutations),
             context=scope.run.context
             if scope is not None and inherits

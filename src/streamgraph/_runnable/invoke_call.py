@@ -208,6 +208,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
             version=options.get("version", "v1"),
             output_keys=keys,
             control=options.get("control"),
+            durability=options.get("durability"),
         )
         return quiet, flow
 

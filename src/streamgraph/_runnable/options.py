@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import FrozenSet, NamedTuple, Optional, Sequence, Union
 
+from typing_extensions import get_args
+
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Plan
 from streamgraph._streams.filters import Filter
 from streamgraph._streams.modes import MODES, NESTED_MODES
-from streamgraph._types import StreamMode
+from streamgraph._types import Durability, StreamMode
 from streamgraph.errors import UnknownOptionError
 
 STREAM_MODES = tuple(mode.name for mode in MODES)
 VERSIONS = ("v1", "v2")
+DURABILITIES = get_args(Durability)
 
 Modes = Union[None, StreamMode, Sequence[StreamMode]]
 Keys = Union[None, str, Sequence[str]]
@@ -32,6 +35,7 @@ class Subscription(NamedTuple):
         keys: The state keys to show; `None` for all.
         control: The handle to request an early end of the run.
         filter: The filter; `None` if nothing is excluded.
+        durability: When the run is stored, if it is saved; `None` for what its parent run does, by default `"async"`.
     """
 
     modes: FrozenSet[str] = frozenset()
@@ -44,6 +48,14 @@ class Subscription(NamedTuple):
     keys: Keys = None
     control: Optional[RunControl] = None
     filter: Optional[Filter] = None
+    durability: Optional[Durability] = None
+
+
+def check_durability(durability: Optional[Durability]) -> Optional[Durability]:
+    """Return `durability` if it exists, else raise UnknownOptionError."""
+    if durability is not None and durability not in DURABILITIES:
+        raise UnknownOptionError(f"Unknown durability {durability!r}", name=durability, known=DURABILITIES)
+    return durability
 
 
 def check_version(version: str) -> str:
@@ -63,6 +75,7 @@ def subscription(
     output_keys: Keys,
     control: Optional[RunControl] = None,
     filter_: Optional[Filter] = None,
+    durability: Optional[Durability] = None,
 ) -> Subscription:
     """Validate the options of a stream.
 
@@ -87,15 +100,25 @@ def subscription(
         keys=check_keys(plan, output_keys),
         control=control,
         filter=filter_,
+        durability=check_durability(durability),
     )
 
 
 def output_only(
-    plan: Plan, *, print_mode: Modes, version: str, output_keys: Keys, control: Optional[RunControl]
+    plan: Plan,
+    *,
+    print_mode: Modes,
+    version: str,
+    output_keys: Keys,
+    control: Optional[RunControl],
+    durability: Optional[Durability] = None,
 ) -> Subscription:
     """Return the subscription of a call that only waits for the output: no modes except those to be printed."""
     if not print_mode:
-        return Subscription(version=check_version(version), keys=output_keys, control=control)
+        durability = check_durability(durability)
+        return Subscription(
+            version=check_version(version), keys=output_keys, control=control, durability=durability
+        )
     return subscription(
         plan,
         stream_mode="values",
@@ -104,6 +127,7 @@ def output_only(
         version=version,
         output_keys=output_keys,
         control=control,
+        durability=durability,
     )._replace(shown=frozenset())
 
 

@@ -73,6 +73,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             version=options.get("version", "v1"),
             output_keys=options.get("output_keys"),
             control=options.get("control"),
+            durability=options.get("durability"),
             filter_=filter_,
         )
         return wanted, flow

@@ -15,6 +15,7 @@ from streamgraph._core.state import Writes
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.inputs import read_input
 from streamgraph._runnable.runnable import GraphRunnable
+from streamgraph._runnable.saving import Checkpointer
 from streamgraph._runnable.schema import Schema
 from streamgraph._runnable.schema_models import model_of, typed_state
 from streamgraph._runnable.subgraphs import graph_in
@@ -51,8 +52,11 @@ class CompiledStateGraph(
         cache: object,
         name: str,
         debug: Union[bool, Literal["mutations"]],
+        checkpointer: Checkpointer = None,
     ) -> None:
-        super().__init__(name=name, context_schema=context_schema, store=store, cache=cache, debug=debug)
+        super().__init__(
+            name=name, context_schema=context_schema, store=store, cache=cache, debug=debug, checkpointer=checkpointer
+        )
         self.builder = builder
         self._plan = plan
         self._specs = specs

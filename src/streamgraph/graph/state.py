@@ -14,6 +14,7 @@ from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
 from streamgraph._runnable.schema import Hint, Schema, read_schema
+from streamgraph._runnable.saving import Checkpointer, check_checkpointer
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
@@ -328,7 +329,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
     @checked_keywords
     def compile(
         self,
-        checkpointer: None = None,
+        checkpointer: Checkpointer = None,
         *,
         cache: object = None,
         store: object = None,
@@ -340,7 +341,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         """Check the graph and return it as a Runnable; later changes to the builder do not affect it.
 
         Args:
-            checkpointer: `None`: runs cannot be saved yet.
+            checkpointer: The saver of the runs: any of the `langgraph-checkpoint` family.
             cache: Storage for the results of nodes with a cache policy: an `InMemoryCache`, or any cache with the
                 interface of langgraph-checkpoint's.
             store: An object that nodes get as `store`, such as a `BaseStore` of langgraph-checkpoint.
@@ -353,9 +354,11 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
 
         Raises:
             GraphBuildError: See `validate`.
-            NotSupportedError: A checkpointer or an interrupt is given.
+            NotSupportedError: An interrupt is given.
+            TypeError: The checkpointer is not a saver.
         """
-        refuse(checkpointer=checkpointer, interrupt_before=interrupt_before, interrupt_after=interrupt_after)
+        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
+        check_checkpointer(checkpointer)
         check_cache(cache)
         self.validate()
         name = name or "LangGraph"
@@ -371,6 +374,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             cache=cache,
             name=name,
             debug=debug,
+            checkpointer=checkpointer,
         )
 
     def _leaving(self, source: str) -> OutEdges:

@@ -1,0 +1,162 @@
+"""When what a run has to store is stored: at once, beside the run, or at its end."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future
+from contextvars import copy_context
+from dataclasses import replace
+from threading import Lock
+from typing import Any, Deque, List, Optional, Sequence, Union
+
+from typing_extensions import Protocol
+
+from streamgraph._checkpoint.thread import SavedRun
+from streamgraph._core.effects import Note, Save
+from streamgraph._protocols import Backend, Join, TaskRun, Work
+from streamgraph._streams.cancellation import CancelToken
+from streamgraph._types import Durability
+
+Stored = Union[Note, Save]
+
+_WAITING = 2
+"""The number of records that may wait to be stored before the run waits for them."""
+
+
+class Keeper(Protocol):
+    """Stores what a run says, in its order."""
+
+    def keep(self, effect: Stored) -> Work[None]:
+        """Store something, now or later."""
+
+    def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
+        """Store the rest at the end of the run.
+
+        Args:
+            effects: What the run has said last.
+            early: True if the run did not finish.
+        """
+
+
+def keeper(durability: Durability, saved: SavedRun, backend: Backend) -> Keeper:
+    """Return the keeper for a durability."""
+    if durability == "exit":
+        return AtExit(saved)
+    return Beside(saved, backend) if durability == "async" else AtOnce(saved)
+
+
+class AtOnce:
+    """Stores everything before the run goes on: `durability="sync"`."""
+
+    def __init__(self, saved: SavedRun) -> None:
+        self._saved = saved
+        self._failed = False
+
+    def keep(self, effect: Stored) -> Work[None]:
+        """Store something now."""
+        try:
+            yield from self._saved.keep(effect)
+        except BaseException:
+            self._failed = True
+            raise
+
+    def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
+        """Store what the run has said last, unless storing has failed."""
+        if not self._failed:
+            for effect in effects:
+                yield from self.keep(effect)
+
+
+class AtExit:
+    """Stores the last record when the run ends: `durability="exit"`.
+
+    What tasks of an unfinished step have come to is stored as well, if the run ends before that step does.
+    """
+
+    def __init__(self, saved: SavedRun) -> None:
+        self._saved = saved
+        self._record: Optional[Save] = None
+        self._notes: List[Note] = []
+
+    def keep(self, effect: Stored) -> Work[None]:
+        """Remember the last record and the notes after it."""
+        if isinstance(effect, Save):
+            changed = effect.record.changed if self._record is None else self._record.record.changed | effect.record.changed
+            self._record, self._notes = Save(replace(effect.record, changed=changed)), []
+        else:
+            self._notes.append(effect)
+        return
+        yield  # a generator without a call
+
+    def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
+        """Store the last record, and the notes after it if the run did not finish."""
+        for effect in effects:
+            yield from self.keep(effect)
+        if self._record is not None:
+            yield from self._saved.keep(self._record)
+            for note in self._notes if early else ():
+                yield from self._saved.keep(note)
+            self._record = None
+
+
+class Beside:
+    """Stores in order while the run goes on: `durability="async"`.
+
+    A subtask of the run takes what waits, and ends when nothing does. A failure ends the run at its next step.
+    """
+
+    def __init__(self, saved: SavedRun, backend: Backend) -> None:
+        self._saved = saved
+        self._backend = backend
+        self._waiting: Deque[Stored] = deque()
+        self._running: Optional[Future[Any]] = None
+        self._failure: Optional[BaseException] = None
+        self._lock = Lock()
+
+    def keep(self, effect: Stored) -> Work[None]:
+        """Store something soon; wait if too much is waiting already."""
+        self._check()
+        running = self._running
+        if running is not None and sum(isinstance(item, Save) for item in tuple(self._waiting)) >= _WAITING:
+            yield Join([running])
+            self._check()
+        with self._lock:
+            self._waiting.append(effect)
+            if self._running is not None:
+                return
+            running = self._running = Future()
+        self._backend.spawn(TaskRun(copy_context(), self._store(running), CancelToken()))
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            self._waiting.clear()
+            raise failure
+
+    def _store(self, running: Future[Any]) -> Work[Any]:
+        try:
+            while self._is_waiting():
+                yield from self._saved.keep(self._waiting[0])
+                self._waiting.popleft()
+        except BaseException as error:
+            self._failure, self._running = error, None
+            if isinstance(error, GeneratorExit):
+                raise
+        finally:
+            running.set_result(None)
+
+    def _is_waiting(self) -> bool:
+        with self._lock:
+            if not self._waiting:
+                self._running = None
+            return self._running is not None
+
+    def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
+        """Wait until everything is stored."""
+        self._waiting.extend(effects)
+        running = self._running
+        if running is not None:
+            yield Join([running])
+        self._check()
+        while self._waiting:
+            yield from self._saved.keep(self._waiting.popleft())

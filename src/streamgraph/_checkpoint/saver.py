@@ -1,0 +1,73 @@
+"""The user's saver, as work for either driver."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
+
+from streamgraph._checkpoint.wire import readable
+from streamgraph._core.action import Action
+from streamgraph._protocols import Call, Work
+
+_METHODS = ("get_tuple", "put", "put_writes")
+
+
+class Saver:
+    """Calls a saver of the `langgraph-checkpoint` family from sync and async runs.
+
+    A saver that has only the sync methods is called in a thread by async runs; one that has only the async methods is
+    awaited on a loop of its own by sync runs.
+
+    Args:
+        saver: The user's saver.
+
+    Attributes:
+        given: The user's saver.
+    """
+
+    def __init__(self, saver: Any) -> None:
+        self.given = saver
+        self._saver = readable(saver)
+        self._actions: Dict[str, Action] = {name: _action(self._saver, name) for name in _METHODS}
+
+    def next_version(self, versions: Iterable[Any]) -> Any:
+        """Return a version that is greater than all of those given, and that no other run gives out."""
+        known = [version for version in versions if version is not None]
+        return self._saver.get_next_version(max(known) if known else None, None)
+
+    def get(self, config: Mapping[str, Any]) -> Work[Any]:
+        """Return the stored tuple of a config, or `None`."""
+        return self._call("get_tuple", config)
+
+    def put(self, config: Mapping[str, Any], checkpoint: Any, metadata: Any, versions: Any) -> Work[Any]:
+        """Store a checkpoint; it returns its config."""
+        return self._call("put", config, checkpoint, metadata, versions)
+
+    def put_writes(
+        self, config: Mapping[str, Any], writes: Sequence[Tuple[str, Any]], task: str, path: str
+    ) -> Work[None]:
+        """Store the writes of a task."""
+        return self._call("put_writes", config, writes, task, path)
+
+    def _call(self, name: str, *args: Any) -> Work[Any]:
+        action = self._actions[name]
+        try:
+            return (yield Call(action, args, shielded=True))
+        except NotImplementedError:
+            # SqliteSaver has async methods that only say that it has none.
+            if action.sync is None or action.asyn is None:
+                raise
+        self._actions[name] = Action(action.sync, None)
+        return (yield Call(self._actions[name], args, shielded=True))
+
+
+def _action(saver: Any, name: str) -> Action:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    kind = type(saver)
+    missing: List[object] = [getattr(BaseCheckpointSaver, name), getattr(BaseCheckpointSaver, f"a{name}")]
+    # The async methods of the saver in memory serialise on the loop, which they block for as long.
+    blocking = getattr(InMemorySaver, f"a{name}")
+    sync = None if getattr(kind, name) in missing else getattr(saver, name)
+    asyn = None if getattr(kind, f"a{name}") in (*missing, blocking) else getattr(saver, f"a{name}")
+    return Action(sync, asyn)

@@ -1,0 +1,188 @@
+"""One run on a thread: loads its last checkpoint, gives records their ids, and stores them as the run goes on."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, cast
+
+from streamgraph._checkpoint.channels import START_CHANNEL, from_channels, from_writes, to_channels, to_writes
+from streamgraph._checkpoint.ids import NO_TASK, RecordIds, path_text
+from streamgraph._checkpoint.saver import Saver
+from streamgraph._checkpoint.wire import from_stored, to_stored
+from streamgraph._core.effects import Note, Save
+from streamgraph._core.plan import Plan
+from streamgraph._core.record import UNSET, Known, KnownTasks, Record, Source
+from streamgraph._protocols import Work
+
+FORMAT = 4
+"""The version of the stored form, LangGraph's `v`."""
+
+ERROR = "__error__"
+HANDLED = "__error_source_node__"
+INTERRUPT = "__interrupt__"
+RESUME = "__resume__"
+
+
+class Loaded(NamedTuple):
+    """A stored record with what is known of the tasks after it.
+
+    Attributes:
+        record: The record.
+        known: What is known of tasks, by task id.
+        ids: The ids of the tasks of the next step.
+    """
+
+    record: Record
+    known: KnownTasks
+    ids: RecordIds
+
+
+class SavedRun:
+    """Stores the records of one run, in a namespace of a thread.
+
+    Args:
+        plan: The graph.
+        saver: The saver.
+        thread_id: The thread.
+        ns: The namespace of the graph.
+        checkpoint_id: The checkpoint to continue from; by default the last one.
+        metadata: The user's metadata to be stored with each checkpoint.
+        parents: The ids of the checkpoints of the runs around this one, by namespace.
+
+    Attributes:
+        thread_id: The thread.
+        head: The id of the last record; `None` on an empty thread.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        saver: Saver,
+        thread_id: str,
+        ns: Tuple[str, ...] = (),
+        *,
+        checkpoint_id: Optional[str] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        parents: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        self._plan = plan
+        self._saver = saver
+        self.thread_id = thread_id
+        self._ns = ns
+        self._checkpoint_ns = "|".join(ns)
+        self._asked = checkpoint_id
+        self._metadata = metadata or {}
+        self._parents = parents or {}
+        self.head: Optional[str] = None
+        self._versions: Dict[str, Any] = {}
+        self._others: Mapping[str, object] = {}
+        self._stored: Optional[str] = None
+        # The ids of the last records, by their steps: what a task has come to belongs to the record before its step.
+        self._ids: Dict[int, str] = {}
+
+    def _config(self, checkpoint_id: Optional[str]) -> Dict[str, Any]:
+        configurable = {"thread_id": self.thread_id, "checkpoint_ns": self._checkpoint_ns}
+        if checkpoint_id is not None:
+            configurable["checkpoint_id"] = checkpoint_id
+        return {"configurable": configurable}
+
+    def above(self) -> Dict[str, str]:
+        """Return the ids of the last records of this run and of the runs around it, by namespace."""
+        return {**self._parents, self._checkpoint_ns: self.head or ""}
+
+    def load(self) -> Work[Optional[Loaded]]:
+        """Return the record that the run continues from, or `None` on an empty thread."""
+        stored = yield from self._saver.get(self._config(self._asked))
+        if stored is None:
+            return None
+        checkpoint = stored.checkpoint
+        self.head = self._stored = checkpoint["id"]
+        self._ids[stored.metadata["step"]] = checkpoint["id"]
+        self._versions = dict(checkpoint["channel_versions"])
+        channels = {name: from_stored(value) for name, value in checkpoint["channel_values"].items()}
+        step = stored.metadata["step"]
+        values, frontier, self._others = from_channels(self._plan, channels, step)
+        record = Record(
+            step,
+            cast("Source", stored.metadata.get("source", "loop")),
+            values,
+            frontier,
+            given=channels.get(START_CHANNEL, UNSET),
+            others=self._others,
+        )
+        ids = RecordIds(checkpoint["id"], self._ns, checkpoint["v"])
+        return Loaded(record, _known(self._plan, stored.pending_writes or ()), ids)
+
+    def record(self, record: Record) -> RecordIds:
+        """Give a record its id, and return the ids of the tasks of the step after it."""
+        from langgraph.checkpoint.base.id import uuid6
+
+        name = str(uuid6(clock_seq=record.step & 0x3FFF))
+        self._ids[record.step] = self.head = name
+        return RecordIds(name, self._ns, FORMAT)
+
+    def keep(self, effect: "Note | Save") -> Work[None]:
+        """Store a record, or what a task has come to."""
+        return self._save(effect.record) if isinstance(effect, Save) else self._note(effect)
+
+    def _save(self, record: Record) -> Work[None]:
+        name, parent = self._ids[record.step], self._stored
+        self._ids.pop(record.step - 1, None)
+        channels = to_channels(self._plan, record.values, record.frontier, record.given)
+        channels.update(self._others)
+        version = self._saver.next_version(self._versions.values())
+        new = {
+            key: version
+            for key in channels
+            if key not in self._plan.channels or key in record.changed or key not in self._versions
+        }
+        versions = {key: new.get(key, self._versions.get(key)) for key in channels}
+        # A saver with integer versions would give out the greatest one again if it were not seen any more.
+        versions.setdefault(START_CHANNEL, version)
+        seen = {node: dict.fromkeys(self._plan.nodes[node].triggers, version) for node in record.ran if node in self._plan.nodes}
+        checkpoint = {
+            "v": FORMAT,
+            "id": name,
+            "ts": datetime.now(timezone.utc).isoformat(),
+            "channel_values": {key: to_stored(value) for key, value in channels.items()},
+            "channel_versions": versions,
+            "versions_seen": seen,
+            "updated_channels": None,
+        }
+        metadata = {**self._metadata, "source": record.source, "step": record.step, "parents": dict(self._parents)}
+        self._versions, self._stored = versions, name
+        yield from self._saver.put(self._config(parent), checkpoint, metadata, new)
+
+    def _note(self, note: Note) -> Work[None]:
+        task = note.task
+        writes: List[Tuple[str, object]]
+        if note.result is None:
+            writes = [(ERROR, note.error)]
+            if task.node.handler is not None:
+                writes.append((HANDLED, task.name))
+        else:
+            writes = [(name, to_stored(value)) for name, value in to_writes(task.node, note.result)]
+        return self._saver.put_writes(self._config(self._ids[task.step - 1]), writes, task.id, path_text(task.path))
+
+
+def _known(plan: Plan, writes: Any) -> KnownTasks:
+    """Return what is known of tasks from the stored writes of a checkpoint."""
+    by_task: Dict[str, List[Tuple[str, object]]] = {}
+    known: KnownTasks = {}
+    for task, name, value in writes:
+        if task == NO_TASK:
+            continue
+        about = known.setdefault(task, Known())
+        if name == ERROR:
+            about.error = value if isinstance(value, str) else repr(value)
+        elif name == HANDLED:
+            about.handled = str(value)
+        elif name == INTERRUPT:
+            about.questions = list(value)
+        elif name == RESUME:
+            about.answers = list(value)
+        else:
+            by_task.setdefault(task, []).append((name, from_stored(value)))
+    for task, pairs in by_task.items():
+        known[task].result = from_writes(plan, pairs)
+    return known

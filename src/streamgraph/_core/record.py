@@ -1,0 +1,73 @@
+"""Records: what a run is between two steps, as plain data that can be stored and continued from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import AbstractSet, Dict, FrozenSet, List, Mapping, Optional
+
+from typing_extensions import Literal, Protocol
+
+from streamgraph._core.frontier import Frontier
+from streamgraph._core.ids import TaskIds
+from streamgraph._core.results import TaskResult
+
+Source = Literal["input", "loop", "update", "fork"]
+"""What made a record: the input of a run, a step, a change by `update_state`, or a replay."""
+
+UNSET: object = object()
+"""A record has no input, or a node has not answered."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run between two steps.
+
+    Attributes:
+        step: The number of the last step: -1 for the first input of a thread, 0 after it, then one more for each step.
+        source: What made it.
+        values: The state's values by key.
+        frontier: What is due in the next step; never changed.
+        changed: The keys whose values differ from those of the record before.
+        given: The input that is to be applied, in the record of an input; otherwise `UNSET`.
+        ran: The names of the nodes that ran in the step.
+        others: Channels of a stored record that this graph does not have, kept as they are.
+    """
+
+    step: int
+    source: Source
+    values: Mapping[str, object]
+    frontier: Frontier
+    changed: AbstractSet[str] = frozenset()
+    given: object = UNSET
+    ran: FrozenSet[str] = frozenset()
+    others: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass
+class Known:
+    """What is known of a task that began before the run was continued.
+
+    Attributes:
+        result: Its result, if it finished.
+        error: The text of its failure.
+        handled: The name of the node whose failure an error handler has to deal with.
+        questions: The questions that it asked last.
+        answers: The answers that it was given, in order.
+    """
+
+    result: Optional[TaskResult] = None
+    error: Optional[str] = None
+    handled: Optional[str] = None
+    questions: List[object] = field(default_factory=list)
+    answers: List[object] = field(default_factory=list)
+
+
+KnownTasks = Dict[str, Known]
+"""What is known of tasks, by task id."""
+
+
+class Recorder(Protocol):
+    """Identifies the records of a run."""
+
+    def record(self, record: Record) -> TaskIds:
+        """Give a record its id, and return the ids of the tasks of the step after it."""

@@ -1,0 +1,77 @@
+"""How a run is saved: where it begins, and what it stores on its way."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional, Sequence, Union
+
+from streamgraph._checkpoint.durability import keeper
+from streamgraph._checkpoint.saver import Saver
+from streamgraph._checkpoint.thread import SavedRun
+from streamgraph._core.effects import Effect, Note, Save
+from streamgraph._core.record import UNSET
+from streamgraph._core.run import Run
+from streamgraph._core.state import Writes
+from streamgraph._protocols import Backend, Work
+from streamgraph._types import Durability
+from streamgraph.errors import EmptyInputError
+
+
+class Saving:
+    """Loads and stores one run.
+
+    Args:
+        saved: The run's part of the thread.
+        saver: The saver, for nested runs.
+        durability: When it is stored, also for nested runs.
+        backend: Starts what stores beside the run.
+        writes_of: Reads an input that was stored before it was applied.
+
+    Attributes:
+        resumed: The run continues a step that had begun before.
+    """
+
+    def __init__(
+        self,
+        saved: SavedRun,
+        saver: Saver,
+        durability: Durability,
+        backend: Backend,
+        writes_of: Callable[[Any], Writes],
+    ) -> None:
+        self.saved = saved
+        self.saver = saver
+        self.durability: Durability = durability
+        self.resumed = False
+        self._keeper = keeper(durability, saved, backend)
+        self._writes_of = writes_of
+        self.keep = self._keeper.keep
+
+    def begin(self, run: Run, given: Any, writes: Writes) -> Work[List[Effect]]:
+        """Load the thread, and return the first effects of the run.
+
+        Args:
+            run: The run.
+            given: The input; `None` to continue.
+            writes: The input as writes.
+
+        Raises:
+            EmptyInputError: There is no input, and the thread is empty.
+        """
+        loaded = yield from self.saved.load()
+        if loaded is None:
+            if given is None:
+                raise EmptyInputError(
+                    "There is no input, and nothing to continue: the thread is empty",
+                    hint="Start the thread with an input; None continues one that was interrupted.",
+                )
+            return run.start(writes, given)
+        run.load(*loaded)
+        if given is not None:
+            return run.start(writes, given)
+        self.resumed = True
+        stored = loaded.record.given
+        return run.resume() if stored is UNSET else run.start(self._writes_of(stored))
+
+    def settle(self, effects: Sequence[Union[Note, Save]], *, early: bool) -> Work[None]:
+        """Store the rest at the end of the run."""
+        return self._keeper.settle(effects, early=early)

@@ -1,0 +1,104 @@
+"""Whether and where a run is saved: from the graph's checkpointer, its config, and the run around it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Mapping, Optional, Tuple, cast
+
+from typing_extensions import Protocol
+
+from streamgraph._checkpoint.saver import Saver
+from streamgraph._checkpoint.thread import SavedRun
+from streamgraph._core.plan import Plan
+from streamgraph._core.state import Writes
+from streamgraph._execution.saving import Saving
+from streamgraph._langchain.run_config import RunConfig
+from streamgraph._langchain.scope import Scope
+from streamgraph._protocols import Backend
+from streamgraph._types import Durability
+from streamgraph.errors import UnknownOptionError
+
+Checkpointer = Any
+"""A saver, or `None`, `True` or `False`."""
+
+
+class SavedGraph(Protocol):
+    """A graph, as far as saving its runs is concerned."""
+
+    checkpointer: Any
+    _plan: Plan
+
+    def _writes(self, given: Any, *, lenient: bool) -> Writes: ...
+
+
+def check_checkpointer(checkpointer: Checkpointer) -> None:
+    """Raise a TypeError if something is no saver."""
+    if checkpointer in (None, True, False) or hasattr(checkpointer, "get_tuple"):
+        return
+    raise TypeError(
+        f"checkpointer must be a saver of langgraph-checkpoint, True, False or None, got {checkpointer!r:.80}; "
+        "a saver that is opened by a context manager must be entered first"
+    )
+
+
+def open_saving(
+    graph: SavedGraph,
+    config: RunConfig,
+    scope: Optional[Scope],
+    ns: Tuple[str, ...],
+    durability: Optional[Durability],
+    backend: Backend,
+) -> Optional[Saving]:
+    """Return how a run is saved, or `None` if it is not.
+
+    Args:
+        graph: The graph.
+        config: The config of the run.
+        scope: The task that the run is nested in.
+        ns: The namespace of the run.
+        durability: When it is stored.
+        backend: Starts what stores beside the run.
+
+    Raises:
+        UnknownOptionError: The config does not name a thread.
+    """
+    outer = cast("Optional[Saving]", scope.run.saving) if scope is not None else None
+    if graph.checkpointer is False or (outer is None and graph.checkpointer in (None, True)):
+        return None
+    parents: Dict[str, str] = {}
+    if outer is not None:
+        saver, thread, durability = outer.saver, outer.saved.thread_id, outer.durability
+        parents = outer.saved.above()
+    else:
+        saver, thread = Saver(graph.checkpointer), _thread_id(config.configurable)
+    saved = SavedRun(
+        graph._plan,
+        saver,
+        thread,
+        ns if outer is not None else (),
+        checkpoint_id=None if outer is not None else config.configurable.get("checkpoint_id"),
+        metadata=_stored_metadata(config),
+        parents=parents,
+    )
+    return Saving(saved, saver, durability or "async", backend, lambda given: graph._writes(given, lenient=True))
+
+
+def _thread_id(configurable: Mapping[str, Any]) -> str:
+    thread = configurable.get("thread_id")
+    if thread is None or thread == "":
+        raise UnknownOptionError(
+            f"The run has a checkpointer, so its config must name a thread, but thread_id is {thread!r}",
+            hint='Give one: config={"configurable": {"thread_id": "..."}}. Every conversation has its own.',
+        )
+    return str(thread)
+
+
+def _stored_metadata(config: RunConfig) -> Dict[str, Any]:
+    """Return the user's metadata that is stored with each checkpoint, as LangGraph chooses it."""
+    return {
+        key: value
+        for key, value in {**config.metadata, **config.configurable}.items()
+        if isinstance(value, (str, int, float, bool)) and key not in _IDS and "__" not in key
+    }
+
+
+_IDS = ("thread_id", "checkpoint_id", "checkpoint_ns", "checkpoint_map")
