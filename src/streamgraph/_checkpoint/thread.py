@@ -139,7 +139,12 @@ class SavedRun:
         versions = {key: new.get(key, self._versions.get(key)) for key in channels}
         # A saver with integer versions would give out the greatest one again if it were not seen any more.
         versions.setdefault(START_CHANNEL, version)
-        seen = {node: dict.fromkeys(self._plan.nodes[node].triggers, version) for node in record.ran if node in self._plan.nodes}
+        # The versions at which the nodes were started, from which the last node of a thread can be told.
+        seen = {
+            name: {key: self._versions[key] for key in self._plan.nodes[name].triggers if key in self._versions}
+            for name in record.ran
+            if name in self._plan.nodes
+        }
         checkpoint = {
             "v": FORMAT,
             "id": name,

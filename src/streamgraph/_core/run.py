@@ -156,6 +156,7 @@ class Run:
             ((_, given),) = writes
             given = own_input(given)
         else:
+            self._known = {}  # the writes of the start are those of its input
             try:
                 self._fresh_input = self.state.fold([(start.name, writes)])
             except Exception as error:

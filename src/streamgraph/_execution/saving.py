@@ -25,6 +25,7 @@ class Saving:
         durability: When it is stored, also for nested runs.
         backend: Starts what stores beside the run.
         writes_of: Reads an input that was stored before it was applied.
+        outer: How the run around it is saved. If that one continues, so does this run if it had begun before.
 
     Attributes:
         resumed: The run continues a step that had begun before.
@@ -37,6 +38,7 @@ class Saving:
         durability: Durability,
         backend: Backend,
         writes_of: Callable[[Any], Writes],
+        outer: Optional[Saving] = None,
     ) -> None:
         self.saved = saved
         self.saver = saver
@@ -44,6 +46,7 @@ class Saving:
         self.resumed = False
         self._keeper = keeper(durability, saved, backend)
         self._writes_of = writes_of
+        self._outer = outer
         self.keep = self._keeper.keep
 
     def begin(self, run: Run, given: Any, writes: Writes) -> Work[List[Effect]]:
@@ -66,7 +69,7 @@ class Saving:
                 )
             return run.start(writes, given)
         run.load(*loaded)
-        if given is not None:
+        if given is not None and (self._outer is None or not self._outer.resumed):
             return run.start(writes, given)
         self.resumed = True
         stored = loaded.record.given

@@ -79,7 +79,7 @@ def open_saving(
         metadata=_stored_metadata(config),
         parents=parents,
     )
-    return Saving(saved, saver, durability or "async", backend, lambda given: graph._writes(given, lenient=True))
+    return Saving(saved, saver, durability or "async", backend, lambda given: graph._writes(given, lenient=True), outer)
 
 
 def _thread_id(configurable: Mapping[str, Any]) -> str:

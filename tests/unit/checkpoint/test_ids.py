@@ -91,8 +91,8 @@ def test_by_send(tasks: Dict[Tuple[str, str], Written], index: int) -> None:
 def test_by_call(tasks: Dict[Tuple[str, str], Written], number: int) -> None:
     caller = tasks["", path_text(("__pregel_pull", "calls"))]
     called = tasks["", path_text(("__pregel_push", ("__pregel_pull", "calls"), number, True))]
-    ids = RecordIds(called.checkpoint, (), 1)
-    assert ids.by_call((f"calls:{caller.task}",), "~__pregel_pull, calls", "double", number) == called.task
+    ids = RecordIds(called.checkpoint, ())
+    assert ids.by_call(1, (f"calls:{caller.task}",), "~__pregel_pull, calls", "double", number) == called.task
 
 
 def test_in_a_nested_graph(tasks: Dict[Tuple[str, str], Written]) -> None:
@@ -101,8 +101,8 @@ def test_in_a_nested_graph(tasks: Dict[Tuple[str, str], Written]) -> None:
 
 
 def test_old_checkpoints_use_another_hash() -> None:
-    new, old = (RecordIds("1f1ea64a-5e81-6f3c-bfff-c9a2632e5298", (), 1, version) for version in (4, 1))
-    assert new.by_edge("a", ()) != old.by_edge("a", ())
+    new, old = (RecordIds("1f1ea64a-5e81-6f3c-bfff-c9a2632e5298", (), version) for version in (4, 1))
+    assert new.by_edge(1, "a", ()) != old.by_edge(1, "a", ())
 
 
 def test_later_questions_have_other_ids() -> None:
