@@ -36,7 +36,8 @@ from typing_extensions import (
 )
 
 from streamgraph._core.action import Action
-from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
+from streamgraph._core.plan import PREVIOUS_KEY, RESULT_KEY, ROOT_KEY, Channel, Node, Plan
+from streamgraph._core.results import Saved
 from streamgraph._core.state import Writes
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
@@ -50,10 +51,10 @@ from streamgraph._policies import (
     timeout_policy,
 )
 from streamgraph._runnable.runnable import GraphRunnable
+from streamgraph._runnable.saving import Checkpointer, check_checkpointer
 from streamgraph._runnable.schema import Hint, as_mapping, read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.task_function import Retry, TaskDecorator, TaskFunction, TaskKeywords, Timeout
-from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
 from streamgraph.errors import EmptyInputError
 
@@ -137,7 +138,7 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
             start=node,
             nodes={node.name: node},
             joins={},
-            channels={RESULT_KEY: Channel(RESULT_KEY)},
+            channels={RESULT_KEY: Channel(RESULT_KEY), PREVIOUS_KEY: Channel(PREVIOUS_KEY)},
             output_keys=(RESULT_KEY,),
             as_mapping=as_mapping,
         )
@@ -194,7 +195,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
     `previous` are filled in by name. The stream shows each `task` that the function calls and, at the end, its result.
 
     Args:
-        checkpointer: `None`: runs cannot be saved yet.
+        checkpointer: The saver of the runs: any of the `langgraph-checkpoint` family.
         store: An object that the function and its tasks get as `store`.
         cache: Storage for results: an `InMemoryCache`, or any cache with the interface of langgraph-checkpoint's.
         context_schema: The class of the object passed to a run as `context=`.
@@ -203,7 +204,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         timeout: The limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`.
 
     Raises:
-        NotSupportedError: A checkpointer is given.
+        TypeError: The checkpointer is not a saver.
     """
 
     @dataclass(frozen=True)
@@ -221,7 +222,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
     @checked_keywords
     def __init__(
         self,
-        checkpointer: None = None,
+        checkpointer: Checkpointer = None,
         store: object = None,
         cache: object = None,
         context_schema: Optional[type] = None,
@@ -229,11 +230,16 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         retry_policy: Retry = None,
         timeout: Timeout = None,
     ) -> None:
-        if callable(checkpointer):
+        if inspect.isroutine(checkpointer):
             raise TypeError("entrypoint needs its parentheses: write @entrypoint() above the function.")
-        refuse(checkpointer=checkpointer)
+        check_checkpointer(checkpointer)
         check_cache(cache)
-        self._options: Dict[str, Any] = {"store": store, "cache": cache, "context_schema": context_schema}
+        self._options: Dict[str, Any] = {
+            "store": store,
+            "cache": cache,
+            "context_schema": context_schema,
+            "checkpointer": checkpointer,
+        }
         self._policies = Policies(
             retry_policies(retry_policy), checked_cache_policy(cache_policy), timeout_policy(timeout)
         )
@@ -281,7 +287,7 @@ def _policies(retry: Retry, cache: Optional[CachePolicy], timeout: Timeout) -> P
 
 
 def _returning(action: Action) -> Action:
-    """Return an action that unwraps the `entrypoint.final` returned by `action`."""
+    """Return an action that returns what an `entrypoint.final` holds in the engine's own form."""
     sync, asyn = action
 
     def call(value: object, invocation: Invocation) -> object:
@@ -296,7 +302,7 @@ def _returning(action: Action) -> Action:
 
 
 def _value(returned: object) -> object:
-    return returned.value if isinstance(returned, entrypoint.final) else returned
+    return Saved(returned.value, returned.save) if isinstance(returned, entrypoint.final) else returned
 
 
 def _hints(function: Callable[..., object]) -> Dict[str, Hint]:

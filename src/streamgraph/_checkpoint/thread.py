@@ -12,6 +12,7 @@ from streamgraph._checkpoint.wire import from_stored, to_stored
 from streamgraph._core.effects import Note, Save
 from streamgraph._core.plan import Plan
 from streamgraph._core.record import UNSET, Known, KnownTasks, Record, Source
+from streamgraph._core.task import Task
 from streamgraph._protocols import Work
 
 FORMAT = 4
@@ -120,6 +121,18 @@ class SavedRun:
         name = str(uuid6(clock_seq=record.step & 0x3FFF))
         self._ids[record.step] = self.head = name
         return RecordIds(name, self._ns, FORMAT)
+
+    def called(self, caller: Task, ns: Tuple[str, ...], name: str, number: int) -> str:
+        """Return the id of a `@task` that is called in a task of the current step.
+
+        Args:
+            caller: The calling task.
+            ns: The namespace of graphs that run in the calling task.
+            name: The name of the `@task`.
+            number: The number of earlier calls in the calling task.
+        """
+        ids = RecordIds(self._ids[caller.step - 1], self._ns, FORMAT)
+        return ids.by_call(caller.step, ns, path_text(caller.path), name, number)
 
     def keep(self, effect: "Note | Save") -> Work[None]:
         """Store a record, or what a task has come to."""

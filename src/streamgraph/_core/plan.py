@@ -20,6 +20,9 @@ RETURN_KEY = "__return__"
 RESULT_KEY = "__end__"
 """The key of what an `@entrypoint` returns: the one key of its state, and of its task events."""
 
+PREVIOUS_KEY = "__previous__"
+"""The key of what an `@entrypoint` saves for the next run of its thread."""
+
 BARE_KEYS = frozenset((ROOT_KEY, RETURN_KEY, RESULT_KEY))
 """The keys whose values are shown bare, without the key."""
 

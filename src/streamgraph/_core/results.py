@@ -35,6 +35,18 @@ class TaskResult(NamedTuple):
 NOTHING = TaskResult(())
 
 
+class Saved(NamedTuple):
+    """What a workflow returns, if what is saved for the next run of its thread differs from it.
+
+    Attributes:
+        value: The result.
+        save: What is saved.
+    """
+
+    value: object
+    save: object
+
+
 def read_result(plan: Plan, node: str, result: object) -> TaskResult:
     """Convert the return value of a node to a result.
 

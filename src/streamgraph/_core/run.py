@@ -349,6 +349,10 @@ class Run:
                 effects += self._parts.finished(task, found.result, cached=True)
         return effects
 
+    def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, Any]:
+        """Return the values of `keys` that have one, or of all keys, each owned by the receiver."""
+        return self.state.snapshot(keys)
+
     def output(self) -> Any:
         """Return the state as `invoke` returns it, or `None` if no value was ever written."""
         if not self.state.written:

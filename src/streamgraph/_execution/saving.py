@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Sequence, Union
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from streamgraph._checkpoint.durability import keeper
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedRun
 from streamgraph._core.effects import Effect, Note, Save
-from streamgraph._core.record import UNSET
+from streamgraph._core.record import UNSET, KnownTasks
+from streamgraph._core.results import TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
+from streamgraph._core.task import Task
 from streamgraph._protocols import Backend, Work
 from streamgraph._types import Durability
 from streamgraph.errors import EmptyInputError
@@ -44,6 +46,7 @@ class Saving:
         self.saver = saver
         self.durability: Durability = durability
         self.resumed = False
+        self._known: KnownTasks = {}
         self._keeper = keeper(durability, saved, backend)
         self._writes_of = writes_of
         self._outer = outer
@@ -69,11 +72,27 @@ class Saving:
                 )
             return run.start(writes, given)
         run.load(*loaded)
+        self._known = loaded.known
         if given is not None and (self._outer is None or not self._outer.resumed):
             return run.start(writes, given)
         self.resumed = True
         stored = loaded.record.given
         return run.resume() if stored is UNSET else run.start(self._writes_of(stored))
+
+    def called(
+        self, caller: Task, ns: Tuple[str, ...], name: str, number: int
+    ) -> Tuple[str, Optional[TaskResult]]:
+        """Return the id of a `@task` that is called in a task, and its result if it had finished before.
+
+        Args:
+            caller: The calling task.
+            ns: The namespace of graphs that run in the calling task.
+            name: The name of the `@task`.
+            number: The number of earlier calls in the calling task.
+        """
+        id_ = self.saved.called(caller, ns, name, number)
+        known = self._known.get(id_) if self.resumed else None
+        return id_, None if known is None else known.result
 
     def settle(self, effects: Sequence[Union[Note, Save]], *, early: bool) -> Work[None]:
         """Store the rest at the end of the run."""

@@ -15,8 +15,8 @@ from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect, Note, Save
 from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import RESULT_KEYS, Branch
-from streamgraph._core.results import NOTHING, TaskResult, read_result, read_routes
+from streamgraph._core.plan import PREVIOUS_KEY, RESULT_KEYS, Branch, NodeKind
+from streamgraph._core.results import NOTHING, Saved, TaskResult, read_result, read_routes
 from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
@@ -44,6 +44,7 @@ from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
 from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
 from streamgraph._signals import Unstreamed
 from streamgraph._streams.cancellation import CancelToken
+from streamgraph._streams.copying import own
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import GraphBubbleUp, ParentCommand
@@ -105,7 +106,7 @@ class GraphSession:
         self._put = router.sender(backend.put)
         self._capacity = capacity = router.capacity(backend.put, backend.capacity)
         put = self._put if capacity is None else capacity.sender(self.stop)
-        self._subtasks = Subtasks(parts, run.ns, self, config.concurrency, put, backend)
+        self._subtasks = Subtasks(parts, run.ns, self, config.concurrency, put, backend, saving)
         subscribers = router.subscribers
         self._subscribers = subscribers.here
         self._wanted = subscribers.here.modes
@@ -126,7 +127,7 @@ class GraphSession:
             store=store,
             control=control,
             subscribers=subscribers,
-            state=run.state.snapshot,
+            state=run.snapshot,
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
@@ -155,7 +156,9 @@ class GraphSession:
             self._trace = Trace(manager)
             yield self._trace.start(self._given, self._config.name or self.run.plan.name, self._config.run_id)
         if self._saving is not None:
-            return (yield from self._saving.begin(self.run, self._given, self._writes))
+            effects = yield from self._saving.begin(self.run, self._given, self._writes)
+            self._shared.previous = own(self.run.state.values.get(PREVIOUS_KEY))
+            return effects
         return self.run.start(self._writes)
 
     def keep(self, effect: Union[Note, Save]) -> Work[None]:
@@ -280,7 +283,7 @@ class GraphSession:
                 if node.kind == "node":
                     outcome = read_result(run.plan, task.name, result)
                 else:
-                    outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
+                    result, outcome = _called_result(node.kind, result, saved=self._saving is not None)
                 if scope.writes:
                     outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
                 task.outcome = outcome
@@ -412,3 +415,17 @@ class GraphSession:
         enter_scope(scope)
         enter_config(config, traced)
         return config
+
+
+def _called_result(kind: NodeKind, result: Any, *, saved: bool) -> Tuple[Any, TaskResult]:
+    """Return the value and the result of a `@task` or an `@entrypoint`.
+
+    Args:
+        kind: Which of them.
+        result: What its function returned.
+        saved: The run is saved, and with it what the next run of the thread gets as `previous`.
+    """
+    value, save = result if isinstance(result, Saved) else (result, result)
+    writes = ((RESULT_KEYS[kind], value),)
+    stored = (*writes, (PREVIOUS_KEY, save)) if saved and kind == "entrypoint" else None
+    return value, TaskResult(writes, stored=stored)

@@ -11,13 +11,16 @@ from weakref import ref
 
 from typing_extensions import Protocol
 
-from streamgraph._core.events import Event, TaskFailed, TaskSignalled
+from streamgraph._core.effects import Note
+from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.ids import child_seed, task_id
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
+from streamgraph._core.results import TaskResult
 from streamgraph._core.task import Task, called_task
 from streamgraph._drivers.exceptions import as_public_error
 from streamgraph._drivers.futures import TaskFuture, shown_to_caller
+from streamgraph._execution.saving import Saving
 from streamgraph._langchain.scope import Scope
 from streamgraph._locations import locate
 from streamgraph._propagation import CancelledError
@@ -70,6 +73,7 @@ class Subtasks:
             a slot while they wait for them.
         put: Adds a part to the run's stream.
         backend: Starts them.
+        saving: Stores their results, if the run is saved.
 
     Attributes:
         over: The run has ended, with or without an error; False if its consumer left early.
@@ -83,7 +87,9 @@ class Subtasks:
         concurrency: Optional[int],
         put: Put,
         backend: Backend,
+        saving: Optional[Saving] = None,
     ) -> None:
+        self._saving = saving
         self._parts = parts
         self._ns = ns
         self._run = ref(run)
@@ -121,7 +127,11 @@ class Subtasks:
             index = len(caller.children)
             caller.children = caller.children or []
             caller.children.append(future)
-        id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
+        known: Optional[TaskResult] = None
+        if self._saving is None:
+            id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
+        else:
+            id_, known = self._saving.called(caller.task, caller.inner_ns, node.name, index)
         task = called_task(id_, node, given, caller.task, index)
         try:
             for part in self._parts.started(task):
@@ -129,6 +139,9 @@ class Subtasks:
         except BaseException as error:  # its part was refused, so it is not started, and its future must not block
             future.settle(TaskFailed(task, error))
             raise
+        if known is not None:
+            future.settle(TaskDone(task, known, cached=True))
+            return shown_to_caller(future)
         counts = self._concurrency is not None and not caller.is_called
         call = _Call(task, caller, future, stop, counts)
         self._admit(_Waiting(call, TaskRun(copy_context(), self._work(run, call), stop, partial(future.lose, task))))
@@ -141,6 +154,9 @@ class Subtasks:
         try:
             if not stop.is_set:
                 event = yield from run.work(task, stop, call.caller)
+            if self._saving is not None and not isinstance(event, TaskSignalled):
+                note = Note(task, event.outcome) if isinstance(event, TaskDone) else Note(task, None, event.error)
+                yield from self._saving.keep(note)
             self._show(event, stop)
         except GeneratorExit:
             raise

@@ -76,5 +76,5 @@ def injected(names: Tuple[str, ...], invocation: Invocation) -> Dict[str, object
         elif name == "error":
             arguments[name] = scope.task.error
         else:
-            arguments[name] = None  # `previous`: the last result of a functional workflow; nothing is saved
+            arguments[name] = scope.run.previous
     return arguments

@@ -78,6 +78,7 @@ class RunScope:
         warned: True after a warning about a write after the end of the run.
         checks_mutations: True if nodes that change the state in place are found, also in nested graphs.
         saving: How the run is saved; `None` if it is not.
+        previous: What the last run of the thread saved, for workflows.
     """
 
     ns: Tuple[str, ...]
@@ -97,6 +98,7 @@ class RunScope:
     warned: bool = False
     checks_mutations: bool = False
     saving: Optional[object] = None
+    previous: object = None
 
     def __post_init__(self) -> None:
         self.ids: Dict[str, Any] = self.config.shown_ids
