@@ -11,7 +11,7 @@ from pydantic import WithJsonSchema
 from typing_extensions import Annotated, Literal
 
 from streamgraph import _types
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, default_retry_on
 from streamgraph._signals import Gap, Heartbeat, RunFailure, RunningTask, Unstreamed
 from streamgraph._types import (
     All,
@@ -71,6 +71,7 @@ __all__ = [
     "Unstreamed",
     "UpdatesStreamPart",
     "ValuesStreamPart",
+    "default_retry_on",
 ]
 
 StreamWriter = Annotated[Callable[[Any], None], InjectedToolArg(), WithJsonSchema({})]
