@@ -43,7 +43,7 @@ class UIMessage(TypedDict):
         id: The id of the message.
         name: The name of the component.
         props: Its properties.
-        metadata: Where it comes from, whether it is merged into an earlier one, and the id of the message it belongs to.
+        metadata: Where it comes from, if it is merged into an earlier one, and the id of the message it belongs to.
     """
 
     type: Literal["ui"]
