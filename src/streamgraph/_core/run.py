@@ -46,6 +46,7 @@ class Run:
         concurrency: The most tasks that may run at once; `None` for no limit.
         control: Accepts requests to end the run.
         output: The keys of the final state to return; the graph's output keys by default.
+        entry: The routes that a new run takes besides the edges of the start.
         recorder: Identifies the records of a run that is saved; `None` for one that is not.
 
     Attributes:
@@ -65,6 +66,7 @@ class Run:
         limit: int,
         concurrency: Optional[int] = None,
         output: Keys = None,
+        entry: Sequence[Route] = (),
         control: Optional[RunControl] = None,
         recorder: Optional[Recorder] = None,
     ) -> None:
@@ -80,6 +82,7 @@ class Run:
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
         self._control = control
+        self._entry = entry
         # The input as state values, until the first `values` part contains them.
         self._fresh_input: Dict[str, Any] = {}
         self._running: Dict[str, Task] = {}
@@ -230,13 +233,14 @@ class Run:
     def _close_step(self) -> List[Effect]:
         """Fold the writes of the step into the state, advance the frontier, and return the parts of the step."""
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
-        finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
+        entry, self._entry = self._entry, ()
+        finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, entry)]
         written: List[Tuple[str, Writes]] = []
         did: Optional[TaskResult] = None
         for task in tasks:
             did = self._done.get(task.id)
             if did is not None:
-                finished.append((task.node, did.routes))
+                finished.append((task.node, (*did.routes, *entry) if entry else did.routes))
             else:
                 # A task whose failure was handled leads nowhere, and has written something only if a branch has failed;
                 # its handler is also a task of the step.

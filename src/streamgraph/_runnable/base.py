@@ -13,6 +13,7 @@ from typing_extensions import Literal, Self
 from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node, Plan
+from streamgraph._core.results import Route, read_command
 from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
@@ -40,7 +41,7 @@ from streamgraph._streams.formats import chunk_format
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._streams.subscribers import RunSubscribers
-from streamgraph._types import GraphOutput
+from streamgraph._types import Command, GraphOutput
 from streamgraph.errors import UnknownOptionError
 
 
@@ -210,8 +211,13 @@ class GraphBase(Runnable[Any, Any]):
         settings.name = settings.name or self.get_name()
         ns, seed = _place(scope)
         saving = open_saving(self, settings, scope, ns, subscription.durability, backend)
-        resumes = given is None and saving is not None
-        writes = () if resumes else self._writes(given, lenient=scope is not None and given is scope.task.input)
+        writes: Writes = ()
+        entry: Sequence[Route] = ()
+        if isinstance(given, Command) and (self._plan.start.kind == "node" or given.resume is not None):
+            begun = read_command(self._plan, given)
+            writes, entry = begun.writes, begun.routes
+        elif given is not None or saving is None:
+            writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
         up = scope.parent_stream(detached=detached) if scope is not None else None
         subscribers = RunSubscribers(
             ns, subscription.modes, subscription.nested, subscription.filter, up.subscribers if up else None
@@ -240,6 +246,7 @@ class GraphBase(Runnable[Any, Any]):
             limit=settings.limit,
             concurrency=settings.concurrency,
             output=subscription.keys,
+            entry=entry,
             control=control,
             recorder=None if saving is None else saving.saved,
         )
