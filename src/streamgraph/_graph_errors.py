@@ -1,25 +1,18 @@
-"""Errors about a compiled graph itself, with the builtin base classes that LangGraph's callers expect::
-
-    GraphError
-    ├── FixedAttributeError (AttributeError)  an attribute was set that cannot take effect
-    ├── StepTimeoutError (TimeoutError)       a step exceeded the graph's `step_timeout`
-    └── NotSupportedError
-        └── NoCheckpointerError (ValueError)  the state of a run was asked for that nothing has saved
-"""
+"""Errors about a compiled graph itself; see `errors` for their place in the hierarchy."""
 
 from __future__ import annotations
 
 from typing import Sequence
 
+from streamgraph._errors import GraphError
 from streamgraph._signals import RunningTask
-from streamgraph.errors import GraphError, NotSupportedError
 
 
 class FixedAttributeError(GraphError, AttributeError):
     """An attribute of a compiled graph was set, but nothing would read it."""
 
 
-class NoCheckpointerError(NotSupportedError, ValueError):
+class NoCheckpointerError(GraphError, ValueError):
     """A method about saved runs was called, but no run of the graph is saved."""
 
 

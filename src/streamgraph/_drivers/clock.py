@@ -6,12 +6,11 @@ from time import monotonic
 from typing import Dict, Optional, Tuple, Union
 
 from streamgraph._core.task import Task
-from streamgraph._graph_errors import StepTimeoutError
 from streamgraph._protocols import TaskRun
 from streamgraph._signals import Heartbeat, RunningTask
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
-from streamgraph.errors import RunTimeoutError
+from streamgraph.errors import RunTimeoutError, StepTimeoutError
 
 TimeLimitError = Union[RunTimeoutError, StepTimeoutError]
 

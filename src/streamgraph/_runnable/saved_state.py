@@ -7,8 +7,8 @@ from typing import Any, Mapping, NoReturn, Optional, Sequence
 
 from langchain_core.runnables import RunnableConfig
 
-from streamgraph._graph_errors import NoCheckpointerError
 from streamgraph._keywords import checked_keywords
+from streamgraph.errors import NoCheckpointerError
 
 
 class SavedState:

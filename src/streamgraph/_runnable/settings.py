@@ -13,14 +13,13 @@ from typing_extensions import Literal, Self
 from streamgraph._core.plan import Node, Plan
 from streamgraph._execution.cache import check_cache
 from streamgraph._execution.mutations import checks_by_default
-from streamgraph._graph_errors import FixedAttributeError
 from streamgraph._langchain.configs import bound_together
 from streamgraph._policies import CachePolicy, RetryPolicy, checked_cache_policy, retry_policies
 from streamgraph._runnable.config_checks import check_config
 from streamgraph._runnable.flow_options import check_seconds
 from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes
 from streamgraph._runnable.unsupported import refuse
-from streamgraph.errors import UnknownOptionError, closest
+from streamgraph.errors import FixedAttributeError, UnknownOptionError, closest
 
 _NEAR = 0.85
 """The similarity, from 0 to 1, above which an unknown attribute is taken for a mistake."""

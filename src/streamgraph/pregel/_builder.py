@@ -206,5 +206,3 @@ def _check_names(method: str, names: Sequence[object], *, required: bool = True)
         if not isinstance(name, str):
             hint = f" Write {method}(*names) for several." if isinstance(name, (list, tuple)) else ""
             raise TypeError(f"{method}() takes names, got {name!r:.80}.{hint}")
-
-

@@ -9,7 +9,6 @@ from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableParallel
 from langchain_core.runnables.config import merge_configs
 
-from streamgraph._graph_errors import FixedAttributeError
 from streamgraph._langchain.nodes import is_node_like
 from streamgraph._policies import (
     CachePolicy,
@@ -21,6 +20,7 @@ from streamgraph._policies import (
 )
 from streamgraph._runnable.subgraphs import graph_in
 from streamgraph._types import Send
+from streamgraph.errors import FixedAttributeError
 from streamgraph.pregel._write import ChannelWriteEntry, ChannelWriteTupleEntry, Entry
 
 __all__ = ["PregelNode"]
