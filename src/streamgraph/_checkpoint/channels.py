@@ -21,7 +21,9 @@ NO_WRITES = "__no_writes__"
 BRANCH = "branch:to:"
 
 
-def to_channels(plan: Plan, values: Mapping[str, object], frontier: Frontier, given: object = UNSET) -> Dict[str, object]:
+def to_channels(
+    plan: Plan, values: Mapping[str, object], frontier: Frontier, given: object = UNSET
+) -> Dict[str, object]:
     """Return the channels of a record.
 
     Args:

@@ -81,7 +81,9 @@ class AtExit:
     def keep(self, effect: Stored) -> Work[None]:
         """Remember the last record and the notes after it."""
         if isinstance(effect, Save):
-            changed = effect.record.changed if self._record is None else self._record.record.changed | effect.record.changed
+            changed = (
+                effect.record.changed if self._record is None else self._record.record.changed | effect.record.changed
+            )
             self._record, self._notes = Save(replace(effect.record, changed=changed)), []
         else:
             self._notes.append(effect)

@@ -134,7 +134,7 @@ class SavedRun:
         ids = RecordIds(self._ids[caller.step - 1], self._ns, FORMAT)
         return ids.by_call(caller.step, ns, path_text(caller.path), name, number)
 
-    def keep(self, effect: "Note | Save") -> Work[None]:
+    def keep(self, effect: Note | Save) -> Work[None]:
         """Store a record, or what a task has come to."""
         return self._save(effect.record) if isinstance(effect, Save) else self._note(effect)
 

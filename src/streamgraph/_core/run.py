@@ -122,7 +122,9 @@ class Run:
             except Exception as error:
                 return [Fail(error)]
             self.frontier.step += 1
-            effects += self._recorded(Record(self.frontier.step, "input", dict(self.state.values), Frontier(), changed, given))
+            effects += self._recorded(
+                Record(self.frontier.step, "input", dict(self.state.values), Frontier(), changed, given)
+            )
         self.frontier.step += 1
         self.limit = self.frontier.step + self._steps
         return effects + self._begin(writes)

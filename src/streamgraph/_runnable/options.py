@@ -82,10 +82,11 @@ def subscription(
     Raises:
         UnknownOptionError: A mode, a version or an output key does not exist.
     """
-    shown = _checked_modes("updates" if stream_mode is None else stream_mode)
+    assert stream_mode is not None
+    shown = checked_modes(stream_mode)
     if not shown:
         raise UnknownOptionError("The list of stream modes is empty", hint=f"Choose from {', '.join(STREAM_MODES)}.")
-    printed = _checked_modes(print_mode or ())
+    printed = checked_modes(print_mode or ())
     if subgraphs not in (None, True, False):
         raise UnknownOptionError(f"subgraphs must be True, False or None, got {subgraphs!r}")
     modes = shown | printed
@@ -94,7 +95,7 @@ def subscription(
         nested=modes if subgraphs else frozenset() if subgraphs is False else modes & NESTED_MODES,
         shown=shown,
         printed=printed,
-        several=stream_mode is not None and not isinstance(stream_mode, str),
+        several=not isinstance(stream_mode, str),
         namespace=bool(subgraphs),
         version=check_version(version),
         keys=check_keys(plan, output_keys),
@@ -116,9 +117,7 @@ def output_only(
     """Return the subscription of a call that only waits for the output: no modes except those to be printed."""
     if not print_mode:
         durability = check_durability(durability)
-        return Subscription(
-            version=check_version(version), keys=output_keys, control=control, durability=durability
-        )
+        return Subscription(version=check_version(version), keys=output_keys, control=control, durability=durability)
     return subscription(
         plan,
         stream_mode="values",
@@ -131,7 +130,8 @@ def output_only(
     )._replace(shown=frozenset())
 
 
-def _checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
+def checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
+    """Return the modes as a set, else raise UnknownOptionError."""
     names = (modes,) if isinstance(modes, str) else tuple(modes)
     for name in names:
         if name not in STREAM_MODES:

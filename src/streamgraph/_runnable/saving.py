@@ -17,9 +17,6 @@ from streamgraph._protocols import Backend
 from streamgraph._types import Durability
 from streamgraph.errors import UnknownOptionError
 
-Checkpointer = Any
-"""A saver, or `None`, `True` or `False`."""
-
 
 class SavedGraph(Protocol):
     """A graph, as far as saving its runs is concerned."""
@@ -28,16 +25,6 @@ class SavedGraph(Protocol):
     _plan: Plan
 
     def _writes(self, given: Any, *, lenient: bool) -> Writes: ...
-
-
-def check_checkpointer(checkpointer: Checkpointer) -> None:
-    """Raise a TypeError if something is no saver."""
-    if checkpointer in (None, True, False) or hasattr(checkpointer, "get_tuple"):
-        return
-    raise TypeError(
-        f"checkpointer must be a saver of langgraph-checkpoint, True, False or None, got {checkpointer!r:.80}; "
-        "a saver that is opened by a context manager must be entered first"
-    )
 
 
 def open_saving(

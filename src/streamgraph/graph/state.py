@@ -14,12 +14,12 @@ from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
 from streamgraph._runnable.schema import Hint, Schema, read_schema
-from streamgraph._runnable.saving import Checkpointer, check_checkpointer
 from streamgraph._runnable.unsupported import refuse
+from streamgraph._snapshots import Checkpointer, ensure_valid_checkpointer
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
 from streamgraph.graph._annotations import literal_results
-from streamgraph.graph._compiler import JoinSpec, Planner, inferred_input
+from streamgraph.graph._compiler import JoinSpec, Planner, branch_input, node_input
 from streamgraph.graph._names import checked_name
 from streamgraph.graph._specs import (
     DEFAULT_HANDLER,
@@ -148,7 +148,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         how = node_options(retry_policy, cache_policy, error_handler, timeout)
         if error_handler is not None:
             self._check_free(handler_name(name))
-        schema = read_schema(input_schema) if input_schema is not None else inferred_input(target, self.state_schema)
+        schema = read_schema(input_schema) if input_schema is not None else node_input(target, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
         if error_handler is not None:
@@ -247,7 +247,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         if path_map is None:
             path_map = literal_results(path)
         targets = path_map if path_map is None or isinstance(path_map, Mapping) else {item: item for item in path_map}
-        schema = inferred_input(path, self.state_schema)
+        schema = branch_input(path, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
         self._leaving(source).branches.append(BranchSpec(name, path, schema, targets))
@@ -333,7 +333,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             TypeError: The checkpointer is not a saver.
         """
         refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
-        check_checkpointer(checkpointer)
+        ensure_valid_checkpointer(checkpointer)
         check_cache(cache)
         self.validate()
         name = name or "LangGraph"

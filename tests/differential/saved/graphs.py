@@ -5,10 +5,10 @@ from __future__ import annotations
 import operator
 from typing import Any, Callable, Dict, List, NamedTuple
 
-from typing_extensions import Annotated, TypedDict
-
 import langgraph.graph
 import langgraph.types
+from typing_extensions import Annotated, TypedDict
+
 import streamgraph.graph
 import streamgraph.types
 
@@ -153,7 +153,9 @@ if hasattr(langgraph.types, "Overwrite"):
 
 
 def failing_beside_a_join(lib: Library) -> Any:
-    builder = lib.builder("a", "late", "good", "z").add_edge("__start__", "a").add_edge("a", "late").add_edge("a", "good")
+    builder = (
+        lib.builder("a", "late", "good", "z").add_edge("__start__", "a").add_edge("a", "late").add_edge("a", "good")
+    )
     return builder.add_edge(["late", "good"], "z")
 
 
@@ -179,7 +181,9 @@ def failing_before_edge_and_join(lib: Library) -> Any:
 
 
 def failing_inside(lib: Library) -> Any:
-    inner = lib.builder("x", "late", "y").add_edge("__start__", "x").add_edge("x", "late").add_edge("late", "y").compile()
+    inner = (
+        lib.builder("x", "late", "y").add_edge("__start__", "x").add_edge("x", "late").add_edge("late", "y").compile()
+    )
     builder = lib.builder("a", "good", "z").add_node("inner", inner).add_edge("__start__", "a").add_edge("a", "inner")
     return builder.add_edge("a", "good").add_edge(["inner", "good"], "z")
 
