@@ -13,6 +13,7 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── EmptyInputError                    a run was started without input
     ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
     │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that does not exist
+    ├── EmptyChannelError                  a channel was read that has no value
     ├── GraphRecursionError (RecursionError)
     ├── NodeCancelledError                 an async node raised CancelledError without having been cancelled
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node exceeded its `timeout`
@@ -34,17 +35,18 @@ An exception that a user's node raises keeps its type; `location_of` returns whe
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Iterable, Mapping, Optional, Sequence, Tuple
 
 from typing_extensions import Literal
 
+from streamgraph._closest import closest
 from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
 
 __all__ = [
+    "EmptyChannelError",
     "EmptyInputError",
     "ErrorLocation",
     "EventLoopError",
@@ -74,19 +76,6 @@ __all__ = [
     "closest",
     "location_of",
 ]
-
-
-def closest(name: object, known: Iterable[object], *, cutoff: float = 0.6) -> Optional[str]:
-    """Return the known name most similar to `name`, or `None` if none is similar enough.
-
-    Args:
-        name: The wrong name.
-        known: The valid names.
-        cutoff: The minimum similarity, from 0 to 1.
-    """
-    lower = {str(candidate).lower(): str(candidate) for candidate in known}
-    found = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=cutoff)
-    return lower[found[0]] if found else None
 
 
 class GraphError(Exception):
@@ -174,6 +163,13 @@ class UnknownKeywordError(GraphError, TypeError):
 
 class EmptyInputError(GraphError):
     """A run was started without input."""
+
+
+class EmptyChannelError(GraphError):
+    """A channel was read that has no value; a channel class raises it in `get`, without arguments."""
+
+    def __init__(self, what: str = "The channel has no value", **about: Any) -> None:
+        super().__init__(what, **about)
 
 
 class InvalidUpdateError(GraphError):

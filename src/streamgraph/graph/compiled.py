@@ -10,14 +10,16 @@ from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import Literal, TypeVar
 
-from streamgraph._core.plan import Channel, Plan
+from streamgraph._core.plan import Plan
 from streamgraph._core.state import Writes
 from streamgraph._runnable.base import GraphBase
+from streamgraph._runnable.channel_marks import shown_channels
 from streamgraph._runnable.inputs import read_input
 from streamgraph._runnable.runnable import GraphRunnable
 from streamgraph._runnable.schema import Schema
 from streamgraph._runnable.schema_models import model_of, typed_state
 from streamgraph._runnable.subgraphs import graph_in
+from streamgraph.channels import BaseChannel
 from streamgraph.graph._draw import below, drawable
 from streamgraph.graph._specs import NodeSpec
 
@@ -77,9 +79,9 @@ class CompiledStateGraph(
         return model_of(self._output, self.get_name("Output"))
 
     @property
-    def channels(self) -> Mapping[str, Channel]:
-        """The keys of the state with their reducers."""
-        return MappingProxyType(dict(self._plan.channels))
+    def channels(self) -> Mapping[str, BaseChannel[Any, Any, Any]]:
+        """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
+        return shown_channels(self._plan.channels)
 
     @property
     def nodes(self) -> Mapping[str, Any]:
