@@ -13,6 +13,7 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── EmptyInputError                    a run was started without input
     ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
     │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that does not exist
+    ├── EmptyChannelError                  a channel was read that has no value
     ├── GraphRecursionError (RecursionError)
     ├── NodeCancelledError                 an async node raised CancelledError without having been cancelled
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node exceeded its `timeout`
@@ -63,6 +64,7 @@ from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
 
 __all__ = [
+    "EmptyChannelError",
     "EmptyInputError",
     "ErrorCode",
     "ErrorLocation",
@@ -151,6 +153,13 @@ class UnknownKeywordError(GraphError, TypeError):
 
 class EmptyInputError(GraphError):
     """A run was started without input."""
+
+
+class EmptyChannelError(GraphError):
+    """A channel was read that has no value; a channel class raises it in `get`, without arguments."""
+
+    def __init__(self, what: str = "The channel has no value", **about: Any) -> None:
+        super().__init__(what, **about)
 
 
 class InvalidUpdateError(GraphError):
