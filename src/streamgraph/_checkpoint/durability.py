@@ -11,7 +11,7 @@ from typing import Any, Deque, List, Optional, Sequence, Union
 
 from typing_extensions import Protocol
 
-from streamgraph._checkpoint.thread import SavedRun
+from streamgraph._checkpoint.thread import SavedThread
 from streamgraph._core.effects import Note, Save
 from streamgraph._protocols import Backend, Join, TaskRun, Work
 from streamgraph._streams.cancellation import CancelToken
@@ -38,7 +38,7 @@ class Keeper(Protocol):
         """
 
 
-def keeper(durability: Durability, saved: SavedRun, backend: Backend) -> Keeper:
+def keeper(durability: Durability, saved: SavedThread, backend: Backend) -> Keeper:
     """Return the keeper for a durability."""
     if durability == "exit":
         return AtExit(saved)
@@ -48,7 +48,7 @@ def keeper(durability: Durability, saved: SavedRun, backend: Backend) -> Keeper:
 class AtOnce:
     """Stores everything before the run goes on: `durability="sync"`."""
 
-    def __init__(self, saved: SavedRun) -> None:
+    def __init__(self, saved: SavedThread) -> None:
         self._saved = saved
         self._failed = False
 
@@ -73,7 +73,7 @@ class AtExit:
     What tasks of an unfinished step have come to is stored as well, if the run ends before that step does.
     """
 
-    def __init__(self, saved: SavedRun) -> None:
+    def __init__(self, saved: SavedThread) -> None:
         self._saved = saved
         self._record: Optional[Save] = None
         self._notes: List[Note] = []
@@ -107,7 +107,7 @@ class Beside:
     A subtask of the run takes what waits, and ends when nothing does. A failure ends the run at its next step.
     """
 
-    def __init__(self, saved: SavedRun, backend: Backend) -> None:
+    def __init__(self, saved: SavedThread, backend: Backend) -> None:
         self._saved = saved
         self._backend = backend
         self._waiting: Deque[Stored] = deque()

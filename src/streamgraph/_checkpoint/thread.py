@@ -5,40 +5,22 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, cast
 
-from streamgraph._checkpoint.channels import START_CHANNEL, from_channels, from_writes, to_channels, to_writes
-from streamgraph._checkpoint.ids import NO_TASK, RecordIds, path_text
+from streamgraph._checkpoint.channels import START_CHANNEL, to_channels, to_writes
+from streamgraph._checkpoint.ids import RecordIds, path_text
+from streamgraph._checkpoint.reading import ERROR, HANDLED, Loaded, read
 from streamgraph._checkpoint.saver import Saver
-from streamgraph._checkpoint.wire import from_stored, to_stored
+from streamgraph._checkpoint.wire import to_stored
 from streamgraph._core.effects import Note, Save
 from streamgraph._core.plan import Plan
-from streamgraph._core.record import UNSET, Known, KnownTasks, Record, Source
+from streamgraph._core.record import Record
 from streamgraph._core.task import Task
 from streamgraph._protocols import Work
 
 FORMAT = 4
 """The version of the stored form, LangGraph's `v`."""
 
-ERROR = "__error__"
-HANDLED = "__error_source_node__"
-INTERRUPT = "__interrupt__"
-RESUME = "__resume__"
 
-
-class Loaded(NamedTuple):
-    """A stored record with what is known of the tasks after it.
-
-    Attributes:
-        record: The record.
-        known: What is known of tasks, by task id.
-        ids: The ids of the tasks of the next step.
-    """
-
-    record: Record
-    known: KnownTasks
-    ids: RecordIds
-
-
-class SavedRun:
+class SavedThread:
     """Stores the records of one run, in a namespace of a thread.
 
     Args:
@@ -53,6 +35,7 @@ class SavedRun:
     Attributes:
         thread_id: The thread.
         head: The id of the last record; `None` on an empty thread.
+        replays: The run continues from a checkpoint that was asked for, not from the last one.
     """
 
     def __init__(
@@ -72,6 +55,7 @@ class SavedRun:
         self._ns = ns
         self._checkpoint_ns = "|".join(ns)
         self._asked = checkpoint_id
+        self.replays = checkpoint_id is not None
         self._metadata = metadata or {}
         self._parents = parents or {}
         self.head: Optional[str] = None
@@ -96,23 +80,14 @@ class SavedRun:
         stored = yield from self._saver.get(self._config(self._asked))
         if stored is None:
             return None
-        checkpoint = stored.checkpoint
-        self.head = self._stored = checkpoint["id"]
-        self._ids[stored.metadata["step"]] = checkpoint["id"]
-        self._versions = dict(checkpoint["channel_versions"])
-        channels = {name: from_stored(value) for name, value in checkpoint["channel_values"].items()}
-        step = stored.metadata["step"]
-        values, frontier, self._others = from_channels(self._plan, channels, step)
-        record = Record(
-            step,
-            cast("Source", stored.metadata.get("source", "loop")),
-            values,
-            frontier,
-            given=channels.get(START_CHANNEL, UNSET),
-            others=self._others,
-        )
-        ids = RecordIds(checkpoint["id"], self._ns, checkpoint["v"])
-        return Loaded(record, _known(self._plan, stored.pending_writes or ()), ids)
+        loaded = read(self._plan, stored, self._ns)
+        if self.replays:
+            loaded = loaded._replace(known={})
+        self.head = self._stored = stored.checkpoint["id"]
+        self._ids[loaded.record.step] = self.head
+        self._versions = dict(stored.checkpoint["channel_versions"])
+        self._others = loaded.record.others
+        return loaded
 
     def record(self, record: Record) -> RecordIds:
         """Give a record its id, and return the ids of the tasks of the step after it."""
@@ -181,26 +156,3 @@ class SavedRun:
         else:
             writes = [(name, to_stored(value)) for name, value in to_writes(task.node, note.result)]
         return self._saver.put_writes(self._config(self._ids[task.step - 1]), writes, task.id, path_text(task.path))
-
-
-def _known(plan: Plan, writes: Any) -> KnownTasks:
-    """Return what is known of tasks from the stored writes of a checkpoint."""
-    by_task: Dict[str, List[Tuple[str, object]]] = {}
-    known: KnownTasks = {}
-    for task, name, value in writes:
-        if task == NO_TASK:
-            continue
-        about = known.setdefault(task, Known())
-        if name == ERROR:
-            about.error = value if isinstance(value, str) else repr(value)
-        elif name == HANDLED:
-            about.handled = str(value)
-        elif name == INTERRUPT:
-            about.questions = list(value)
-        elif name == RESUME:
-            about.answers = list(value)
-        else:
-            by_task.setdefault(task, []).append((name, from_stored(value)))
-    for task, pairs in by_task.items():
-        known[task].result = from_writes(plan, pairs)
-    return known

@@ -7,13 +7,12 @@ from typing import AbstractSet, Any, Deque, Dict, FrozenSet, List, Mapping, Opti
 
 from streamgraph._core.channel_objects import Folded
 from streamgraph._core.control import RunControl
-from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, Note, OpenStep, Save, StartTask
+from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, OpenStep, StartTask
 from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import SeededIds, TaskIds
 from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping
 from streamgraph._core.plan import Node, Plan
-from streamgraph._core.record import UNSET, KnownTasks, Record, Recorder
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
@@ -25,37 +24,35 @@ from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphDrained, Graph
 
 _NONE: FrozenSet[str] = frozenset()
 
-BEFORE_FIRST = -2
-"""The step of a saved run that has no record yet: the first record, that of its input, is step -1."""
-
-
 class Run:
     """The state machine of one run of a graph or workflow.
 
     The driver calls `start` once, `feed` whenever a task ends, and `open_step` when the run asks for it. It carries out
     the returned effects, in their order, before it feeds the next event.
 
-    Between two steps, `state` and `frontier` are the complete state of the run. A run that loads a record of them
-    continues it, with `resume` instead of `start`.
+    Between two steps, `state` and `frontier` are the complete state of the run; `SavedRun` stores them, and continues
+    from there.
 
     Args:
         plan: The graph.
         parts: Makes the parts of its stream.
-        seed: Identifies this run in the ids of its tasks, 16 bytes, unless it is saved.
+        seed: Identifies this run in the ids of its tasks, 16 bytes.
         ns: The namespace of the graph.
         limit: The most supersteps the run may take, from where it begins.
         concurrency: The most tasks that may run at once; `None` for no limit.
         control: Accepts requests to end the run.
         output: The keys of the final state to return; the graph's output keys by default.
         entry: The routes that a new run takes besides the edges of the start.
-        recorder: Identifies the records of a run that is saved; `None` for one that is not.
 
     Attributes:
         state: The values.
         frontier: The nodes and sends due in the next step.
         tasks: The tasks of the current step.
         limit: The number of the last superstep that it may take.
+        saves: What happens is to be stored.
     """
+
+    saves = False
 
     def __init__(
         self,
@@ -69,16 +66,13 @@ class Run:
         output: Keys = None,
         entry: Sequence[Route] = (),
         control: Optional[RunControl] = None,
-        recorder: Optional[Recorder] = None,
     ) -> None:
         self.plan = plan
         self.state = State(plan)
-        self.frontier = Frontier() if recorder is None else Frontier(BEFORE_FIRST)
+        self.frontier = Frontier()
         self._steps = self.limit = limit
         self._parts = parts
         self._ids: TaskIds = SeededIds(seed)
-        self._recorder = recorder
-        self._known: KnownTasks = {}
         self.ns = ns
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
@@ -96,76 +90,18 @@ class Run:
         self.tasks: List[Task] = []
         self._end: Union[Fail, Exit, None] = None
 
-    def load(self, record: Record, known: KnownTasks, ids: TaskIds) -> None:
-        """Take over a record, before `start` or `resume`.
-
-        Args:
-            record: The record.
-            known: What is known of tasks of the step after it.
-            ids: The ids of these tasks.
-        """
-        self.state = State(self.plan, record.values)
-        self._shown_objects = self.state.object_values()
-        self.frontier = record.frontier.copy()
-        self.limit = self.frontier.step + self._steps
-        self._known, self._ids = known, ids
-
-    def start(self, writes: Writes, given: object = UNSET) -> List[Effect]:
+    def start(self, writes: Writes) -> List[Effect]:
         """Begin with an input.
 
         Args:
             writes: The input as writes to state keys; that of a workflow is one value.
-            given: The input in the form in which it is saved; `UNSET` if it is saved already.
         """
-        if self._recorder is None:
-            return self._begin(writes)
-        effects: List[Effect] = []
-        if given is not UNSET:
-            try:
-                changed = self._drop_step()
-            except Exception as error:
-                return [Fail(error)]
-            self.frontier.step += 1
-            effects += self._recorded(
-                Record(self.frontier.step, "input", self.state.saved(), Frontier(), changed, given)
-            )
-        self.frontier.step += 1
-        self.limit = self.frontier.step + self._steps
-        return effects + self._begin(writes)
-
-    def _drop_step(self) -> AbstractSet[str]:
-        """Replace what was due by a new input, and return the keys that change.
-
-        What tasks of the dropped step had written before it was interrupted is kept, as LangGraph does.
-        """
-        known, self._known = self._known, {}
-        done = [(name, known[id_].result) for id_, name in self._due() if id_ in known] if known else []
-        fresh = self.state.fold([(name, result.writes) for name, result in done if result is not None])
-        self.state.store(fresh)
-        self.frontier = Frontier(self.frontier.step)
-        return fresh.keys()
-
-    def _due(self) -> List[Tuple[str, str]]:
-        """Return the ids and names of the tasks of the step that is due, in the order of their writes."""
-        frontier, nodes, ids = self.frontier, self.plan.nodes, self._ids
-        step = frontier.step + 1
-        by_edge = [(ids.by_edge(step, name, nodes[name].triggers), name) for name in sorted(frontier.due)]
-        return by_edge + [(ids.by_send(step, send.node, at), send.node) for at, send in enumerate(frontier.sends)]
-
-    def _recorded(self, record: Record) -> List[Effect]:
-        if self._recorder is None:
-            return []
-        self._ids = self._recorder.record(record)
-        return [Save(record)]
-
-    def _begin(self, writes: Writes) -> List[Effect]:
         start = self.plan.start
         given: Any = None
         if start.kind == "entrypoint":
             ((_, given),) = writes
             given = own_input(given)
         else:
-            self._known = {}  # the writes of the start are those of its input
             try:
                 self._fresh_input = self.state.fold([(start.name, writes)])
             except Exception as error:
@@ -179,10 +115,6 @@ class Run:
             [Task(self._ids.by_edge(step, start.name, start.triggers), start, step, given, start.triggers, -1)]
         )
 
-    def resume(self) -> List[Effect]:
-        """Continue from the record that was loaded."""
-        return [*self._parts.values(self.state, self.state.values), self._next()]
-
     def feed(self, event: Event) -> List[Effect]:
         """Process an event and return the next effects.
 
@@ -192,12 +124,12 @@ class Run:
         task = event.task
         del self._running[task.id]
         if self._end is not None:
-            noted = isinstance(event, TaskDone) and self._recorder is not None
-            return [Note(task, event.outcome), *self._ended()] if noted else self._ended()  # type: ignore[union-attr]
+            noted = self._noted(task, event.outcome) if self.saves and isinstance(event, TaskDone) else []
+            return noted + self._ended()
         if not isinstance(event, TaskDone):
             return self._failed(event) if isinstance(event, TaskFailed) else self._stop(Exit(event.signal))
         self._done[task.id] = event.outcome
-        effects: List[Effect] = [] if self._recorder is None else [Note(task, event.outcome)]
+        effects = self._noted(task, event.outcome) if self.saves else []
         effects += self._parts.finished(task, event.outcome, event.cached)
         if self._waiting:
             effects += self._start()
@@ -208,7 +140,7 @@ class Run:
     def _failed(self, event: TaskFailed) -> List[Effect]:
         task, error = event.task, event.error
         locate(error, ErrorLocation(task.name, task.step, self.ns))
-        effects: List[Effect] = [] if self._recorder is None else [Note(task, None, error)]
+        effects = self._noted(task, None, error) if self.saves else []
         effects += self._parts.failed(task, error, event.outcome)
         if event.outcome is not None:
             self._shown[task.id] = event.outcome
@@ -262,9 +194,8 @@ class Run:
             else:
                 fresh = folded
             self.state.store(fresh)
-            saving = self._recorder is not None
-            ran = frozenset(task.name for task in tasks) if saving or self.frontier.joined else _NONE
-            nothing = self.frontier.advance(self.plan, finished, ran)
+            ran = frozenset(task.name for task in tasks) if self.saves or self.frontier.joined else _NONE
+            nothing = self._advance(finished, ran)
             if isinstance(fresh, Folded):
                 if nothing:
                     self.state.finish(fresh)
@@ -272,12 +203,26 @@ class Run:
                     self._shown_objects = self.state.object_values()
         except Exception as error:
             return [Fail(error)]
-        saved = self._recorded(self._record(fresh.keys(), ran)) if saving else []
+        saved = self._saved(fresh.keys(), ran) if self.saves else []
         return [*saved, *self._parts.values(self.state, fresh), self._next()]
 
-    def _record(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> Record:
-        frontier = self.frontier
-        return Record(frontier.step, "loop", self.state.saved(), frontier.copy(), changed, ran=ran)
+    def _advance(self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> bool:
+        """Compute what is due after a step; see `Frontier.advance`."""
+        return self.frontier.advance(self.plan, finished, ran)
+
+    def _noted(
+        self, task: Task, result: Optional[TaskResult], error: Optional[BaseException] = None
+    ) -> List[Effect]:
+        """Return the effects that store what a task has come to; only called if `saves`."""
+        raise NotImplementedError
+
+    def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
+        """Return the effects that store what the run is after a step; only called if `saves`."""
+        raise NotImplementedError
+
+    def _reused(self, tasks: Sequence[Task]) -> List[Effect]:
+        """Take known results of tasks that are about to start, and return their parts; only called if `saves`."""
+        raise NotImplementedError
 
     def fold(self, task: Task, stored: Writes) -> Mapping[str, object]:
         """Return what the writes of one task change, for the branches after it.
@@ -353,9 +298,9 @@ class Run:
             if self._parts.shows_starts:
                 for task in tasks:
                     effects += self._parts.started(task)
-            if self._known:
-                effects += self._reuse()
-                if not self._waiting and tasks:
+            if self.saves:
+                effects += self._reused(tasks)
+                if tasks and not self._waiting:
                     return effects + self._close_step()
         # A workflow does not run in place, since the parts of its subtasks must be streamed while it waits for them.
         alone = len(self.tasks) == 1 and self.tasks[0].node.kind != "entrypoint"
@@ -363,18 +308,6 @@ class Run:
             task = self._waiting.popleft()
             self._running[task.id] = task
             effects.append(StartTask(task, alone))
-        return effects
-
-    def _reuse(self) -> List[Effect]:
-        """Take the results of tasks that had finished before the run was continued; they do not run again."""
-        effects: List[Effect] = []
-        known, self._known = self._known, {}
-        for task in tuple(self._waiting):
-            found = known.get(task.id)
-            if found is not None and found.result is not None:
-                self._waiting.remove(task)
-                self._done[task.id] = found.result
-                effects += self._parts.finished(task, found.result, cached=True)
         return effects
 
     def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, Any]:

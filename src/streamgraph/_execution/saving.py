@@ -6,11 +6,11 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from streamgraph._checkpoint.durability import keeper
 from streamgraph._checkpoint.saver import Saver
-from streamgraph._checkpoint.thread import SavedRun
+from streamgraph._checkpoint.thread import SavedThread
 from streamgraph._core.effects import Effect, Note, Save
 from streamgraph._core.record import UNSET, KnownTasks
 from streamgraph._core.results import TaskResult
-from streamgraph._core.run import Run
+from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._protocols import Backend, Work
@@ -35,7 +35,7 @@ class Saving:
 
     def __init__(
         self,
-        saved: SavedRun,
+        saved: SavedThread,
         saver: Saver,
         durability: Durability,
         backend: Backend,
@@ -52,7 +52,7 @@ class Saving:
         self._outer = outer
         self.keep = self._keeper.keep
 
-    def begin(self, run: Run, given: Any, writes: Writes) -> Work[List[Effect]]:
+    def begin(self, run: SavedRun, given: Any, writes: Writes) -> Work[List[Effect]]:
         """Load the thread, and return the first effects of the run.
 
         Args:
@@ -70,13 +70,15 @@ class Saving:
                     "There is no input, and nothing to continue: the thread is empty",
                     hint="Start the thread with an input; None continues one that was interrupted.",
                 )
-            return run.start(writes, given)
+            return run.begin(writes, given)
         run.load(*loaded)
-        self._known = loaded.known
         if given is not None and (self._outer is None or not self._outer.resumed):
-            return run.start(writes, given)
+            return run.begin(writes, given)
         self.resumed = True
+        self._known = loaded.known
         stored = loaded.record.given
+        if self.saved.replays:
+            run.fork(stored)
         return run.resume() if stored is UNSET else run.start(self._writes_of(stored))
 
     def called(self, caller: Task, ns: Tuple[str, ...], name: str, number: int) -> Tuple[str, Optional[TaskResult]]:

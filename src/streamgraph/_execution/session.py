@@ -18,6 +18,7 @@ from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import PREVIOUS_KEY, RESULT_KEYS, Branch, NodeKind
 from streamgraph._core.results import NOTHING, Saved, TaskResult, read_result, read_routes
 from streamgraph._core.run import Run
+from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
@@ -156,6 +157,7 @@ class GraphSession:
             self._trace = Trace(manager)
             yield self._trace.start(self._given, self._config.name or self.run.plan.name, self._config.run_id)
         if self._saving is not None:
+            assert isinstance(self.run, SavedRun)
             effects = yield from self._saving.begin(self.run, self._given, self._writes)
             self._shared.previous = own(self.run.state.values.get(PREVIOUS_KEY))
             return effects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from os import urandom
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -13,6 +14,7 @@ from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
 from streamgraph._core.results import Route, read_command
 from streamgraph._core.run import Run
+from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
 from streamgraph._drivers.backend_threads import ThreadBackend
@@ -171,7 +173,8 @@ class GraphBase(GraphSettings):
             clock=timestamp,
         )
         control = subscription.control or (scope.run.control if scope is not None else None)
-        run = Run(
+        make = Run if saving is None else partial(SavedRun, recorder=saving.saved)
+        run = make(
             self._plan,
             parts,
             seed=seed,
@@ -181,7 +184,6 @@ class GraphBase(GraphSettings):
             output=subscription.keys,
             entry=entry,
             control=control,
-            recorder=None if saving is None else saving.saved,
         )
         inherits = scope is not None and not context
         return GraphSession(

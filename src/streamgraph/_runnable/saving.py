@@ -7,7 +7,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, cast
 from typing_extensions import Protocol
 
 from streamgraph._checkpoint.saver import Saver
-from streamgraph._checkpoint.thread import SavedRun
+from streamgraph._checkpoint.thread import SavedThread
 from streamgraph._core.plan import Plan
 from streamgraph._core.state import Writes
 from streamgraph._execution.saving import Saving
@@ -56,8 +56,8 @@ def open_saving(
         saver, thread, durability = outer.saver, outer.saved.thread_id, outer.durability
         parents = outer.saved.above()
     else:
-        saver, thread = Saver(graph.checkpointer), _thread_id(config.configurable)
-    saved = SavedRun(
+        saver, thread = Saver(graph.checkpointer), thread_id_of(config.configurable)
+    saved = SavedThread(
         graph._plan,
         saver,
         thread,
@@ -69,7 +69,12 @@ def open_saving(
     return Saving(saved, saver, durability or "async", backend, lambda given: graph._writes(given, lenient=True), outer)
 
 
-def _thread_id(configurable: Mapping[str, Any]) -> str:
+def thread_id_of(configurable: Mapping[str, Any]) -> str:
+    """Return the thread that a config names.
+
+    Raises:
+        UnknownOptionError: It names none.
+    """
     thread = configurable.get("thread_id")
     if thread is None or thread == "":
         raise UnknownOptionError(

@@ -1,0 +1,77 @@
+"""Reads what a saver returns: a record, and what is known of the tasks after it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, NamedTuple, Tuple, cast
+
+from streamgraph._checkpoint.channels import START_CHANNEL, from_channels, from_writes
+from streamgraph._checkpoint.ids import NO_TASK, RecordIds
+from streamgraph._checkpoint.wire import from_stored
+from streamgraph._core.plan import Plan
+from streamgraph._core.record import UNSET, Known, KnownTasks, Record, Source
+
+ERROR = "__error__"
+HANDLED = "__error_source_node__"
+INTERRUPT = "__interrupt__"
+RESUME = "__resume__"
+
+
+class Loaded(NamedTuple):
+    """A stored record with what is known of the tasks after it.
+
+    Attributes:
+        record: The record.
+        known: What is known of tasks, by task id.
+        ids: The ids of the tasks of the next step.
+    """
+
+    record: Record
+    known: KnownTasks
+    ids: RecordIds
+
+
+def read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
+    """Return the record that a saver has returned.
+
+    Args:
+        plan: The graph.
+        stored: The saver's tuple.
+        ns: The namespace of the graph.
+    """
+    checkpoint = stored.checkpoint
+    step = stored.metadata["step"]
+    channels = {name: from_stored(value) for name, value in checkpoint["channel_values"].items()}
+    values, frontier, others = from_channels(plan, channels, step)
+    record = Record(
+        step,
+        cast("Source", stored.metadata.get("source", "loop")),
+        values,
+        frontier,
+        given=channels.get(START_CHANNEL, UNSET),
+        others=others,
+    )
+    return Loaded(
+        record, _known(plan, stored.pending_writes or ()), RecordIds(checkpoint["id"], ns, checkpoint["v"])
+    )
+
+
+def _known(plan: Plan, writes: Iterable[Tuple[str, str, Any]]) -> KnownTasks:
+    by_task: Dict[str, List[Tuple[str, object]]] = {}
+    known: KnownTasks = {}
+    for task, name, value in writes:
+        if task == NO_TASK:
+            continue
+        about = known.setdefault(task, Known())
+        if name == ERROR:
+            about.error = value if isinstance(value, str) else repr(value)
+        elif name == HANDLED:
+            about.handled = str(value)
+        elif name == INTERRUPT:
+            about.questions = list(value)
+        elif name == RESUME:
+            about.answers = list(value)
+        else:
+            by_task.setdefault(task, []).append((name, from_stored(value)))
+    for task, pairs in by_task.items():
+        known[task].result = from_writes(plan, pairs)
+    return known

@@ -1,0 +1,136 @@
+"""The state machine of a run that is saved: it says what to store, and continues from what was stored."""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Any, FrozenSet, List, Optional, Sequence, Tuple
+
+from streamgraph._core.effects import Effect, Fail, Note, Save
+from streamgraph._core.frontier import Frontier
+from streamgraph._core.ids import TaskIds
+from streamgraph._core.record import UNSET, KnownTasks, Record, Recorder
+from streamgraph._core.results import TaskResult
+from streamgraph._core.run import Run
+from streamgraph._core.state import State, Writes
+from streamgraph._core.task import Task
+
+BEFORE_FIRST = -2
+"""The step of a run that has no record yet: the first record, that of its input, is step -1."""
+
+
+class SavedRun(Run):
+    """A run that is saved.
+
+    All notes of a step come before its record, and a record comes before the `values` after its step.
+
+    Args:
+        *args: See `Run`.
+        recorder: Identifies the records.
+        **options: See `Run`.
+    """
+
+    saves = True
+
+    def __init__(self, *args: Any, recorder: Recorder, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.frontier = Frontier(BEFORE_FIRST)
+        self._recorder = recorder
+        self._known: KnownTasks = {}
+        self._forked: List[Effect] = []
+
+    def load(self, record: Record, known: KnownTasks, ids: TaskIds) -> None:
+        """Take over a record.
+
+        Args:
+            record: The record.
+            known: What is known of tasks of the step after it.
+            ids: The ids of these tasks.
+        """
+        self.state = State(self.plan, record.values)
+        self._shown_objects = self.state.object_values()
+        self.frontier = record.frontier.copy()
+        self._known, self._ids = known, ids
+
+    def begin(self, writes: Writes, given: object) -> List[Effect]:
+        """Begin with an input, which replaces what was due.
+
+        What tasks had written before their step was interrupted is kept, as LangGraph does.
+
+        Args:
+            writes: The input as writes to state keys; that of a workflow is one value.
+            given: The input in the form in which it is stored.
+        """
+        try:
+            changed = self._take_results()
+        except Exception as error:
+            return [Fail(error)]
+        step = self.frontier.step + 1
+        self.frontier = Frontier(step)
+        saved = self._recorded(Record(step, "input", self.state.saved(), Frontier(step), changed, given))
+        return saved + self.start(writes)
+
+    def start(self, writes: Writes) -> List[Effect]:
+        """Begin with an input that is stored already."""
+        self.frontier.step += 1
+        self.limit = self.frontier.step + self._steps
+        if self.plan.start.kind == "node":
+            self._known = {}  # what the start writes is the input
+        return self._take_forked() + super().start(writes)
+
+    def resume(self) -> List[Effect]:
+        """Continue with the step after the record."""
+        self.limit = self.frontier.step + self._steps
+        return [*self._take_forked(), *self._parts.values(self.state, self.state.values), self._next()]
+
+    def _take_forked(self) -> List[Effect]:
+        forked, self._forked = self._forked, []
+        return forked
+
+    def fork(self, given: object = UNSET) -> None:
+        """Go on from a copy of the record, in which no task has run yet, with `resume` or `start`.
+
+        Args:
+            given: The input of the record, if it is to be applied.
+        """
+        self._known = {}
+        self.frontier.step += 1
+        frontier = self.frontier.copy()
+        self._forked = self._recorded(Record(frontier.step, "fork", self.state.saved(), frontier, given=given))
+
+    def _take_results(self) -> AbstractSet[str]:
+        """Apply what tasks of the next step have written already, and return the keys that change."""
+        known, self._known = self._known, {}
+        done = [(name, known[id_].result) for id_, name in self._due() if id_ in known] if known else []
+        fresh = self.state.fold([(name, result.writes) for name, result in done if result is not None])
+        self.state.store(fresh)
+        return fresh.keys()
+
+    def _due(self) -> List[Tuple[str, str]]:
+        """Return the ids and names of the tasks of the step that is due, in the order of their writes."""
+        frontier, nodes, ids = self.frontier, self.plan.nodes, self._ids
+        step = frontier.step + 1
+        by_edge = [(ids.by_edge(step, name, nodes[name].triggers), name) for name in sorted(frontier.due)]
+        return by_edge + [(ids.by_send(step, send.node, at), send.node) for at, send in enumerate(frontier.sends)]
+
+    def _reused(self, tasks: Sequence[Task]) -> List[Effect]:
+        effects: List[Effect] = []
+        known, self._known = self._known, {}
+        for task in tasks if known else ():
+            found = known.get(task.id)
+            if found is not None and found.result is not None:
+                self._waiting.remove(task)
+                self._done[task.id] = found.result
+                effects += self._parts.finished(task, found.result, cached=True)
+        return effects
+
+    def _noted(
+        self, task: Task, result: Optional[TaskResult], error: Optional[BaseException] = None
+    ) -> List[Effect]:
+        return [] if task.node.action is None else [Note(task, result, error)]
+
+    def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
+        frontier = self.frontier.copy()
+        return self._recorded(Record(frontier.step, "loop", self.state.saved(), frontier, changed, ran=ran))
+
+    def _recorded(self, record: Record) -> List[Effect]:
+        self._ids = self._recorder.record(record)
+        return [Save(record)]
