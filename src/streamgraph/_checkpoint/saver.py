@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
+import asyncio
+from typing import Any, AsyncIterator, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from streamgraph._checkpoint.wire import readable
 from streamgraph._core.action import Action
@@ -27,6 +28,7 @@ class Saver:
     def __init__(self, saver: Any) -> None:
         self.given = saver
         self._saver = readable(saver)
+        self._lists_async = _action(self._saver, "list").asyn is not None
         self._actions: Dict[str, Action] = {name: _action(self._saver, name) for name in _METHODS}
 
     def next_version(self, versions: Iterable[Any]) -> Any:
@@ -47,6 +49,23 @@ class Saver:
     ) -> Work[None]:
         """Store the writes of a task."""
         return self._call("put_writes", config, writes, task, path)
+
+    def list(self, config: Mapping[str, Any], **options: Any) -> Iterator[Any]:
+        """Yield the stored tuples of a config, the latest first; see `list` of savers."""
+        yield from self._saver.list(config, **options)
+
+    async def alist(self, config: Mapping[str, Any], **options: Any) -> AsyncIterator[Any]:
+        """Yield the same on an event loop; a saver without the async method is read in a thread, one at a time."""
+        if not self._lists_async:
+            found = self._saver.list(config, **options)
+            loop = asyncio.get_running_loop()
+            while True:
+                stored = await loop.run_in_executor(None, next, found, None)
+                if stored is None:
+                    return
+                yield stored
+        async for stored in self._saver.alist(config, **options):
+            yield stored
 
     def _call(self, name: str, *args: Any) -> Work[Any]:
         action = self._actions[name]

@@ -90,10 +90,19 @@ def snapshot(
         dict(config),  # type: ignore[arg-type]
         stored.metadata,
         stored.checkpoint["ts"],
-        stored.parent_config,
+        _parent_config(stored, config),
         tuple(shown),
         tuple(question for task in open_tasks for question in task.known.questions),
     )
+
+
+def _parent_config(stored: Any, config: Mapping[str, Any]) -> Any:
+    """Return the config of the record before, which knows the records around it as that of the snapshot does."""
+    parent, around = stored.parent_config, config["configurable"].get("checkpoint_map")
+    if parent is None or around is None:
+        return parent
+    named = parent["configurable"]
+    return {"configurable": {**named, "checkpoint_map": {**around, named["checkpoint_ns"]: named["checkpoint_id"]}}}
 
 
 def _shown(task: DueTask, started: bool, given: object, below: Mapping[str, Any]) -> PregelTask:

@@ -61,7 +61,9 @@ class SavedThread:
         self.head: Optional[str] = None
         self._versions: Dict[str, Any] = {}
         self._others: Mapping[str, object] = {}
+        self._seen: Mapping[str, Mapping[str, Any]] = {}
         self._stored: Optional[str] = None
+        self._parent: Optional[str] = None
         # The ids of the last records, by their steps: what a task has come to belongs to the record before its step.
         self._ids: Dict[int, str] = {}
 
@@ -87,7 +89,20 @@ class SavedThread:
         self._ids[loaded.record.step] = self.head
         self._versions = dict(stored.checkpoint["channel_versions"])
         self._others = loaded.record.others
+        self._seen = stored.checkpoint["versions_seen"]
+        parent = stored.parent_config
+        self._parent = None if parent is None else parent["configurable"]["checkpoint_id"]
         return loaded
+
+    def last_node(self) -> Optional[str]:
+        """Return the node that ran last, or `None` if several did."""
+        last = [(max(seen.values()), name) for name, seen in self._seen.items() if name in self._plan.nodes and seen]
+        last.sort(reverse=True)
+        return last[0][1] if last and (len(last) == 1 or last[0][0] != last[1][0]) else None
+
+    def fork_beside(self) -> None:
+        """Let the next record have the parent of the one that was loaded."""
+        self._stored = self._parent
 
     def record(self, record: Record) -> RecordIds:
         """Give a record its id, and return the ids of the tasks of the step after it."""
@@ -142,7 +157,8 @@ class SavedThread:
             "versions_seen": seen,
             "updated_channels": None,
         }
-        metadata = {**self._metadata, "source": record.source, "step": record.step, "parents": dict(self._parents)}
+        own = {"source": record.source, "step": record.step, "parents": dict(self._parents)}
+        metadata = {**own, **self._metadata, **own}
         self._versions, self._stored = versions, name
         yield from self._saver.put(self._config(parent), checkpoint, metadata, new)
 

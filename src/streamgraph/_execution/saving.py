@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Type, Union
 
 from streamgraph._checkpoint.durability import keeper
 from streamgraph._checkpoint.saver import Saver
@@ -30,8 +30,11 @@ class Saving:
         outer: How the run around it is saved. If that one continues, so does this run if it had begun before.
 
     Attributes:
+        run_type: The class of its run.
         resumed: The run continues a step that had begun before.
     """
+
+    run_type: Type[SavedRun] = SavedRun
 
     def __init__(
         self,

@@ -14,13 +14,13 @@ from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
 from streamgraph._core.results import Route, read_command
 from streamgraph._core.run import Run
-from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
 from streamgraph._drivers.backend_threads import ThreadBackend
 from streamgraph._drivers.driver_asyncio import AsyncGraphStream
 from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._execution.cache import Cache
+from streamgraph._execution.saving import Saving
 from streamgraph._execution.session import GraphSession
 from streamgraph._langchain.configs import resolve_config
 from streamgraph._langchain.scope import Scope, current_scope
@@ -136,6 +136,7 @@ class GraphBase(GraphSettings):
         context: Any,
         subscription: Subscription,
         backend: Backend,
+        saving: Optional[Saving] = None,
     ) -> GraphSession:
         check_config(config)
         scope = current_scope(config)
@@ -145,7 +146,8 @@ class GraphBase(GraphSettings):
         settings = resolve_config(self.config, config, scope)
         settings.name = settings.name or self.get_name()
         ns, seed = _place(scope)
-        saving = open_saving(self, settings, scope, ns, subscription.durability, backend)
+        if saving is None:
+            saving = open_saving(self, settings, scope, ns, subscription.durability, backend)
         writes: Writes = ()
         entry: Sequence[Route] = ()
         if isinstance(given, Command) and (self._plan.start.kind == "node" or given.resume is not None):
@@ -173,7 +175,7 @@ class GraphBase(GraphSettings):
             clock=timestamp,
         )
         control = subscription.control or (scope.run.control if scope is not None else None)
-        make = Run if saving is None else partial(SavedRun, recorder=saving.saved)
+        make = Run if saving is None else partial(saving.run_type, recorder=saving.saved)
         run = make(
             self._plan,
             parts,

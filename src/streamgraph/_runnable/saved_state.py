@@ -1,36 +1,42 @@
-"""Reading and changing the state of saved runs; refused as long as runs are not saved."""
+"""Reading and changing the state of saved runs."""
 
 # ruff: noqa: A002  (`filter` is the name that the field uses)
 from __future__ import annotations
 
-from typing import Any, Mapping, NoReturn, Optional, Sequence
+from typing import Any, AsyncIterator, Iterator, Mapping, Optional, Sequence
 
 from langchain_core.runnables import RunnableConfig
 
+from streamgraph._drivers.direct import run_async, run_sync
 from streamgraph._keywords import checked_keywords
-from streamgraph.errors import NoCheckpointerError
+from streamgraph._runnable.base import GraphBase
+from streamgraph._runnable.threads import Place, place_of, snapshot_of, state_at
+from streamgraph._runnable.updates import aupdate_thread, read_updates, update_thread
+from streamgraph._snapshots import StateSnapshot, StateUpdate
 
 
-class SavedState:
+class SavedState(GraphBase):
     """The methods of a graph about saved runs. Without a checkpointer they raise an error, as in LangGraph."""
 
     @checked_keywords
-    def get_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> NoReturn:
-        """Return the state of a saved run.
+    def get_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
+        """Return the state of a thread: the last one, or the one that the config names by its `checkpoint_id`.
 
         Args:
-            config: The config of the run, with its `thread_id`.
-            subgraphs: Also return the states of nested graphs.
+            config: The config of the thread, with its `thread_id`. With a `checkpoint_ns` it is about a graph in a
+                node.
+            subgraphs: Also return the states of graphs in unfinished tasks, as `tasks[i].state`.
 
         Raises:
             NoCheckpointerError: Runs are not saved.
+            UnknownOptionError: The config names no thread.
         """
-        raise _not_saved("get_state")
+        return run_sync(state_at(place_of(self, config, "get_state"), subgraphs=subgraphs))
 
     @checked_keywords
-    async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> NoReturn:
-        """Return the state of a saved run, with an async checkpointer; see `get_state`."""
-        raise _not_saved("aget_state")
+    async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
+        """Return the state of a thread without blocking the event loop; see `get_state`."""
+        return await run_async(state_at(place_of(self, config, "aget_state"), subgraphs=subgraphs))
 
     @checked_keywords
     def get_state_history(
@@ -40,19 +46,21 @@ class SavedState:
         filter: Optional[Mapping[str, Any]] = None,
         before: Optional[RunnableConfig] = None,
         limit: Optional[int] = None,
-    ) -> NoReturn:
-        """Return the earlier states of a saved run, the latest first.
+    ) -> Iterator[StateSnapshot]:
+        """Yield the states of a thread, the latest first; each is read when it is asked for.
 
         Args:
-            config: The config of the run, with its `thread_id`.
+            config: The config of the thread, with its `thread_id`.
             filter: What the metadata of the states must have.
             before: The config of a state: only those before it.
-            limit: The most states to return.
+            limit: The most states to yield.
 
         Raises:
             NoCheckpointerError: Runs are not saved.
+            UnknownOptionError: The config names no thread.
         """
-        raise _not_saved("get_state_history")
+        place = place_of(self, config, "get_state_history")
+        return _history(place, filter, before, limit)
 
     @checked_keywords
     def aget_state_history(
@@ -62,55 +70,94 @@ class SavedState:
         filter: Optional[Mapping[str, Any]] = None,
         before: Optional[RunnableConfig] = None,
         limit: Optional[int] = None,
-    ) -> NoReturn:
-        """Return the earlier states of a saved run, with an async checkpointer; see `get_state_history`."""
-        raise _not_saved("aget_state_history")
+    ) -> AsyncIterator[StateSnapshot]:
+        """Yield the states of a thread without blocking the event loop; see `get_state_history`."""
+        place = place_of(self, config, "aget_state_history")
+        return _ahistory(place, filter, before, limit)
 
     @checked_keywords
     def update_state(
-        self, config: RunnableConfig, values: object, as_node: Optional[str] = None, task_id: Optional[str] = None
-    ) -> NoReturn:
-        """Change the state of a saved run.
+        self,
+        config: RunnableConfig,
+        values: object,
+        as_node: Optional[str] = None,
+        task_id: Optional[str] = None,
+    ) -> RunnableConfig:
+        """Change the state of a thread as if a node had returned an update.
+
+        The edges and branches of the node lead on from there; the node itself does not run. What other nodes of an
+        interrupted step have finished is kept.
 
         Args:
-            config: The config of the run, with its `thread_id`.
-            values: The update, as a node would return it.
-            as_node: The node that it shall come from.
-            task_id: The task that it shall come from.
+            config: The config of the thread; with a `checkpoint_id` the change starts from that state.
+            values: The update, as a node would return it; `None` for none.
+            as_node: The node; by default the one that ran last.
+            task_id: The id of the task; by default that of the node's task.
+
+        Returns:
+            The config of the new state.
 
         Raises:
             NoCheckpointerError: Runs are not saved.
+            InvalidUpdateError: The node does not exist, or it is not clear which one ran last.
         """
-        raise _not_saved("update_state")
+        return self.bulk_update_state(config, [[StateUpdate(values, as_node, task_id)]])  # type: ignore[arg-type]
 
     @checked_keywords
     async def aupdate_state(
-        self, config: RunnableConfig, values: object, as_node: Optional[str] = None, task_id: Optional[str] = None
-    ) -> NoReturn:
-        """Change the state of a saved run, with an async checkpointer; see `update_state`."""
-        raise _not_saved("aupdate_state")
+        self,
+        config: RunnableConfig,
+        values: object,
+        as_node: Optional[str] = None,
+        task_id: Optional[str] = None,
+    ) -> RunnableConfig:
+        """Change the state of a thread without blocking the event loop; see `update_state`."""
+        return await self.abulk_update_state(config, [[StateUpdate(values, as_node, task_id)]])  # type: ignore[arg-type]
 
     @checked_keywords
-    def bulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[object]]) -> NoReturn:
-        """Change the state of a saved run by the updates of several steps.
+    def bulk_update_state(
+        self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
+    ) -> RunnableConfig:
+        """Change the state of a thread by the updates of several steps.
 
         Args:
-            config: The config of the run, with its `thread_id`.
+            config: The config of the thread.
             supersteps: For each step, its updates.
+
+        Returns:
+            The config of the new state.
 
         Raises:
             NoCheckpointerError: Runs are not saved.
+            InvalidUpdateError: A node does not exist, or it is not clear which one an update is from.
+            ValueError: A step has no updates.
         """
-        raise _not_saved("bulk_update_state")
+        place, steps = place_of(self, config, "bulk_update_state"), read_updates(supersteps)
+        for updates in steps:
+            place = update_thread(place, updates)
+        return place.given
 
     @checked_keywords
-    async def abulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[object]]) -> NoReturn:
-        """Change the state of a saved run, with an async checkpointer; see `bulk_update_state`."""
-        raise _not_saved("abulk_update_state")
+    async def abulk_update_state(
+        self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
+    ) -> RunnableConfig:
+        """Change the state of a thread without blocking the event loop; see `bulk_update_state`."""
+        place, steps = place_of(self, config, "abulk_update_state"), read_updates(supersteps)
+        for updates in steps:
+            place = await aupdate_thread(place, updates)
+        return place.given
 
 
-def _not_saved(method: str) -> NoCheckpointerError:
-    return NoCheckpointerError(
-        f"No checkpointer set: {method}() is about saved runs, and runs cannot be saved yet",
-        hint="The final state of a run is what invoke() returns, and the .output of a stream.",
-    )
+def _history(
+    place: Place, filter: Optional[Mapping[str, Any]], before: Optional[RunnableConfig], limit: Optional[int]
+) -> Iterator[StateSnapshot]:
+    for stored in place.saver.list(place.config(place.checkpoint_id), filter=filter, before=before, limit=limit):
+        yield run_sync(snapshot_of(place, stored, latest=False))
+
+
+async def _ahistory(
+    place: Place, filter: Optional[Mapping[str, Any]], before: Optional[RunnableConfig], limit: Optional[int]
+) -> AsyncIterator[StateSnapshot]:
+    found = place.saver.alist(place.config(place.checkpoint_id), filter=filter, before=before, limit=limit)
+    async for stored in found:
+        yield await run_async(snapshot_of(place, stored, latest=False))

@@ -63,7 +63,7 @@ def open_saving(
         thread,
         ns if outer is not None else (),
         checkpoint_id=None if outer is not None else config.configurable.get("checkpoint_id"),
-        metadata=_stored_metadata(config),
+        metadata=stored_metadata(config),
         parents=parents,
     )
     return Saving(saved, saver, durability or "async", backend, lambda given: graph._writes(given, lenient=True), outer)
@@ -84,7 +84,7 @@ def thread_id_of(configurable: Mapping[str, Any]) -> str:
     return str(thread)
 
 
-def _stored_metadata(config: RunConfig) -> Dict[str, Any]:
+def stored_metadata(config: RunConfig) -> Dict[str, Any]:
     """Return the user's metadata that is stored with each checkpoint, as LangGraph chooses it."""
     return {
         key: value

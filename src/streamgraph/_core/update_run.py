@@ -1,0 +1,143 @@
+"""The state machine of a change of a saved state: a step in which nodes return what they are given."""
+
+from __future__ import annotations
+
+from typing import AbstractSet, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
+
+from streamgraph._core.effects import Effect, Fail, Finish
+from streamgraph._core.frontier import Frontier
+from streamgraph._core.plan import Node
+from streamgraph._core.record import UNSET, Record
+from streamgraph._core.results import Route
+from streamgraph._core.saved_run import SavedRun
+from streamgraph._core.state import Writes
+from streamgraph._core.task import PUSH, Task
+
+
+class NodeUpdate(NamedTuple):
+    """What a node shall have returned.
+
+    Attributes:
+        node: The node, whose action returns the update.
+        task_id: The id of its task; `None` for that of a task by edge.
+    """
+
+    node: Node
+    task_id: Optional[str] = None
+
+
+class UpdateRun(SavedRun):
+    """A run of one step, from a record to the next, in which nodes return what they are given.
+
+    The edges and branches of these nodes lead on. What other tasks of an interrupted step have finished is applied as
+    well, and those that have not stay due.
+    """
+
+    _left: Optional[Frontier] = None
+
+    def update(self, updates: Sequence[NodeUpdate]) -> List[Effect]:
+        """Begin with updates by nodes; without any, only what has been finished is applied.
+
+        Args:
+            updates: The updates.
+        """
+        names = {update.node.name for update in updates}
+        carried = self._carried(names)
+        self._left = self._unfinished({task.id for task in carried}, names)
+        ids, step = self._ids, self.frontier.step + 1
+        self.frontier.step = step
+        tasks = [
+            Task(
+                update.task_id or ids.by_edge(step, update.node.name, update.node.triggers),
+                update.node,
+                step,
+                None,
+                update.node.triggers,
+                -1,
+            )
+            for update in updates
+        ]
+        if not tasks and not carried:
+            return [*self._saved(frozenset(), frozenset()), _FINISH]
+        effects = self._start(tasks)
+        self.tasks = [*tasks, *carried]
+        return effects if tasks else self._close_step()
+
+    def _carried(self, names: AbstractSet[str]) -> List[Task]:
+        """Return the tasks of the step that have finished, except those that the updates are for."""
+        known, self._known = self._known, {}
+        frontier, nodes, ids = self.frontier, self.plan.nodes, self._ids
+        step = frontier.step + 1
+        tasks = [
+            Task(ids.by_edge(step, name, nodes[name].triggers), nodes[name], step, None, nodes[name].triggers, -1)
+            for name in frontier.due - names
+        ]
+        for index, send in enumerate(frontier.sends):
+            tasks.append(Task(ids.by_send(step, send.node, index), nodes[send.node], step, None, (PUSH,), index))
+        carried = []
+        for task in tasks:
+            result = known[task.id].result if task.id in known else None
+            if result is not None:
+                self._done[task.id] = result
+                carried.append(task)
+        return carried
+
+    def _unfinished(self, done: AbstractSet[str], names: AbstractSet[str]) -> Frontier:
+        """Return what is due in the step and has not finished, except what the updates are for."""
+        frontier, ids = self.frontier, self._ids
+        step = frontier.step + 1
+        due = {
+            name
+            for name in frontier.due - names
+            if ids.by_edge(step, name, self.plan.nodes[name].triggers) not in done
+        }
+        sends = [
+            send for index, send in enumerate(frontier.sends) if ids.by_send(step, send.node, index) not in done
+        ]
+        return Frontier(step, due, tuple(sends))
+
+    def _advance(self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> bool:
+        nothing = super()._advance(finished, ran)
+        left = self._left
+        if left is not None:
+            self.frontier.due |= left.due
+            self.frontier.sends = (*left.sends, *self.frontier.sends)
+        return nothing and not self.frontier.due and not self.frontier.sends
+
+    def _next(self) -> Effect:
+        return _FINISH
+
+    def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
+        frontier = self.frontier.copy()
+        return self._recorded(Record(frontier.step, "update", self.state.saved(), frontier, changed, ran=ran))
+
+    def as_start(self, writes: Writes) -> List[Effect]:
+        """Apply an input at once: its edges and branches lead to the first nodes, beside what is due."""
+        self._left = self._unfinished(frozenset(), frozenset())
+        return self.start(writes)
+
+    def as_input(self, given: object) -> List[Effect]:
+        """Store an input that is to be applied by the next run, beside what is due."""
+        frontier = self.frontier
+        frontier.step += 1
+        return [*self._recorded(Record(frontier.step, "input", self.state.saved(), frontier.copy(), given=given)), _FINISH]
+
+    def as_end(self) -> List[Effect]:
+        """Apply what tasks have finished, and let nothing be due."""
+        try:
+            changed = self._take_results()
+        except Exception as error:
+            return [Fail(error)]
+        self.frontier = Frontier(self.frontier.step + 1)
+        return [*self._saved(changed, frozenset()), _FINISH]
+
+    def as_copy(self, given: object = UNSET) -> List[Effect]:
+        """Store the record once more."""
+        self._known = {}
+        frontier = self.frontier
+        record = Record(frontier.step + 1, "fork", self.state.saved(), frontier.copy(), given=given)
+        frontier.step += 1
+        return [*self._recorded(record), _FINISH]
+
+
+_FINISH = Finish()

@@ -1,0 +1,35 @@
+"""Drives work that belongs to no run, such as reading a saved state: in the calling thread, or on the running loop."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from streamgraph._drivers import calls_asyncio, calls_threads
+from streamgraph._drivers.portal import Portal
+from streamgraph._drivers.workers import RunThreads
+from streamgraph._protocols import Work
+from streamgraph._streams.cancellation import CancelToken
+
+T = TypeVar("T")
+
+
+def run_sync(work: Work[T]) -> T:
+    """Drive work in the calling thread, and return its result.
+
+    Args:
+        work: The work; calls that can only be awaited are made on a loop of their own.
+    """
+    portal = Portal()
+    try:
+        return calls_threads.drive(work, RunThreads(), portal, CancelToken())
+    finally:
+        portal.close()
+
+
+async def run_async(work: Work[T]) -> T:
+    """Drive work on the running event loop, and return its result.
+
+    Args:
+        work: The work; calls that would block are made in threads.
+    """
+    return await calls_asyncio.drive(work, RunThreads())
