@@ -94,6 +94,11 @@ class SavedThread:
         self._parent = None if parent is None else parent["configurable"]["checkpoint_id"]
         return loaded
 
+    @property
+    def nodes_ran(self) -> bool:
+        """True if a node had run before the record that was loaded."""
+        return any(seen and name in self._plan.nodes for name, seen in self._seen.items())
+
     def last_node(self) -> Optional[str]:
         """Return the node that ran last, or `None` if several did."""
         last = [(max(seen.values()), name) for name, seen in self._seen.items() if name in self._plan.nodes and seen]
@@ -164,6 +169,8 @@ class SavedThread:
 
     def _note(self, note: Note) -> Work[None]:
         task = note.task
+        if task.step - 1 not in self._ids:
+            return  # a change of an empty thread, which has no record that this could belong to
         writes: List[Tuple[str, object]]
         if note.result is None:
             writes = [(ERROR, note.error)]
@@ -171,4 +178,5 @@ class SavedThread:
                 writes.append((HANDLED, task.name))
         else:
             writes = [(name, to_stored(value)) for name, value in to_writes(task.node, note.result)]
-        return self._saver.put_writes(self._config(self._ids[task.step - 1]), writes, task.id, path_text(task.path))
+        config = self._config(self._ids[task.step - 1])
+        yield from self._saver.put_writes(config, writes, task.id, path_text(task.path))

@@ -310,6 +310,11 @@ class Run:
             effects.append(StartTask(task, alone))
         return effects
 
+    def take_entry(self) -> Sequence[Route]:
+        """Return the routes that the run was to take at its start, which it then does not."""
+        entry, self._entry = self._entry, ()
+        return entry
+
     def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, Any]:
         """Return the values of `keys` that have one, or of all keys, each owned by the receiver."""
         return self.state.snapshot(keys)

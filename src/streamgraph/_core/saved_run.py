@@ -8,10 +8,11 @@ from streamgraph._core.effects import Effect, Fail, Note, Save
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import TaskIds
 from streamgraph._core.record import UNSET, KnownTasks, Record, Recorder
-from streamgraph._core.results import TaskResult
+from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import Task
+from streamgraph._types import Send
 
 BEFORE_FIRST = -2
 """The step of a run that has no record yet: the first record, that of its input, is step -1."""
@@ -36,6 +37,8 @@ class SavedRun(Run):
         self._recorder = recorder
         self._known: KnownTasks = {}
         self._forked: List[Effect] = []
+        # What a command has changed, until it is stored.
+        self._changed: AbstractSet[str] = frozenset()
 
     def load(self, record: Record, known: KnownTasks, ids: TaskIds) -> None:
         """Take over a record.
@@ -85,6 +88,23 @@ class SavedRun(Run):
         forked, self._forked = self._forked, []
         return forked
 
+    def command(self, writes: Writes, routes: Sequence[Route]) -> List[Effect]:
+        """Continue, after an update and with further nodes.
+
+        Args:
+            writes: The update as writes to state keys.
+            routes: What shall run beside what is due.
+        """
+        try:
+            fresh = self.state.fold([(self.plan.start.name, writes)])
+        except Exception as error:
+            return [Fail(error)]
+        self.state.store(fresh)
+        self._changed = fresh.keys()
+        self.frontier.due.update(route for route in routes if isinstance(route, str))
+        self.frontier.sends += tuple([route for route in routes if isinstance(route, Send)])
+        return self.resume()
+
     def fork(self, given: object = UNSET) -> None:
         """Go on from a copy of the record, in which no task has run yet, with `resume` or `start`.
 
@@ -129,6 +149,7 @@ class SavedRun(Run):
 
     def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
         frontier = self.frontier.copy()
+        changed, self._changed = changed | self._changed, frozenset()
         return self._recorded(Record(frontier.step, "loop", self.state.saved(), frontier, changed, ran=ran))
 
     def _recorded(self, record: Record) -> List[Effect]:

@@ -9,7 +9,7 @@ from streamgraph._core.frontier import Frontier
 from streamgraph._core.plan import Node
 from streamgraph._core.record import UNSET, Record
 from streamgraph._core.results import Route
-from streamgraph._core.saved_run import SavedRun
+from streamgraph._core.saved_run import BEFORE_FIRST, SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import PUSH, Task
 
@@ -30,7 +30,8 @@ class UpdateRun(SavedRun):
     """A run of one step, from a record to the next, in which nodes return what they are given.
 
     The edges and branches of these nodes lead on. What other tasks of an interrupted step have finished is applied as
-    well, and those that have not stay due.
+    well. Those that have not finished stay due if an update is from one of the nodes that are due; an update from an
+    earlier node decides anew what is due.
     """
 
     _left: Optional[Frontier] = None
@@ -43,7 +44,7 @@ class UpdateRun(SavedRun):
         """
         names = {update.node.name for update in updates}
         carried = self._carried(names)
-        self._left = self._unfinished({task.id for task in carried}, names)
+        self._left = self._unfinished({task.id for task in carried}, names) if names & self._names() else None
         ids, step = self._ids, self.frontier.step + 1
         self.frontier.step = step
         tasks = [
@@ -62,6 +63,9 @@ class UpdateRun(SavedRun):
         effects = self._start(tasks)
         self.tasks = [*tasks, *carried]
         return effects if tasks else self._close_step()
+
+    def _names(self) -> AbstractSet[str]:
+        return self.frontier.due.union(send.node for send in self.frontier.sends)
 
     def _carried(self, names: AbstractSet[str]) -> List[Task]:
         """Return the tasks of the step that have finished, except those that the updates are for."""
@@ -104,6 +108,14 @@ class UpdateRun(SavedRun):
             self.frontier.sends = (*left.sends, *self.frontier.sends)
         return nothing and not self.frontier.due and not self.frontier.sends
 
+    def begin_empty(self, *, before: bool) -> None:
+        """Begin on a thread without a record.
+
+        Args:
+            before: The first record is that of an input which is still to be applied.
+        """
+        self.frontier.step = BEFORE_FIRST if before else BEFORE_FIRST + 1
+
     def _next(self) -> Effect:
         return _FINISH
 
@@ -112,8 +124,7 @@ class UpdateRun(SavedRun):
         return self._recorded(Record(frontier.step, "update", self.state.saved(), frontier, changed, ran=ran))
 
     def as_start(self, writes: Writes) -> List[Effect]:
-        """Apply an input at once: its edges and branches lead to the first nodes, beside what is due."""
-        self._left = self._unfinished(frozenset(), frozenset())
+        """Apply an input at once: its edges and branches lead to the first nodes, in place of what is due."""
         return self.start(writes)
 
     def as_input(self, given: object) -> List[Effect]:

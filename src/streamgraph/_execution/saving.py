@@ -14,7 +14,7 @@ from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._protocols import Backend, Work
-from streamgraph._types import Durability
+from streamgraph._types import Command, Durability
 from streamgraph.errors import EmptyInputError
 
 
@@ -67,14 +67,19 @@ class Saving:
             EmptyInputError: There is no input, and the thread is empty.
         """
         loaded = yield from self.saved.load()
+        command = isinstance(given, Command)
         if loaded is None:
             if given is None:
                 raise EmptyInputError(
-                    "There is no input, and nothing to continue: the thread is empty",
+                    "Received no input for __start__, and there is nothing to continue: the thread is empty",
                     hint="Start the thread with an input; None continues one that was interrupted.",
                 )
-            return run.begin(writes, given)
+            return run.begin(writes, dict(writes) if command else given)
         run.load(*loaded)
+        if command:
+            self.resumed = True
+            self._known = loaded.known
+            return run.command(writes, run.take_entry())
         if given is not None and (self._outer is None or not self._outer.resumed):
             return run.begin(writes, given)
         self.resumed = True

@@ -58,7 +58,9 @@ class Updating(Saving):
         saved = self.saved
         saved.replays = False  # what tasks have finished after this state counts
         loaded = yield from saved.load()
-        if loaded is not None:
+        if loaded is None:
+            run.begin_empty(before=self._updates[0].as_node == INPUT)
+        else:
             run.load(*loaded)
         updates = self._updates
         first = updates[0]
@@ -72,7 +74,7 @@ class Updating(Saving):
                 return run.as_end()
             if first.values is None and first.as_node is None:
                 return run.update([])
-            if first.as_node == START or (first.as_node is None and loaded is None):
+            if first.as_node == START or (first.as_node is None and not self.saved.nodes_ran):
                 return run.as_start(self._writes_of(first.values))
         return run.update([self._node_update(run.plan, update) for update in updates])
 
