@@ -12,7 +12,7 @@ from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.wire import to_stored
 from streamgraph._core.effects import Note, Save
 from streamgraph._core.plan import Plan
-from streamgraph._core.record import Record
+from streamgraph._core.record import AboutRecord, Record
 from streamgraph._core.task import Task
 from streamgraph._protocols import Work
 
@@ -31,6 +31,7 @@ class SavedThread:
         checkpoint_id: The checkpoint to continue from; by default the last one.
         metadata: The user's metadata to be stored with each checkpoint.
         parents: The ids of the checkpoints of the runs around this one, by namespace.
+        configurable: What the user has put under `configurable`, for streams that show checkpoints.
 
     Attributes:
         thread_id: The thread.
@@ -48,6 +49,7 @@ class SavedThread:
         checkpoint_id: Optional[str] = None,
         metadata: Optional[Mapping[str, Any]] = None,
         parents: Optional[Mapping[str, str]] = None,
+        configurable: Optional[Mapping[str, Any]] = None,
     ) -> None:
         self._plan = plan
         self._saver = saver
@@ -58,12 +60,15 @@ class SavedThread:
         self.replays = checkpoint_id is not None
         self._metadata = metadata or {}
         self._parents = parents or {}
+        self._configurable = configurable or {}
         self.head: Optional[str] = None
         self._versions: Dict[str, Any] = {}
         self._others: Mapping[str, object] = {}
         self._seen: Mapping[str, Mapping[str, Any]] = {}
         self._stored: Optional[str] = None
         self._parent: Optional[str] = None
+        self._before: Optional[str] = None
+        self._last_metadata: Mapping[str, Any] = {}
         # The ids of the last records, by their steps: what a task has come to belongs to the record before its step.
         self._ids: Dict[int, str] = {}
 
@@ -86,12 +91,13 @@ class SavedThread:
         if self.replays:
             loaded = loaded._replace(known={})
         self.head = self._stored = stored.checkpoint["id"]
+        self._last_metadata = dict(stored.metadata)
         self._ids[loaded.record.step] = self.head
         self._versions = dict(stored.checkpoint["channel_versions"])
         self._others = loaded.record.others
         self._seen = stored.checkpoint["versions_seen"]
         parent = stored.parent_config
-        self._parent = None if parent is None else parent["configurable"]["checkpoint_id"]
+        self._parent = self._before = None if parent is None else parent["configurable"]["checkpoint_id"]
         return loaded
 
     @property
@@ -109,12 +115,36 @@ class SavedThread:
         """Let the next record have the parent of the one that was loaded."""
         self._stored = self._parent
 
+    def about_last(self) -> AboutRecord:
+        """Return how the last record is found again: one that was loaded, or the last one made."""
+        assert self.head is not None
+        config = self._shown_config(self.head)
+        parent = self._before
+        return AboutRecord(
+            config, None if parent is None else self._shown_config(parent), self._last_metadata, self._inner_config
+        )
+
+    def _shown_config(self, checkpoint_id: str) -> Dict[str, Any]:
+        configurable = {**self._configurable, **self._config(checkpoint_id)["configurable"]}
+        if self._ns:
+            configurable["checkpoint_map"] = {**self._parents, self._checkpoint_ns: checkpoint_id}
+        return {"configurable": configurable}
+
+    def _inner_config(self, task: str, name: str) -> Optional[Dict[str, Any]]:
+        node = self._plan.nodes.get(name)
+        if node is None or not node.passes_on:
+            return None
+        ns = "|".join((*self._ns, f"{name}:{task}"))
+        return {"configurable": {"thread_id": self.thread_id, "checkpoint_ns": ns}}
+
     def record(self, record: Record) -> RecordIds:
         """Give a record its id, and return the ids of the tasks of the step after it."""
         from langgraph.checkpoint.base.id import uuid6
 
         name = str(uuid6(clock_seq=record.step & 0x3FFF))
-        self._ids[record.step] = self.head = name
+        self._before, self.head = self.head, name
+        self._ids[record.step] = name
+        self._last_metadata = self._own_metadata(record)
         return RecordIds(name, self._ns, FORMAT)
 
     def called(self, caller: Task, ns: Tuple[str, ...], name: str, number: int) -> str:
@@ -162,10 +192,12 @@ class SavedThread:
             "versions_seen": seen,
             "updated_channels": None,
         }
-        own = {"source": record.source, "step": record.step, "parents": dict(self._parents)}
-        metadata = {**own, **self._metadata, **own}
         self._versions, self._stored = versions, name
-        yield from self._saver.put(self._config(parent), checkpoint, metadata, new)
+        own = self._own_metadata(record)
+        yield from self._saver.put(self._config(parent), checkpoint, {**own, **self._metadata, **own}, new)
+
+    def _own_metadata(self, record: Record) -> Dict[str, Any]:
+        return {"source": record.source, "step": record.step, "parents": dict(self._parents)}
 
     def _note(self, note: Note) -> Work[None]:
         task = note.task

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.channel_objects import Folded
+from streamgraph._core.record import AboutRecord, DueTask
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
 from streamgraph._streams.copying import copy_containers, own, own_values, plain_input
-from streamgraph._streams.modes import TASK_MODES, UPDATE_MODES
+from streamgraph._streams.modes import RECORD_MODES, TASK_MODES, UPDATE_MODES
 from streamgraph._streams.part import Part
 from streamgraph._streams.subscribers import Subscribers
 
@@ -30,6 +31,7 @@ class PartBuilder:
 
     Attributes:
         shows_starts: True if a subscriber wants the starts of tasks.
+        shows_records: True if a subscriber wants what is stored.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class PartBuilder:
         self._tags = tags
         self._clock = clock
         self._values = "values" in subscribers.modes
+        self._modes = subscribers.modes
+        self.shows_records = not subscribers.modes.isdisjoint(RECORD_MODES)
         self.shows_starts = not subscribers.modes.isdisjoint(TASK_MODES)
 
     def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
@@ -70,6 +74,31 @@ class PartBuilder:
         if state.bare_key is not None:
             return [Part(self._ns, "values", root_or_mapping(state))]
         return [Part(self._ns, "values", state.chunk(keys))]
+
+    def saved(self, state: State, about: AboutRecord, tasks: Sequence[DueTask], *, step: int) -> List[Part]:
+        """Return the parts for a record.
+
+        Args:
+            state: The state.
+            about: How the record is found again.
+            tasks: The tasks of the step after it.
+            step: The number of the last step.
+        """
+        payload = {
+            "config": dict(about.config),
+            "parent_config": about.parent_config,
+            "values": root_or_mapping(state),
+            "metadata": dict(about.metadata),
+            "next": [task.name for task in tasks],
+            "tasks": [_due(task, about.inner_config(task.id, task.name)) for task in tasks],
+        }
+        modes = self._modes
+        parts = [Part(self._ns, "checkpoints", payload)] if "checkpoints" in modes else []
+        if "debug" in modes:
+            debugged = copy_containers(payload) if parts else payload
+            wrapped = {"step": step, "timestamp": self._clock(), "type": "checkpoint", "payload": debugged}
+            parts.append(Part(self._ns, "debug", wrapped))
+        return parts
 
     def started(self, task: Task) -> List[Part]:
         """Return the parts for the start of a task."""
@@ -149,6 +178,16 @@ def root_or_mapping(
     if bare is None:
         return state.snapshot(keys, instead)
     return state.snapshot([bare], instead).get(bare) if instead else own(state.values.get(bare))
+
+
+def _due(task: DueTask, inner: Optional[Mapping[str, object]]) -> Dict[str, object]:
+    known = task.known
+    shown: Dict[str, object] = {"id": task.id, "name": task.name}
+    if known.error is not None and known.result is None:
+        return {**shown, "error": known.error, "state": inner}
+    if known.result is not None:
+        return {**shown, "result": as_result(known.result.writes), "interrupts": (), "state": inner}
+    return {**shown, "interrupts": tuple(known.questions), "state": inner}
 
 
 def _result(task: Task, result: Dict[str, object], error: Optional[BaseException] = None) -> Dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import AbstractSet, Dict, FrozenSet, List, Mapping, Optional
+from typing import AbstractSet, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional
 
 from typing_extensions import Literal, Protocol
 
@@ -66,8 +66,41 @@ KnownTasks = Dict[str, Known]
 """What is known of tasks, by task id."""
 
 
+class DueTask(NamedTuple):
+    """A task of the step after a record.
+
+    Attributes:
+        id: Its id.
+        name: Its node.
+        known: What is known of it.
+    """
+
+    id: str
+    name: str
+    known: Known
+
+
+class AboutRecord(NamedTuple):
+    """How a record is found again.
+
+    Attributes:
+        config: The config to read it with.
+        parent_config: The config of the record before it; `None` if it is the first.
+        metadata: What is stored with it.
+        inner_config: Makes the config of the graph that runs in a task.
+    """
+
+    config: Mapping[str, object]
+    parent_config: Optional[Mapping[str, object]]
+    metadata: Mapping[str, object]
+    inner_config: Callable[[str, str], Optional[Mapping[str, object]]]
+
+
 class Recorder(Protocol):
     """Identifies the records of a run."""
+
+    def about_last(self) -> AboutRecord:
+        """Return how the last record is found again: one that was loaded, or the last one made."""
 
     def record(self, record: Record) -> TaskIds:
         """Give a record its id, and return the ids of the tasks of the step after it."""

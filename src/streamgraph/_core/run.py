@@ -204,7 +204,8 @@ class Run:
         except Exception as error:
             return [Fail(error)]
         saved = self._saved(fresh.keys(), ran) if self.saves else []
-        return [*saved, *self._parts.values(self.state, fresh), self._next()]
+        told = self._told() if self.saves else []
+        return [*saved, *self._parts.values(self.state, fresh), *told, self._next()]
 
     def _advance(self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> bool:
         """Compute what is due after a step; see `Frontier.advance`."""
@@ -218,6 +219,10 @@ class Run:
 
     def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
         """Return the effects that store what the run is after a step; only called if `saves`."""
+        raise NotImplementedError
+
+    def _told(self) -> List[Effect]:
+        """Return the parts that show what was stored; only called if `saves`."""
         raise NotImplementedError
 
     def _reused(self, tasks: Sequence[Task]) -> List[Effect]:

@@ -7,15 +7,19 @@ from typing import AbstractSet, Any, FrozenSet, List, Optional, Sequence, Tuple
 from streamgraph._core.effects import Effect, Fail, Note, Save
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import TaskIds
-from streamgraph._core.record import UNSET, KnownTasks, Record, Recorder
+from streamgraph._core.record import UNSET, DueTask, Known, KnownTasks, Record, Recorder
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import Task
 from streamgraph._types import Send
+from streamgraph.constants import START
 
 BEFORE_FIRST = -2
 """The step of a run that has no record yet: the first record, that of its input, is step -1."""
+
+
+_UNKNOWN = Known()
 
 
 class SavedRun(Run):
@@ -69,7 +73,7 @@ class SavedRun(Run):
         step = self.frontier.step + 1
         self.frontier = Frontier(step)
         saved = self._recorded(Record(step, "input", self.state.saved(), Frontier(step), changed, given))
-        return saved + self.start(writes)
+        return [*saved, *self._told(given), *self.start(writes)]
 
     def start(self, writes: Writes) -> List[Effect]:
         """Begin with an input that is stored already."""
@@ -77,12 +81,14 @@ class SavedRun(Run):
         self.limit = self.frontier.step + self._steps
         if self.plan.start.kind == "node":
             self._known = {}  # what the start writes is the input
-        return self._take_forked() + super().start(writes)
+        forked = self._take_forked()
+        return forked + super().start(writes)
 
     def resume(self) -> List[Effect]:
         """Continue with the step after the record."""
         self.limit = self.frontier.step + self._steps
-        return [*self._take_forked(), *self._parts.values(self.state, self.state.values), self._next()]
+        forked = self._take_forked()
+        return [*forked, *self._parts.values(self.state, self.state.values), *self._told(), self._next()]
 
     def _take_forked(self) -> List[Effect]:
         forked, self._forked = self._forked, []
@@ -151,6 +157,22 @@ class SavedRun(Run):
         frontier = self.frontier.copy()
         changed, self._changed = changed | self._changed, frozenset()
         return self._recorded(Record(frontier.step, "loop", self.state.saved(), frontier, changed, ran=ran))
+
+    def _told(self, given: object = UNSET) -> List[Effect]:
+        parts = self._parts
+        if not parts.shows_records:
+            return []
+        tasks = [(self._ids.by_edge(self.frontier.step + 1, START, (START,)), START)]
+        if given is UNSET:
+            tasks = self._due_in_graph_order()
+        shown = [DueTask(id_, name, self._known.get(id_, _UNKNOWN)) for id_, name in tasks]
+        return [*parts.saved(self.state, self._recorder.about_last(), shown, step=self.frontier.step)]
+
+    def _due_in_graph_order(self) -> List[Tuple[str, str]]:
+        """Return the ids and names of the tasks of the step that is due, as users see them."""
+        due = self._due()
+        count, names = len(self.frontier.due), list(self.plan.nodes)
+        return due[count:] + sorted(due[:count], key=lambda pair: names.index(pair[1]))
 
     def _recorded(self, record: Record) -> List[Effect]:
         self._ids = self._recorder.record(record)

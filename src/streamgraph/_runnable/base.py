@@ -145,7 +145,7 @@ class GraphBase(GraphSettings):
             scope = None  # started by work that outlives its node: an independent run
         settings = resolve_config(self.config, config, scope)
         settings.name = settings.name or self.get_name()
-        ns, seed = _place(scope)
+        ns, seed = _place(scope, remembers=self.checkpointer is True)
         if saving is None:
             saving = open_saving(self, settings, scope, ns, subscription.durability, backend)
         writes: Writes = ()
@@ -223,16 +223,20 @@ class GraphBase(GraphSettings):
         )
 
 
-def _place(scope: Optional[Scope]) -> Tuple[Tuple[str, ...], bytes]:
+def _place(scope: Optional[Scope], *, remembers: bool) -> Tuple[Tuple[str, ...], bytes]:
     """Return the namespace of a new run, and the seed for the ids of its tasks.
 
     Args:
         scope: The task that the run is nested in; `None` for a root run.
+        remembers: The graph remembers its state from one task to the next: its namespace names the node only.
     """
     if scope is None:
         return (), urandom(16)
     call = scope.next_call()
-    return (*scope.inner_ns, str(call)) if call else scope.inner_ns, child_seed(scope.task.id, call)
+    ns = scope.inner_ns
+    if remembers and scope.run.saving is not None:
+        ns = (*ns[:-1], scope.task.name)
+    return (*ns, str(call)) if call else ns, child_seed(scope.task.id, call)
 
 
 def is_graph(target: Any) -> bool:

@@ -15,7 +15,7 @@ from streamgraph._langchain.run_config import RunConfig
 from streamgraph._langchain.scope import Scope
 from streamgraph._protocols import Backend
 from streamgraph._types import Durability
-from streamgraph.errors import UnknownOptionError
+from streamgraph.errors import NoCheckpointerError, UnknownOptionError
 
 
 class SavedGraph(Protocol):
@@ -48,6 +48,11 @@ def open_saving(
     Raises:
         UnknownOptionError: The config does not name a thread.
     """
+    if scope is None and graph.checkpointer is True:
+        raise NoCheckpointerError(
+            "checkpointer=True is for a graph in a node of another one, which has a saver; this is a root graph",
+            hint="Give it a saver of its own, such as InMemorySaver().",
+        )
     outer = cast("Optional[Saving]", scope.run.saving) if scope is not None else None
     if graph.checkpointer is False or (outer is None and graph.checkpointer in (None, True)):
         return None
@@ -65,6 +70,7 @@ def open_saving(
         checkpoint_id=None if outer is not None else config.configurable.get("checkpoint_id"),
         metadata=stored_metadata(config),
         parents=parents,
+        configurable={key: value for key, value in config.configurable.items() if not key.startswith("__")},
     )
     return Saving(saved, saver, durability or "async", backend, lambda given: graph._writes(given, lenient=True), outer)
 

@@ -22,6 +22,7 @@ class Mode(NamedTuple):
         of_tools: Its parts are made from callbacks of tools, likewise.
         of_tasks: Its parts are the starts and ends of tasks.
         of_updates: Its parts contain the writes of tasks.
+        of_records: Its parts show what is stored of a run that is saved.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Mode(NamedTuple):
     of_tools: bool = False
     of_tasks: bool = False
     of_updates: bool = False
+    of_records: bool = False
 
 
 MODES: Tuple[Mode, ...] = (
@@ -43,10 +45,11 @@ MODES: Tuple[Mode, ...] = (
     Mode("objects", live=True, nested=True, per_node=True, of_models=True),
     Mode("tools", live=True, per_node=True, of_tools=True),
     Mode("tasks", per_node=True, of_tasks=True, of_updates=True),
-    Mode("debug", per_node=True, of_tasks=True, of_updates=True),
-    Mode("checkpoints"),
+    Mode("debug", per_node=True, of_tasks=True, of_updates=True, of_records=True),
+    Mode("checkpoints", of_records=True),
 )
 
+RECORD_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.of_records)
 LIVE_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.live)
 NESTED_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.nested)
 NEAREST_MODES: FrozenSet[str] = frozenset(mode.name for mode in MODES if mode.nearest)
