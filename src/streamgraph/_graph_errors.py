@@ -16,6 +16,14 @@ class NoCheckpointerError(GraphError, ValueError):
     """A method about saved runs was called, but no run of the graph is saved."""
 
 
+class ThreadBusyError(GraphError, RuntimeError):
+    """A run was started on a thread that has a run already."""
+
+
+class UnstorableValueError(GraphError, TypeError):
+    """A value cannot be stored by the saver; nothing of its step is."""
+
+
 class StepTimeoutError(GraphError, TimeoutError):
     """A step took longer than the graph's `step_timeout`.
 

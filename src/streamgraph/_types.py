@@ -42,11 +42,14 @@ StreamMode = Literal["values", "updates", "custom", "messages", "objects", "tool
 """Kind of chunk that a stream yields.
 
 State after each step, node updates, custom data, tokens, partial structured output, tool calls, or tasks. `checkpoints`
-yields nothing yet: as in LangGraph it needs a checkpointer, and none can be given.
+yields what is stored of a run that is saved; of other runs it yields nothing.
 """
 
 Durability = Literal["sync", "async", "exit"]
 """When a run is saved: with each step, concurrently with the next step, or at exit. Ignored without a checkpointer."""
+
+MultitaskStrategy = Literal["reject", "enqueue"]
+"""What becomes of a run on a thread that has a run already: an error, or it waits until the other one is over."""
 
 All = Literal["*"]
 """Stands for all nodes."""

@@ -22,6 +22,8 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── StateMutationError (RuntimeError)  a node changed the state in place; raised in the checking mode
     ├── FixedAttributeError (AttributeError)  an attribute of a compiled graph was set that cannot take effect
     ├── NoCheckpointerError (ValueError)   the state of a run was asked for, but runs are not saved
+    ├── ThreadBusyError (RuntimeError)     a run was started on a thread that has a run already
+    ├── UnstorableValueError (TypeError)   a value in the state cannot be stored by the saver
     ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
     ├── StreamOverflowError (RuntimeError) more chunks than allowed were waiting for a slow consumer
@@ -59,7 +61,13 @@ from streamgraph._control_errors import (
     is_invalid_resume,
 )
 from streamgraph._errors import GraphError, closest
-from streamgraph._graph_errors import FixedAttributeError, NoCheckpointerError, StepTimeoutError
+from streamgraph._graph_errors import (
+    FixedAttributeError,
+    NoCheckpointerError,
+    StepTimeoutError,
+    ThreadBusyError,
+    UnstorableValueError,
+)
 from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
 
@@ -93,12 +101,14 @@ __all__ = [
     "StreamClosed",
     "StreamOverflowError",
     "TaskNotFound",
+    "ThreadBusyError",
     "UnknownInterruptError",
     "UnknownKeyWarning",
     "UnknownKeywordError",
     "UnknownNodeError",
     "UnknownOptionError",
     "UnknownRouteError",
+    "UnstorableValueError",
     "closest",
     "create_error_message",
     "is_invalid_resume",

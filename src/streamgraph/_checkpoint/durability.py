@@ -113,6 +113,7 @@ class Beside:
         self._waiting: Deque[Stored] = deque()
         self._running: Optional[Future[Any]] = None
         self._failure: Optional[BaseException] = None
+        self._failed = False
         self._lock = Lock()
 
     def keep(self, effect: Stored) -> Work[None]:
@@ -130,10 +131,9 @@ class Beside:
         self._backend.spawn(TaskRun(copy_context(), self._store(running), CancelToken()))
 
     def _check(self) -> None:
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            self._waiting.clear()
-            raise failure
+        if self._failure is not None and not self._failed:
+            self._failed = True  # it is raised once, and nothing is stored after it
+            raise self._failure
 
     def _store(self, running: Future[Any]) -> Work[Any]:
         try:
@@ -160,5 +160,5 @@ class Beside:
         if running is not None:
             yield Join([running])
         self._check()
-        while self._waiting:
+        while self._waiting and not self._failed:
             yield from self._saved.keep(self._waiting.popleft())

@@ -9,6 +9,7 @@ from streamgraph._checkpoint.channels import START_CHANNEL, to_channels, to_writ
 from streamgraph._checkpoint.ids import RecordIds, path_text
 from streamgraph._checkpoint.reading import ERROR, HANDLED, Loaded, read
 from streamgraph._checkpoint.saver import Saver
+from streamgraph._checkpoint.unstorable import unstorable
 from streamgraph._checkpoint.wire import to_stored
 from streamgraph._core.effects import Note, Save
 from streamgraph._core.plan import Plan
@@ -194,7 +195,10 @@ class SavedThread:
         }
         self._versions, self._stored = versions, name
         own = self._own_metadata(record)
-        yield from self._saver.put(self._config(parent), checkpoint, {**own, **self._metadata, **own}, new)
+        try:
+            yield from self._saver.put(self._config(parent), checkpoint, {**own, **self._metadata, **own}, new)
+        except (TypeError, ValueError) as error:
+            raise unstorable(self._saver.given, error, channels.items(), None) or error from error
 
     def _own_metadata(self, record: Record) -> Dict[str, Any]:
         return {"source": record.source, "step": record.step, "parents": dict(self._parents)}
@@ -211,4 +215,7 @@ class SavedThread:
         else:
             writes = [(name, to_stored(value)) for name, value in to_writes(task.node, note.result)]
         config = self._config(self._ids[task.step - 1])
-        yield from self._saver.put_writes(config, writes, task.id, path_text(task.path))
+        try:
+            yield from self._saver.put_writes(config, writes, task.id, path_text(task.path))
+        except (TypeError, ValueError) as error:
+            raise unstorable(self._saver.given, error, writes, task.name) or error from error

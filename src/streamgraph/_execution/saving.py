@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, List, Optional, Sequence, Tuple, Type, Union
 
 from streamgraph._checkpoint.durability import keeper
+from streamgraph._checkpoint.occupancy import Occupancy
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedThread
 from streamgraph._core.effects import Effect, Note, Save
@@ -28,6 +29,7 @@ class Saving:
         backend: Starts what stores beside the run.
         writes_of: Reads an input that was stored before it was applied.
         outer: How the run around it is saved. If that one continues, so does this run if it had begun before.
+        occupancy: The claim of a root run on its thread.
 
     Attributes:
         run_type: The class of its run.
@@ -44,6 +46,7 @@ class Saving:
         backend: Backend,
         writes_of: Callable[[Any], Writes],
         outer: Optional[Saving] = None,
+        occupancy: Optional[Occupancy] = None,
     ) -> None:
         self.saved = saved
         self.saver = saver
@@ -53,6 +56,7 @@ class Saving:
         self._keeper = keeper(durability, saved, backend)
         self._writes_of = writes_of
         self._outer = outer
+        self._occupancy = occupancy
         self.keep = self._keeper.keep
 
     def begin(self, run: SavedRun, given: Any, writes: Writes) -> Work[List[Effect]]:
@@ -66,6 +70,8 @@ class Saving:
         Raises:
             EmptyInputError: There is no input, and the thread is empty.
         """
+        if self._occupancy is not None:
+            yield from self._occupancy.enter()
         loaded = yield from self.saved.load()
         command = isinstance(given, Command)
         if loaded is None:
@@ -104,4 +110,8 @@ class Saving:
 
     def settle(self, effects: Sequence[Union[Note, Save]], *, early: bool) -> Work[None]:
         """Store the rest at the end of the run."""
-        return self._keeper.settle(effects, early=early)
+        try:
+            yield from self._keeper.settle(effects, early=early)
+        finally:
+            if self._occupancy is not None:
+                self._occupancy.leave()

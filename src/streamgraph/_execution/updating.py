@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from streamgraph._checkpoint.durability import AtOnce
+from streamgraph._checkpoint.occupancy import Occupancy
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedThread
 from streamgraph._core.action import Action
@@ -47,7 +48,8 @@ class Updating(Saving):
         writes_of: Callable[[Any], Writes],
         updates: Sequence[StateUpdate],
     ) -> None:
-        super().__init__(saved, saver, "sync", backend, writes_of)
+        occupancy = Occupancy(saver.given, saved.thread_id, "reject")
+        super().__init__(saved, saver, "sync", backend, writes_of, occupancy=occupancy)
         self._keeper = AtOnce(saved)
         self.keep = self._keeper.keep
         self._updates = updates
@@ -56,6 +58,8 @@ class Updating(Saving):
         """Load the state, and return the effects that change it."""
         assert isinstance(run, UpdateRun)
         saved = self.saved
+        if self._occupancy is not None:
+            yield from self._occupancy.enter()
         saved.replays = False  # what tasks have finished after this state counts
         loaded = yield from saved.load()
         if loaded is None:

@@ -147,7 +147,7 @@ class GraphBase(GraphSettings):
         settings.name = settings.name or self.get_name()
         ns, seed = _place(scope, remembers=self.checkpointer is True)
         if saving is None:
-            saving = open_saving(self, settings, scope, ns, subscription.durability, backend)
+            saving = open_saving(self, settings, scope, ns, subscription.saving, backend)
         writes: Writes = ()
         entry: Sequence[Route] = ()
         if isinstance(given, Command) and (self._plan.start.kind == "node" or given.resume is not None):

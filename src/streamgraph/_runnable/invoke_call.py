@@ -11,7 +11,7 @@ from typing_extensions import Literal, Unpack
 from streamgraph._keywords import checked_keywords, takes_options
 from streamgraph._runnable.astream_call import AsyncStreamRunnable
 from streamgraph._runnable.flow_options import check_flow_control
-from streamgraph._runnable.options import Subscription, output_only
+from streamgraph._runnable.options import Subscription, output_only, saving_options
 from streamgraph._runnable.stream_options import (
     DEFAULTS,
     Config,
@@ -182,6 +182,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
             interrupt_before: See `stream`.
             interrupt_after: See `stream`.
             durability: See `stream`.
+            multitask_strategy: See `stream`.
             control: See `stream`.
             timeout: See `stream`.
             version: `"v2"` returns a `GraphOutput` instead of a dict.
@@ -209,7 +210,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
             version=options.get("version", "v1"),
             output_keys=keys,
             control=options.get("control"),
-            durability=options.get("durability"),
+            saving=saving_options(options.get("durability"), options.get("multitask_strategy")),
         )
         return quiet, flow
 

@@ -10,15 +10,31 @@ from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Plan
 from streamgraph._streams.filters import Filter
 from streamgraph._streams.modes import MODES, NESTED_MODES
-from streamgraph._types import Durability, StreamMode
+from streamgraph._types import Durability, MultitaskStrategy, StreamMode
 from streamgraph.errors import UnknownOptionError
 
 STREAM_MODES = tuple(mode.name for mode in MODES)
 VERSIONS = ("v1", "v2")
 DURABILITIES = get_args(Durability)
+STRATEGIES = get_args(MultitaskStrategy)
 
 Modes = Union[None, StreamMode, Sequence[StreamMode]]
 Keys = Union[None, str, Sequence[str]]
+
+
+class SavingOptions(NamedTuple):
+    """The options of a run that is saved.
+
+    Attributes:
+        durability: When it is stored; `None` for what its parent run does, by default `"async"`.
+        strategy: What to do if its thread has a run already; `None` for `"reject"`.
+    """
+
+    durability: Optional[Durability] = None
+    strategy: Optional[MultitaskStrategy] = None
+
+
+NO_SAVING_OPTIONS = SavingOptions()
 
 
 class Subscription(NamedTuple):
@@ -35,7 +51,7 @@ class Subscription(NamedTuple):
         keys: The state keys to show; `None` for all.
         control: The handle to request an early end of the run.
         filter: The filter; `None` if nothing is excluded.
-        durability: When the run is stored, if it is saved; `None` for what its parent run does, by default `"async"`.
+        saving: The options of a run that is saved.
     """
 
     modes: FrozenSet[str] = frozenset()
@@ -48,14 +64,21 @@ class Subscription(NamedTuple):
     keys: Keys = None
     control: Optional[RunControl] = None
     filter: Optional[Filter] = None
-    durability: Optional[Durability] = None
+    saving: SavingOptions = NO_SAVING_OPTIONS
 
 
-def check_durability(durability: Optional[Durability]) -> Optional[Durability]:
-    """Return `durability` if it exists, else raise UnknownOptionError."""
-    if durability is not None and durability not in DURABILITIES:
-        raise UnknownOptionError(f"Unknown durability {durability!r}", name=durability, known=DURABILITIES)
-    return durability
+def saving_options(durability: Optional[Durability], strategy: Optional[MultitaskStrategy]) -> SavingOptions:
+    """Return the options of a run that is saved.
+
+    Raises:
+        UnknownOptionError: One of them does not exist.
+    """
+    if durability is None and strategy is None:
+        return NO_SAVING_OPTIONS
+    for name, value, known in (("durability", durability, DURABILITIES), ("multitask_strategy", strategy, STRATEGIES)):
+        if value is not None and value not in known:
+            raise UnknownOptionError(f"Unknown {name} {value!r}", name=value, known=known)
+    return SavingOptions(durability, strategy)
 
 
 def check_version(version: str) -> str:
@@ -75,7 +98,7 @@ def subscription(
     output_keys: Keys,
     control: Optional[RunControl] = None,
     filter_: Optional[Filter] = None,
-    durability: Optional[Durability] = None,
+    saving: SavingOptions = NO_SAVING_OPTIONS,
 ) -> Subscription:
     """Validate the options of a stream.
 
@@ -101,7 +124,7 @@ def subscription(
         keys=check_keys(plan, output_keys),
         control=control,
         filter=filter_,
-        durability=check_durability(durability),
+        saving=saving,
     )
 
 
@@ -112,12 +135,11 @@ def output_only(
     version: str,
     output_keys: Keys,
     control: Optional[RunControl],
-    durability: Optional[Durability] = None,
+    saving: SavingOptions = NO_SAVING_OPTIONS,
 ) -> Subscription:
     """Return the subscription of a call that only waits for the output: no modes except those to be printed."""
     if not print_mode:
-        durability = check_durability(durability)
-        return Subscription(version=check_version(version), keys=output_keys, control=control, durability=durability)
+        return Subscription(version=check_version(version), keys=output_keys, control=control, saving=saving)
     return subscription(
         plan,
         stream_mode="values",
@@ -126,7 +148,7 @@ def output_only(
         version=version,
         output_keys=output_keys,
         control=control,
-        durability=durability,
+        saving=saving,
     )._replace(shown=frozenset())
 
 

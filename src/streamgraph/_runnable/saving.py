@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, cast
 
 from typing_extensions import Protocol
 
+from streamgraph._checkpoint.occupancy import Occupancy
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedThread
 from streamgraph._core.plan import Plan
@@ -14,7 +15,7 @@ from streamgraph._execution.saving import Saving
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._langchain.scope import Scope
 from streamgraph._protocols import Backend
-from streamgraph._types import Durability
+from streamgraph._runnable.options import SavingOptions
 from streamgraph.errors import NoCheckpointerError, UnknownOptionError
 
 
@@ -32,7 +33,7 @@ def open_saving(
     config: RunConfig,
     scope: Optional[Scope],
     ns: Tuple[str, ...],
-    durability: Optional[Durability],
+    options: SavingOptions,
     backend: Backend,
 ) -> Optional[Saving]:
     """Return how a run is saved, or `None` if it is not.
@@ -42,7 +43,7 @@ def open_saving(
         config: The config of the run.
         scope: The task that the run is nested in.
         ns: The namespace of the run.
-        durability: When it is stored.
+        options: The options of the call.
         backend: Starts what stores beside the run.
 
     Raises:
@@ -60,8 +61,11 @@ def open_saving(
     if outer is not None:
         saver, thread, durability = outer.saver, outer.saved.thread_id, outer.durability
         parents = outer.saved.above()
+        occupancy = None
     else:
         saver, thread = Saver(graph.checkpointer), thread_id_of(config.configurable)
+        durability = options.durability or "async"
+        occupancy = Occupancy(graph.checkpointer, thread, options.strategy or "reject")
     saved = SavedThread(
         graph._plan,
         saver,
@@ -72,7 +76,15 @@ def open_saving(
         parents=parents,
         configurable={key: value for key, value in config.configurable.items() if not key.startswith("__")},
     )
-    return Saving(saved, saver, durability or "async", backend, lambda given: graph._writes(given, lenient=True), outer)
+    return Saving(
+        saved,
+        saver,
+        durability,
+        backend,
+        lambda given: graph._writes(given, lenient=True),
+        outer=outer,
+        occupancy=occupancy,
+    )
 
 
 def thread_id_of(configurable: Mapping[str, Any]) -> str:

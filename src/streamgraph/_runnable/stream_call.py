@@ -14,7 +14,7 @@ from streamgraph._keywords import checked_keywords, takes_options
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.filter_options import make_filter
 from streamgraph._runnable.flow_options import check_flow_control
-from streamgraph._runnable.options import Keys, Subscription, subscription
+from streamgraph._runnable.options import Keys, Subscription, subscription, saving_options
 from streamgraph._runnable.stream_options import (
     DEFAULTS,
     ChunkKeywords,
@@ -75,7 +75,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             version=options.get("version", "v1"),
             output_keys=self._stream_keys if keys is None else keys,
             control=options.get("control"),
-            durability=options.get("durability"),
+            saving=saving_options(options.get("durability"), options.get("multitask_strategy")),
             filter_=filter_,
         )
         return wanted, flow
@@ -346,6 +346,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             interrupt_before: `None`: runs cannot be interrupted yet.
             interrupt_after: `None`: runs cannot be interrupted yet.
             durability: When to save the run; ignored without a checkpointer.
+            multitask_strategy: What to do if its thread has a run already: `"reject"` it (the default) or `"enqueue"` it.
             control: A handle to request that the run ends after a step.
             include_nodes: Show only parts from these nodes, in every mode except `values`. A name or several, also as
                 shell-style patterns. Parts that are filtered out are never created.

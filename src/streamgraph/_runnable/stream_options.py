@@ -18,7 +18,7 @@ from streamgraph._policies import Seconds
 from streamgraph._runnable.filter_options import Names
 from streamgraph._runnable.options import Keys, Modes
 from streamgraph._streams.flow import Overflow
-from streamgraph._types import Durability, StreamMode
+from streamgraph._types import Durability, MultitaskStrategy, StreamMode
 from streamgraph.types import DebugPayload, MessageMetadata, TaskPayload, ToolPayload
 
 
@@ -89,6 +89,8 @@ class RunKeywords(TypedDict, Generic[ContextT], total=False):
     """`None`: runs cannot be interrupted yet."""
     durability: Optional[Durability]
     """When to save the run; ignored without a checkpointer."""
+    multitask_strategy: Optional[MultitaskStrategy]
+    """What to do if its thread has a run already: `"reject"` it with an error (the default), or `"enqueue"` it."""
     control: Optional[RunControl]
     """A handle to request that the run ends after a step."""
     timeout: Optional[Seconds]
