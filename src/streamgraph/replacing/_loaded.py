@@ -26,7 +26,7 @@ def importers_of(names: AbstractSet[str]) -> List[str]:
     """Return the modules that use any of the modules in `names`, in the order in which they were imported.
 
     Args:
-        names: The names of modules of LangGraph.
+        names: The names of modules of LangGraph; `import langgraph.graph` uses `langgraph` itself.
     """
     return [
         name

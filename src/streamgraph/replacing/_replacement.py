@@ -126,7 +126,7 @@ def _put_in_place() -> None:
 def _refuse_if_late() -> None:
     loaded = real_modules()
     if loaded:
-        raise ReplacedTooLateError(sorted(loaded), importers_of(set(loaded)))
+        raise ReplacedTooLateError(sorted(loaded), importers_of({REPLACED, *loaded}))
 
 
 def _take_away() -> None:
