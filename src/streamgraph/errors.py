@@ -17,7 +17,10 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── NodeCancelledError                 an async node raised CancelledError without having been cancelled
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node exceeded its `timeout`
     ├── RunTimeoutError (TimeoutError)     a run exceeded the `timeout` of the call
+    ├── StepTimeoutError (TimeoutError)    a step exceeded the `step_timeout` of the graph
     ├── StateMutationError (RuntimeError)  a node changed the state in place; raised in the checking mode
+    ├── FixedAttributeError (AttributeError)  an attribute of a compiled graph was set that cannot take effect
+    ├── NoCheckpointerError (ValueError)   the state of a run was asked for, but runs are not saved
     ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
     ├── StreamOverflowError (RuntimeError) more chunks than allowed were waiting for a slow consumer
@@ -55,6 +58,7 @@ from streamgraph._control_errors import (
     is_invalid_resume,
 )
 from streamgraph._errors import GraphError, closest
+from streamgraph._graph_errors import FixedAttributeError, NoCheckpointerError, StepTimeoutError
 from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
 
@@ -63,6 +67,7 @@ __all__ = [
     "ErrorCode",
     "ErrorLocation",
     "EventLoopError",
+    "FixedAttributeError",
     "GraphBubbleUp",
     "GraphBuildError",
     "GraphDrained",
@@ -70,6 +75,7 @@ __all__ = [
     "GraphInterrupt",
     "GraphRecursionError",
     "InvalidUpdateError",
+    "NoCheckpointerError",
     "NodeCancelledError",
     "NodeError",
     "NodeInterrupt",
@@ -80,6 +86,7 @@ __all__ = [
     "RunTimeoutError",
     "StateMutationError",
     "StateSchemaError",
+    "StepTimeoutError",
     "StreamBusyError",
     "StreamClosed",
     "StreamOverflowError",

@@ -69,10 +69,11 @@ def subscription(
     Raises:
         UnknownOptionError: A mode, a version or an output key does not exist.
     """
-    shown = _checked_modes("updates" if stream_mode is None else stream_mode)
+    assert stream_mode is not None
+    shown = checked_modes(stream_mode)
     if not shown:
         raise UnknownOptionError("The list of stream modes is empty", hint=f"Choose from {', '.join(STREAM_MODES)}.")
-    printed = _checked_modes(print_mode or ())
+    printed = checked_modes(print_mode or ())
     if subgraphs not in (None, True, False):
         raise UnknownOptionError(f"subgraphs must be True, False or None, got {subgraphs!r}")
     modes = shown | printed
@@ -81,7 +82,7 @@ def subscription(
         nested=modes if subgraphs else frozenset() if subgraphs is False else modes & NESTED_MODES,
         shown=shown,
         printed=printed,
-        several=stream_mode is not None and not isinstance(stream_mode, str),
+        several=not isinstance(stream_mode, str),
         namespace=bool(subgraphs),
         version=check_version(version),
         keys=check_keys(plan, output_keys),
@@ -107,7 +108,8 @@ def output_only(
     )._replace(shown=frozenset())
 
 
-def _checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
+def checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
+    """Return the modes as a set, else raise UnknownOptionError."""
     names = (modes,) if isinstance(modes, str) else tuple(modes)
     for name in names:
         if name not in STREAM_MODES:
