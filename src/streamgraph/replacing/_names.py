@@ -62,7 +62,8 @@ def siblings(name: str) -> Iterator[str]:
         return
     package = sys.modules.get(parent)
     for found in pkgutil.iter_modules(getattr(package, "__path__", None) or []):
-        yield f"{parent}.{found.name}"
+        if not found.name.startswith("_"):
+            yield f"{parent}.{found.name}"
 
 
 def own_tops() -> Iterator[str]:
