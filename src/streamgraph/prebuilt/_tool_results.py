@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from langchain_core.messages import MessageLikeRepresentation, RemoveMessage, ToolCall, ToolMessage, convert_to_messages
@@ -92,7 +93,7 @@ def _read_command(command: Command, call: ToolCall, as_list: bool, messages_key:
         if messages_key not in update:
             return command, 0
         messages, answers = _named(update[messages_key], call)
-        return Command(command.graph, {**update, messages_key: messages}, command.goto), answers
+        return replace(command, update={**update, messages_key: messages}), answers
     if isinstance(update, list):
         if not as_list:
             raise ToolResultError(
@@ -100,7 +101,7 @@ def _read_command(command: Command, call: ToolCall, as_list: bool, messages_key:
                 f"input, got: {update} for tool '{call['name']}'"
             )
         messages, answers = _named(update, call)
-        return Command(command.graph, messages, command.goto), answers
+        return replace(command, update=messages), answers
     return command, None
 
 
