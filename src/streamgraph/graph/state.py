@@ -29,6 +29,7 @@ from streamgraph.graph._specs import (
     handler_name,
     node_options,
     read_destinations,
+    sequence_name,
 )
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
 
@@ -267,7 +268,8 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         """
         if not nodes:
             raise GraphBuildError("The sequence of nodes is empty", hint="Give at least one node.")
-        named = [item if isinstance(item, tuple) else (name_of(item), item) for item in nodes]
+        # Runnables are named by their class here, unlike in `add_node`: as in LangGraph.
+        named = [item if isinstance(item, tuple) else (sequence_name(item), item) for item in nodes]
         before = (dict(self.nodes), self._channels)
         try:
             for name, target in named:
