@@ -24,6 +24,7 @@ from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
+from streamgraph._execution.outcomes import folded, for_cache, with_ids
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
@@ -36,7 +37,6 @@ from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, enter_sco
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.backpressure_tap import tap_of
-from streamgraph._messages.matching import prepared_writes
 from streamgraph._messages.tap import enter_tap, is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
@@ -269,12 +269,14 @@ class GraphSession:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
                 if scope.writes:
                     outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
+                if self._cache is not None and node.policies.cache is not None:
+                    outcome = for_cache(outcome)
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             scope.over = True
             if messages is not None and "messages" in self._wanted:
-                outcome = messages.returned(run.plan, scope, outcome, run.state.values)
+                outcome = messages.returned(run.plan, scope, with_ids(run, task, outcome), run.state.values)
         except Exception as error:
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
             yield from settled(scope.children, cancel=True)
@@ -339,12 +341,10 @@ class GraphSession:
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
         run = self.run
-        # In the form in which they are stored: the step stores what the branches have seen.
-        stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
-        fresh = run.state.fold([(task.name, stored)])
+        outcome = folded(run, task, outcome)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
-            seen = run.state.read(branch.reader, task.step, run.limit, fresh)
+            seen = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
             checked = TrackedInput(seen) if self._shared.checks_mutations else None
             seen = seen if checked is None else checked.value
             if trace is None:
@@ -354,7 +354,7 @@ class GraphSession:
             if checked is not None:
                 checked.check(task.name, task.step)
             routes += read_routes(run.plan, task.name, branch, answer)
-        return outcome._replace(routes=tuple(routes), stored=stored, folded=fresh)
+        return outcome._replace(routes=tuple(routes))
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
         """Call a branch as a trace of its own inside that of the node."""

@@ -49,8 +49,9 @@ def add_messages(
     """Merge two lists of messages: append new ones, replace those with a known id, drop removed ones.
 
     Use it as the reducer of a state key that holds a conversation. Messages may be LangChain message objects, strings,
-    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id is copied, and the copy gets
-    one. A call without lists returns a reducer with the given `format`.
+    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id gets one; it is set on the
+    given object itself, so that whoever holds the message knows its id. A call without lists returns a reducer with the
+    given `format`.
 
     Args:
         left: The current messages.
@@ -78,13 +79,19 @@ def add_messages(
 
 
 def prepare_messages(update: Messages) -> List[BaseMessage]:
-    """Return an update as whole messages that all have ids; the given objects are not modified."""
+    """Return an update as whole messages that all have ids; a message object without one gets it in place.
+
+    Args:
+        update: A message or several, in any form that langchain-core converts.
+    """
     several = update if isinstance(update, list) else [update]
     messages: List[BaseMessage] = []
     for message in convert_to_messages(cast("Sequence[MessageLikeRepresentation]", several)):
         if isinstance(message, BaseMessageChunk):
             message = message_chunk_to_message(message)
-        messages.append(message if message.id is not None else message.model_copy(update={"id": str(uuid4())}))
+        if message.id is None:
+            message.id = str(uuid4())
+        messages.append(message)
     return messages
 
 

@@ -1,4 +1,4 @@
-"""What can stand for a Runnable: a type for annotations."""
+"""A Runnable made of a sync and an async function, and what can stand for a Runnable in annotations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any, Callable, Mapping, Union
 
 from langchain_core.runnables import Runnable
 
-__all__ = ["RunnableLike"]
+from streamgraph._langchain.callables import RunnableCallable
+
+__all__ = ["RunnableCallable", "RunnableLike"]
 
 RunnableLike = Union[Runnable[Any, Any], Callable[..., Any], Mapping[str, Any]]
 """What a graph takes as a node or branch: a Runnable, a function of any kind, or a dict of these.
