@@ -76,7 +76,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         self.context_schema = context_schema
         self.input_schema: Any = state_schema if input_schema is None else input_schema
         self.output_schema: Any = state_schema if output_schema is None else output_schema
-        self.nodes: Dict[str, NodeSpec] = {}
+        self.nodes = {}
+        self.compiled = False
         self._schema = read_schema(state_schema)
         self._input = self._schema if input_schema is None else read_schema(input_schema)
         self._output = self._schema if output_schema is None else read_schema(output_schema)
@@ -290,14 +291,17 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         """Add an edge from this node to `END`."""
         return self.add_edge(key, END)
 
-    def validate(self) -> Self:
+    def validate(self, interrupt: Optional[Sequence[str]] = None) -> Self:
         """Check that the graph has an entry point and that all edges and branches connect known nodes.
+
+        Args:
+            interrupt: Further names that have to be those of nodes: where a run is to be interrupted.
 
         Raises:
             GraphBuildError: The graph has no entry point.
-            UnknownNodeError: An edge or branch names an unknown node.
+            UnknownNodeError: An edge, a branch or `interrupt` names an unknown node.
         """
-        check_edges(self.nodes, self._outgoing, self._joins)
+        check_edges(self.nodes, self._outgoing, self._joins, interrupt or ())
         return self
 
     @checked_keywords
@@ -336,6 +340,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
         plan = planner.plan(name, self.nodes, self._outgoing, self._joins, tuple(self._output.channels))
+        self.compiled = True
         return CompiledStateGraph(
             plan=plan,
             builder=self,
