@@ -278,7 +278,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         """
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
             # Same rule and error as in LangGraph: yielded values would be neither the workflow's result nor a task's.
-            raise NotImplementedError("Generators are not supported in the functional API; use a stream writer.")
+            raise NotImplementedError("Generators are not supported in the Functional API. Use a stream writer.")
         if not inspect.signature(func).parameters:
             raise ValueError("Entrypoint function must have at least one parameter, which gets the input.")
         node = Node(

@@ -9,7 +9,7 @@ from time import monotonic, time
 from typing import Any, List, Optional, Tuple
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect
@@ -24,7 +24,7 @@ from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
-from streamgraph._execution.outcomes import folded, for_cache, with_ids
+from streamgraph._execution.outcomes import called_branch, called_further, completed, folded, with_ids
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
@@ -261,16 +261,16 @@ class GraphSession:
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
+                if isinstance(result, Runnable) and node.kind == "node":
+                    result = yield from called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)
                 if node.kind == "node":
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
-                if scope.writes:
-                    outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
-                if self._cache is not None and node.policies.cache is not None:
-                    outcome = for_cache(outcome)
+                if scope.writes or self._cache is not None:
+                    outcome = completed(task, outcome, scope.writes, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
@@ -348,7 +348,7 @@ class GraphSession:
             checked = TrackedInput(seen) if self._shared.checks_mutations else None
             seen = seen if checked is None else checked.value
             if trace is None:
-                answer = yield Call(branch.action, (seen, invocation))
+                answer = yield from called_branch(branch, seen, invocation)
             else:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             if checked is not None:
@@ -365,7 +365,7 @@ class GraphSession:
                 yield own.start(seen, branch.name)
                 manager = own.child()
             config = self._enter(scope, manager, traced=True)
-            answer = yield Call(branch.action, (seen, Invocation(config, scope)))
+            answer = yield from called_branch(branch, seen, Invocation(config, scope))
         except GeneratorExit:
             raise
         except BaseException as error:

@@ -123,7 +123,7 @@ class RunnableCallable(NodeRunnable):
                 result = context.run(self._call(function, input, config, kwargs))
         return result.invoke(input, config) if self.recurse and isinstance(result, Runnable) else result
 
-    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: object) -> Any:  # noqa: A002
+    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
         """Call the async function, or else the sync one in a thread; see `invoke`."""
         function = self.afunc
         config = self._config(config)

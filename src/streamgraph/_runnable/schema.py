@@ -176,7 +176,8 @@ def _channel(key: str, hint: Hint) -> Channel:
     _check_reducer(key, reduce)
     in_state = getattr(reduce, "in_state", None)
     pure = in_state is not None or reduce in _PURE
-    return Channel(key, in_state or reduce, _default(get_args(hint)[0]), getattr(reduce, "prepare", None), pure)
+    kind = _required(get_args(hint)[0])
+    return Channel(key, in_state or reduce, _default(kind), getattr(reduce, "prepare", None), pure)
 
 
 _PURE = (operator.add, operator.or_, operator.and_)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from streamgraph._langchain.nodes import is_node_like, takes_no_input
+from langchain_core.runnables import Runnable
+
+from streamgraph._langchain.nodes import is_node_like, name_of, takes_no_input
 from streamgraph._policies import (
     CachePolicy,
     RetryPolicy,
@@ -46,6 +48,11 @@ class NodeOptions:
         """Return these options, with unset ones taken from `other`."""
         given = {name: value for name, value in vars(self).items() if value is not None}
         return replace(other, **given)
+
+
+def sequence_name(node: object) -> Optional[str]:
+    """Return the name of a node of `add_sequence` that is given without one: that of its function or class."""
+    return type(node).__name__ if isinstance(node, Runnable) else name_of(node)
 
 
 def node_options(

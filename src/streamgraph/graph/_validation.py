@@ -10,13 +10,19 @@ from streamgraph.graph._compiler import JoinSpec
 from streamgraph.graph._specs import NodeSpec, OutEdges
 
 
-def check_edges(nodes: Mapping[str, NodeSpec], outgoing: Mapping[str, OutEdges], joins: Sequence[JoinSpec]) -> None:
+def check_edges(
+    nodes: Mapping[str, NodeSpec],
+    outgoing: Mapping[str, OutEdges],
+    joins: Sequence[JoinSpec],
+    interrupt: Sequence[str] = (),
+) -> None:
     """Check that a graph has an entry point and that all edges and branches connect known nodes.
 
     Args:
         nodes: The nodes.
         outgoing: The edges and branches by their sources.
         joins: The edges with several sources.
+        interrupt: Where a run is to be interrupted.
 
     Raises:
         GraphBuildError: The graph has no entry point.
@@ -48,3 +54,6 @@ def check_edges(nodes: Mapping[str, NodeSpec], outgoing: Mapping[str, OutEdges],
         for source in sources:
             check(source, f"Found edge starting at unknown node {source!r}")
         check(target, f"Found edge ending at unknown node {target!r}, from {list(sources)}")
+    for name in interrupt:
+        if name not in nodes:
+            raise UnknownNodeError(f"Interrupt node {name!r} is unknown", name=name, known=nodes)

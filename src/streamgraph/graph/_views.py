@@ -8,11 +8,19 @@ from typing import Any, Dict, List, Mapping, Set, Tuple
 from streamgraph._core.plan import Channel
 from streamgraph._runnable.schema import Hint, Schema
 from streamgraph.graph._compiler import JoinSpec
-from streamgraph.graph._specs import BranchSpec, OutEdges
+from streamgraph.graph._specs import BranchSpec, NodeSpec, OutEdges
 
 
 class BuilderViews:
-    """Read-only views of a builder; a change of what they return changes no graph."""
+    """Read-only views of a builder; a change of what they return changes no graph.
+
+    Attributes:
+        nodes: The nodes by their names.
+        compiled: True if `compile` was called; later changes do not affect the graph that it has returned.
+    """
+
+    nodes: Dict[str, NodeSpec]
+    compiled: bool
 
     _schema: Schema
     _schemas: Dict[Hint, Schema]

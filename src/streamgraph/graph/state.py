@@ -29,6 +29,7 @@ from streamgraph.graph._specs import (
     handler_name,
     node_options,
     read_destinations,
+    sequence_name,
 )
 from streamgraph.graph._validation import check_edges
 from streamgraph.graph._views import BuilderViews
@@ -76,7 +77,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         self.context_schema = context_schema
         self.input_schema: Any = state_schema if input_schema is None else input_schema
         self.output_schema: Any = state_schema if output_schema is None else output_schema
-        self.nodes: Dict[str, NodeSpec] = {}
+        self.nodes = {}
+        self.compiled = False
         self._schema = read_schema(state_schema)
         self._input = self._schema if input_schema is None else read_schema(input_schema)
         self._output = self._schema if output_schema is None else read_schema(output_schema)
@@ -264,7 +266,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         """
         if not nodes:
             raise GraphBuildError("The sequence of nodes is empty", hint="Give at least one node.")
-        named = [item if isinstance(item, tuple) else (name_of(item), item) for item in nodes]
+        # Runnables are named by their class here, unlike in `add_node`: as in LangGraph.
+        named = [item if isinstance(item, tuple) else (sequence_name(item), item) for item in nodes]
         before = (dict(self.nodes), self._channels)
         try:
             for name, target in named:
@@ -290,14 +293,17 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         """Add an edge from this node to `END`."""
         return self.add_edge(key, END)
 
-    def validate(self) -> Self:
+    def validate(self, interrupt: Optional[Sequence[str]] = None) -> Self:
         """Check that the graph has an entry point and that all edges and branches connect known nodes.
+
+        Args:
+            interrupt: Further names that have to be those of nodes: where a run is to be interrupted.
 
         Raises:
             GraphBuildError: The graph has no entry point.
-            UnknownNodeError: An edge or branch names an unknown node.
+            UnknownNodeError: An edge, a branch or `interrupt` names an unknown node.
         """
-        check_edges(self.nodes, self._outgoing, self._joins)
+        check_edges(self.nodes, self._outgoing, self._joins, interrupt or ())
         return self
 
     @checked_keywords
@@ -336,6 +342,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
         plan = planner.plan(name, self.nodes, self._outgoing, self._joins, tuple(self._output.channels))
+        self.compiled = True
         return CompiledStateGraph(
             plan=plan,
             builder=self,

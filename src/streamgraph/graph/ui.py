@@ -15,7 +15,7 @@ The front end gets each one as `custom` data when it is pushed; the state has it
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Union, cast
+from typing import Dict, List, Mapping, Optional, Union, cast
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
@@ -43,14 +43,14 @@ class UIMessage(TypedDict):
         id: The id of the message.
         name: The name of the component.
         props: Its properties.
-        metadata: Where it comes from, whether it is merged into an earlier one, and the id of the message it belongs to.
+        metadata: Where it comes from, if it is merged into an earlier one, and the id of the message it belongs to.
     """
 
     type: Literal["ui"]
     id: str
     name: str
-    props: Dict[str, Any]
-    metadata: Dict[str, Any]
+    props: Dict[str, object]
+    metadata: Dict[str, object]
 
 
 class RemoveUIMessage(TypedDict):
@@ -73,11 +73,11 @@ OneOrMore = Union[List[AnyUIMessage], AnyUIMessage]
 
 def push_ui_message(
     name: str,
-    props: Dict[str, Any],
+    props: Dict[str, object],
     *,
     id: Optional[str] = None,  # noqa: A002  (LangGraph's name)
-    metadata: Optional[Dict[str, Any]] = None,
-    message: Union[BaseMessage, Mapping[str, Any], None] = None,
+    metadata: Optional[Dict[str, object]] = None,
+    message: Union[BaseMessage, Mapping[str, object], None] = None,
     state_key: Optional[str] = "ui",
     merge: bool = False,
 ) -> UIMessage:
@@ -100,8 +100,8 @@ def push_ui_message(
         UnknownOptionError: The state has no such key.
     """
     scope = _scope("push_ui_message", state_key)
-    config: Mapping[str, Any] = var_child_runnable_config.get() or {}
-    about: Dict[str, Any] = {
+    config: Mapping[str, object] = var_child_runnable_config.get() or {}
+    about: Dict[str, object] = {
         "merge": merge,
         "run_id": config.get("run_id"),
         "tags": config.get("tags"),

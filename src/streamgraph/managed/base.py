@@ -51,7 +51,7 @@ class ManagedValue(ABC, Generic[V]):
         """
 
 
-ManagedValueSpec = Type[ManagedValue]  # type: ignore[type-arg]  (as in LangGraph: whatever the value is)
+ManagedValueSpec = Type[ManagedValue[object]]
 """A class that computes a value."""
 
 ManagedValueMapping = Dict[str, ManagedValueSpec]
