@@ -33,8 +33,8 @@ class Frontier:
         """Return a copy that later steps do not change."""
         return Frontier(self.step, set(self.due), self.sends, dict(self.joined), set(self.deferred))
 
-    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> None:
-        """Compute what is due after a step.
+    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> bool:
+        """Compute what is due after a step; return whether nothing is, but for nodes that have waited for that.
 
         Args:
             plan: The graph.
@@ -65,10 +65,12 @@ class Frontier:
             waiting = due & plan.deferred
             due -= waiting
             self.deferred |= waiting
-        if self.deferred and not due and not sends:
+        nothing = not due and not sends
+        if self.deferred and nothing:
             due, self.deferred = self.deferred, set()
         self.due = due
         self.sends = tuple(sends)
+        return nothing
 
     def _reset_joins(self, plan: Plan, ran: AbstractSet[str]) -> None:
         """Reset the complete joins whose targets have just run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
+from streamgraph._core.channel_objects import Folded
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
@@ -52,12 +53,19 @@ class PartBuilder:
 
     def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
         """Return the `values` part after a step that wrote `fresh`, if there is one."""
-        if not self._values or not fresh:
+        if not self._values:
             return []
         keys = self._keys
-        if isinstance(keys, str):
+        if type(fresh) is Folded:
+            if not fresh.touches(keys):
+                return []  # what a channel object forgets by itself is shown with the next write
+            if isinstance(keys, str):
+                return [Part(self._ns, "values", own(state.values.get(keys)))]
+        elif not fresh:
+            return []
+        elif isinstance(keys, str):
             return [Part(self._ns, "values", own(fresh[keys]))] if keys in fresh else []
-        if keys is not None and not any(key in fresh for key in keys):
+        elif keys is not None and not any(key in fresh for key in keys):
             return []
         if state.bare_key is not None:
             return [Part(self._ns, "values", root_or_mapping(state))]
@@ -127,10 +135,20 @@ class PartBuilder:
         return parts
 
 
-def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> object:
-    """Return the state as a user sees it: a mapping, or the bare value of a root state or a workflow."""
+def root_or_mapping(
+    state: State, keys: Optional[Sequence[str]] = None, instead: Optional[Mapping[str, object]] = None
+) -> object:
+    """Return the state as a user sees it: a mapping, or the bare value of a root state or a workflow.
+
+    Args:
+        state: The state.
+        keys: The keys of the mapping; all by default.
+        instead: See `State.snapshot`.
+    """
     bare = state.bare_key
-    return state.snapshot(keys) if bare is None else own(state.values.get(bare))
+    if bare is None:
+        return state.snapshot(keys, instead)
+    return state.snapshot([bare], instead).get(bare) if instead else own(state.values.get(bare))
 
 
 def _result(task: Task, result: Dict[str, object], error: Optional[BaseException] = None) -> Dict[str, object]:

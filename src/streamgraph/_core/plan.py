@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, FrozenSet, Hashable, Mapping, Optional, 
 from typing_extensions import Literal
 
 from streamgraph._core.action import Action
+from streamgraph._core.channel_objects import ChannelTemplate
 from streamgraph._policies import NO_POLICIES, Policies
 
 ROOT_KEY = "__root__"
@@ -44,6 +45,8 @@ class Channel:
         default: Makes the initial value of a reducer; without it the first write is stored as it is.
         prepare: Converts an update to the form in which it is stored (messages get their ids).
         pure: `reduce` changes neither of its arguments, and returns neither if they are containers.
+        template: Makes the channel object that holds the value in a run; such a key has neither `reduce` nor `default`.
+        shown: The channel as users see it, for the key of a state schema: an instance of a public channel class.
     """
 
     key: str
@@ -51,6 +54,8 @@ class Channel:
     default: Optional[Callable[[], object]] = None
     prepare: Optional[Callable[[Any], object]] = None
     pure: bool = False
+    template: Optional[ChannelTemplate] = None
+    shown: object = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,12 @@ class Plan:
     def bare_key(self) -> Optional[str]:
         """The key whose bare value is the state as users see it; `None` if they see a mapping."""
         return next((key for key in (ROOT_KEY, RESULT_KEY) if key in self.channels), None)
+
+    @cached_property
+    def templates(self) -> Mapping[str, ChannelTemplate]:
+        """What makes the channel objects of a run, by key."""
+        made = ((key, channel.template) for key, channel in self.channels.items())
+        return {key: template for key, template in made if template is not None}
 
     @cached_property
     def deferred(self) -> FrozenSet[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
+from typing import Any, Deque, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
+from streamgraph._core.channel_objects import Folded
 from streamgraph._core.control import RunControl
 from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, OpenStep, StartTask
 from streamgraph._core.events import Event, TaskDone, TaskFailed
@@ -81,7 +82,9 @@ class Run:
         self._control = control
         self._entry = entry
         # The input as state values, until the first `values` part contains them.
-        self._fresh_input: Dict[str, Any] = {}
+        self._fresh_input: Optional[Mapping[str, object]] = None
+        # The values of channel objects after the last step that wrote something to return; they may be gone since.
+        self._shown_objects = self.state.object_values()
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
         self._done: Dict[str, TaskResult] = {}
@@ -184,15 +187,33 @@ class Run:
                 written.append((task.name, did.stored or did.writes))
         try:
             folded = did.folded if len(tasks) == 1 and did is not None else None
-            fresh = self.state.fold(written, at=(self.frontier.step, self.ns)) if folded is None else folded
-            if self._fresh_input:
-                fresh, self._fresh_input = {**self._fresh_input, **fresh}, {}
+            if self._fresh_input is not None:
+                fresh, self._fresh_input = self._fresh_input, None  # branches of the start write nothing
+            elif folded is None:
+                fresh = self.state.fold(written, at=(self.frontier.step, self.ns))
+            else:
+                fresh = folded
             self.state.store(fresh)
             ran = {task.name for task in tasks} if self.frontier.joined else _NONE
-            self.frontier.advance(self.plan, finished, ran)
+            nothing = self.frontier.advance(self.plan, finished, ran)
+            if isinstance(fresh, Folded):
+                if nothing:
+                    self.state.finish(fresh)
+                if fresh.touches(self._output):
+                    self._shown_objects = self.state.object_values()
         except Exception as error:
             return [Fail(error)]
         return [*self._parts.values(self.state, fresh), self._next()]
+
+    def fold(self, task: Task, stored: Writes) -> Mapping[str, object]:
+        """Return what the writes of one task change, for the branches after it.
+
+        Args:
+            task: The task.
+            stored: Its writes in the form in which they are stored.
+        """
+        # What the input changes is in the state already, and channel objects may forget it in the next step.
+        return {} if task.node is self.plan.start else self.state.fold([(task.name, stored)])
 
     def _next(self) -> Effect:
         """Return the effect that follows a step; the frontier is not changed."""
@@ -271,8 +292,8 @@ class Run:
         if not self.state.written:
             return None
         if isinstance(self._output, str):
-            return self.state.snapshot([self._output]).get(self._output)
-        return root_or_mapping(self.state, self._output)
+            return self.state.snapshot([self._output], self._shown_objects).get(self._output)
+        return root_or_mapping(self.state, self._output, self._shown_objects)
 
 
 _OPEN_STEP, _FINISH = OpenStep(), Finish()

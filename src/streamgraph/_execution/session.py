@@ -341,7 +341,7 @@ class GraphSession:
         run = self.run
         # In the form in which they are stored: the step stores what the branches have seen.
         stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
-        fresh = run.state.fold([(task.name, stored)])
+        fresh = run.fold(task, stored)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
             seen = run.state.read(branch.reader, task.step, run.limit, fresh)
