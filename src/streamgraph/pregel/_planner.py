@@ -103,9 +103,12 @@ def check_graph(
         if name in _RESERVED:
             raise GraphBuildError(f"The name {name!r} of a node is reserved", hint="Give it another name.")
         _check_known(node.triggers, channels, f"Node {name!r} is subscribed to")
-        readable = channels if isinstance(node.channels, str) else {**channels, **managed}
+        readable: Dict[str, object] = dict(channels)
+        if not isinstance(node.channels, str):
+            readable.update(managed)
         _check_known(as_names(node.channels), readable, f"Node {name!r} reads")
-        _check_known((item.channel for item in node.writers if _names(item)), channels, f"Node {name!r} writes to")
+        direct = [entry.channel for entry in node.writers if isinstance(entry, ChannelWriteEntry)]
+        _check_known(direct, channels, f"Node {name!r} writes to")
         for entry in node.writers:
             if isinstance(entry, Send) and entry.node not in nodes:
                 what = f"Node {name!r} sends to {entry.node!r}, but the graph has no such node"
@@ -115,12 +118,8 @@ def check_graph(
     if subscribed.isdisjoint(as_names(inputs)):
         raise GraphBuildError(
             f"No node is subscribed to the input: {inputs!r}",
-            hint=f"Subscribe one with NodeBuilder().subscribe_only(), or take one of {sorted(subscribed)} as the input.",
+            hint=f"Subscribe one with subscribe_only() or subscribe_to(), or take one of {sorted(subscribed)}.",
         )
-
-
-def _names(entry: object) -> bool:
-    return isinstance(entry, ChannelWriteEntry)
 
 
 def _check_known(names: Iterable[str], known: Mapping[str, object], what: str) -> None:

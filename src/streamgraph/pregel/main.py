@@ -103,7 +103,7 @@ class Pregel(
         input_channels: Union[str, Sequence[str]],
         step_timeout: Optional[float] = None,
         debug: Optional[bool] = None,
-        checkpointer: Optional[Literal[False]] = None,
+        checkpointer: Union[None, Literal[False]] = None,
         store: object = None,
         cache: object = None,
         retry_policy: Union[RetryPolicy, Sequence[RetryPolicy]] = (),
@@ -135,10 +135,10 @@ class Pregel(
         self._is_valid = False
         self.stream_eager = stream_eager
         self.step_timeout = step_timeout
-        self.checkpointer = checkpointer
+        self.checkpointer = checkpointer or None
         self.interrupt_after_nodes = interrupt_after_nodes
         self.interrupt_before_nodes = interrupt_before_nodes
-        self.retry_policy = retry_policy
+        self.retry_policy = (retry_policy,) if isinstance(retry_policy, RetryPolicy) else retry_policy
         self.cache_policy = cache_policy
         self.config = config
         if auto_validate:
