@@ -13,6 +13,7 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── EmptyInputError                    a run was started without input
     ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
     │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that does not exist
+    ├── EmptyChannelError                  a channel was read that has no value
     ├── GraphRecursionError (RecursionError)
     ├── NodeCancelledError                 an async node raised CancelledError without having been cancelled
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node exceeded its `timeout`
@@ -44,10 +45,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Mapping, Optional, Sequence, Tuple
+from typing import Any, ClassVar, Mapping, Optional, Sequence, Tuple
 
 from typing_extensions import Literal
 
+from streamgraph._closest import closest
 from streamgraph._control_errors import (
     GraphBubbleUp,
     GraphDrained,
@@ -57,12 +59,13 @@ from streamgraph._control_errors import (
     UnknownInterruptError,
     is_invalid_resume,
 )
-from streamgraph._errors import GraphError, closest
+from streamgraph._errors import GraphError
 from streamgraph._graph_errors import FixedAttributeError, NoCheckpointerError, StepTimeoutError
 from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
 
 __all__ = [
+    "EmptyChannelError",
     "EmptyInputError",
     "ErrorCode",
     "ErrorLocation",
@@ -151,6 +154,13 @@ class UnknownKeywordError(GraphError, TypeError):
 
 class EmptyInputError(GraphError):
     """A run was started without input."""
+
+
+class EmptyChannelError(GraphError):
+    """A channel was read that has no value; a channel class raises it in `get`, without arguments."""
+
+    def __init__(self, what: str = "The channel has no value", **about: Any) -> None:
+        super().__init__(what, **about)
 
 
 class InvalidUpdateError(GraphError):

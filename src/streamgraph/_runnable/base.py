@@ -164,6 +164,7 @@ class GraphBase(GraphSettings):
             ns,
             subscribers.here,
             keys=subscription.keys,
+            results=self._stream_keys,
             metadata=settings.metadata,
             tags=settings.tags,
             clock=timestamp,
@@ -176,7 +177,7 @@ class GraphBase(GraphSettings):
             ns=ns,
             limit=settings.limit,
             concurrency=settings.concurrency,
-            output=subscription.keys,
+            output=subscription.output,
             entry=entry,
             control=control,
         )

@@ -30,6 +30,7 @@ class Subscription(NamedTuple):
         namespace: True if chunks carry the namespace.
         version: The format of the chunks.
         keys: The state keys to show; `None` for all.
+        output: The state keys of the output; `None` for those of the output schema.
         control: The handle to request an early end of the run.
         filter: The filter; `None` if nothing is excluded.
     """
@@ -42,6 +43,7 @@ class Subscription(NamedTuple):
     namespace: bool = False
     version: str = "v1"
     keys: Keys = None
+    output: Keys = None
     control: Optional[RunControl] = None
     filter: Optional[Filter] = None
 
@@ -61,6 +63,7 @@ def subscription(
     subgraphs: Optional[bool],
     version: str,
     output_keys: Keys,
+    output: Keys = None,
     control: Optional[RunControl] = None,
     filter_: Optional[Filter] = None,
 ) -> Subscription:
@@ -86,6 +89,7 @@ def subscription(
         namespace=bool(subgraphs),
         version=check_version(version),
         keys=check_keys(plan, output_keys),
+        output=output,
         control=control,
         filter=filter_,
     )
@@ -96,7 +100,7 @@ def output_only(
 ) -> Subscription:
     """Return the subscription of a call that only waits for the output: no modes except those to be printed."""
     if not print_mode:
-        return Subscription(version=check_version(version), keys=output_keys, control=control)
+        return Subscription(version=check_version(version), keys=output_keys, output=output_keys, control=control)
     return subscription(
         plan,
         stream_mode="values",
@@ -104,6 +108,7 @@ def output_only(
         subgraphs=False,
         version=version,
         output_keys=output_keys,
+        output=output_keys,
         control=control,
     )._replace(shown=frozenset())
 

@@ -74,6 +74,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             subgraphs=options.get("subgraphs"),
             version=options.get("version", "v1"),
             output_keys=self._stream_keys if keys is None else keys,
+            output=self._output_keys if keys is None else keys,
             control=options.get("control"),
             filter_=filter_,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any, Generic, Mapping, Optional, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
@@ -10,12 +9,14 @@ from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
 from typing_extensions import Literal, Self, TypeVar
 
-from streamgraph._core.plan import Channel, Plan
+from streamgraph._core.plan import Plan
 from streamgraph._core.state import Writes
 from streamgraph._runnable.base import GraphBase
+from streamgraph._runnable.channel_marks import shown_channels
 from streamgraph._runnable.inputs import read_input
 from streamgraph._runnable.schema import Schema
 from streamgraph._runnable.schema_models import model_of, typed_state
+from streamgraph.channels import BaseChannel
 from streamgraph.graph._draw import drawable
 from streamgraph.graph._specs import NodeSpec
 from streamgraph.pregel._draw import Depth
@@ -81,9 +82,9 @@ class CompiledStateGraph(
         return model_of(self._output, self.get_name("Output"))
 
     @property
-    def channels(self) -> Mapping[str, Channel]:
-        """The keys of the state with their reducers."""
-        return MappingProxyType(dict(self._plan.channels))
+    def channels(self) -> Mapping[str, BaseChannel[Any, Any, Any]]:
+        """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
+        return shown_channels(self._plan.channels)
 
     @property
     def InputType(self) -> Any:  # noqa: N802  (langchain-core's name)

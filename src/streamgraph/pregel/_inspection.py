@@ -15,7 +15,6 @@ from typing_extensions import Self, get_type_hints
 from streamgraph._core.plan import Node
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.subgraphs import graph_in
-from streamgraph.constants import START
 from streamgraph.pregel._draw import Depth, below
 from streamgraph.pregel._read import PregelNode
 from streamgraph.warnings import LangGraphDeprecatedSinceV10
@@ -48,16 +47,6 @@ class GraphInspection(GraphBase):
             cache_policy=node.policies.cache,
             timeout=node.policies.timeout,
         )
-
-    @property
-    @abstractmethod
-    def channels(self) -> Mapping[str, Any]:
-        """The keys of the state, or the channels of a `Pregel`."""
-
-    @property
-    def input_channels(self) -> Union[str, Sequence[str]]:
-        """The channel that takes the input; for a `Pregel` those it was made with."""
-        return START
 
     @property
     def stream_channels_asis(self) -> Union[str, Sequence[str]]:

@@ -6,9 +6,10 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableParallel
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableParallel
 from langchain_core.runnables.config import merge_configs
 
+from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._langchain.nodes import is_node_like
 from streamgraph._policies import (
     CachePolicy,
@@ -151,7 +152,7 @@ def as_runnable(target: object) -> Runnable[Any, Any]:
         return target
     if isinstance(target, dict):
         return RunnableParallel(target)
-    return RunnableLambda(_same if target is None else target)  # type: ignore[arg-type]
+    return RunnableCallable(_same if target is None else target)  # type: ignore[arg-type]
 
 
 def _same(value: object) -> object:
