@@ -172,6 +172,7 @@ class Plan:
             else.
         computed: The keys that nodes see and that are computed for each step.
         closed: The schema allows no other keys.
+        fixed: The schema is a class with a fixed set of keys, which says nothing about those of updates.
         subscribers: For a graph of nodes and channels, the nodes that run when a key was updated, by key.
     """
 
@@ -184,6 +185,7 @@ class Plan:
     as_mapping: Callable[[object], Optional[Mapping[str, object]]]
     computed: FrozenSet[str] = frozenset()
     closed: bool = False
+    fixed: bool = False
     subscribers: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property

@@ -154,7 +154,7 @@ def _known_pairs(plan: Plan, node: str, mapping: Mapping[str, object]) -> Pairs:
 
 def _check_keys(plan: Plan, node: str, mapping: Mapping[str, object]) -> None:
     if not (node in plan.nodes and plan.nodes[node].passes_on):
-        check_keys(mapping, plan.channels, plan.computed, closed=plan.closed, node=node)
+        check_keys(mapping, plan.channels, plan.computed, closed=plan.closed, node=node, fixed=plan.fixed)
 
 
 def read_routes(plan: Plan, node: str, branch: Branch, result: object) -> Tuple[Route, ...]:

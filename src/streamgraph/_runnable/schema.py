@@ -64,6 +64,11 @@ class Schema:
             return self.source.model_config.get("extra") == "forbid"
         return dataclasses.is_dataclass(self.source)
 
+    @property
+    def fixed(self) -> bool:
+        """True if the schema is a dataclass: it cannot be made from other keys, but an update is not made into one."""
+        return not is_typeddict(self.source) and inspect.isclass(self.source) and dataclasses.is_dataclass(self.source)
+
     def reader(self, all_keys: Mapping[str, Channel]) -> StateView:
         """Return the view of this schema's keys on a state that has `all_keys`."""
         keys = None if set(self.channels) == set(all_keys) else tuple(self.channels)

@@ -96,7 +96,8 @@ class Planner:
             output_keys=tuple(output_keys),
             as_mapping=as_mapping,
             computed=frozenset(self._schema.managed),
-            closed=self._schema.closed,
+            closed=self._schema.closed and not self._schema.fixed,
+            fixed=self._schema.fixed,
         )
 
     def _node(self, name: str, spec: NodeSpec, joining: _Joins, leaving: _Leaving) -> Node:
