@@ -144,8 +144,8 @@ def told(chunk: Any) -> Any:
 PROMISED: dict[tuple[str, Any], Any] = {
     ("pydantic_returned_in_part", "updates"): [{"a": {"x": ["a"]}}],
     ("pydantic_returned_in_part", "values"): [{"x": ["in"], "y": 1}, {"x": ["in", "a"], "y": 1}],
-    ("unknown_key_of_a_dataclass", "updates"): [],
-    ("unknown_key_of_a_dataclass", "values"): [{"x": ["in"]}],
+    ("unknown_key_of_a_closed_schema", "updates"): [],
+    ("unknown_key_of_a_closed_schema", "values"): [{"x": ["in"]}],
     ("node_returns_a_list_of_sends", "updates"): [{"r": None}, {"w": {"x": ["w"]}}],
     ("node_returns_a_list_of_sends", "values"): [{"x": []}, {"x": ["w"]}],
     ("graph_in_the_middle_of_a_streamed_chain", "updates"): [[1, "a", "b"]],
@@ -186,7 +186,7 @@ FAILS = {
     "reducer_that_raises": "TypeError",
     "removing_an_unknown_message": "ValueError",
     "two_overwrites_in_one_step": "InvalidUpdateError",
-    "unknown_key_of_a_dataclass": "InvalidUpdateError",
+    "unknown_key_of_a_closed_schema": "InvalidUpdateError",
 }
 
 
