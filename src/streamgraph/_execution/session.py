@@ -45,7 +45,7 @@ from streamgraph._signals import Unstreamed
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
-from streamgraph.errors import GraphBubbleUp, ParentCommand
+from streamgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 
 _NO_CALLBACKS = CallbackManager([])
 
@@ -279,7 +279,7 @@ class GraphSession:
                 outcome = messages.returned(run.plan, scope, with_ids(run, task, outcome), run.state.values)
         except Exception as error:
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
-            yield from settled(scope.children, cancel=True)
+            yield from settled(scope.children, cancel=not isinstance(error, GraphInterrupt))
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
             raise

@@ -36,7 +36,7 @@ from streamgraph._runnable.schema import read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.timestamps import timestamp
 from streamgraph._streams.flow import FlowControl
-from streamgraph._streams.formats import chunk_format
+from streamgraph._streams.formats import chunk_format, split_interrupts
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._streams.subscribers import RunSubscribers
@@ -165,7 +165,10 @@ class GraphBase(Runnable[Any, Any]):
         return check_keys(self._plan, keys)
 
     def _as_output(self, output: Any, version: str) -> Any:
-        return GraphOutput(self._typed(output)) if version == "v2" else output
+        if version != "v2":
+            return output
+        state, interrupts = split_interrupts(output)
+        return GraphOutput(self._typed(state), interrupts)
 
     def _open(
         self, given: Any, config: Optional[RunnableConfig], context: Any, subscription: Subscription, flow: FlowControl
@@ -267,8 +270,8 @@ class GraphBase(Runnable[Any, Any]):
         """Return the function that formats parts as chunks."""
         typed = self._typed
 
-        def coerce(part: Part) -> object:
-            return typed(part.data) if part.ns == ns else part.data
+        def coerce(part: Part, data: object) -> object:
+            return typed(data) if part.ns == ns else data
 
         shape = chunk_format(
             version=subscription.version, several=subscription.several, namespace=subscription.namespace, coerce=coerce

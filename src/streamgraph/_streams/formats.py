@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Tuple
 
+from streamgraph._interrupts import Interrupt
+from streamgraph._reserved import INTERRUPT
 from streamgraph._streams.part import Part
 
 
 def chunk_format(
-    *, version: str, several: bool, namespace: bool, coerce: Callable[[Part], Any]
+    *, version: str, several: bool, namespace: bool, coerce: Callable[[Part, object], object]
 ) -> Callable[[Part], Any]:
     """Return the function that makes a chunk of a part.
 
@@ -16,21 +18,32 @@ def chunk_format(
         version: `"v1"` for payloads and tuples, `"v2"` for dicts with `type`, `ns` and `data`.
         several: Modes were given as a list, so chunks of `v1` include their mode.
         namespace: Chunks of `v1` include the namespace.
-        coerce: Converts the data of a `values` part of v2 to the type of its schema.
+        coerce: Converts the state in a `values` part of v2 to the type of its schema.
     """
     if version == "v2":
 
         def typed(part: Part) -> Dict[str, Any]:
             chunk: Dict[str, Any] = {"type": part.mode, "ns": part.ns, "data": part.data}
             if part.mode == "values":
-                chunk["data"] = coerce(part)
-                chunk["interrupts"] = ()
+                state, chunk["interrupts"] = split_interrupts(part.data)
+                chunk["data"] = coerce(part, state)
             return chunk
 
         return typed
     if several:
         return _full if namespace else _moded
     return _spaced if namespace else _bare
+
+
+def split_interrupts(shown: object) -> Tuple[object, Tuple[Interrupt, ...]]:
+    """Return a state or an output without the questions of its run, and these.
+
+    Args:
+        shown: As `v1` shows it: with the questions under `__interrupt__`, if there are any.
+    """
+    if not isinstance(shown, dict) or INTERRUPT not in shown:
+        return shown, ()
+    return {key: value for key, value in shown.items() if key != INTERRUPT}, tuple(shown[INTERRUPT])
 
 
 def _bare(part: Part) -> Any:
