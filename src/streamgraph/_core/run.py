@@ -291,7 +291,7 @@ class Run:
         return with_interrupts(output, list(self.interrupts)) if self.interrupts else output
 
     def _own_output(self) -> Any:
-        if not self.state.written:
+        if not self.state.written and not self.interrupts:
             return None
         if isinstance(self._output, str):
             return self.state.snapshot([self._output]).get(self._output)

@@ -107,11 +107,8 @@ class ToolTap(TaskHandler):
     ) -> None:
         """Emit the failure of a tool call."""
         call_id = self._calls.pop(run_id, None)
-        if (
-            call_id is not None
-            and not self._scope.stop.is_set
-            and not isinstance(error, (GraphDrained, GraphInterrupt))
-        ):
+        wanted = call_id is not None and not self._scope.stop.is_set
+        if wanted and not isinstance(error, (GraphDrained, GraphInterrupt)):
             self._scope.emit("tools", {"event": "tool-error", "tool_call_id": call_id, "message": str(error)})
 
 

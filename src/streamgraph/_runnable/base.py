@@ -270,8 +270,8 @@ class GraphBase(Runnable[Any, Any]):
         """Return the function that formats parts as chunks."""
         typed = self._typed
 
-        def coerce(part: Part, data: object) -> object:
-            return typed(data) if part.ns == ns else data
+        def coerce(part: Part) -> object:
+            return typed(part.data) if part.ns == ns else part.data
 
         shape = chunk_format(
             version=subscription.version, several=subscription.several, namespace=subscription.namespace, coerce=coerce

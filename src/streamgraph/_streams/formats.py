@@ -10,7 +10,7 @@ from streamgraph._streams.part import Part
 
 
 def chunk_format(
-    *, version: str, several: bool, namespace: bool, coerce: Callable[[Part, object], object]
+    *, version: str, several: bool, namespace: bool, coerce: Callable[[Part], object]
 ) -> Callable[[Part], Any]:
     """Return the function that makes a chunk of a part.
 
@@ -18,7 +18,7 @@ def chunk_format(
         version: `"v1"` for payloads and tuples, `"v2"` for dicts with `type`, `ns` and `data`.
         several: Modes were given as a list, so chunks of `v1` include their mode.
         namespace: Chunks of `v1` include the namespace.
-        coerce: Converts the state in a `values` part of v2 to the type of its schema.
+        coerce: Converts the data of a `values` part of v2 to the type of its schema.
     """
     if version == "v2":
 
@@ -26,7 +26,7 @@ def chunk_format(
             chunk: Dict[str, Any] = {"type": part.mode, "ns": part.ns, "data": part.data}
             if part.mode == "values":
                 state, chunk["interrupts"] = split_interrupts(part.data)
-                chunk["data"] = coerce(part, state)
+                chunk["data"] = coerce(Part(part.ns, part.mode, state) if chunk["interrupts"] else part)
             return chunk
 
         return typed
