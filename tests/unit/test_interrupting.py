@@ -281,7 +281,9 @@ def test_outside_of_a_run():
         interrupt("sure?")
 
 
-@pytest.mark.parametrize("command", [Command(resume="yes"), Command(resume=0), Command(resume={"id": "yes"}, goto="ask")])
+@pytest.mark.parametrize(
+    "command", [Command(resume="yes"), Command(resume=0), Command(resume={"id": "yes"}, goto="ask")]
+)
 def test_an_answer_is_refused(command):
     """Nothing is saved, so nothing waits for an answer: it is refused as an input, and from a node."""
     with pytest.raises(NotSupportedError, match="resume=.*none waits"):
