@@ -66,7 +66,8 @@ class TrackedInput:
         for path, copied, held in self._tracked:
             now = _held(copied)
             changed = next(
-                (key for key in {**held, **now} if not _same(held, now, key) and not _named(copied, held, key)), _NOTHING
+                (key for key in {**held, **now} if not _same(held, now, key) and not _named(copied, held, key)),
+                _NOTHING,
             )
             if changed is not _NOTHING:
                 where = path if isinstance(copied, (set, frozenset)) else path + _step(copied, changed)

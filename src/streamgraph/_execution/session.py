@@ -24,7 +24,7 @@ from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
-from streamgraph._execution.outcomes import folded, for_cache, with_ids
+from streamgraph._execution.outcomes import fold_early, folded, for_cache, with_ids, with_sent
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
@@ -123,6 +123,7 @@ class GraphSession:
             control=control,
             subscribers=subscribers,
             state=run.state.snapshot,
+            fold=partial(fold_early, run),
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
@@ -268,7 +269,7 @@ class GraphSession:
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
                 if scope.writes:
-                    outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
+                    outcome = with_sent(run, scope, outcome)
                 if self._cache is not None and node.policies.cache is not None:
                     outcome = for_cache(outcome)
                 task.outcome = outcome
@@ -340,8 +341,7 @@ class GraphSession:
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
-        run = self.run
-        outcome = folded(run, task, outcome)
+        run, outcome = self.run, folded(self.run, task, outcome)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
             seen = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
@@ -354,7 +354,7 @@ class GraphSession:
             if checked is not None:
                 checked.check(task.name, task.step)
             routes += read_routes(run.plan, task.name, branch, answer)
-        return outcome._replace(routes=tuple(routes))
+        return with_sent(run, invocation.scope, outcome._replace(routes=tuple(routes)))
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
         """Call a branch as a trace of its own inside that of the node."""
