@@ -103,7 +103,7 @@ class Pregel(
         input_channels: Union[str, Sequence[str]],
         step_timeout: Optional[float] = None,
         debug: Optional[bool] = None,
-        checkpointer: Union[None, Literal[False]] = None,
+        checkpointer: Union[Literal[False], None] = None,
         store: object = None,
         cache: object = None,
         retry_policy: Union[RetryPolicy, Sequence[RetryPolicy]] = (),
