@@ -58,7 +58,7 @@ class GraphError(Exception):
             text += f" Known: {', '.join(map(repr, self.known[:20]))}{', …' if len(self.known) > 20 else ''}."
         return f"{text} {self.hint}".rstrip()
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> Tuple[object, ...]:
         return (_rebuild, (type(self), self.what, dict(self.__dict__)))
 
 

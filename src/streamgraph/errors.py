@@ -184,7 +184,17 @@ class GraphRecursionError(GraphError, RecursionError):
 
 
 class NodeCancelledError(GraphError):
-    """An async node raised `CancelledError` without having been cancelled."""
+    """An async node raised `CancelledError` without having been cancelled.
+
+    Args:
+        node: The node.
+        message: What happened, if there is more to say.
+        step: The superstep.
+        hint: Advice on how to fix it, a sentence.
+    """
+
+    def __init__(self, node: str, message: Optional[str] = None, *, step: Optional[int] = None, hint: str = "") -> None:
+        super().__init__(message or f"Node {node!r} raised asyncio.CancelledError", node=node, step=step, hint=hint)
 
 
 class NodeTimeoutError(GraphError, TimeoutError):

@@ -193,6 +193,7 @@ class Run:
         entry, self._entry = self._entry, ()
         finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, entry)]
         written: List[Tuple[str, Writes]] = []
+        known: List[Optional[Mapping[str, Any]]] = []
         did: Optional[TaskResult] = None
         for task in tasks:
             did = self._done.get(task.id)
@@ -204,13 +205,16 @@ class Run:
                 did = self._shown.get(task.id)
             if did is not None:
                 written.append((task.name, did.stored or did.writes))
+                known.append(did.folded)
         try:
             folded = did.folded if len(tasks) == 1 and did is not None else None
             if self._fresh_input is not None:
                 fresh, self._fresh_input = self._fresh_input, None  # branches of the start write nothing
             elif folded is None:
                 at = (self.frontier.step, self.ns)
-                fresh = self.state.fold(written, at=at, consumed=self._consumed() if self.plan.subscribers else ())
+                fresh = self.state.fold(
+                    written, known, at=at, consumed=self._consumed() if self.plan.subscribers else ()
+                )
             else:
                 fresh = folded
             self.state.store(fresh)

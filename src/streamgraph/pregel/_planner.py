@@ -11,11 +11,11 @@ from streamgraph._policies import Policies
 from streamgraph._reserved import ERROR, INPUT, INTERRUPT, NULL_TASK_ID, PULL, PUSH, RESUME, RETURN, TASKS
 from streamgraph._runnable.base import is_graph
 from streamgraph._runnable.channel_marks import channel_mark
-from streamgraph._runnable.schema import as_mapping
+from streamgraph._runnable.schema import as_mapping, computed_by
 from streamgraph._types import Send
 from streamgraph.constants import START, TAG_HIDDEN
 from streamgraph.errors import GraphBuildError, UnknownNodeError, UnknownOptionError
-from streamgraph.managed import ManagedValue
+from streamgraph.managed.base import ManagedValueSpec, is_managed_value
 from streamgraph.pregel._builder import NodeBuilder
 from streamgraph.pregel._read import PregelNode
 from streamgraph.pregel._write import ChannelWriteEntry, written
@@ -65,9 +65,9 @@ def sorted_channels(given: object) -> Tuple[Dict[str, Channel], Dict[str, Callab
     for name, channel in (given or {}).items():
         if name in _RESERVED:
             raise GraphBuildError(f"The name {name!r} of a channel is reserved", hint="Give it another name.")
-        mark = channel if isinstance(channel, ManagedValue) else _managed(channel)
+        mark = channel if is_managed_value(channel) else _managed(channel)
         if mark is not None:
-            managed[name] = mark.compute
+            managed[name] = computed_by(mark)
             continue
         made = channel_mark(name, Any, [channel])
         if made is None or isinstance(channel, type):
@@ -76,10 +76,10 @@ def sorted_channels(given: object) -> Tuple[Dict[str, Channel], Dict[str, Callab
     return channels, managed
 
 
-def _managed(channel: object) -> Optional[ManagedValue]:
+def _managed(channel: object) -> Optional[ManagedValueSpec]:
     """Return the mark in an annotation such as `RemainingSteps`."""
     marks = getattr(channel, "__metadata__", ())
-    return next((mark for mark in marks if isinstance(mark, ManagedValue)), None)
+    return next((mark for mark in marks if is_managed_value(mark)), None)
 
 
 def check_option(option: str, names: object) -> None:
