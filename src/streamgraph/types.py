@@ -11,6 +11,7 @@ from pydantic import WithJsonSchema
 from typing_extensions import Annotated, Literal
 
 from streamgraph import _types
+from streamgraph._interrupting import interrupt
 from streamgraph._interrupts import Interrupt
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, default_retry_on
 from streamgraph._signals import Gap, Heartbeat, RunFailure, RunningTask, Unstreamed
@@ -98,6 +99,7 @@ __all__ = [
     "ValuesStreamPart",
     "default_retry_on",
     "ensure_valid_checkpointer",
+    "interrupt",
 ]
 
 StreamWriter = Annotated[Callable[[Any], None], InjectedToolArg(), WithJsonSchema({})]

@@ -14,6 +14,7 @@ from differential import (
     programs_nodes,
     programs_policies,
     programs_push,
+    programs_read_send,
     programs_returns,
     programs_state,
 )
@@ -30,6 +31,7 @@ TOPICS = (
     programs_policies,
     programs_handling,
     programs_push,
+    programs_read_send,
     programs_returns,
     programs_nested,
     programs_message_state,

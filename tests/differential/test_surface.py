@@ -168,7 +168,7 @@ def found() -> Dict[str, str]:
 
 
 def is_listed(label: str) -> bool:
-    """Whether an entry names it: itself, its module, or, for the same class in another module, its tail."""
+    """Whether an entry names it, or its module."""
     return label in MISSING or label.split(":")[0] in MISSING
 
 
@@ -178,7 +178,7 @@ def test_whatever_langgraph_has_is_here_or_is_listed(found: Dict[str, str]) -> N
 
 
 def test_the_list_names_only_what_is_not_here(found: Dict[str, str]) -> None:
-    """An entry about what the installed LangGraph does not have either says nothing, and one about what is here is old."""
+    """Entries about what the installed LangGraph does not have either say nothing; those about what is here are old."""
     modules = set(peer_modules())
     outdated = []
     for entry in MISSING:

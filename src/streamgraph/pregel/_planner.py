@@ -166,7 +166,7 @@ def _node(name: str, node: PregelNode, managed: Mapping[str, Callable[[int, int]
         name,
         action=as_action(_passed_on if node.target is None else node.target),
         reader=_reader(node, managed),
-        triggers=tuple(sorted(set(node.triggers))),
+        triggers=tuple(sorted(node.triggers)),
         metadata=node.metadata,
         tags=tuple(node.tags),
         policies=Policies(node.retry_policy, node.cache_policy, node.timeout),
