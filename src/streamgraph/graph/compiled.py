@@ -20,6 +20,7 @@ from streamgraph._runnable.schema_models import model_of, typed_state
 from streamgraph._runnable.subgraphs import graph_in
 from streamgraph.graph._draw import below, drawable
 from streamgraph.graph._specs import NodeSpec
+from streamgraph.stream._mux import TransformerFactory
 
 __all__ = ["CompiledStateGraph"]
 
@@ -37,6 +38,10 @@ class CompiledStateGraph(
 
     As a Runnable it can be invoked, streamed, batched, composed with `|`, bound to a config, and used as a node of
     another graph. It holds no state of a run, so one instance can run many times at once.
+
+    Attributes:
+        builder: The `StateGraph` that it was compiled from.
+        stream_transformers: The transformers that were given to `compile`.
     """
 
     def __init__(
@@ -51,9 +56,11 @@ class CompiledStateGraph(
         cache: object,
         name: str,
         debug: Union[bool, Literal["mutations"]],
+        transformers: Tuple[TransformerFactory, ...] = (),
     ) -> None:
         super().__init__(name=name, context_schema=context_schema, store=store, cache=cache, debug=debug)
         self.builder = builder
+        self.stream_transformers = transformers
         self._plan = plan
         self._specs = specs
         self._targets = {name: spec.action for name, spec in specs.items()}
