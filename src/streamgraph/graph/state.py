@@ -35,6 +35,8 @@ from streamgraph.graph._specs import (
 from streamgraph.graph._validation import check_edges
 from streamgraph.graph._views import BuilderViews
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
+from streamgraph.stream._mux import TransformerFactory
+from streamgraph.stream._types import checked_factories
 
 __all__ = ["StateGraph"]
 
@@ -318,6 +320,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         interrupt_after: None = None,
         debug: Union[bool, Literal["mutations"]] = False,
         name: Optional[str] = None,
+        transformers: Optional[Sequence[TransformerFactory]] = None,
     ) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
         """Check the graph and return it as a Runnable; later changes to the builder do not affect it.
 
@@ -332,13 +335,17 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
                 node changes in place what lies inside the values of the state; it costs a deep copy of each node's
                 input. The environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` does the same for all graphs.
             name: The name of the graph's runs in traces, and of its node in another graph.
+            transformers: `StreamTransformer` classes, or functions of a namespace that return one, for runs in the v3
+                protocol. They are kept as `stream_transformers`; such runs are not there yet.
 
         Raises:
             GraphBuildError: See `validate`.
+            TypeError: A transformer is neither a class nor a function.
             NotSupportedError: A checkpointer or an interrupt is given.
         """
         refuse(checkpointer=checkpointer, interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         check_cache(cache)
+        factories = checked_factories(transformers)
         self.validate()
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
@@ -354,6 +361,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             cache=cache,
             name=name,
             debug=debug,
+            transformers=factories,
         )
 
     def _leaving(self, source: str) -> OutEdges:
