@@ -134,6 +134,7 @@ class ToolNode(Runnable[Any, Any]):
         self.name = name
         self.tags = tags
         self.tools_by_name: Dict[str, BaseTool] = {tool.name: tool for tool in map(as_tool, tools)}
+        self._handle_tool_errors = handle_tool_errors  # langgraph-supervisor makes a node with more tools of this one
         self._handler = ErrorHandler(handle_tool_errors)
         self._messages_key = messages_key
         self._wrap = wrap_tool_call
