@@ -11,7 +11,7 @@ import io
 import os
 import pkgutil
 import sys
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 from typing import List, NoReturn, Optional, Type, Union
 
@@ -27,15 +27,14 @@ def run_script(path: str, arguments: List[str]) -> None:
         arguments: What follows in `sys.argv`.
     """
     sys.argv[:] = [path, *arguments]
-    importer = pkgutil.get_importer(path)
-    if importer is not None:
-        sys.path.insert(0, path) if _is_path_safe() else _set_first_path(path)
-        spec = importer.find_spec("__main__")
+    full = os.path.abspath(path)
+    if pkgutil.get_importer(full) is not None:  # a folder or a zip file
+        sys.path.insert(0, full) if _is_path_safe() else _set_first_path(full)
+        spec = PathFinder.find_spec("__main__", [full])
         if spec is None:
             _exit(_NOT_RUNNABLE, f"can't find '__main__' module in {path!r}")
         _run_spec(spec)
         return
-    full = os.path.abspath(path)
     try:
         with io.open_code(full) as file:
             compiled = pkgutil.read_code(file)
@@ -94,7 +93,7 @@ def run_standard_input(arguments: List[str]) -> None:
     sys.argv[:] = ["-", *arguments]
     if not _is_path_safe():
         _set_first_path("")
-    _execute_source(sys.stdin.read(), "<stdin>", _main_module())
+    _execute_source(sys.stdin.read(), "<stdin>", _main_module(file="<stdin>"))
 
 
 def _find(name: str) -> Optional[ModuleSpec]:
