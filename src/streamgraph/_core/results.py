@@ -80,14 +80,14 @@ def _read_written(plan: Plan, node: str, result: object) -> TaskResult:
     return outcome._replace(routes=tuple([check_route(plan, node, route) for route in outcome.routes]))
 
 
-def read_command(plan: Plan, command: Command) -> TaskResult:
-    """Convert a command that was given as the input of a run to writes and first routes.
+def read_command(plan: Plan, command: Union[Command, Send]) -> TaskResult:
+    """Convert a command or `Send` that was given as the input of a run to writes and first routes.
 
     Raises:
         InvalidUpdateError: It is for a parent graph, or its update does not fit the state.
         UnknownRouteError: Its `goto` names an unknown node.
     """
-    if command.graph is not None:
+    if isinstance(command, Command) and command.graph is not None:
         raise InvalidUpdateError(
             f"A Command that starts a run is for the graph {command.graph!r}",
             hint="Leave graph= out: the graph that is run takes the command.",
