@@ -14,12 +14,11 @@ _IMPORTED = "LangGraph's module imports it for its own use, and it is there at i
 
 _TYPE_CHECKING = "a constant of the module `typing`, of which LangGraph's module has no `__all__` to leave it out"
 
-_REMOTE = "it is part of the protocol of LangGraph's server, and `RemoteGraph` is what uses it"
-
 _PREGEL = "it belongs to LangGraph's machine, which runs nothing here"
 
 MISSING = {
     # Modules, as "module".
+    "langgraph.pregel.debug": "it prints what LangGraph's machine does; `compile(debug=True)` prints a run here",
     # Names, as "module:name".
     "langgraph.config:CONF": _IMPORTED,
     "langgraph.config:CONFIG_KEY_RUNTIME": _IMPORTED,
@@ -30,7 +29,14 @@ MISSING = {
     "langgraph.prebuilt.tool_node:REMOVE_ALL_MESSAGES": _IMPORTED,
     "langgraph.prebuilt.tool_node:StateT": _IMPORTED,
     "langgraph.prebuilt.tool_node:TYPE_CHECKING": _TYPE_CHECKING,
+    "langgraph.stream.run_stream:TYPE_CHECKING": _TYPE_CHECKING,
+    "langgraph.stream.stream_channel:TYPE_CHECKING": _TYPE_CHECKING,
+    "langgraph.stream.transformers:TYPE_CHECKING": _TYPE_CHECKING,
     # Attributes, as "module:class.attribute".
+    "langgraph.graph.state:CompiledStateGraph.attach_branch": _PREGEL,
+    "langgraph.graph.state:CompiledStateGraph.attach_edge": _PREGEL,
+    "langgraph.graph.state:CompiledStateGraph.attach_node": _PREGEL,
+    "langgraph.graph.state:CompiledStateGraph.schema_to_mapper": _PREGEL,
     # Parameters, as "module:callable(parameter)".
     "langgraph.func:task(__func_or_none__)": "it is given by position; its name says that it is private",
     "langgraph.graph.state:CompiledStateGraph(schema_to_mapper)": _PREGEL,

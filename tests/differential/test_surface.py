@@ -93,6 +93,8 @@ def has_attribute(cls: type, name: str) -> bool:
         return True
     if dataclasses.is_dataclass(cls) and name in cls.__dataclass_fields__:
         return True
+    if any("__getattr__" in vars(base) for base in cls.__mro__):
+        return True  # what its instances have is known when they are made
     # What a constructor of this package sets is documented on the class.
     documented = " ".join(base.__doc__ or "" for base in cls.__mro__ if base.__module__.startswith("streamgraph"))
     return f"{name}:" in documented
