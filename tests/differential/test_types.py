@@ -1,4 +1,4 @@
-"""Public data types behave like LangGraph's: defaults, equality, `repr`, hashing, pickling, and what their errors have."""
+"""Public data types behave like LangGraph's: defaults, equality, `repr`, hashing, pickling, and the arguments of errors."""
 
 from __future__ import annotations
 
@@ -22,22 +22,8 @@ pytestmark = [
 
 def library(name: str) -> Any:
     """The modules of a library, by their names."""
-    return SimpleNamespace(
-        **{
-            module: importlib.import_module(f"{name}.{module}")
-            for module in (
-                "types",
-                "errors",
-                "runtime",
-                "constants",
-                "graph",
-                "managed",
-                "warnings",
-                "config",
-                "typing",
-            )
-        }
-    )
+    modules = ("types", "errors", "runtime", "constants", "graph", "managed", "warnings", "config", "typing")
+    return SimpleNamespace(**{module: importlib.import_module(f"{name}.{module}") for module in modules})
 
 
 THEIRS, OURS = library("langgraph"), library("streamgraph")
