@@ -95,7 +95,14 @@ def interrupts_without_schema(theirs: Outcome, ours: Outcome, where: Where) -> P
             return {key: walk(item) for key, item in value.items() if (key, item) != ("response_schema", None)}
         return type(value)(walk(item) for item in value) if isinstance(value, (tuple, list)) else value
 
-    plain = (dataclasses.replace(one, chunks=tuple(walk(chunk) for chunk in one.chunks)) for one in (theirs, ours))
+    def is_shown(chunk: Any) -> bool:
+        """Of several modes 0.6 shows a question in `updates` alone."""
+        return not (isinstance(where.setup.mode, tuple) and chunk[-2] == "values" and "__interrupt__" in chunk[-1])
+
+    plain = (
+        dataclasses.replace(one, chunks=tuple(walk(chunk) for chunk in one.chunks if is_shown(chunk)))
+        for one in (theirs, ours)
+    )
     return tuple(plain) if OLD else (theirs, ours)
 
 

@@ -215,7 +215,7 @@ DIFFERENCES = [
     ),
     Difference(
         "interrupts-before-1.2",
-        "where the contract is silent, behave like LangGraph 1.x; in 0.6 they have no schema and no state beside them",
+        "where the contract is silent, behave like LangGraph 1.x; in 0.6 `values` shows interrupts without the state",
         interrupts_without_schema,
     ),
     Difference(

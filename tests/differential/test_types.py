@@ -1,4 +1,4 @@
-"""Public data types behave like LangGraph's: defaults, equality, `repr`, hashing, pickling, and the arguments of errors."""
+"""Public data types behave like LangGraph's: defaults, equality, `repr`, hashes, pickles, and arguments of errors."""
 
 from __future__ import annotations
 
