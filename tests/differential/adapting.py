@@ -96,8 +96,10 @@ def interrupts_without_schema(theirs: Outcome, ours: Outcome, where: Where) -> P
         return type(value)(walk(item) for item in value) if isinstance(value, (tuple, list)) else value
 
     def is_shown(chunk: Any) -> bool:
-        """Of several modes 0.6 shows a question in `updates` alone."""
-        return not (isinstance(where.setup.mode, tuple) and chunk[-2] == "values" and "__interrupt__" in chunk[-1])
+        """In the `values` beside other modes, and of nested graphs, 0.6 shows no questions."""
+        several, nested = isinstance(where.setup.mode, tuple), where.setup.subgraphs and chunk[0] != ()
+        mode = chunk[-2] if several else where.setup.mode
+        return not (mode == "values" and (several or nested) and "__interrupt__" in chunk[-1])
 
     plain = (
         dataclasses.replace(one, chunks=tuple(walk(chunk) for chunk in one.chunks if is_shown(chunk)))
