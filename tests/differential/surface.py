@@ -18,9 +18,13 @@ _REMOTE = "it is part of the protocol of LangGraph's server, and `RemoteGraph` i
 
 _PREGEL = "it belongs to LangGraph's machine, which runs nothing here"
 
+_ATTACH = "a compiled graph does not change: nodes and edges are added to the builder, which is compiled again"
+
 MISSING = {
     # Modules, as "module".
-    # Names, as "module:name".
+    "langgraph.pregel.debug": _PREGEL,
+    # Names, as "module:name"; with ".*", what a class has.
+    "langgraph.pregel.remote:RemoteGraph.*": _REMOTE,
     "langgraph.config:CONF": _IMPORTED,
     "langgraph.config:CONFIG_KEY_RUNTIME": _IMPORTED,
     "langgraph.prebuilt.tool_node:CONF": _IMPORTED,
@@ -31,6 +35,10 @@ MISSING = {
     "langgraph.prebuilt.tool_node:StateT": _IMPORTED,
     "langgraph.prebuilt.tool_node:TYPE_CHECKING": _TYPE_CHECKING,
     # Attributes, as "module:class.attribute".
+    "langgraph.graph.state:CompiledStateGraph.attach_branch": _ATTACH,
+    "langgraph.graph.state:CompiledStateGraph.attach_edge": _ATTACH,
+    "langgraph.graph.state:CompiledStateGraph.attach_node": _ATTACH,
+    "langgraph.graph.state:CompiledStateGraph.schema_to_mapper": _PREGEL,
     # Parameters, as "module:callable(parameter)".
     "langgraph.func:task(__func_or_none__)": "it is given by position; its name says that it is private",
     "langgraph.graph.state:CompiledStateGraph(schema_to_mapper)": _PREGEL,

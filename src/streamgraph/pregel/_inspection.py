@@ -68,6 +68,12 @@ class GraphInspection(GraphBase):
                 found.setdefault(trigger, []).append(name)
         return MappingProxyType(found)
 
+    @property
+    def node_error_handler_map(self) -> Mapping[str, str]:
+        """The names under which the error handlers of nodes run, by node name."""
+        nodes = self._plan.nodes.items()
+        return MappingProxyType({name: node.handler.name for name, node in nodes if node.handler is not None})
+
     def validate(self) -> Self:
         """Check the graph; one that was compiled has been checked already.
 
