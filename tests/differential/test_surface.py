@@ -180,7 +180,7 @@ def test_whatever_langgraph_has_is_here_or_is_listed(found: Dict[str, str]) -> N
 
 
 def test_the_list_names_only_what_is_not_here(found: Dict[str, str]) -> None:
-    """An entry about what the installed LangGraph does not have either says nothing, and one about what is here is old."""
+    """An entry about what the installed LangGraph does not have says nothing, and one about what is here is old."""
     modules = set(peer_modules())
     outdated = []
     for entry in MISSING:
