@@ -21,7 +21,7 @@ from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.errors import FixedAttributeError, UnknownOptionError, closest
 
-_NEAR = 0.85
+_NEAR = 0.8
 """The similarity, from 0 to 1, above which an unknown attribute is taken for a mistake."""
 
 
