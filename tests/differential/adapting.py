@@ -206,6 +206,7 @@ PROMISED: dict[tuple[str, Any], Any] = {
     ],
     ("overwrite_bypasses_the_reducer", "values"): [{"x": ["old"]}, {"x": ["new"]}, {"x": ["new", "b"]}],
     ("two_overwrites_in_one_step", "values"): [{"x": ["old"]}],
+    ("pregel_overwriting", "values"): [{"log": [2]}, {"log": ["new"]}],
     ("retry_after_changing_the_input", "values"): [{"x": ["in"]}, {"x": ["in", 2]}],
     ("retry_after_changing_the_input", "updates"): [{"a": {"x": [2]}}],
     ("cached_message", "messages"): [("AIMessage", "kept")],

@@ -35,6 +35,7 @@ from differential.adapting import (
     with_config,
     written_once,
 )
+from differential.differ_pregel import limited, sends, updated
 from differential.differ_tasks import custom_of_tasks, messages_of_tasks, waited_for
 from differential.harness import Outcome
 
@@ -68,6 +69,22 @@ def comparable(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
 
 
 DIFFERENCES = [
+    Difference(
+        "sends-are-no-state",
+        "`updates` and `values` show the state; LangGraph also shows the private channel of `Send`s of a bare `Pregel`",
+        sends,
+    ),
+    Difference(
+        "no-step-beyond-the-limit",
+        "A run that ends exactly at the recursion limit succeeds (Q7), and no run goes beyond it",
+        limited,
+    ),
+    Difference(
+        "channels-that-were-updated",
+        "a node runs after a step that has updated its channel; LangGraph also starts one whose channel has had a "
+        "value from the beginning, once a step has updated nothing",
+        updated,
+    ),
     Difference(
         "failure-is-told",
         "in the typed form (`v2`) an `error` part precedes the exception (R20)",
