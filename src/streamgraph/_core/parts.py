@@ -99,8 +99,9 @@ class PartBuilder:
             "triggers": task.triggers,
         }
         metadata = {**self._metadata, **task.node.metadata}
-        if self._tags:
-            metadata["tags"] = list(self._tags)
+        own = task.node.tags if task.node.writes is not None else ()  # those of a node's Runnable are not its own
+        if self._tags or own:
+            metadata["tags"] = [*self._tags, *own]
         if metadata:
             payload["metadata"] = copy_containers(metadata)
         return self._task_event(task, modes, "task", payload)

@@ -320,7 +320,7 @@ class GraphSession:
         called = task.node.kind == "task"
         manager = parent_trace.child("seq:step:1" if called else f"graph:step:{task.step}")
         manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
-        trace = Trace(manager, chunks=True)
+        trace = Trace(manager, chunks=True, policy=task.node.policies.trace)
         given = task.input if task.node.shown is None else task.node.shown(task.input)
         try:
             yield trace.start(given, task.name)

@@ -12,7 +12,7 @@ from streamgraph._deprecated import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, renamed
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy
 from streamgraph._runnable.channel_marks import merged_channels
 from streamgraph._runnable.schema import Hint, Schema, read_schema
 from streamgraph._runnable.unsupported import refuse
@@ -110,6 +110,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         error_handler: object = None,
         destinations: Union[Mapping[str, str], Sequence[str], None] = None,
         timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
+        trace_policy: Optional[TracePolicy] = None,
     ) -> Self:
         """Add a node.
 
@@ -132,9 +133,10 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             destinations: Targets of the node's `Command`s, for drawings: names, or names and labels.
             timeout: The limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`. At the limit an async node
                 is cancelled; a sync node cannot be, and stops at its next token or writer call.
+            trace_policy: What tracers record of the node's input and output.
 
         Raises:
-            TypeError: The node is not callable.
+            TypeError: The node is not callable, or a policy is of another type.
             GraphBuildError: A time is not positive.
             NodeNameError: The name is taken, reserved or malformed.
         """
@@ -149,7 +151,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         if takes_no_input(target):
             raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
         name = checked_name(name, target, self._handlers if name in self._handlers else self.nodes)
-        how = node_options(retry_policy, cache_policy, error_handler, timeout)
+        how = node_options(retry_policy, cache_policy, error_handler, timeout, trace_policy)
         if error_handler is not None:
             self._check_free(handler_name(name))
         schema = read_schema(input_schema) if input_schema is not None else node_input(target, self.state_schema)

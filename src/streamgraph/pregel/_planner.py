@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -134,6 +135,7 @@ def plan_of(
     channels: Mapping[str, Channel],
     managed: Mapping[str, Callable[[int, int], object]],
     outputs: Names,
+    handlers: Mapping[str, str],
 ) -> Plan:
     """Return the plan of a graph.
 
@@ -143,7 +145,16 @@ def plan_of(
         channels: The channels.
         managed: The values that are computed for each step.
         outputs: The channels that `invoke` returns.
+        handlers: The nodes that run in the place of failed ones, by their names.
+
+    Raises:
+        UnknownNodeError: There is no such node.
     """
+    for node_name in (*handlers, *handlers.values()):
+        if node_name not in nodes:
+            what = f"node_error_handler_map names {node_name!r}, but the graph has no such node"
+            raise UnknownNodeError(what, name=node_name, known=nodes)
+    made = {key: _node(key, node, managed, handles=key in handlers.values()) for key, node in nodes.items()}
     subscribers: Dict[str, List[str]] = {}
     for key, node in nodes.items():
         for trigger in dict.fromkeys(node.triggers):
@@ -151,7 +162,7 @@ def plan_of(
     return Plan(
         name=name,
         start=Node(START, triggers=(START,)),
-        nodes={key: _node(key, node, managed) for key, node in nodes.items()},
+        nodes={key: replace(made[key], handler=made[handlers[key]]) if key in handlers else made[key] for key in nodes},
         joins={},
         channels=channels,
         output_keys=as_names(outputs),
@@ -161,10 +172,10 @@ def plan_of(
     )
 
 
-def _node(name: str, node: PregelNode, managed: Mapping[str, Callable[[int, int], object]]) -> Node:
+def _node(name: str, node: PregelNode, managed: Mapping[str, Callable[[int, int], object]], *, handles: bool) -> Node:
     return Node(
         name,
-        action=as_action(_passed_on if node.target is None else node.target),
+        action=as_action(_passed_on if node.target is None else node.target, error=handles),
         reader=_reader(node, managed),
         triggers=tuple(sorted(node.triggers)),
         metadata=node.metadata,
