@@ -165,7 +165,7 @@ class GraphSettings(Runnable[Any, Any]):
         bound.config = given if self.config is None else bound_together(self.config, given)
         return bound
 
-    def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
+    def copy(self, update: Optional[Mapping[str, object]] = None) -> Self:
         """Return a copy with changed settings, such as its name.
 
         Args:
