@@ -18,6 +18,7 @@ from differential.adapting import (
     error_type,
     failure_part,
     integration,
+    interrupts_without_schema,
     last_chunk,
     last_of_chain,
     no_error,
@@ -32,6 +33,7 @@ from differential.adapting import (
     task_metadata,
     whole_id,
     with_config,
+    written_once,
 )
 from differential.differ_pregel import limited, sends, updated
 from differential.differ_tasks import custom_of_tasks, messages_of_tasks, waited_for
@@ -227,6 +229,16 @@ DIFFERENCES = [
         "custom-of-tasks",
         "the namespace format: `()` for the root; in LangGraph only the custom data of a `@task` has another (Q36)",
         custom_of_tasks,
+    ),
+    Difference(
+        "interrupts-before-1.2",
+        "where the contract is silent, behave like LangGraph 1.x; in 0.6 `values` shows interrupts without the state",
+        interrupts_without_schema,
+    ),
+    Difference(
+        "command-writes-once",
+        "A reducer runs once for each write: LangGraph writes the update of a Command that starts a run twice",
+        written_once,
     ),
     Difference(
         "tasks-are-waited-for",

@@ -14,7 +14,7 @@ _IMPORTED = "LangGraph's module imports it for its own use, and it is there at i
 
 _TYPE_CHECKING = "a constant of the module `typing`, of which LangGraph's module has no `__all__` to leave it out"
 
-_REMOTE = "it is part of the protocol of LangGraph's server, and `RemoteGraph` is what uses it"
+_REMOTE = "it talks to LangGraph's server; the class is here for `isinstance`, and LangGraph's own works as a node"
 
 _PREGEL = "it belongs to LangGraph's machine, which runs nothing here"
 
@@ -22,7 +22,7 @@ _ATTACH = "a compiled graph does not change: nodes and edges are added to the bu
 
 MISSING = {
     # Modules, as "module".
-    "langgraph.pregel.debug": _PREGEL,
+    "langgraph.pregel.debug": "it prints what LangGraph's machine does; `compile(debug=True)` prints a run here",
     # Names, as "module:name"; with ".*", what a class has.
     "langgraph.pregel.remote:RemoteGraph.*": _REMOTE,
     "langgraph.config:CONF": _IMPORTED,
@@ -34,6 +34,9 @@ MISSING = {
     "langgraph.prebuilt.tool_node:REMOVE_ALL_MESSAGES": _IMPORTED,
     "langgraph.prebuilt.tool_node:StateT": _IMPORTED,
     "langgraph.prebuilt.tool_node:TYPE_CHECKING": _TYPE_CHECKING,
+    "langgraph.stream.run_stream:TYPE_CHECKING": _TYPE_CHECKING,
+    "langgraph.stream.stream_channel:TYPE_CHECKING": _TYPE_CHECKING,
+    "langgraph.stream.transformers:TYPE_CHECKING": _TYPE_CHECKING,
     # Attributes, as "module:class.attribute".
     "langgraph.graph.state:CompiledStateGraph.attach_branch": _ATTACH,
     "langgraph.graph.state:CompiledStateGraph.attach_edge": _ATTACH,
