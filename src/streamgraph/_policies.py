@@ -29,18 +29,18 @@ _HOPELESS = (
 _HTTP_CLIENTS = ("httpx", "httpx2", "requests")
 
 
-def default_retry_on(error: Exception) -> bool:
+def default_retry_on(exc: Exception) -> bool:
     """Return True if another attempt may help: for errors of a connection or server, not for mistakes in the code.
 
     Args:
-        error: The exception that a node raised.
+        exc: The exception that a node raised.
     """
-    if isinstance(error, (ConnectionError, NodeTimeoutError)):
+    if isinstance(exc, (ConnectionError, NodeTimeoutError)):
         return True
-    if type(error).__module__.partition(".")[0] in _HTTP_CLIENTS:
-        status = getattr(getattr(error, "response", None), "status_code", None)
+    if type(exc).__module__.partition(".")[0] in _HTTP_CLIENTS:
+        status = getattr(getattr(exc, "response", None), "status_code", None)
         return status is None or status >= 500
-    return not isinstance(error, _HOPELESS)
+    return not isinstance(exc, _HOPELESS)
 
 
 class RetryPolicy(NamedTuple):

@@ -70,7 +70,7 @@ def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
         Exception: The exception of a reducer.
     """
     stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
-    return outcome._replace(stored=stored, folded=run.state.fold([(task.name, stored)]))
+    return outcome._replace(stored=stored, folded=run.fold(task, stored))
 
 
 def fold_early(run: Run, task: Task, writes: Pairs) -> Mapping[str, object]:

@@ -23,9 +23,11 @@ class GraphRunnable(InvokeRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
         Yields the chunks of `stream` and, unless `stream_mode` is given, an empty last chunk. The chunks add up to the
         final state, which is the input of the next step.
         """
-        stream = self.stream(added_up(list(input)), config, **kwargs)
+        given = "stream_mode" in kwargs
+        options = kwargs if given else {**kwargs, "stream_mode": "updates"}
+        stream = self.stream(added_up(list(input)), config, **options)
         with stream:
-            if "stream_mode" in kwargs:
+            if given:
                 yield from stream
             else:
                 yield from map(UpdatesChunk, stream)
@@ -38,9 +40,11 @@ class GraphRunnable(InvokeRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
         **kwargs: Any,
     ) -> AsyncIterator[Any]:
         """Stream as a step of a chain, on the event loop; see `transform`."""
-        stream = self.astream(added_up([chunk async for chunk in input]), config, **kwargs)
+        given = "stream_mode" in kwargs
+        options = kwargs if given else {**kwargs, "stream_mode": "updates"}
+        stream = self.astream(added_up([chunk async for chunk in input]), config, **options)
         async with stream:
-            if "stream_mode" in kwargs:
+            if given:
                 async for chunk in stream:
                     yield chunk
             else:

@@ -13,10 +13,11 @@ from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy
+from streamgraph._runnable.channel_marks import merged_channels
 from streamgraph._runnable.schema import Hint, Schema, read_schema
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
-from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
+from streamgraph.errors import GraphBuildError, NodeNameError, UnknownNodeError
 from streamgraph.graph._annotations import literal_results
 from streamgraph.graph._compiler import JoinSpec, Planner, branch_input, node_input
 from streamgraph.graph._names import checked_name
@@ -85,7 +86,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         self._input = self._schema if input_schema is None else read_schema(input_schema)
         self._output = self._schema if output_schema is None else read_schema(output_schema)
         self._schemas: Dict[Hint, Schema] = {}
-        self._channels: Dict[str, Channel] = {}
+        self._channels: Mapping[str, Channel] = {}
         self._outgoing: Dict[str, OutEdges] = {}
         self._joins: List[JoinSpec] = []
         self._defaults = NodeOptions()
@@ -369,15 +370,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         return self._outgoing.setdefault(source, OutEdges())
 
     def _add_channels(self, schema: Schema) -> None:
-        channels = dict(self._channels)
-        for key, channel in schema.channels.items():
-            known = channels.setdefault(key, channel)
-            if known.reduce is None and channel.reduce is not None:
-                # Reducers of the state schema's keys come from that schema; other schemas may omit them.
-                if key in self._schema.channels:
-                    raise StateSchemaError(f"Schemas disagree: only one of them gives {key!r} a reducer", key=key)
-                channels[key] = channel
-        self._channels = channels
+        self._channels = merged_channels(self._channels, schema.channels, self._schema.channels)
         self._schemas[schema.source] = schema
 
     def _check_free(self, name: str) -> None:
