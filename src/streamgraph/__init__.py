@@ -12,6 +12,7 @@ from streamgraph.accumulate import MessageAccumulator
 from streamgraph.config import get_config, get_store, get_stream_writer
 from streamgraph.constants import END, START
 from streamgraph.graph import CompiledStateGraph, MessagesState, StateGraph, add_messages
+from streamgraph.replacing import replace_langgraph, restore_langgraph
 from streamgraph.runtime import Runtime
 from streamgraph.types import Command, Send, StreamMode, StreamWriter
 
@@ -32,4 +33,6 @@ __all__ = [
     "get_store",
     "get_stream_writer",
     "message_writer",
+    "replace_langgraph",
+    "restore_langgraph",
 ]

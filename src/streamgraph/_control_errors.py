@@ -56,20 +56,20 @@ class GraphInterrupt(GraphBubbleUp):
 
     __module__ = "streamgraph.errors"
 
-    def __init__(self, interrupts: Sequence[Interrupt[Any]] = ()) -> None:
+    def __init__(self, interrupts: Sequence[Interrupt] = ()) -> None:
         asked = ", ".join(f"{interrupt.value!r:.80}" for interrupt in interrupts)
         super().__init__(
             f"A node waits for an answer to {asked}" if asked else "A node waits for an answer",
             hint="Let this exception pass: whoever runs the graph finds the question under `__interrupt__`.",
         )
-        self.interrupts: Tuple[Interrupt[Any], ...] = tuple(interrupts)
+        self.interrupts: Tuple[Interrupt, ...] = tuple(interrupts)
         self.args = (interrupts,)
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> Tuple[object, ...]:
         return (_interrupted, (type(self), self.args[0]))
 
 
-def _interrupted(cls: Type[GraphInterrupt], interrupts: Sequence[Interrupt[Any]]) -> GraphInterrupt:
+def _interrupted(cls: Type[GraphInterrupt], interrupts: Sequence[Interrupt]) -> GraphInterrupt:
     """Return an unpickled interrupt: a `NodeInterrupt` takes other arguments, and warns."""
     error = cls.__new__(cls)
     GraphInterrupt.__init__(error, interrupts)
@@ -115,7 +115,7 @@ class ParentCommand(GraphBubbleUp):
         self.command = command
         self.args = (command,)
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> Tuple[object, ...]:
         return (type(self), (self.command,))
 
 

@@ -46,7 +46,7 @@ def renamed_keywords(**renamed: Renamed) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: object, **kwargs: object) -> object:
             if not renamed.keys().isdisjoint(kwargs):
                 kwargs = _under_new_names(function.__name__, kwargs, renamed)
             return function(*args, **kwargs)
@@ -56,7 +56,7 @@ def renamed_keywords(**renamed: Renamed) -> Callable[[F], F]:
     return decorate
 
 
-def _under_new_names(function: str, given: Mapping[str, Any], renamed: Mapping[str, Renamed]) -> Dict[str, Any]:
+def _under_new_names(function: str, given: Mapping[str, object], renamed: Mapping[str, Renamed]) -> Dict[str, object]:
     """Return keyword arguments under their new names, and warn of each that had an old one."""
     named = {name: value for name, value in given.items() if name not in renamed}
     for old, (new, category) in renamed.items():

@@ -35,7 +35,7 @@ class StepTimeoutError(GraphError, TimeoutError):
     """
 
     def __init__(self, step: int, elapsed: float, timeout: float, running: Sequence[RunningTask] = ()) -> None:
-        names = ", ".join(f"node {task.name!r} for {task.elapsed:.3f}s" for task in running[:5])
+        names = ", ".join(f"node {task.node!r} for {task.elapsed:.3f}s" for task in running[:5])
         super().__init__(
             f"The step exceeded the step_timeout of {timeout:.3f}s (elapsed: {elapsed:.3f}s); running: {names}",
             step=step,

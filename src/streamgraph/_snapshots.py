@@ -14,7 +14,9 @@ from streamgraph._types import _Part
 
 StateT = TypeVar("StateT", default=Any)
 
-TaskPath = Tuple[Union[str, int, Tuple[Any, ...]], ...]
+AnyRunnable = Runnable[Any, Any]
+
+TaskPath = Tuple[Union[str, int, Tuple[object, ...]], ...]
 """Where a task comes from: `("__pregel_pull", node)` for an edge, `("__pregel_push", index)` for a `Send`."""
 
 
@@ -27,7 +29,7 @@ class StateUpdate(NamedTuple):
         task_id: The id of that node's task.
     """
 
-    values: Optional[Dict[str, Any]]
+    values: Optional[Dict[str, object]]
     as_node: Optional[str] = None
     task_id: Optional[str] = None
 
@@ -49,9 +51,9 @@ class PregelTask(NamedTuple):
     name: str
     path: TaskPath
     error: Optional[Exception] = None
-    interrupts: Tuple[Interrupt[Any], ...] = ()
+    interrupts: Tuple[Interrupt, ...] = ()
     state: Union[RunnableConfig, StateSnapshot, None] = None
-    result: Optional[Any] = None
+    result: object = None
 
 
 class StateSnapshot(NamedTuple):
@@ -68,14 +70,14 @@ class StateSnapshot(NamedTuple):
         interrupts: The questions that the step waits with.
     """
 
-    values: Union[Dict[str, Any], Any]
+    values: Any
     next: Tuple[str, ...]
     config: RunnableConfig
-    metadata: Optional[Mapping[str, Any]]
+    metadata: Optional[Mapping[str, object]]
     created_at: Optional[str]
     parent_config: Optional[RunnableConfig]
     tasks: Tuple[PregelTask, ...]
-    interrupts: Tuple[Interrupt[Any], ...]
+    interrupts: Tuple[Interrupt, ...]
 
 
 class CacheKey(NamedTuple):
@@ -113,17 +115,17 @@ class PregelExecutableTask:
     """
 
     name: str
-    input: Any
-    proc: Runnable[Any, Any]
-    writes: Deque[Tuple[str, Any]]
+    input: object
+    proc: AnyRunnable
+    writes: Deque[Tuple[str, object]]
     config: RunnableConfig
     triggers: Sequence[str]
     retry_policy: Sequence[RetryPolicy]
     cache_key: Optional[CacheKey]
     id: str
     path: TaskPath
-    writers: Sequence[Runnable[Any, Any]] = ()
-    subgraphs: Sequence[Runnable[Any, Any]] = ()
+    writers: Sequence[AnyRunnable] = ()
+    subgraphs: Sequence[AnyRunnable] = ()
     timeout: Optional[TimeoutPolicy] = None
 
 
@@ -133,8 +135,8 @@ class CheckpointTask(TypedDict):
     id: str
     name: str
     error: NotRequired[str]
-    result: NotRequired[Any]
-    interrupts: NotRequired[List[Dict[str, Any]]]
+    result: NotRequired[object]
+    interrupts: NotRequired[List[Dict[str, object]]]
     state: Union[StateSnapshot, RunnableConfig, None]
 
 
@@ -142,7 +144,7 @@ class CheckpointPayload(TypedDict, Generic[StateT]):
     """A state that was saved."""
 
     config: Optional[RunnableConfig]
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, object]
     values: StateT
     next: List[str]
     parent_config: Optional[RunnableConfig]
@@ -160,10 +162,10 @@ class CheckpointStreamPart(_Part, Generic[StateT]):
 class Saver(Protocol):
     """What saves runs: an object of the kind of langgraph-checkpoint's `BaseCheckpointSaver`."""
 
-    def get_tuple(self, config: RunnableConfig) -> Any:
+    def get_tuple(self, config: RunnableConfig) -> object:
         """Return the state that was saved last, or the one that the config names."""
 
-    def list(self, config: Optional[RunnableConfig], **options: Any) -> Any:
+    def list(self, config: Optional[RunnableConfig], **options: Any) -> object:
         """Return the saved states, the latest first."""
 
     def put(self, config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:
@@ -178,7 +180,7 @@ Checkpointer = Union[None, bool, Saver]
 a nested graph between its runs; `False`, to save nothing even if the graph around does."""
 
 
-def ensure_valid_checkpointer(checkpointer: Any) -> Checkpointer:
+def ensure_valid_checkpointer(checkpointer: object) -> Checkpointer:
     """Return a checkpointer if it is one.
 
     Args:

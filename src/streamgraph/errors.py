@@ -47,10 +47,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Mapping, Optional, Sequence, Tuple
+from typing import Any, ClassVar, Mapping, Optional, Sequence, Tuple
 
 from typing_extensions import Literal
 
+from streamgraph._closest import closest
 from streamgraph._control_errors import (
     GraphBubbleUp,
     GraphDrained,
@@ -60,7 +61,7 @@ from streamgraph._control_errors import (
     UnknownInterruptError,
     is_invalid_resume,
 )
-from streamgraph._errors import GraphError, closest
+from streamgraph._errors import GraphError
 from streamgraph._graph_errors import (
     FixedAttributeError,
     NoCheckpointerError,
@@ -179,8 +180,8 @@ class InvalidUpdateError(GraphError):
 class UnknownKeyWarning(UserWarning):
     """An update or input has a key that the state does not have and that resembles an existing one.
 
-    If the state's schema excludes other keys, an `InvalidUpdateError` is raised instead: for a dataclass, a pydantic
-    model with `extra="forbid"`, or a TypedDict with `closed=True` (PEP 728).
+    An `InvalidUpdateError` is raised instead if the state is a dataclass, and for every other key if the schema excludes
+    them: a pydantic model with `extra="forbid"`, or a TypedDict with `closed=True` (PEP 728).
     """
 
 
@@ -193,7 +194,17 @@ class GraphRecursionError(GraphError, RecursionError):
 
 
 class NodeCancelledError(GraphError):
-    """An async node raised `CancelledError` without having been cancelled."""
+    """An async node raised `CancelledError` without having been cancelled.
+
+    Args:
+        node: The node.
+        message: What happened, if there is more to say.
+        step: The superstep.
+        hint: Advice on how to fix it, a sentence.
+    """
+
+    def __init__(self, node: str, message: Optional[str] = None, *, step: Optional[int] = None, hint: str = "") -> None:
+        super().__init__(message or f"Node {node!r} raised asyncio.CancelledError", node=node, step=step, hint=hint)
 
 
 class NodeTimeoutError(GraphError, TimeoutError):

@@ -29,6 +29,7 @@ from typing_extensions import (
     Concatenate,
     Literal,
     ParamSpec,
+    Self,
     TypeVar,
     Unpack,
     get_args,
@@ -161,6 +162,10 @@ class Workflow(Pregel[OutputT, Any, InputT, OutputT, Literal[False]], Generic[In
         """The one key of the state: what the function returns."""
         return MappingProxyType(dict(self._plan.channels))
 
+    def validate(self) -> Self:
+        """Return the workflow, of which there is nothing to check: it is one function."""
+        return self
+
     def __repr__(self) -> str:
         return f"entrypoint({next(iter(self._plan.nodes))!r})"
 
@@ -286,7 +291,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         """
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
             # Same rule and error as in LangGraph: yielded values would be neither the workflow's result nor a task's.
-            raise NotImplementedError("Generators are not supported in the functional API; use a stream writer.")
+            raise NotImplementedError("Generators are not supported in the Functional API. Use a stream writer.")
         if not inspect.signature(func).parameters:
             raise ValueError("Entrypoint function must have at least one parameter, which gets the input.")
         node = Node(

@@ -18,21 +18,26 @@ from differential.adapting import (
     error_type,
     failure_part,
     integration,
+    interrupts_without_schema,
     last_chunk,
     last_of_chain,
     no_error,
     one_id,
+    one_more,
     own_metadata,
     promised,
     promised_on_old,
     refused_call,
     route,
     run_tags,
+    state_without_ids,
     tags,
     task_metadata,
     whole_id,
     with_config,
+    written_once,
 )
+from differential.differ_pregel import limited, sends, updated
 from differential.differ_tasks import custom_of_tasks, messages_of_tasks, waited_for
 from differential.harness import Outcome
 
@@ -66,6 +71,22 @@ def comparable(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
 
 
 DIFFERENCES = [
+    Difference(
+        "sends-are-no-state",
+        "`updates` and `values` show the state; LangGraph also shows the private channel of `Send`s of a bare `Pregel`",
+        sends,
+    ),
+    Difference(
+        "no-step-beyond-the-limit",
+        "A run that ends exactly at the recursion limit succeeds (Q7), and no run goes beyond it",
+        limited,
+    ),
+    Difference(
+        "channels-that-were-updated",
+        "a node runs after a step that has updated its channel; LangGraph also starts one whose channel has had a "
+        "value from the beginning, once a step has updated nothing",
+        updated,
+    ),
     Difference(
         "failure-is-told",
         "in the typed form (`v2`) an `error` part precedes the exception (R20)",
@@ -136,7 +157,7 @@ DIFFERENCES = [
     ),
     Difference(
         "unknown-keys-of-closed-schemas",
-        "What cannot work is refused: a dataclass has no other keys, so an update with one is an error",
+        "What cannot work is refused: a TypedDict with closed=True has no other keys, so an update with one is an error",
         promised,
     ),
     Difference("list-of-sends", "Lists of `Send` are fine as a node's return (Q18)", promised),
@@ -200,6 +221,35 @@ DIFFERENCES = [
         "Every message that enters state through a node is emitted once, also by one whose result is kept (R16)",
         promised,
     ),
+    Difference(
+        "ids-whenever-a-message-enters",
+        "A message without an id gets one when it enters the state, also where the reducer does not run; in LangGraph "
+        "it then gets none until the next write",
+        promised,
+    ),
+    Difference(
+        "ids-do-not-depend-on-modes",
+        "and it does not depend on the modes: LangGraph's mode `messages` gives ids where the reducer gives none",
+        state_without_ids,
+    ),
+    Difference(
+        "input-is-never-emitted",
+        "Input and history are never emitted: LangGraph shows messages that had no ids in a nested graph's input (B7)",
+        promised,
+    ),
+    Difference(
+        "entered-through-a-node",
+        "Every message that enters state through a node is emitted once; not by LangGraph with `subgraphs=True` if it "
+        "was also the input of a graph that the node has called",
+        one_more,
+    ),
+    Difference(
+        "a-marker-drops-only-what-is-before-it",
+        "REMOVE_ALL drops everything before it (LB 6); what follows is merged like any update, while LangGraph stores "
+        "it as it is, two messages of one id and removals included",
+        promised,
+    ),
+    Difference("reducers-run-once", "A reducer runs once for each write; a branch sees that result", promised),
     Difference("nothing-is-lost-on-errors", "every chunk made before it is delivered (Q4)", promised),
     Difference(
         "messages-of-tasks-before-1.0",
@@ -210,6 +260,16 @@ DIFFERENCES = [
         "custom-of-tasks",
         "the namespace format: `()` for the root; in LangGraph only the custom data of a `@task` has another (Q36)",
         custom_of_tasks,
+    ),
+    Difference(
+        "interrupts-before-1.2",
+        "where the contract is silent, behave like LangGraph 1.x; in 0.6 `values` shows interrupts without the state",
+        interrupts_without_schema,
+    ),
+    Difference(
+        "command-writes-once",
+        "A reducer runs once for each write: LangGraph writes the update of a Command that starts a run twice",
+        written_once,
     ),
     Difference(
         "tasks-are-waited-for",

@@ -11,7 +11,7 @@ from differential.programs_flow import graph, put
 from differential.programs_messages import asks, chat, hello
 from differential.programs_nested import line, writing
 from differential.programs_nodes import Plain
-from differential.programs_state import Data, Model, one, returning
+from differential.programs_state import Closed, Model, one, returning
 
 M = ("messages",)
 
@@ -49,8 +49,8 @@ def pydantic_returned_in_part(lib: Lib) -> Case:
 
 
 @program(modes=("updates", "values"), differs=("unknown-keys-of-closed-schemas",))
-def unknown_key_of_a_dataclass(lib: Lib) -> Case:
-    return Case(one(lib, returning({"x": ["a"], "nope": 1}), Data).compile(), {"x": ["in"]})
+def unknown_key_of_a_closed_schema(lib: Lib) -> Case:
+    return Case(one(lib, returning({"x": ["a"], "nope": 1}), Closed).compile(), {"x": ["in"]})
 
 
 @program(modes=("updates", "values"), differs=("list-of-sends",))

@@ -27,6 +27,12 @@ class Data:
     x: Annotated[list, operator.add] = field(default_factory=list)
 
 
+class Closed(TypedDict, total=False, closed=True):  # type: ignore[call-arg]
+    """A TypedDict that says that there are no other keys (PEP 728)."""
+
+    x: Annotated[list, operator.add]
+
+
 class Model(BaseModel):
     """A pydantic state with defaults."""
 

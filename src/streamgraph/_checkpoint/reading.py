@@ -50,9 +50,7 @@ def read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
         given=channels.get(START_CHANNEL, UNSET),
         others=others,
     )
-    return Loaded(
-        record, _known(plan, stored.pending_writes or ()), RecordIds(checkpoint["id"], ns, checkpoint["v"])
-    )
+    return Loaded(record, _known(plan, stored.pending_writes or ()), RecordIds(checkpoint["id"], ns, checkpoint["v"]))
 
 
 def _known(plan: Plan, writes: Iterable[Tuple[str, str, Any]]) -> KnownTasks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, cast
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from streamgraph._checkpoint.channels import START_CHANNEL, to_channels, to_writes
 from streamgraph._checkpoint.ids import RecordIds, path_text

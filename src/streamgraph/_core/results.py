@@ -24,12 +24,14 @@ class TaskResult(NamedTuple):
         routes: The next nodes besides those at the node's edges.
         stored: The writes in the form in which they are stored, if that differs.
         folded: The state's values with these writes alone, if a branch had to see them; no reducer need run again.
+        kept: The writes for a cache, in which messages have the ids that the node gave them, if it gave them any.
     """
 
     writes: Pairs
     routes: Tuple[Route, ...] = ()
     stored: Optional[Pairs] = None
     folded: Optional[Mapping[str, object]] = None
+    kept: Optional[Pairs] = None
 
 
 NOTHING = TaskResult(())
@@ -58,6 +60,8 @@ def read_result(plan: Plan, node: str, result: object) -> TaskResult:
         UnknownRouteError: A `goto` or `Send` names an unknown node.
         ParentCommand: A command is for the parent graph.
     """
+    if plan.subscribers:
+        return _read_written(plan, node, result)
     if result is None:
         return NOTHING
     if type(result) is dict and not plan.root:
@@ -72,14 +76,30 @@ def read_result(plan: Plan, node: str, result: object) -> TaskResult:
     return TaskResult(_read_update(plan, node, result))
 
 
-def read_command(plan: Plan, command: Command) -> TaskResult:
-    """Convert a command that was given as the input of a run to writes and first routes.
+def _read_written(plan: Plan, node: str, result: object) -> TaskResult:
+    """Return what a node of a graph of nodes and channels has written."""
+    writes = plan.nodes[node].writes
+    assert writes is not None
+    outcome: TaskResult = writes(result)
+    for key, _ in outcome.writes:
+        if key not in plan.channels:
+            raise InvalidUpdateError(
+                f"The node has written to channel {key!r}, which the graph does not have",
+                node=node,
+                name=key,
+                known=plan.channels,
+            )
+    return outcome._replace(routes=tuple([check_route(plan, node, route) for route in outcome.routes]))
+
+
+def read_command(plan: Plan, command: Union[Command, Send]) -> TaskResult:
+    """Convert a command or `Send` that was given as the input of a run to writes and first routes.
 
     Raises:
         InvalidUpdateError: It is for a parent graph, or its update does not fit the state.
         UnknownRouteError: Its `goto` names an unknown node.
     """
-    if command.graph is not None:
+    if isinstance(command, Command) and command.graph is not None:
         raise InvalidUpdateError(
             f"A Command that starts a run is for the graph {command.graph!r}",
             hint="Leave graph= out: the graph that is run takes the command.",
@@ -131,7 +151,7 @@ def _read_update(plan: Plan, node: str, update: object) -> Pairs:
     if mapping is None:
         keys = ", ".join(map(repr, plan.channels))
         raise InvalidUpdateError(
-            f"Expected a dict with some of the state's keys, got {_describe(update)}",
+            f"Expected dict, got {_describe(update)}",
             node=node,
             hint=f"Return a dict with some of {keys}, a Command, or None.",
         )
@@ -146,7 +166,7 @@ def _known_pairs(plan: Plan, node: str, mapping: Mapping[str, object]) -> Pairs:
 
 def _check_keys(plan: Plan, node: str, mapping: Mapping[str, object]) -> None:
     if not (node in plan.nodes and plan.nodes[node].passes_on):
-        check_keys(mapping, plan.channels, plan.computed, closed=plan.closed, node=node)
+        check_keys(mapping, plan.channels, plan.computed, closed=plan.closed, node=node, fixed=plan.fixed)
 
 
 def read_routes(plan: Plan, node: str, branch: Branch, result: object) -> Tuple[Route, ...]:
@@ -170,7 +190,7 @@ def read_routes(plan: Plan, node: str, branch: Branch, result: object) -> Tuple[
             )
         if route is None:
             raise UnknownRouteError(
-                f"Branch {branch.name!r} returned None instead of a destination",
+                f"Branch did not return a valid destination: {branch.name!r} returned None",
                 node=node,
                 hint="Return a node's name, END, a Send, or a list of these.",
             )
@@ -194,7 +214,9 @@ def check_route(plan: Plan, node: str, route: object) -> Route:
     if target == END:
         if not isinstance(route, Send):
             return END
-        raise UnknownRouteError("A Send goes to END, which runs nothing", node=node, hint="Route to END by its name.")
+        raise UnknownRouteError(
+            "Cannot send a packet to the END node, which runs nothing", node=node, hint="Route to END by its name."
+        )
     what = "Send" if isinstance(route, Send) else "route"
     raise UnknownRouteError(
         f"A {what} goes to {target!r}, but the graph has no such node", node=node, name=target, known=plan.nodes

@@ -148,9 +148,7 @@ class SavedRun(Run):
                 effects += self._parts.finished(task, found.result, cached=True)
         return effects
 
-    def _noted(
-        self, task: Task, result: Optional[TaskResult], error: Optional[BaseException] = None
-    ) -> List[Effect]:
+    def _noted(self, task: Task, result: Optional[TaskResult], error: Optional[BaseException] = None) -> List[Effect]:
         return [] if task.node.action is None else [Note(task, result, error)]
 
     def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:

@@ -13,7 +13,13 @@ _NEAR = 0.8
 
 
 def check_keys(
-    given: Mapping[Any, Any], known: Collection[str], computed: Collection[str], *, closed: bool, node: Optional[str]
+    given: Mapping[Any, Any],
+    known: Collection[str],
+    computed: Collection[str],
+    *,
+    closed: bool,
+    node: Optional[str],
+    fixed: bool = False,
 ) -> None:
     """Raise or warn for keys that the state does not have and that are lost.
 
@@ -27,26 +33,30 @@ def check_keys(
         computed: The keys that are computed for each step; they are not reported.
         closed: The schema allows no other keys.
         node: The node that it comes from; `None` for the input of a run.
+        fixed: The schema has a fixed set of keys, and does not say whether updates may have others: a likely mistake is
+            an error instead of a warning.
 
     Raises:
-        InvalidUpdateError: There is an unknown key, and the schema allows no others.
+        InvalidUpdateError: There is an unknown key, and the schema allows no others; or it is a likely mistake, and the
+            keys are fixed.
     """
     unknown: List[Any] = [key for key in given if key not in known and key not in computed]
     if not unknown:
         return
     what = "The input" if node is None else "The update"
-    if closed:
-        key = unknown[0]
+    names = tuple(known)
+    near_ones = [(key, _nearest(str(key), names)) for key in unknown]
+    mistaken = [key for key, near in near_ones if near is not None and near not in given]
+    if closed or (fixed and (mistaken or len(unknown) == len(given))):
+        key = (mistaken or unknown)[0]
         raise InvalidUpdateError(
             f"{what} has the key {key!r}, which the state does not have, and its schema allows no others",
             node=node,
             name=key,
             known=known,
         )
-    names = tuple(known)
     by = "" if node is None else f" of node {node!r}"
-    for key in unknown:
-        near = _nearest(str(key), names)
+    for key, near in near_ones:
         if near is not None and near not in given:
             text = f"{what}{by} has the key {key!r}, which the state does not have; it is lost. Did you mean {near!r}?"
             warn(text, UnknownKeyWarning, stacklevel=2)

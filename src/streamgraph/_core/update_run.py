@@ -91,17 +91,15 @@ class UpdateRun(SavedRun):
         frontier, ids = self.frontier, self._ids
         step = frontier.step + 1
         due = {
-            name
-            for name in frontier.due - names
-            if ids.by_edge(step, name, self.plan.nodes[name].triggers) not in done
+            name for name in frontier.due - names if ids.by_edge(step, name, self.plan.nodes[name].triggers) not in done
         }
-        sends = [
-            send for index, send in enumerate(frontier.sends) if ids.by_send(step, send.node, index) not in done
-        ]
+        sends = [send for index, send in enumerate(frontier.sends) if ids.by_send(step, send.node, index) not in done]
         return Frontier(step, due, tuple(sends))
 
-    def _advance(self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> bool:
-        nothing = super()._advance(finished, ran)
+    def _advance(
+        self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str], updated: AbstractSet[str]
+    ) -> bool:
+        nothing = super()._advance(finished, ran, updated)
         left = self._left
         if left is not None:
             self.frontier.due |= left.due
@@ -131,7 +129,10 @@ class UpdateRun(SavedRun):
         """Store an input that is to be applied by the next run, beside what is due."""
         frontier = self.frontier
         frontier.step += 1
-        return [*self._recorded(Record(frontier.step, "input", self.state.saved(), frontier.copy(), given=given)), _FINISH]
+        return [
+            *self._recorded(Record(frontier.step, "input", self.state.saved(), frontier.copy(), given=given)),
+            _FINISH,
+        ]
 
     def as_end(self) -> List[Effect]:
         """Apply what tasks have finished, and let nothing be due."""

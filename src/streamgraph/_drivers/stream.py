@@ -9,7 +9,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Union
 
 from typing_extensions import Literal
 
-from streamgraph._core.effects import Effect, Note, Save, Exit, Fail
+from streamgraph._core.effects import Effect, Exit, Fail, Note, Save
 from streamgraph._core.events import Event, TaskFailed
 from streamgraph._drivers.clock import ConsumerClock, TimeLimitError
 from streamgraph._drivers.exceptions import as_public_error

@@ -9,7 +9,7 @@ from time import monotonic, time
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect, Note, Save
@@ -23,6 +23,7 @@ from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
+from streamgraph._execution import outcomes
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
@@ -38,7 +39,6 @@ from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, enter_sco
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.backpressure_tap import tap_of
-from streamgraph._messages.matching import prepared_writes
 from streamgraph._messages.tap import enter_tap, is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
@@ -48,7 +48,7 @@ from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import own
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
-from streamgraph.errors import GraphBubbleUp, ParentCommand
+from streamgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 
 _NO_CALLBACKS = CallbackManager([])
 
@@ -129,6 +129,7 @@ class GraphSession:
             control=control,
             subscribers=subscribers,
             state=run.snapshot,
+            fold=partial(outcomes.fold_early, run),
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
@@ -177,7 +178,7 @@ class GraphSession:
             forget(self._messages)
         if self._trace is not None:
             if error is None or is_signal(error, self.run.ns):
-                yield from self._trace.closing(self.run.output(), None)
+                yield from self._trace.closing(self.run.output(), None, () if self.run.ns else self.run.interrupts)
             else:
                 yield from self._trace.closing(None, error)
 
@@ -280,23 +281,25 @@ class GraphSession:
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
+                if isinstance(result, Runnable) and node.kind == "node":
+                    result = yield from outcomes.called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)
                 if node.kind == "node":
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     result, outcome = _called_result(node.kind, result, saved=self._saving is not None)
-                if scope.writes:
-                    outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
+                if scope.writes or self._cache is not None:
+                    outcome = outcomes.completed(run, scope, outcome, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             scope.over = True
             if messages is not None and "messages" in self._wanted:
-                outcome = messages.returned(run.plan, scope, outcome, run.state.values)
+                outcome = messages.returned(run.plan, scope, outcomes.with_ids(run, task, outcome), run.state.values)
         except Exception as error:
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
-            yield from settled(scope.children, cancel=True)
+            yield from settled(scope.children, cancel=not isinstance(error, GraphInterrupt))
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
             raise
@@ -336,7 +339,7 @@ class GraphSession:
         called = task.node.kind == "task"
         manager = parent_trace.child("seq:step:1" if called else f"graph:step:{task.step}")
         manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
-        trace = Trace(manager, chunks=True)
+        trace = Trace(manager, chunks=True, policy=task.node.policies.trace)
         given = task.input if task.node.shown is None else task.node.shown(task.input)
         try:
             yield trace.start(given, task.name)
@@ -357,23 +360,20 @@ class GraphSession:
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
-        run = self.run
-        # In the form in which they are stored: the step stores what the branches have seen.
-        stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
-        fresh = run.fold(task, stored)
+        run, outcome = self.run, outcomes.folded(self.run, task, outcome)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
-            seen = run.state.read(branch.reader, task.step, run.limit, fresh)
+            seen = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
             checked = TrackedInput(seen) if self._shared.checks_mutations else None
             seen = seen if checked is None else checked.value
             if trace is None:
-                answer = yield Call(branch.action, (seen, invocation))
+                answer = yield from outcomes.called_branch(branch, seen, invocation)
             else:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             if checked is not None:
                 checked.check(task.name, task.step)
             routes += read_routes(run.plan, task.name, branch, answer)
-        return outcome._replace(routes=tuple(routes), stored=stored, folded=fresh)
+        return outcomes.with_sent(run, invocation.scope, outcome._replace(routes=tuple(routes)))
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
         """Call a branch as a trace of its own inside that of the node."""
@@ -384,7 +384,7 @@ class GraphSession:
                 yield own.start(seen, branch.name)
                 manager = own.child()
             config = self._enter(scope, manager, traced=True)
-            answer = yield Call(branch.action, (seen, Invocation(config, scope)))
+            answer = yield from outcomes.called_branch(branch, seen, Invocation(config, scope))
         except GeneratorExit:
             raise
         except BaseException as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, List, Sequence
 
 from streamgraph._checkpoint.durability import AtOnce
 from streamgraph._checkpoint.occupancy import Occupancy
@@ -11,7 +11,7 @@ from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedThread
 from streamgraph._core.action import Action
 from streamgraph._core.effects import Effect
-from streamgraph._core.plan import RESULT_KEY, Node, Plan
+from streamgraph._core.plan import Node, Plan
 from streamgraph._core.record import UNSET
 from streamgraph._core.results import Saved
 from streamgraph._core.saved_run import SavedRun

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from streamgraph.utils.runnable import RunnableLike
+from streamgraph.utils.runnable import RunnableCallable, RunnableLike
 
 __all__ = [
+    "RunnableCallable",  # langchain, langgraph-supervisor
     "RunnableLike",  # langgraph-supervisor
 ]

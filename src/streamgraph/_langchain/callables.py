@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Sequence
+from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Sequence, TypeVar
 
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config, patch_config
 from langchain_core.runnables.config import (
@@ -26,7 +26,10 @@ from streamgraph.errors import GraphBubbleUp, ParentCommand
 
 __all__ = ["RunnableCallable"]
 
+T = TypeVar("T")
+
 Function = Callable[..., Any]
+Named = Mapping[str, object]
 
 _PEER_RUNTIME = "__pregel_runtime"
 
@@ -74,7 +77,7 @@ class RunnableCallable(NodeRunnable):
         trace: bool = True,
         recurse: bool = True,
         explode_args: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         if func is None and afunc is None:
             raise ValueError("At least one of func or afunc must be provided: RunnableCallable(function).")
@@ -95,7 +98,7 @@ class RunnableCallable(NodeRunnable):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.get_name()!r}, func={self.func!r}, afunc={self.afunc!r})"
 
-    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: object) -> Any:  # noqa: A002
         """Call the function.
 
         Args:
@@ -145,7 +148,7 @@ class RunnableCallable(NodeRunnable):
         sync, asyn = (self._direct(function, error=error) for function in (self.func, self.afunc))
         direct, adirect = sync.sync, asyn.asyn or asyn.sync or sync.asyn
 
-        def invoke(value: Any, invocation: Invocation) -> Any:
+        def invoke(value: object, invocation: Invocation) -> object:
             if self.trace and invocation.is_heard:
                 return self.invoke(value, invocation.config)
             assert direct is not None
@@ -153,7 +156,7 @@ class RunnableCallable(NodeRunnable):
             is_runnable = self.recurse and isinstance(result, Runnable)
             return result.invoke(value, invocation.config) if is_runnable else result
 
-        async def ainvoke(value: Any, invocation: Invocation) -> Any:
+        async def ainvoke(value: object, invocation: Invocation) -> object:
             if self.trace and invocation.is_heard:
                 return await self.ainvoke(value, invocation.config)
             assert adirect is not None
@@ -177,7 +180,7 @@ class RunnableCallable(NodeRunnable):
             config["tags"] = [*known, *(tag for tag in self.tags if tag not in known)]
         return config
 
-    def _traced(self, function: Function, given: Any, config: RunnableConfig, kwargs: Mapping[str, Any]) -> Any:
+    def _traced(self, function: Function, given: object, config: RunnableConfig, kwargs: Named) -> object:
         manager = get_callback_manager_for_config(config)
         run = manager.on_chain_start({}, given, name=self._run_name(config), run_id=config.pop("run_id", None))
         try:
@@ -193,7 +196,7 @@ class RunnableCallable(NodeRunnable):
         run.on_chain_end(result)
         return result
 
-    async def _atraced(self, function: Function, given: Any, config: RunnableConfig, kwargs: Mapping[str, Any]) -> Any:
+    async def _atraced(self, function: Function, given: object, config: RunnableConfig, kwargs: Named) -> object:
         manager = get_async_callback_manager_for_config(config)
         run = await manager.on_chain_start({}, given, name=self._run_name(config), run_id=config.pop("run_id", None))
         try:
@@ -215,9 +218,7 @@ class RunnableCallable(NodeRunnable):
     def _run_name(self, config: RunnableConfig) -> str:
         return config.get("run_name") or self.get_name()
 
-    def _call(
-        self, function: Function, given: Any, config: RunnableConfig, kwargs: Mapping[str, Any]
-    ) -> Callable[[], Any]:
+    def _call(self, function: Function, given: Any, config: RunnableConfig, kwargs: Named) -> Callable[[], Any]:
         """Return the call of one of the functions, with all of its arguments."""
         args, named = given if self.explode_args else ((given,), {})
         named = {**self.kwargs, **named, **kwargs}
@@ -234,9 +235,7 @@ class RunnableCallable(NodeRunnable):
         return partial(action, given, Invocation(config, scope))
 
 
-def _with_injected(
-    function: Function, positional: int, named: Mapping[str, Any], config: RunnableConfig
-) -> Dict[str, Any]:
+def _with_injected(function: Function, positional: int, named: Named, config: RunnableConfig) -> Dict[str, object]:
     """Return the keyword arguments for a function, with those that are filled in by name.
 
     Args:
@@ -273,7 +272,7 @@ def _carried(signal: GraphBubbleUp) -> object:
     return signal.command if isinstance(signal, ParentCommand) else None
 
 
-async def _awaiting(call: Callable[[], Awaitable[Any]]) -> Any:
+async def _awaiting(call: Callable[[], Awaitable[T]]) -> T:
     return await call()
 
 

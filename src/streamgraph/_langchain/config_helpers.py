@@ -26,6 +26,9 @@ _KNOWN = frozenset(CONFIG_KEYS)
 _OWN_THREAD = (CONFIG_KEY_THREAD_ID, CONFIG_KEY_CHECKPOINT_NS, CONFIG_KEY_CHECKPOINT_ID, CONFIG_KEY_CHECKPOINT_MAP)
 """Whoever gives one of these says where a run is saved, so nothing of an enclosing run applies to it."""
 
+Made = Dict[str, Any]
+"""A config that is being made."""
+
 Given = Optional[Mapping[str, Any]]
 
 
@@ -42,7 +45,7 @@ def ensure_config(*configs: Optional[RunnableConfig]) -> RunnableConfig:
     Returns:
         A new config with `tags`, `metadata`, `callbacks`, `recursion_limit` and `configurable`.
     """
-    made: Dict[str, Any] = {
+    made: Made = {
         "tags": [],
         "metadata": {},
         "callbacks": None,
@@ -72,7 +75,7 @@ def merge_configs(*configs: Optional[RunnableConfig]) -> RunnableConfig:
     Args:
         *configs: The configs, or `None`; later ones go before earlier ones.
     """
-    made: Dict[str, Any] = {}
+    made: Made = {}
     for config in configs:
         _merge_into(made, config)
     made.setdefault(CONF, {})
@@ -86,7 +89,7 @@ def patch_config(
     recursion_limit: Optional[int] = None,
     max_concurrency: Optional[int] = None,
     run_name: Optional[str] = None,
-    configurable: Optional[Dict[str, Any]] = None,
+    configurable: Optional[Dict[str, object]] = None,
 ) -> RunnableConfig:
     """Return a copy of a config with some keys replaced.
 
@@ -98,7 +101,7 @@ def patch_config(
         run_name: The name of the run in traces.
         configurable: Entries that are added to `configurable`.
     """
-    made: Dict[str, Any] = {**(config or {})}
+    made = _copied(config)
     if callbacks is not None:
         made["callbacks"] = callbacks
         made.pop("run_name", None)
@@ -109,23 +112,27 @@ def patch_config(
     return patched if configurable is None else patch_configurable(patched, configurable)
 
 
-def patch_configurable(config: Optional[RunnableConfig], patch: Dict[str, Any]) -> RunnableConfig:
+def patch_configurable(config: Optional[RunnableConfig], patch: Dict[str, object]) -> RunnableConfig:
     """Return a copy of a config with entries added to its `configurable`.
 
     Args:
         config: The config, or `None` for an empty one.
         patch: The entries; they replace those of the same name.
     """
-    made: Dict[str, Any] = {**(config or {})}
+    made = _copied(config)
     made[CONF] = {**(made.get(CONF) or {}), **patch}
     return cast("RunnableConfig", made)
+
+
+def _copied(config: Given) -> Made:
+    return {**(config or {})}
 
 
 def _given(value: object) -> bool:
     return len(value) > 0 if isinstance(value, (list, tuple, dict)) else value is not None
 
 
-def _merge_into(made: Dict[str, Any], config: Given, without_tags: frozenset = frozenset()) -> None:  # type: ignore[type-arg]
+def _merge_into(made: Made, config: Given, without_tags: frozenset = frozenset()) -> None:  # type: ignore[type-arg]
     """Merge a config into a new one, which is changed."""
     for key, value in (config or {}).items():
         if not _given(value):
@@ -145,7 +152,7 @@ def _merge_into(made: Dict[str, Any], config: Given, without_tags: frozenset = f
             made[key] = value
 
 
-def _merged_metadata(one: Mapping[str, Any], other: Mapping[str, Any]) -> Dict[str, Any]:
+def _merged_metadata(one: Made, other: Made) -> Made:
     """Merge metadata; the versions of packages, which each package adds for itself, are merged one level deeper."""
     versions = "lc_versions"
     merged = {**one, **other}

@@ -37,11 +37,11 @@ from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.settings import GraphSettings
 from streamgraph._runnable.timestamps import timestamp
 from streamgraph._streams.flow import FlowControl
-from streamgraph._streams.formats import chunk_format
+from streamgraph._streams.formats import chunk_format, split_interrupts
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._streams.subscribers import RunSubscribers
-from streamgraph._types import Command, GraphOutput
+from streamgraph._types import Command, GraphOutput, Send
 from streamgraph.errors import UnknownOptionError
 
 
@@ -105,7 +105,10 @@ class GraphBase(GraphSettings):
         return self._output_keys if keys is None else check_keys(self._plan, keys)
 
     def _as_output(self, output: Any, version: str) -> Any:
-        return GraphOutput(self._typed(output)) if version == "v2" else output
+        if version != "v2":
+            return output
+        state, interrupts = split_interrupts(output)
+        return GraphOutput(self._typed(state), interrupts)
 
     def _open(
         self, given: Any, config: Optional[RunnableConfig], context: Any, subscription: Subscription, flow: FlowControl
@@ -150,7 +153,7 @@ class GraphBase(GraphSettings):
             saving = open_saving(self, settings, scope, ns, subscription.saving, backend)
         writes: Writes = ()
         entry: Sequence[Route] = ()
-        if isinstance(given, Command) and (self._plan.start.kind == "node" or given.resume is not None):
+        if isinstance(given, (Command, Send)) and (self._plan.start.kind == "node" or getattr(given, "resume", None)):
             begun = read_command(self._plan, given)
             writes, entry = begun.writes, begun.routes
         elif given is not None or saving is None:
@@ -170,6 +173,7 @@ class GraphBase(GraphSettings):
             ns,
             subscribers.here,
             keys=subscription.keys,
+            results=self._stream_keys,
             metadata=settings.metadata,
             tags=settings.tags,
             clock=timestamp,
@@ -183,7 +187,7 @@ class GraphBase(GraphSettings):
             ns=ns,
             limit=settings.limit,
             concurrency=settings.concurrency,
-            output=subscription.keys,
+            output=subscription.output,
             entry=entry,
             control=control,
         )

@@ -51,7 +51,7 @@ def check_seconds(name: str, given: object) -> Optional[float]:
     """
     if given is None:
         return None
-    seconds = given.totalcheck_seconds() if isinstance(given, timedelta) else given
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
         raise UnknownOptionError(f"{name} must be seconds greater than 0 or a timedelta, got {given!r:.80}")
     return float(seconds)

@@ -49,6 +49,7 @@ class Subscription(NamedTuple):
         namespace: True if chunks carry the namespace.
         version: The format of the chunks.
         keys: The state keys to show; `None` for all.
+        output: The state keys of the output; `None` for those of the output schema.
         control: The handle to request an early end of the run.
         filter: The filter; `None` if nothing is excluded.
         saving: The options of a run that is saved.
@@ -62,6 +63,7 @@ class Subscription(NamedTuple):
     namespace: bool = False
     version: str = "v1"
     keys: Keys = None
+    output: Keys = None
     control: Optional[RunControl] = None
     filter: Optional[Filter] = None
     saving: SavingOptions = NO_SAVING_OPTIONS
@@ -96,6 +98,7 @@ def subscription(
     subgraphs: Optional[bool],
     version: str,
     output_keys: Keys,
+    output: Keys = None,
     control: Optional[RunControl] = None,
     filter_: Optional[Filter] = None,
     saving: SavingOptions = NO_SAVING_OPTIONS,
@@ -122,6 +125,7 @@ def subscription(
         namespace=bool(subgraphs),
         version=check_version(version),
         keys=check_keys(plan, output_keys),
+        output=output,
         control=control,
         filter=filter_,
         saving=saving,
@@ -139,7 +143,9 @@ def output_only(
 ) -> Subscription:
     """Return the subscription of a call that only waits for the output: no modes except those to be printed."""
     if not print_mode:
-        return Subscription(version=check_version(version), keys=output_keys, control=control, saving=saving)
+        return Subscription(
+            version=check_version(version), keys=output_keys, output=output_keys, control=control, saving=saving
+        )
     return subscription(
         plan,
         stream_mode="values",
@@ -147,6 +153,7 @@ def output_only(
         subgraphs=False,
         version=version,
         output_keys=output_keys,
+        output=output_keys,
         control=control,
         saving=saving,
     )._replace(shown=frozenset())

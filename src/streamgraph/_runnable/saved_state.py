@@ -3,7 +3,7 @@
 # ruff: noqa: A002  (`filter` is the name that the field uses)
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Iterator, Mapping, Optional, Sequence
+from typing import AsyncIterator, Iterator, Mapping, Optional, Sequence
 
 from langchain_core.runnables import RunnableConfig
 
@@ -43,7 +43,7 @@ class SavedState(GraphBase):
         self,
         config: RunnableConfig,
         *,
-        filter: Optional[Mapping[str, Any]] = None,
+        filter: Optional[Mapping[str, object]] = None,
         before: Optional[RunnableConfig] = None,
         limit: Optional[int] = None,
     ) -> Iterator[StateSnapshot]:
@@ -67,7 +67,7 @@ class SavedState(GraphBase):
         self,
         config: RunnableConfig,
         *,
-        filter: Optional[Mapping[str, Any]] = None,
+        filter: Optional[Mapping[str, object]] = None,
         before: Optional[RunnableConfig] = None,
         limit: Optional[int] = None,
     ) -> AsyncIterator[StateSnapshot]:
@@ -115,9 +115,7 @@ class SavedState(GraphBase):
         return await self.abulk_update_state(config, [[StateUpdate(values, as_node, task_id)]])  # type: ignore[arg-type]
 
     @checked_keywords
-    def bulk_update_state(
-        self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
-    ) -> RunnableConfig:
+    def bulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]) -> RunnableConfig:
         """Change the state of a thread by the updates of several steps.
 
         Args:
@@ -149,14 +147,14 @@ class SavedState(GraphBase):
 
 
 def _history(
-    place: Place, filter: Optional[Mapping[str, Any]], before: Optional[RunnableConfig], limit: Optional[int]
+    place: Place, filter: Optional[Mapping[str, object]], before: Optional[RunnableConfig], limit: Optional[int]
 ) -> Iterator[StateSnapshot]:
     for stored in place.saver.list(place.config(place.checkpoint_id), filter=filter, before=before, limit=limit):
         yield run_sync(snapshot_of(place, stored, latest=False))
 
 
 async def _ahistory(
-    place: Place, filter: Optional[Mapping[str, Any]], before: Optional[RunnableConfig], limit: Optional[int]
+    place: Place, filter: Optional[Mapping[str, object]], before: Optional[RunnableConfig], limit: Optional[int]
 ) -> AsyncIterator[StateSnapshot]:
     found = place.saver.alist(place.config(place.checkpoint_id), filter=filter, before=before, limit=limit)
     async for stored in found:

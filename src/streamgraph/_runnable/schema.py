@@ -64,6 +64,11 @@ class Schema:
             return self.source.model_config.get("extra") == "forbid"
         return dataclasses.is_dataclass(self.source)
 
+    @property
+    def fixed(self) -> bool:
+        """True if the schema is a dataclass: it cannot be made from other keys, but an update is not made into one."""
+        return not is_typeddict(self.source) and inspect.isclass(self.source) and dataclasses.is_dataclass(self.source)
+
     def reader(self, all_keys: Mapping[str, Channel]) -> StateView:
         """Return the view of this schema's keys on a state that has `all_keys`."""
         keys = None if set(self.channels) == set(all_keys) else tuple(self.channels)
@@ -79,6 +84,11 @@ def read_schema(source: Hint) -> Schema:
     Raises:
         StateSchemaError: The schema has no hints, hints that cannot be evaluated, or an unusable reducer or channel.
     """
+    if isinstance(source, (dict, list, set)):
+        raise StateSchemaError(
+            f"The state schema is {source!r:.80}, which is no type",
+            hint="Use a TypedDict, a dataclass or a pydantic model with a type hint for each key of the state.",
+        )
     if not _has_keys(source):
         return Schema(source, {ROOT_KEY: _channel(ROOT_KEY, source)}, {})
     channels: Dict[str, Channel] = {}
@@ -86,13 +96,13 @@ def read_schema(source: Hint) -> Schema:
     for key, hint in hints_of(source).items():
         mark = next((item for item in _annotations(hint) if is_managed_value(item)), None)
         if mark is not None:
-            managed[key] = _computed(mark)
+            managed[key] = computed_by(mark)
         else:
             channels[key] = _channel(key, hint)
     return Schema(source, channels, managed, _builder(source))
 
 
-def _computed(kind: ManagedValueSpec) -> Callable[[int, int], object]:
+def computed_by(kind: ManagedValueSpec) -> Callable[[int, int], object]:
     """Return the function of superstep and recursion limit that computes a managed value."""
     return lambda step, limit: kind.get(StepInfo(step, limit))
 
@@ -169,8 +179,8 @@ def _channel(key: str, hint: Hint) -> Channel:
 
 
 def _builder(source: Hint) -> Optional[Callable[[Dict[str, object]], object]]:
-    if issubclass(source, dict) or is_typeddict(source):
-        return None
+    if not (issubclass(source, BaseModel) or dataclasses.is_dataclass(source)):
+        return None  # nodes get a dict, also for a class that has nothing but annotations
     if issubclass(source, BaseModel):
         if _TAKES_NAMES:
             return lambda values: source.model_validate(values, by_alias=True, by_name=True)

@@ -21,8 +21,9 @@ from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes
 from streamgraph._runnable.unsupported import refuse
 from streamgraph._snapshots import Checkpointer, ensure_valid_checkpointer
 from streamgraph.errors import FixedAttributeError, UnknownOptionError, closest
+from streamgraph.stream._types import checked_factories
 
-_NEAR = 0.85
+_NEAR = 0.8
 """The similarity, from 0 to 1, above which an unknown attribute is taken for a mistake."""
 
 
@@ -49,6 +50,7 @@ class GraphSettings(Runnable[Any, Any]):
         cache_policy: The cache policy of nodes that have none of their own.
         interrupt_before_nodes: Empty: runs cannot be interrupted yet.
         interrupt_after_nodes: Empty: runs cannot be interrupted yet.
+        stream_transformers: What makes the transformers of `stream_events(version="v3")`.
         stream_eager: Without effect: chunks are always yielded as soon as they are made.
     """
 
@@ -78,6 +80,7 @@ class GraphSettings(Runnable[Any, Any]):
     interrupt_before_nodes: Sequence[str]
     interrupt_after_nodes: Sequence[str]
     stream_eager: bool
+    stream_transformers: Sequence[Callable[[Tuple[str, ...]], object]]
 
     def _set_up(
         self,
@@ -120,6 +123,7 @@ class GraphSettings(Runnable[Any, Any]):
         self.cache_policy = None
         self.interrupt_before_nodes = self.interrupt_after_nodes = ()
         self.stream_eager = False
+        self.stream_transformers = ()
 
     def __setattr__(self, name: str, value: object) -> None:
         check = _SETTINGS.get(name)
@@ -164,7 +168,7 @@ class GraphSettings(Runnable[Any, Any]):
         bound.config = given if self.config is None else bound_together(self.config, given)
         return bound
 
-    def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
+    def copy(self, update: Optional[Mapping[str, object]] = None) -> Self:
         """Return a copy with changed settings, such as its name.
 
         Args:
@@ -278,6 +282,10 @@ def _cache_policy(graph: GraphSettings, value: Any) -> object:
     return policy
 
 
+def _factories(graph: GraphSettings, value: object) -> object:
+    return checked_factories(value)
+
+
 def _refused(name: str) -> Callable[[GraphSettings, object], object]:
     def check(graph: GraphSettings, value: object) -> object:
         refuse(**{name: value})
@@ -304,5 +312,6 @@ _SETTINGS: Dict[str, Callable[[GraphSettings, Any], object]] = {
     "interrupt_before_nodes": _refused("interrupt_before_nodes"),
     "interrupt_after_nodes": _refused("interrupt_after_nodes"),
     "stream_eager": _flag,
+    "stream_transformers": _factories,
 }
 """The attributes that can be set, and what checks a new value and makes it take effect."""

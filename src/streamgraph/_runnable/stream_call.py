@@ -14,7 +14,7 @@ from streamgraph._keywords import checked_keywords, takes_options
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.filter_options import make_filter
 from streamgraph._runnable.flow_options import check_flow_control
-from streamgraph._runnable.options import Keys, Subscription, subscription, saving_options
+from streamgraph._runnable.options import Keys, Subscription, saving_options, subscription
 from streamgraph._runnable.stream_options import (
     DEFAULTS,
     ChunkKeywords,
@@ -74,6 +74,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             subgraphs=options.get("subgraphs"),
             version=options.get("version", "v1"),
             output_keys=self._stream_keys if keys is None else keys,
+            output=self._output_keys if keys is None else keys,
             control=options.get("control"),
             saving=saving_options(options.get("durability"), options.get("multitask_strategy")),
             filter_=filter_,

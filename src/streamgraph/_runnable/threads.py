@@ -106,7 +106,9 @@ def _graph_at(graph: GraphBase, ns: Sequence[str]) -> GraphBase:
         inner = graph_in(graph._targets.get(name))
         if inner is None:
             known = [node for node, target in graph._targets.items() if graph_in(target) is not None]
-            raise UnknownOptionError(f"Subgraph {name} not found: no node of that name runs a graph", name=name, known=known)
+            raise UnknownOptionError(
+                f"Subgraph {name} not found: no node of that name runs a graph", name=name, known=known
+            )
         graph = inner
     return graph
 
@@ -140,7 +142,10 @@ def snapshot_of(place: Place, stored: Any, *, latest: bool, subgraphs: bool = Fa
             inner_ns = tuple(config["configurable"]["checkpoint_ns"].split("|"))
             parents = {**around, "|".join(place.ns): stored.checkpoint["id"]}
             inside = place._replace(
-                graph=graph, ns=inner_ns, configurable={"checkpoint_map": parents}, given=config  # type: ignore[arg-type]
+                graph=graph,
+                ns=inner_ns,
+                configurable={"checkpoint_map": parents},
+                given=config,  # type: ignore[arg-type]
             )
             found = yield from state_at(inside, subgraphs=True)
             below[task.id] = found if found.created_at is not None else config

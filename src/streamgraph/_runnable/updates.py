@@ -77,9 +77,7 @@ def _updating(place: Place, updates: StepUpdates, backend: Backend) -> Updating:
         metadata=stored_metadata(resolve_config(None, place.given, None)),
         parents=around,
     )
-    return Updating(
-        saved, place.saver, backend, lambda given: place.graph._writes(given, lenient=True), updates
-    )
+    return Updating(saved, place.saver, backend, lambda given: place.graph._writes(given, lenient=True), updates)
 
 
 def _after(place: Place, updating: Updating) -> Place:

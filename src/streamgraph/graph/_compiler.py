@@ -96,7 +96,8 @@ class Planner:
             output_keys=tuple(output_keys),
             as_mapping=as_mapping,
             computed=frozenset(self._schema.managed),
-            closed=self._schema.closed,
+            closed=self._schema.closed and not self._schema.fixed,
+            fixed=self._schema.fixed,
         )
 
     def _node(self, name: str, spec: NodeSpec, joining: _Joins, leaving: _Leaving) -> Node:
@@ -109,7 +110,7 @@ class Planner:
             defer=spec.defer,
             metadata=spec.metadata,
             tags=spec.tags,
-            policies=Policies(how.retry or (), how.cache, how.timeout),
+            policies=Policies(how.retry or (), how.cache, how.timeout, how.trace),
             cache_name=identity_of(spec.action),
             handler=self._handler(name, spec, how),
             passes_on=is_graph(spec.action),

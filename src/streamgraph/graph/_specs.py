@@ -6,12 +6,16 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from streamgraph._langchain.nodes import is_node_like, takes_no_input
+from langchain_core.runnables import Runnable
+
+from streamgraph._langchain.nodes import is_node_like, name_of, takes_no_input
 from streamgraph._policies import (
     CachePolicy,
     RetryPolicy,
     TimeoutPolicy,
+    TracePolicy,
     checked_cache_policy,
+    checked_trace_policy,
     retry_policies,
     timeout_policy,
 )
@@ -35,12 +39,14 @@ class NodeOptions:
         cache: The cache policy.
         timeout: The time limits of one attempt.
         handler: The error handler, called after the last failed attempt.
+        trace: What tracers record.
     """
 
     retry: Optional[Tuple[RetryPolicy, ...]] = None
     cache: Optional[CachePolicy] = None
     timeout: Optional[TimeoutPolicy] = None
     handler: object = None
+    trace: Optional[TracePolicy] = None
 
     def over(self, other: NodeOptions) -> NodeOptions:
         """Return these options, with unset ones taken from `other`."""
@@ -48,11 +54,17 @@ class NodeOptions:
         return replace(other, **given)
 
 
+def sequence_name(node: object) -> Optional[str]:
+    """Return the name of a node of `add_sequence` that is given without one: that of its function or class."""
+    return type(node).__name__ if isinstance(node, Runnable) else name_of(node)
+
+
 def node_options(
     retry: Union[RetryPolicy, Sequence[RetryPolicy], None],
     cache: Optional[CachePolicy],
     handler: object,
     timeout: Union[float, timedelta, TimeoutPolicy, None],
+    trace: Optional[TracePolicy] = None,
 ) -> NodeOptions:
     """Validate the policy arguments of a node.
 
@@ -65,7 +77,9 @@ def node_options(
     if handler is not None and takes_no_input(handler):
         raise TypeError(f"An error handler takes no argument, but is called with the state: {handler!r}.")
     retries = None if retry is None else retry_policies(retry)
-    return NodeOptions(retries, checked_cache_policy(cache), timeout_policy(timeout), handler)
+    return NodeOptions(
+        retries, checked_cache_policy(cache), timeout_policy(timeout), handler, checked_trace_policy(trace)
+    )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from langchain_core.messages import (
 from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph._langchain.scope import current_scope
+from streamgraph._langchain.state_access import send_writes
 from streamgraph._messages.message_list import MessageList
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
@@ -49,8 +50,9 @@ def add_messages(
     """Merge two lists of messages: append new ones, replace those with a known id, drop removed ones.
 
     Use it as the reducer of a state key that holds a conversation. Messages may be LangChain message objects, strings,
-    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id is copied, and the copy gets
-    one. A call without lists returns a reducer with the given `format`.
+    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id gets one; it is set on the
+    given object itself, so that whoever holds the message knows its id. A call without lists returns a reducer with the
+    given `format`.
 
     Args:
         left: The current messages.
@@ -66,25 +68,36 @@ def add_messages(
     """
     if format not in (None, "langchain-openai"):
         raise UnknownOptionError(
-            f"Unrecognized format={format!r} of messages", name=format, known=("langchain-openai",)
+            f"Unrecognized format={format!r}. Expected one of 'langchain-openai', None",
+            name=format,
+            known=("langchain-openai",),
         )
     if left is None and right is None:
         return _with_prepare(partial(add_messages, format=format))
     if left is None or right is None:
-        missing = "left" if left is None else "right"
-        raise ValueError(f"add_messages needs two lists of messages; the {missing} one is missing.")
+        raise _one_side("left" if right is None else "right")
     merged = [*MessageList(prepare_messages(left)).merged(prepare_messages(right))]
     return _in_openai_format(merged) if format else merged
 
 
+def _one_side(given: str) -> ValueError:
+    return ValueError(f"Must specify non-null arguments for both 'left' and 'right'. Only received: {given!r}.")
+
+
 def prepare_messages(update: Messages) -> List[BaseMessage]:
-    """Return an update as whole messages that all have ids; the given objects are not modified."""
+    """Return an update as whole messages that all have ids; a message object without one gets it in place.
+
+    Args:
+        update: A message or several, in any form that langchain-core converts.
+    """
     several = update if isinstance(update, list) else [update]
     messages: List[BaseMessage] = []
     for message in convert_to_messages(cast("Sequence[MessageLikeRepresentation]", several)):
         if isinstance(message, BaseMessageChunk):
             message = message_chunk_to_message(message)
-        messages.append(message if message.id is not None else message.model_copy(update={"id": str(uuid4())}))
+        if message.id is None:
+            message.id = str(uuid4())
+        messages.append(message)
     return messages
 
 
@@ -100,6 +113,8 @@ _with_prepare(add_messages)
 
 def _merge_in_state(left: Messages, right: Messages) -> MessageList:
     """Merge an update into what the state holds, which knows its ids if it was merged before."""
+    if right is None:
+        raise _one_side("left")
     if type(left) is not MessageList:
         left = MessageList(prepare_messages(left))
     return left.merged(prepare_messages(right))
@@ -144,7 +159,7 @@ def push_message(
     if scope.run.messages is not None and scope.wants_messages:
         scope.run.messages.pushed(scope, whole, state_key)
     if state_key is not None:
-        scope.writes = (*scope.writes, (state_key, whole))
+        send_writes(scope, [(state_key, whole)])
     return whole
 
 

@@ -12,12 +12,11 @@ from streamgraph._deprecated import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, renamed
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
-from streamgraph._runnable.channel_marks import merged_channels, shown_channels
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy
+from streamgraph._runnable.channel_marks import merged_channels
 from streamgraph._runnable.schema import Hint, Schema, read_schema
 from streamgraph._runnable.unsupported import refuse
 from streamgraph._snapshots import Checkpointer, ensure_valid_checkpointer
-from streamgraph.channels import BaseChannel
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, UnknownNodeError
 from streamgraph.graph._annotations import literal_results
@@ -32,10 +31,13 @@ from streamgraph.graph._specs import (
     handler_name,
     node_options,
     read_destinations,
+    sequence_name,
 )
-from streamgraph.graph._validation import check_edges
+from streamgraph.graph._validation import check_edges, end_schema
 from streamgraph.graph._views import BuilderViews
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
+from streamgraph.stream._mux import TransformerFactory
+from streamgraph.stream._types import checked_factories
 
 __all__ = ["StateGraph"]
 
@@ -79,10 +81,11 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         self.context_schema = context_schema
         self.input_schema: Any = state_schema if input_schema is None else input_schema
         self.output_schema: Any = state_schema if output_schema is None else output_schema
-        self.nodes: Dict[str, NodeSpec] = {}
+        self.nodes = {}
+        self.compiled = False
         self._schema = read_schema(state_schema)
-        self._input = self._schema if input_schema is None else read_schema(input_schema)
-        self._output = self._schema if output_schema is None else read_schema(output_schema)
+        self._input = end_schema(input_schema, self._schema)
+        self._output = end_schema(output_schema, self._schema)
         self._schemas: Dict[Hint, Schema] = {}
         self._channels: Mapping[str, Channel] = {}
         self._outgoing: Dict[str, OutEdges] = {}
@@ -92,16 +95,6 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         self._handlers: Set[str] = set()
         for schema in (self._schema, self._input, self._output):
             self._add_channels(schema)
-
-    @property
-    def channels(self) -> Mapping[str, BaseChannel[Any, Any, Any]]:
-        """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
-        return shown_channels(self._channels)
-
-    @property
-    def managed(self) -> Mapping[str, Any]:
-        """The keys of the state that are computed for each step."""
-        return self._schema.managed
 
     @renamed_keywords(input=INPUT, retry=RETRY)
     @checked_keywords
@@ -118,6 +111,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         error_handler: object = None,
         destinations: Union[Mapping[str, str], Sequence[str], None] = None,
         timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
+        trace_policy: Optional[TracePolicy] = None,
     ) -> Self:
         """Add a node.
 
@@ -140,9 +134,10 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             destinations: Targets of the node's `Command`s, for drawings: names, or names and labels.
             timeout: The limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`. At the limit an async node
                 is cancelled; a sync node cannot be, and stops at its next token or writer call.
+            trace_policy: What tracers record of the node's input and output.
 
         Raises:
-            TypeError: The node is not callable.
+            TypeError: The node is not callable, or a policy is of another type.
             GraphBuildError: A time is not positive.
             NodeNameError: The name is taken, reserved or malformed.
         """
@@ -157,7 +152,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         if takes_no_input(target):
             raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
         name = checked_name(name, target, self._handlers if name in self._handlers else self.nodes)
-        how = node_options(retry_policy, cache_policy, error_handler, timeout)
+        how = node_options(retry_policy, cache_policy, error_handler, timeout, trace_policy)
         if error_handler is not None:
             self._check_free(handler_name(name))
         schema = read_schema(input_schema) if input_schema is not None else node_input(target, self.state_schema)
@@ -210,7 +205,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
                 nodes may be added later.
         """
         if end_key == START:
-            raise UnknownNodeError("START cannot be the end of an edge", hint="Nothing comes before START.")
+            raise UnknownNodeError("START cannot be an end node", hint="Nothing comes before START.")
         if isinstance(start_key, str):
             self._check_source(start_key)
             if end_key not in self._leaving(start_key).edges:
@@ -254,7 +249,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         taken = {branch.name for branch in self._leaving(source).branches}
         if name in taken and name != "<lambda>":
             raise GraphBuildError(
-                f"Branch {name!r} from {source!r} is there already", hint="Give the second function another name."
+                f"Branch with name `{name}` already exists for node `{source}`",
+                hint="Give the second function another name.",
             )
         if path_map is None:
             path_map = literal_results(path)
@@ -276,8 +272,11 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             ValueError: The sequence is empty.
         """
         if not nodes:
-            raise GraphBuildError("The sequence of nodes is empty", hint="Give at least one node.")
-        named = [item if isinstance(item, tuple) else (name_of(item), item) for item in nodes]
+            raise GraphBuildError(
+                "Sequence requires at least one node", hint="Give nodes, or pairs of a name and a node."
+            )
+        # Runnables are named by their class here, unlike in `add_node`: as in LangGraph.
+        named = [item if isinstance(item, tuple) else (sequence_name(item), item) for item in nodes]
         before = (dict(self.nodes), self._channels)
         try:
             for name, target in named:
@@ -303,14 +302,17 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         """Add an edge from this node to `END`."""
         return self.add_edge(key, END)
 
-    def validate(self) -> Self:
+    def validate(self, interrupt: Optional[Sequence[str]] = None) -> Self:
         """Check that the graph has an entry point and that all edges and branches connect known nodes.
+
+        Args:
+            interrupt: Further names that have to be those of nodes: where a run is to be interrupted.
 
         Raises:
             GraphBuildError: The graph has no entry point.
-            UnknownNodeError: An edge or branch names an unknown node.
+            UnknownNodeError: An edge, a branch or `interrupt` names an unknown node.
         """
-        check_edges(self.nodes, self._outgoing, self._joins)
+        check_edges(self.nodes, self._outgoing, self._joins, interrupt or ())
         return self
 
     @checked_keywords
@@ -324,6 +326,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         interrupt_after: None = None,
         debug: Union[bool, Literal["mutations"]] = False,
         name: Optional[str] = None,
+        transformers: Optional[Sequence[TransformerFactory]] = None,
     ) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
         """Check the graph and return it as a Runnable; later changes to the builder do not affect it.
 
@@ -338,19 +341,23 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
                 node changes in place what lies inside the values of the state; it costs a deep copy of each node's
                 input. The environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` does the same for all graphs.
             name: The name of the graph's runs in traces, and of its node in another graph.
+            transformers: `StreamTransformer` classes, or functions of a namespace that return one, for runs in the v3
+                protocol. They are kept as `stream_transformers`; such runs are not there yet.
 
         Raises:
             GraphBuildError: See `validate`.
+            TypeError: The checkpointer is not a saver, or a transformer is neither a class nor a function.
             NotSupportedError: An interrupt is given.
-            TypeError: The checkpointer is not a saver.
         """
         refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         ensure_valid_checkpointer(checkpointer)
         check_cache(cache)
+        factories = checked_factories(transformers)
         self.validate()
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
         plan = planner.plan(name, self.nodes, self._outgoing, self._joins, tuple(self._output.channels))
+        self.compiled = True
         return CompiledStateGraph(
             plan=plan,
             builder=self,
@@ -362,6 +369,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             name=name,
             debug=debug,
             checkpointer=checkpointer,
+            transformers=factories,
         )
 
     def _leaving(self, source: str) -> OutEdges:
@@ -377,4 +385,4 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
 
     def _check_source(self, source: str) -> None:
         if source == END:
-            raise UnknownNodeError("END cannot be the start of an edge", hint="Nothing comes after END.")
+            raise UnknownNodeError("END cannot be a start node", hint="Nothing comes after END.")

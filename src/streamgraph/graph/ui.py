@@ -15,7 +15,7 @@ The front end gets each one as `custom` data when it is pushed; the state has it
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Union, cast
+from typing import Dict, List, Mapping, Optional, Union, cast
 from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
@@ -23,6 +23,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from typing_extensions import Literal, TypedDict
 
 from streamgraph._langchain.scope import Scope, current_scope
+from streamgraph._langchain.state_access import send_writes
 from streamgraph.errors import UnknownOptionError
 
 __all__ = [
@@ -49,8 +50,8 @@ class UIMessage(TypedDict):
     type: Literal["ui"]
     id: str
     name: str
-    props: Dict[str, Any]
-    metadata: Dict[str, Any]
+    props: Dict[str, object]
+    metadata: Dict[str, object]
 
 
 class RemoveUIMessage(TypedDict):
@@ -73,11 +74,11 @@ OneOrMore = Union[List[AnyUIMessage], AnyUIMessage]
 
 def push_ui_message(
     name: str,
-    props: Dict[str, Any],
+    props: Dict[str, object],
     *,
     id: Optional[str] = None,  # noqa: A002  (LangGraph's name)
-    metadata: Optional[Dict[str, Any]] = None,
-    message: Union[BaseMessage, Mapping[str, Any], None] = None,
+    metadata: Optional[Dict[str, object]] = None,
+    message: Union[BaseMessage, Mapping[str, object], None] = None,
     state_key: Optional[str] = "ui",
     merge: bool = False,
 ) -> UIMessage:
@@ -100,8 +101,8 @@ def push_ui_message(
         UnknownOptionError: The state has no such key.
     """
     scope = _scope("push_ui_message", state_key)
-    config: Mapping[str, Any] = var_child_runnable_config.get() or {}
-    about: Dict[str, Any] = {
+    config: Mapping[str, object] = var_child_runnable_config.get() or {}
+    about: Dict[str, object] = {
         "merge": merge,
         "run_id": config.get("run_id"),
         "tags": config.get("tags"),
@@ -198,4 +199,4 @@ def _scope(function: str, state_key: Optional[str]) -> Scope:
 def _emit(scope: Scope, message: AnyUIMessage, state_key: Optional[str]) -> None:
     scope.write(message)
     if state_key:
-        scope.writes = (*scope.writes, (state_key, message))
+        send_writes(scope, [(state_key, message)])

@@ -14,6 +14,18 @@ from streamgraph.prebuilt._tool_call import Answer, ToolResult
 from streamgraph.prebuilt._tool_errors import ToolResultError
 from streamgraph.types import Command, Send
 
+TOOL_MESSAGE_BLOCK_TYPES = (
+    "text",
+    "image_url",
+    "image",
+    "json",
+    "search_result",
+    "custom_tool_call_output",
+    "document",
+    "file",
+)
+"""The types of content blocks that a result of a tool may consist of; other lists are converted to JSON."""
+
 
 def checked_result(result: object, call: ToolCall, *, as_list: bool, messages_key: str) -> Answer:
     """Validate the result of a tool.
@@ -47,6 +59,27 @@ def checked_result(result: object, call: ToolCall, *, as_list: bool, messages_ke
     if isinstance(result, list) and result:
         return _checked_list(result, call, as_list, messages_key)
     raise TypeError(f"Tool {call['name']} returned unexpected type: {type(result)}")
+
+
+def msg_content_output(output: object) -> Union[str, List[Dict[str, object]]]:
+    """Return any result of a tool as the content of a `ToolMessage`.
+
+    Args:
+        output: The result.
+
+    Returns:
+        Strings and lists of content blocks as they are; anything else as JSON if it can be, else as its `str`.
+    """
+    if isinstance(output, str):
+        return output
+    if isinstance(output, list) and all(
+        isinstance(item, dict) and item.get("type") in TOOL_MESSAGE_BLOCK_TYPES for item in output
+    ):
+        return output
+    try:
+        return json.dumps(output, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return str(output)
 
 
 def _as_content(message: ToolMessage) -> ToolMessage:

@@ -93,7 +93,7 @@ class ValidationNode(Runnable[Any, Any]):
         model = self.schemas_by_name.get(name)
         if model is None:
             raise UnknownOptionError(f"There is no schema for tool {name!r}", name=name, known=self.schemas_by_name)
-        about: Dict[str, Any] = {"name": name, "tool_call_id": cast("str", call["id"])}
+        about: Dict[str, str] = {"name": name, "tool_call_id": cast("str", call["id"])}
         try:
             return ToolMessage(model.model_validate(call["args"]).model_dump_json(), **about)
         except ValidationError as error:
@@ -108,7 +108,7 @@ def _named_model(given: Any) -> Tuple[str, Type[BaseModel]]:
         GraphBuildError: There is none.
     """
     if isinstance(given, BaseTool):
-        model: Any = given.args_schema
+        model: object = given.args_schema
         if model is None:
             raise GraphBuildError(f"Tool {given.name} does not have an args_schema defined")
         name = given.name

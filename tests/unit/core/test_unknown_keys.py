@@ -92,9 +92,18 @@ def test_update_of_a_closed_state(schema: Any, wrap: Any, driver: str) -> None:
 
 def test_pairs_in_a_command() -> None:
     """So it is with an update that is given as pairs."""
-    graph = one(Data, returning(Command(update=[("topic", "cats"), ("zzz", "ha")])))
+    graph = one(Closed, returning(Command(update=[("topic", "cats"), ("zzz", "ha")])))
     with pytest.raises(InvalidUpdateError, match="'zzz'.* Known: 'topic', 'jokes'"):
         graph.invoke({})
+
+
+@DRIVERS
+def test_a_dataclass_says_nothing_of_what_updates_have(driver: str) -> None:
+    """A key that is no likely mistake is lost, as in LangGraph: trustcall's nodes return such keys."""
+    graph = one(Data, returning({"topic": "cats", "zzz": "ha"}))
+    assert ran(graph, {"topic": "ice"}, driver)["topic"] == "cats"
+    with pytest.raises(InvalidUpdateError, match="'zzz'.* Known: 'topic', 'jokes'"):
+        ran(one(Data, returning({"zzz": "ha"})), {"topic": "ice"}, driver)
 
 
 @pytest.mark.parametrize("schema", [Closed, Data])

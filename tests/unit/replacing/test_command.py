@@ -1,0 +1,210 @@
+"""`python -m streamgraph` runs a program as Python does, with `langgraph` replaced."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from streamgraph.replacing import _command
+
+PROGRAM = """
+import importlib.util, json, sys
+main = sys.modules["__main__"]
+print(json.dumps({
+    "engine": importlib.util.find_spec("langgraph.graph").origin.split("/")[-3], "argv": sys.argv, "path": sys.path[0], "name": __name__,
+    "file": globals().get("__file__"), "package": __package__, "spec": getattr(__spec__, "name", None),
+    "own": main.__dict__ is globals(), "cached": "__cached__" in globals(),
+}, sort_keys=True))
+"""
+
+
+def run(folder, *arguments, code=None, options=()):
+    """Run `python -m streamgraph` in a folder."""
+    return finish([sys.executable, *options, "-m", "streamgraph", *arguments], folder, code)
+
+
+def plain(folder, *arguments, code=None, options=()):
+    """Run Python itself in a folder."""
+    return finish([sys.executable, *options, *arguments], folder, code)
+
+
+def finish(command, folder, code):
+    """Return a finished process."""
+    return subprocess.run(command, cwd=folder, input=code, capture_output=True, encoding="utf-8", timeout=50)
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """A script in a folder, a package, a folder and a zip file with a `__main__`."""
+    for path in ("folder/script.py", "package/__main__.py", "package/module.py", "app/__main__.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(PROGRAM)
+    (tmp_path / "package/__init__.py").write_text("")
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
+        archive.writestr("__main__.py", PROGRAM)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["folder/script.py", "-x", "--help", "a b"], None),
+        (["-m", "package.module", "-m", "x"], None),
+        (["-m", "package", "1"], None),
+        (["-mpackage.module"], None),
+        (["app", "1"], None),
+        (["app.zip", "1"], None),
+        (["-c", PROGRAM, "-c"], None),
+        (["-", "1"], PROGRAM),
+    ],
+    ids=lambda value: " ".join(value)[:20].strip() if isinstance(value, list) else "",
+)
+def test_the_program_finds_what_python_gives_it(programs, arguments, code):
+    """Its `__main__`, its arguments and its path are as they are without us; only the engine is another one."""
+    ours, pythons = run(programs, *arguments, code=code), plain(programs, *arguments, code=code)
+
+    assert ours.stderr == pythons.stderr == ""
+    assert ours.stdout == pythons.stdout.replace('"engine": "langgraph"', '"engine": "streamgraph"')
+    assert '"engine": "streamgraph"' in ours.stdout
+
+
+FAILING = """
+import sys
+def inner():
+    {statement}
+if __name__ == "__main__":
+    inner()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        ("raise ValueError('no') from KeyError('x')", 1),
+        ("sys.exit(7)", 7),
+        ("sys.exit('a reason')", 1),
+        ("sys.exit()", 0),
+        ("raise KeyboardInterrupt", -2),
+        (
+            "sys.excepthook = lambda kind, error, trace: print('hook', kind.__name__, trace.tb_frame.f_code.co_name); 1/0",
+            1,
+        ),
+        ("import atexit; atexit.register(lambda: print(sys.modules['__main__'].inner.__name__))", 0),
+        ("import threading; threading.Timer(0, lambda: print(sys.modules['__main__'].__file__)).start()", 0),
+        ("import pickle; print(pickle.loads(pickle.dumps(inner)) is inner)", 0),
+    ],
+)
+def test_the_program_ends_as_it_does_in_python(tmp_path, statement, status):
+    """The exit status, the traceback and everything after the last line are as they are without us."""
+    (tmp_path / "script.py").write_text(FAILING.format(statement=statement))
+
+    ours, pythons = run(tmp_path, "script.py"), plain(tmp_path, "script.py")
+
+    assert (ours.returncode, ours.stdout, ours.stderr) == (pythons.returncode, pythons.stdout, pythons.stderr)
+    assert ours.returncode == status
+    assert "streamgraph" not in ours.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["wrong.py"], ["-c", "def"], ["-m", "wrong"]])
+def test_a_program_that_does_not_compile(tmp_path, arguments):
+    """A syntax error is shown without the lines of ours."""
+    (tmp_path / "wrong.py").write_text("x = 1\ndef\n")
+
+    ours = run(tmp_path, *arguments)
+
+    assert ours.returncode == 1
+    assert "SyntaxError: invalid syntax" in ours.stderr
+    assert "_program.py" not in ours.stderr or arguments[0] == "-m"  # Python itself shows the lines of runpy there.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["nothing.py"], 2, "can't open file '{folder}/nothing.py': [Errno 2] No such file or directory"),
+        (["empty"], 1, "can't find '__main__' module in 'empty'"),
+        (["-m", "nothing"], 1, "No module named nothing"),
+        (["-m", "nothing.at.all"], 1, "No module named nothing.at.all"),
+        (["-m", "empty"], 1, "No module named empty.__main__; 'empty' is a package and cannot be executed"),
+        (["-m", ".relative"], 1, "Relative module names not supported"),
+        (["-m", "sys"], 1, "No code object available for sys"),
+    ],
+)
+def test_nothing_to_run(tmp_path, arguments, status, message):
+    """What is not there is said in one line, with Python's exit status."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/__init__.py").write_text("")
+
+    ours = run(tmp_path, *arguments)
+
+    assert ours.returncode == status
+    assert ours.stderr == f"{sys.executable}: {message.format(folder=Path(tmp_path).resolve())}\n"
+
+
+@pytest.mark.slow
+def test_a_compiled_file_and_the_options_of_python(tmp_path):
+    """A `.pyc` file runs, and Python's own options keep their meaning."""
+    import py_compile
+
+    (tmp_path / "script.py").write_text(PROGRAM)
+    py_compile.compile(str(tmp_path / "script.py"), cfile=str(tmp_path / "script.pyc"))
+
+    assert '"engine": "streamgraph"' in run(tmp_path, "script.pyc").stdout
+    (tmp_path / "optimised.py").write_text("assert False\nimport sys\nprint(sys.flags.isolated, sys.path[0])")
+    isolated = run(tmp_path, "-m", "json.tool", code="[1]", options=["-O"])
+    assert (isolated.returncode, isolated.stdout) == (0, "[\n    1\n]\n")
+    assert run(tmp_path, "optimised.py", options=["-O"]).returncode == 0
+
+
+@pytest.mark.slow
+def test_too_late(tmp_path):
+    """If the real LangGraph is loaded before us, the program does not start."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, types\nsys.modules['langgraph.graph'] = types.ModuleType('langgraph.graph')"
+    )
+    (tmp_path / "script.py").write_text("print('ran')")
+    code = "import runpy, sys, types; sys.argv = ['streamgraph', 'script.py']\n" + (
+        "sys.modules['langgraph.graph'] = types.ModuleType('langgraph.graph')\n"
+        "runpy.run_module('streamgraph', run_name='__main__')"
+    )
+
+    ended = plain(tmp_path, "-c", code)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("streamgraph: replace_langgraph() was called too late: langgraph.graph of the real")
+
+
+def test_help(capsys):
+    """`--help` says how to run a program, and `--version` which package this is."""
+    _command.main(["--help"])
+    _command.main(["-V"])
+
+    shown = capsys.readouterr().out
+    assert "usage: python -m streamgraph" in shown
+    assert "\nstreamgraph " in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "there is nothing to run"),
+        (["-m"], "argument expected for the -m option"),
+        (["-c"], "argument expected for the -c option"),
+        (["--hlep"], "unknown option --hlep; did you mean --help?"),
+        (["-x", "script.py"], "unknown option -x"),
+    ],
+)
+def test_wrong_usage(arguments, message, capsys):
+    """A wrong option is refused before anything happens, with the status that Python has for it."""
+    with pytest.raises(SystemExit) as raised:
+        _command.main(arguments)
+
+    assert raised.value.code == 2
+    assert message in capsys.readouterr().err
