@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Type, Union, overload
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type, Union, overload
 
 from pydantic import TypeAdapter
+from typing_extensions import Protocol
 
-from streamgraph._interrupts import Interrupt, ResponseT, interrupt_id
+from streamgraph._interrupts import Interrupt, ResponseT
 from streamgraph.errors import GraphInterrupt
 
-_running_task: List[Callable[[], Optional[str]]] = []
+class Asking(Protocol):
+    """A task, as far as it can ask questions."""
+
+    def next_answer(self) -> Tuple[Sequence[object], str]:
+        """Return the answer to the next question of the attempt, or nothing, and the id of the question."""
 
 
-def tell_running_task(namespace: Callable[[], Optional[str]]) -> None:
-    """Set the function that returns the namespace of the running task, or `None` outside of a run.
+_running_task: List[Callable[[], Optional[Asking]]] = []
+
+
+def tell_running_task(running: Callable[[], Optional[Asking]]) -> None:
+    """Set the function that returns the running task, or `None` outside of a run.
 
     The code that knows tasks is above this module, which users import through `streamgraph.types`.
 
     Args:
-        namespace: The function.
+        running: The function.
     """
-    _running_task[:] = [namespace]
+    _running_task[:] = [running]
 
 
 @overload
@@ -38,8 +46,9 @@ def interrupt(value: object, *, response_schema: Union[Dict[str, Any], type, Non
     question under `__interrupt__`; with `version="v2"` it is in `GraphOutput.interrupts`. The stream shows it in the
     modes `updates` and `values`.
 
-    Runs cannot be saved yet, so a run that has asked cannot be continued: run the graph again, with an input that has
-    the answer. `Command(resume=...)` is refused.
+    A run that is saved is continued with `Command(resume=answer)`, or `Command(resume={id: answer})` if several questions
+    are open. The node then runs again from its top, and the call returns the answer. Without a checkpointer a run that
+    has asked cannot be continued: run the graph again, with an input that has the answer.
 
     The function works by an exception, which passes through the code around it. Do not catch it: an
     `except Exception` has to raise a `GraphBubbleUp` again.
@@ -50,16 +59,19 @@ def interrupt(value: object, *, response_schema: Union[Dict[str, Any], type, Non
             TypedDict or a dataclass, of which one is made.
 
     Returns:
-        Nothing yet: with saved runs, the answer.
+        The answer.
 
     Raises:
-        GraphInterrupt: Always, in a run.
+        GraphInterrupt: The question is not answered yet.
         RuntimeError: The function is called outside of a graph run.
     """
-    namespace = _running_task[0]() if _running_task else None
-    if namespace is None:
+    task = _running_task[0]() if _running_task else None
+    if task is None:
         raise RuntimeError("interrupt() was called outside of a graph run; call it in a node, branch or tool.")
+    answers, question = task.next_answer()
+    if answers:
+        return answers[0]
     schema = response_schema
     if schema is not None and not isinstance(schema, dict):
         schema = TypeAdapter(schema).json_schema()
-    raise GraphInterrupt((Interrupt(value, interrupt_id(namespace), response_schema=schema),))
+    raise GraphInterrupt((Interrupt(value, question, response_schema=schema),))

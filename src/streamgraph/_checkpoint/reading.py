@@ -65,7 +65,7 @@ def _known(plan: Plan, writes: Iterable[Tuple[str, str, Any]]) -> KnownTasks:
         elif name == HANDLED:
             about.handled = str(value)
         elif name == INTERRUPT:
-            about.questions = list(value)
+            about.questions = [from_stored(question) for question in value]  # type: ignore[misc]
         elif name == RESUME:
             about.answers = list(value)
         else:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from streamgraph._checkpoint.channels import START_CHANNEL, to_channels, to_writes
 from streamgraph._checkpoint.ids import RecordIds, path_text
-from streamgraph._checkpoint.reading import ERROR, HANDLED, Loaded, read
+from streamgraph._checkpoint.reading import ERROR, HANDLED, INTERRUPT, RESUME, Loaded, read
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.unstorable import unstorable
 from streamgraph._checkpoint.wire import to_stored
@@ -208,12 +208,16 @@ class SavedThread:
         if task.step - 1 not in self._ids:
             return  # a change of an empty thread, which has no record that this could belong to
         writes: List[Tuple[str, object]]
-        if note.result is None:
+        if note.questions:
+            writes = [(INTERRUPT, tuple(to_stored(question) for question in note.questions))]
+        elif note.result is None:
             writes = [(ERROR, note.error)]
             if task.node.handler is not None:
                 writes.append((HANDLED, task.name))
         else:
             writes = [(name, to_stored(value)) for name, value in to_writes(task.node, note.result)]
+        if note.answers:
+            writes.append((RESUME, list(note.answers)))
         config = self._config(self._ids[task.step - 1])
         try:
             yield from self._saver.put_writes(config, writes, task.id, path_text(task.path))

@@ -11,6 +11,7 @@ import copy
 from importlib.util import find_spec
 from typing import Any, Callable, Dict, Mapping, Tuple
 
+from streamgraph._interrupts import Interrupt
 from streamgraph._types import Overwrite, Send
 
 _MODULE = "langgraph.types"
@@ -45,11 +46,28 @@ class _StoredOverwrite:
         return {"value": self.value}
 
 
-for _stored, _name in ((_StoredSend, "Send"), (_StoredOverwrite, "Overwrite")):
+class _StoredInterrupt:
+    """An `Interrupt` in the same way."""
+
+    __slots__ = ("id", "value")
+
+    def __init__(self, question: Interrupt) -> None:
+        self.id, self.value = question.id, question.value
+
+    def _asdict(self) -> Dict[str, object]:
+        return {"value": self.value, "id": self.id}
+
+
+for _stored, _name in (
+    (_StoredInterrupt, "Interrupt"),(_StoredSend, "Send"), (_StoredOverwrite, "Overwrite")):
     _stored.__module__, _stored.__name__, _stored.__qualname__ = _MODULE, _name, _name
 
-_STORED: Dict[type, Callable[[Any], object]] = {Send: _StoredSend, Overwrite: _StoredOverwrite}
-_OURS: Dict[str, Callable[..., object]] = {"Send": Send, "Overwrite": Overwrite}
+_STORED: Dict[type, Callable[[Any], object]] = {
+    Send: _StoredSend,
+    Overwrite: _StoredOverwrite,
+    Interrupt: _StoredInterrupt,
+}
+_OURS: Dict[str, Callable[..., object]] = {"Send": Send, "Overwrite": Overwrite, "Interrupt": Interrupt}
 
 
 def to_stored(value: object) -> object:
@@ -68,6 +86,8 @@ def from_stored(value: object) -> object:
     if kind.__module__ == _MODULE:
         if kind.__name__ == "Send":
             return Send(value.node, value.arg, timeout=getattr(value, "timeout", None))  # type: ignore[attr-defined]
+        if kind.__name__ == "Interrupt":
+            return Interrupt(value.value, value.id)  # type: ignore[attr-defined]
         if kind.__name__ == "Overwrite":
             return Overwrite(value.value)  # type: ignore[attr-defined]
     if type(value) is list and any(type(item).__module__ == _MODULE for item in value):

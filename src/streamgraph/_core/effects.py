@@ -7,6 +7,7 @@ from typing import Optional, Sequence, Union
 from streamgraph._core.record import Record
 from streamgraph._core.results import TaskResult
 from streamgraph._core.task import Task
+from streamgraph._interrupts import Interrupt
 from streamgraph._streams.part import Part
 from streamgraph.errors import GraphBubbleUp
 
@@ -76,16 +77,28 @@ class Note:
 
     Args:
         task: The task.
-        result: Its result; `None` if it has failed.
+        result: Its result; `None` if it has failed or asks.
         error: Its failure.
+        questions: What it asks.
+
+    Attributes:
+        answers: The answers to the questions that it asked before.
     """
 
-    __slots__ = ("error", "result", "task")
+    __slots__ = ("answers", "error", "questions", "result", "task")
 
-    def __init__(self, task: Task, result: Optional[TaskResult], error: Optional[BaseException] = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        result: Optional[TaskResult],
+        error: Optional[BaseException] = None,
+        questions: Sequence[Interrupt] = (),
+    ) -> None:
         self.task = task
         self.result = result
         self.error = error
+        self.questions = questions
+        self.answers = task.answers
 
 
 class Save:

@@ -10,6 +10,7 @@ from typing_extensions import Literal, Protocol
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import TaskIds
 from streamgraph._core.results import TaskResult
+from streamgraph._interrupts import Interrupt
 
 Source = Literal["input", "loop", "update", "fork"]
 """What made a record: the input of a run, a step, a change by `update_state`, or a replay."""
@@ -58,7 +59,7 @@ class Known:
     result: Optional[TaskResult] = None
     error: Optional[str] = None
     handled: Optional[str] = None
-    questions: List[object] = field(default_factory=list)
+    questions: List[Interrupt] = field(default_factory=list)
     answers: List[object] = field(default_factory=list)
 
 

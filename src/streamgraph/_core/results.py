@@ -92,7 +92,7 @@ def _read_written(plan: Plan, node: str, result: object) -> TaskResult:
     return outcome._replace(routes=tuple([check_route(plan, node, route) for route in outcome.routes]))
 
 
-def read_command(plan: Plan, command: Union[Command, Send]) -> TaskResult:
+def read_command(plan: Plan, command: Union[Command, Send], *, answers: bool) -> TaskResult:
     """Convert a command or `Send` that was given as the input of a run to writes and first routes.
 
     Raises:
@@ -104,6 +104,13 @@ def read_command(plan: Plan, command: Union[Command, Send]) -> TaskResult:
             f"A Command that starts a run is for the graph {command.graph!r}",
             hint="Leave graph= out: the graph that is run takes the command.",
         )
+    if isinstance(command, Command) and command.resume is not None:
+        if not answers:
+            raise RuntimeError(
+                "Cannot use Command(resume=...) without checkpointer: a run that is not saved cannot be continued. "
+                "Give a saver to compile(checkpointer=...), and the thread_id of the run that has asked."
+            )
+        command = Command(update=command.update, goto=command.goto)
     return _read_several(plan, START, (command,))
 
 
@@ -117,9 +124,9 @@ def _read_several(plan: Plan, node: str, items: Iterable[object]) -> TaskResult:
             writes += _read_update(plan, node, item)
         elif item.resume is not None:
             raise NotSupportedError(
-                f"A Command answers with resume={item.resume!r:.60}, but runs cannot be saved yet, so none waits",
-                node=None if node == START else node,
-                hint="Leave resume= out; a run that has to be interrupted and resumed still needs LangGraph.",
+                f"A Command answers with resume={item.resume!r:.60}, but a node has no run that waits for it",
+                node=node,
+                hint="Leave resume= out; whoever runs the graph answers, with invoke(Command(resume=...), config).",
             )
         elif item.graph == Command.PARENT:
             raise ParentCommand(item)

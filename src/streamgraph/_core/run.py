@@ -160,7 +160,8 @@ class Run:
         elif isinstance(event.signal, GraphInterrupt):
             # The tasks beside it finish: what they have done is kept.
             self.interrupts += event.signal.interrupts
-            effects = [*self._parts.interrupted(task, event.signal.interrupts)]
+            effects = self._noted(task, None, None, event.signal.interrupts) if self.saves else []
+            effects += [*self._parts.interrupted(task, event.signal.interrupts)]
         else:
             return self._stop(Exit(event.signal))
         if self._waiting:
@@ -246,8 +247,10 @@ class Run:
                 self._answered = self._answered or touches(fresh, self._output)
         except Exception as error:
             return [Fail(error)]
-        saved = self._saved(fresh.keys(), ran) if self.saves else []
-        told = self._told() if self.saves else []
+        # With open questions the step is not over: it goes on when they are answered.
+        saves = self.saves and not self.interrupts
+        saved = self._saved(fresh.keys(), ran) if saves else []
+        told = self._told() if saves else []
         return [*saved, *self._parts.values(self.state, fresh, self.interrupts), *told, self._next()]
 
     def _advance(
@@ -256,7 +259,13 @@ class Run:
         """Compute what is due after a step; see `Frontier.advance`."""
         return self.frontier.advance(self.plan, finished, ran, updated)
 
-    def _noted(self, task: Task, result: Optional[TaskResult], error: Optional[BaseException] = None) -> List[Effect]:
+    def _noted(
+        self,
+        task: Task,
+        result: Optional[TaskResult],
+        error: Optional[BaseException] = None,
+        questions: Sequence[Interrupt] = (),
+    ) -> List[Effect]:
         """Return the effects that store what a task has come to; only called if `saves`."""
         raise NotImplementedError
 

@@ -12,6 +12,7 @@ from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import Task
+from streamgraph._interrupts import Interrupt
 from streamgraph._types import Send
 from streamgraph.constants import START
 
@@ -31,6 +32,9 @@ class SavedRun(Run):
         *args: See `Run`.
         recorder: Identifies the records.
         **options: See `Run`.
+
+    Attributes:
+        answered: The ids of the questions that are answered, if the run is continued with answers; else `None`.
     """
 
     saves = True
@@ -40,6 +44,7 @@ class SavedRun(Run):
         self.frontier = Frontier(BEFORE_FIRST)
         self._recorder = recorder
         self._known: KnownTasks = {}
+        self.answered: Optional[AbstractSet[str]] = None
         self._forked: List[Effect] = []
         # What a command has changed, until it is stored.
         self._changed: AbstractSet[str] = frozenset()
@@ -142,14 +147,33 @@ class SavedRun(Run):
         known, self._known = self._known, {}
         for task in tasks if known else ():
             found = known.get(task.id)
-            if found is not None and found.result is not None:
+            if found is None:
+                continue
+            if found.result is not None:
                 self._waiting.remove(task)
                 self._done[task.id] = found.result
                 effects += self._parts.finished(task, found.result, cached=True)
+            elif self._still_asks(found):
+                self._waiting.remove(task)
+                self.interrupts += found.questions
+                effects += self._parts.interrupted(task, found.questions)
+            else:
+                task.answers = tuple(found.answers)
         return effects
 
-    def _noted(self, task: Task, result: Optional[TaskResult], error: Optional[BaseException] = None) -> List[Effect]:
-        return [] if task.node.action is None else [Note(task, result, error)]
+    def _still_asks(self, known: Known) -> bool:
+        """Return whether none of a task's open questions is answered by what the run is continued with."""
+        answered = self.answered
+        return answered is not None and bool(known.questions) and not any(q.id in answered for q in known.questions)
+
+    def _noted(
+        self,
+        task: Task,
+        result: Optional[TaskResult],
+        error: Optional[BaseException] = None,
+        questions: Sequence[Interrupt] = (),
+    ) -> List[Effect]:
+        return [] if task.node.action is None else [Note(task, result, error, questions)]
 
     def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
         frontier = self.frontier.copy()

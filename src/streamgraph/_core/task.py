@@ -33,10 +33,12 @@ class Task:
         timeout: The time limits of an attempt.
         error: The failure that it handles.
         calls: The number of graphs that were called in it, over all of its attempts.
+        answers: The answers to its questions, in order.
         outcome: The result of its node in the last attempt, set before the branches after it are called.
     """
 
     __slots__ = (
+        "answers",
         "calls",
         "error",
         "id",
@@ -74,6 +76,7 @@ class Task:
         self.timeout: Optional[TimeoutPolicy] = node.policies.timeout
         self.error: Optional[NodeError] = None
         self.calls = 0
+        self.answers: Tuple[object, ...] = ()
         self.outcome: Optional[TaskResult] = None
         if parent is not None:
             self.ns_suffix = (*parent.ns_suffix, *self.ns_suffix)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from streamgraph._checkpoint.durability import keeper
 from streamgraph._checkpoint.occupancy import Occupancy
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedThread
+from streamgraph._core.answers import answers_of, is_by_id
 from streamgraph._core.effects import Effect, Note, Save
 from streamgraph._core.record import UNSET, KnownTasks
 from streamgraph._core.results import TaskResult
@@ -16,7 +17,7 @@ from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._protocols import Backend, Work
 from streamgraph._types import Command, Durability
-from streamgraph.errors import EmptyInputError
+from streamgraph.errors import EmptyInputError, UnknownInterruptError
 
 
 class Saving:
@@ -33,6 +34,7 @@ class Saving:
 
     Attributes:
         run_type: The class of its run.
+        answers: The answers with which it is continued, by the ids of the questions.
         resumed: The run continues a step that had begun before.
     """
 
@@ -53,6 +55,7 @@ class Saving:
         self.durability: Durability = durability
         self.resumed = False
         self._known: KnownTasks = {}
+        self.answers: Mapping[str, object] = {}
         self._keeper = keeper(durability, saved, backend)
         self._writes_of = writes_of
         self._outer = outer
@@ -75,6 +78,12 @@ class Saving:
         loaded = yield from self.saved.load()
         command = isinstance(given, Command)
         if loaded is None:
+            if command and given.resume is not None:
+                raise UnknownInterruptError(
+                    "There is nothing to answer: the thread is empty",
+                    reason="not_pending",
+                    interrupt_ids=tuple(given.resume) if is_by_id(given.resume) else (),
+                )
             if given is None:
                 raise EmptyInputError(
                     "Received no input for __start__, and there is nothing to continue: the thread is empty",
@@ -82,11 +91,16 @@ class Saving:
                 )
             return run.begin(writes, dict(writes) if command else given)
         run.load(*loaded)
-        if command:
+        if self._outer is not None:
+            self.answers = self._outer.answers
+        elif command and given.resume is not None:
+            self.answers = answers_of(given.resume, loaded.known)
+        run.answered = self.answers.keys() if self.answers else None
+        if command and loaded.record.given is UNSET:
             self.resumed = True
             self._known = loaded.known
             return run.command(writes, run.take_entry())
-        if given is not None and (self._outer is None or not self._outer.resumed):
+        if given is not None and not command and (self._outer is None or not self._outer.resumed):
             return run.begin(writes, given)
         self.resumed = True
         self._known = loaded.known
@@ -107,6 +121,11 @@ class Saving:
         id_ = self.saved.called(caller, ns, name, number)
         known = self._known.get(id_) if self.resumed else None
         return id_, None if known is None else known.result
+
+    def answers_to(self, task: str) -> Tuple[object, ...]:
+        """Return the answers that a `@task` was given before."""
+        known = self._known.get(task) if self.resumed else None
+        return () if known is None else tuple(known.answers)
 
     def settle(self, effects: Sequence[Union[Note, Save]], *, early: bool) -> Work[None]:
         """Store the rest at the end of the run."""

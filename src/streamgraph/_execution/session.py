@@ -160,6 +160,7 @@ class GraphSession:
         if self._saving is not None:
             assert isinstance(self.run, SavedRun)
             effects = yield from self._saving.begin(self.run, self._given, self._writes)
+            self._shared.answers = self._saving.answers
             self._shared.previous = own(self.run.state.values.get(PREVIOUS_KEY))
             return effects
         return self.run.start(self._writes)

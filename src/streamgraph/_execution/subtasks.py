@@ -139,6 +139,8 @@ class Subtasks:
         except BaseException as error:  # its part was refused, so it is not started, and its future must not block
             future.settle(TaskFailed(task, error))
             raise
+        if self._saving is not None:
+            task.answers = self._saving.answers_to(id_)
         if known is not None:
             future.settle(TaskDone(task, known, cached=True))
             return shown_to_caller(future)
@@ -154,8 +156,8 @@ class Subtasks:
         try:
             if not stop.is_set:
                 event = yield from run.work(task, stop, call.caller)
-            if self._saving is not None and not isinstance(event, TaskSignalled):
-                note = Note(task, event.outcome) if isinstance(event, TaskDone) else Note(task, None, event.error)
+            note = None if self._saving is None else _note(event)
+            if note is not None and self._saving is not None:
                 yield from self._saving.keep(note)
             self._show(event, stop)
         except GeneratorExit:
@@ -228,6 +230,15 @@ class Subtasks:
             self._waiting.remove(waiting)
         waiting.job.work.close()
         waiting.call.future.lose(waiting.call.task)
+
+
+def _note(event: Event) -> Optional[Note]:
+    """Return what is to be stored of a subtask; `None` for a command to a parent graph."""
+    if isinstance(event, TaskDone):
+        return Note(event.task, event.outcome)
+    if isinstance(event, TaskFailed):
+        return Note(event.task, None, event.error)
+    return Note(event.task, None, None, event.signal.interrupts) if isinstance(event.signal, GraphInterrupt) else None
 
 
 def settled(futures: Sequence[TaskFuture[Any]], *, cancel: bool = False) -> Work[None]:

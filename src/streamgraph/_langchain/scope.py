@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
 from warnings import warn
@@ -17,6 +17,7 @@ from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import Task
 from streamgraph._interrupting import tell_running_task
+from streamgraph._interrupts import interrupt_id
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
@@ -80,6 +81,7 @@ class RunScope:
         warned: True after a warning about a write after the end of the run.
         checks_mutations: True if nodes that change the state in place are found, also in nested graphs.
         saving: How the run is saved; `None` if it is not.
+        answers: The answers with which the run is continued, by the ids of the questions.
         previous: What the last run of the thread saved, for workflows.
     """
 
@@ -101,6 +103,7 @@ class RunScope:
     warned: bool = False
     checks_mutations: bool = False
     saving: Optional[object] = None
+    answers: Mapping[str, object] = field(default_factory=dict)
     previous: object = None
 
     def __post_init__(self) -> None:
@@ -125,12 +128,14 @@ class Scope:
         watches: The watchdogs that the task's activity resets: its own, and those of the enclosing tasks.
         children: The tasks that were called inside this one.
         writes: Writes to state keys made while the task runs, applied before those that it returns.
+        asked: The number of questions that the attempt has asked.
         attempt: The number of the attempt, from 1.
         began: The start of the first attempt in seconds since the epoch.
         over: True after the end of the attempt; threads and asyncio tasks started in it may continue.
     """
 
     __slots__ = (
+        "asked",
         "attempt",
         "began",
         "children",
@@ -170,6 +175,7 @@ class Scope:
         self.watch = watch
         self.children: Any = ()
         self.writes: Tuple[Tuple[str, Any], ...] = ()
+        self.asked = 0
         self.attempt = attempt
         self.began = began
         self.over = False
@@ -285,6 +291,16 @@ class Scope:
         for watch in self.watches:
             watch.activity(is_token)
 
+    def next_answer(self) -> Tuple[Sequence[object], str]:
+        """Return the answer to the next question of the attempt, or nothing, and the id of the question; thread-safe."""
+        task = self.task
+        with _counting:
+            number, self.asked = self.asked, self.asked + 1
+            question = interrupt_id(self.checkpoint_ns, number)
+            if number >= len(task.answers) and question in self.run.answers:
+                task.answers = (*task.answers, self.run.answers[question])
+            return task.answers[number : number + 1], question
+
     def heartbeat(self) -> None:
         """Report activity explicitly; with `refresh_on="heartbeat"` only this counts."""
         scope: Optional[Scope] = self
@@ -363,12 +379,7 @@ def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]
     return scope
 
 
-def _running_task() -> Optional[str]:
-    scope = current_scope()
-    return None if scope is None else scope.checkpoint_ns
-
-
-tell_running_task(_running_task)
+tell_running_task(current_scope)
 
 
 def enter_scope(scope: Scope) -> None:

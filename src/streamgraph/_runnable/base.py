@@ -154,7 +154,7 @@ class GraphBase(GraphSettings):
         writes: Writes = ()
         entry: Sequence[Route] = ()
         if isinstance(given, (Command, Send)) and (self._plan.start.kind == "node" or getattr(given, "resume", None)):
-            begun = read_command(self._plan, given)
+            begun = read_command(self._plan, given, answers=saving is not None and scope is None)
             writes, entry = begun.writes, begun.routes
         elif given is not None or saving is None:
             writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
