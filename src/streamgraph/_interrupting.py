@@ -10,6 +10,7 @@ from typing_extensions import Protocol
 from streamgraph._interrupts import Interrupt, ResponseT
 from streamgraph.errors import GraphInterrupt
 
+
 class Asking(Protocol):
     """A task, as far as it can ask questions."""
 

@@ -58,8 +58,7 @@ class _StoredInterrupt:
         return {"value": self.value, "id": self.id}
 
 
-for _stored, _name in (
-    (_StoredInterrupt, "Interrupt"),(_StoredSend, "Send"), (_StoredOverwrite, "Overwrite")):
+for _stored, _name in ((_StoredInterrupt, "Interrupt"), (_StoredSend, "Send"), (_StoredOverwrite, "Overwrite")):
     _stored.__module__, _stored.__name__, _stored.__qualname__ = _MODULE, _name, _name
 
 _STORED: Dict[type, Callable[[Any], object]] = {

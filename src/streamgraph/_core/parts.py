@@ -180,6 +180,10 @@ class PartBuilder:
             parts += self._task_event(task, modes, "task_result", {**_result(task, {}), "interrupts": asked})
         return parts
 
+    def paused(self) -> List[Part]:
+        """Return the update that shows a pause at a breakpoint: no question is asked."""
+        return [Part(self._ns, "updates", {INTERRUPT: ()})] if self._updates else []
+
     def _result_of(self, outcome: TaskResult) -> Dict[str, object]:
         if self._results is None:
             return as_result(outcome.writes)

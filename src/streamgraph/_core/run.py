@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import AbstractSet, Any, Deque, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
+from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.channel_objects import Folded, touches, updated_keys
 from streamgraph._core.control import RunControl
 from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, OpenStep, StartTask
@@ -43,6 +44,7 @@ class Run:
         limit: The most supersteps the run may take, from where it begins.
         concurrency: The most tasks that may run at once; `None` for no limit.
         control: Accepts requests to end the run.
+        breakpoints: Where the run pauses; `None` for nowhere.
         output: The keys of the final state to return; the graph's output keys by default.
         entry: The routes that a new run takes besides the edges of the start.
 
@@ -69,6 +71,7 @@ class Run:
         output: Keys = None,
         entry: Sequence[Route] = (),
         control: Optional[RunControl] = None,
+        breakpoints: Optional[Breakpoints] = None,
     ) -> None:
         self.plan = plan
         self.state = State(plan)
@@ -82,6 +85,7 @@ class Run:
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
         self._control = control
+        self._breakpoints = breakpoints
         self._entry = entry
         # The input as state values, until the first `values` part contains them.
         self._fresh_input: Optional[Mapping[str, object]] = None
@@ -232,7 +236,8 @@ class Run:
             else:
                 fresh = folded
             self.state.store(fresh)
-            ran = frozenset(task.name for task in tasks) if self.saves or self.frontier.joined else _NONE
+            named = self.saves or self.frontier.joined or self._breakpoints is not None
+            ran = frozenset(task.name for task in tasks) if named else _NONE
             updated = updated_keys(fresh) if self.plan.subscribers else _NONE
             nothing = self._advance(finished, ran, updated)
             if isinstance(fresh, Folded):
@@ -251,7 +256,10 @@ class Run:
         saves = self.saves and not self.interrupts
         saved = self._saved(fresh.keys(), ran) if saves else []
         told = self._told() if saves else []
-        return [*saved, *self._parts.values(self.state, fresh, self.interrupts), *told, self._next()]
+        shown = self._parts.values(self.state, fresh, self.interrupts)
+        if self._breakpoints is not None and not self.interrupts and self._breakpoints.stops(ran, self.frontier):
+            return [*saved, *shown, *told, *self._parts.paused(), _FINISH]
+        return [*saved, *shown, *told, self._next()]
 
     def _advance(
         self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str], updated: AbstractSet[str]

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from langchain_core.runnables import RunnableBinding, RunnableConfig
 
+from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
@@ -29,7 +30,7 @@ from streamgraph._messages.copying import copy_payload
 from streamgraph._protocols import Backend
 from streamgraph._runnable.config_checks import check_config
 from streamgraph._runnable.inputs import coerce_context
-from streamgraph._runnable.options import Keys, Subscription, check_keys
+from streamgraph._runnable.options import Keys, SavingOptions, Subscription, breakpoints, check_keys
 from streamgraph._runnable.printing import printing
 from streamgraph._runnable.saving import open_saving
 from streamgraph._runnable.schema import read_schema
@@ -190,6 +191,7 @@ class GraphBase(GraphSettings):
             output=subscription.output,
             entry=entry,
             control=control,
+            breakpoints=self._breakpoints(subscription.saving),
         )
         inherits = scope is not None and not context
         return GraphSession(
@@ -211,6 +213,11 @@ class GraphBase(GraphSettings):
             store=scope.run.store if scope is not None and self.store is None else self.store,
             cache=None if self.cache is None else Cache(self.cache),
         )
+
+    def _breakpoints(self, options: SavingOptions) -> Optional[Breakpoints]:
+        before = self.interrupt_before_nodes if options.before is None else options.before
+        after = self.interrupt_after_nodes if options.after is None else options.after
+        return breakpoints(self._plan, before, after)
 
     def _shape(self, ns: Tuple[str, ...], subscription: Subscription) -> Callable[[Part], object]:
         """Return the function that formats parts as chunks."""

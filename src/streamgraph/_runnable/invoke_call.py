@@ -33,7 +33,6 @@ from streamgraph._runnable.stream_options import (
     Updates,
     Values,
 )
-from streamgraph._runnable.unsupported import refuse
 from streamgraph._streams.flow import FlowControl
 from streamgraph._types import GraphOutput
 from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
@@ -201,7 +200,6 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
 
     def _read_one(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
         """Validate the options of a call that returns the output."""
-        refuse(interrupt_before=options.get("interrupt_before"), interrupt_after=options.get("interrupt_after"))
         keys = self._shown_keys(options.get("output_keys"))
         flow = check_flow_control(timeout=options.get("timeout"), step_timeout=self.step_timeout)
         quiet = output_only(
@@ -210,7 +208,13 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
             version=options.get("version", "v1"),
             output_keys=keys,
             control=options.get("control"),
-            saving=saving_options(options.get("durability"), options.get("multitask_strategy")),
+            saving=saving_options(
+                options.get("durability"),
+                options.get("multitask_strategy"),
+                options.get("interrupt_before"),
+                options.get("interrupt_after"),
+                self._plan,
+            ),
         )
         return quiet, flow
 

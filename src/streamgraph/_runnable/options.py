@@ -6,11 +6,13 @@ from typing import FrozenSet, NamedTuple, Optional, Sequence, Union
 
 from typing_extensions import get_args
 
+from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Plan
 from streamgraph._streams.filters import Filter
 from streamgraph._streams.modes import MODES, NESTED_MODES
-from streamgraph._types import Durability, MultitaskStrategy, StreamMode
+from streamgraph._types import All, Durability, MultitaskStrategy, StreamMode
+from streamgraph.constants import TAG_HIDDEN
 from streamgraph.errors import UnknownOptionError
 
 STREAM_MODES = tuple(mode.name for mode in MODES)
@@ -22,16 +24,23 @@ Modes = Union[None, StreamMode, Sequence[StreamMode]]
 Keys = Union[None, str, Sequence[str]]
 
 
+Nodes = Union[All, Sequence[str], None]
+
+
 class SavingOptions(NamedTuple):
     """The options of a run that is saved.
 
     Attributes:
         durability: When it is stored; `None` for what its parent run does, by default `"async"`.
         strategy: What to do if its thread has a run already; `None` for `"reject"`.
+        before: The nodes before which it pauses; `None` for those that the graph was compiled with.
+        after: The nodes after which it pauses, likewise.
     """
 
     durability: Optional[Durability] = None
     strategy: Optional[MultitaskStrategy] = None
+    before: Nodes = None
+    after: Nodes = None
 
 
 NO_SAVING_OPTIONS = SavingOptions()
@@ -69,18 +78,58 @@ class Subscription(NamedTuple):
     saving: SavingOptions = NO_SAVING_OPTIONS
 
 
-def saving_options(durability: Optional[Durability], strategy: Optional[MultitaskStrategy]) -> SavingOptions:
-    """Return the options of a run that is saved.
+def saving_options(
+    durability: Optional[Durability], strategy: Optional[MultitaskStrategy], before: Nodes, after: Nodes, plan: Plan
+) -> SavingOptions:
+    """Return the options of a run that is saved, or pauses.
 
     Raises:
         UnknownOptionError: One of them does not exist.
     """
-    if durability is None and strategy is None:
+    if durability is None and strategy is None and before is None and after is None:
         return NO_SAVING_OPTIONS
     for name, value, known in (("durability", durability, DURABILITIES), ("multitask_strategy", strategy, STRATEGIES)):
         if value is not None and value not in known:
             raise UnknownOptionError(f"Unknown {name} {value!r}", name=value, known=known)
-    return SavingOptions(durability, strategy)
+    return SavingOptions(durability, strategy, checked_nodes(plan, before), checked_nodes(plan, after))
+
+
+def checked_nodes(plan: Plan, nodes: Nodes) -> Nodes:
+    """Return the names of nodes if all of them exist.
+
+    Args:
+        plan: The graph.
+        nodes: The names, or `"*"`.
+
+    Raises:
+        UnknownOptionError: A node does not exist.
+    """
+    if nodes is None or nodes == "*":
+        return nodes
+    names = [nodes] if isinstance(nodes, str) else list(nodes)
+    for name in names:
+        if name not in plan.nodes:
+            raise UnknownOptionError(f"There is no node {name!r} to pause at", name=name, known=plan.nodes)
+    return names
+
+
+def breakpoints(plan: Plan, before: Nodes, after: Nodes) -> Optional[Breakpoints]:
+    """Return the breakpoints of a run, or `None` if it has none.
+
+    Args:
+        plan: The graph.
+        before: The nodes before which it pauses; `"*"` for all that are not tagged as hidden.
+        after: The nodes after which it pauses, likewise.
+    """
+    if not before and not after:
+        return None
+    return Breakpoints(_named(plan, before), _named(plan, after))
+
+
+def _named(plan: Plan, nodes: Nodes) -> FrozenSet[str]:
+    if nodes == "*":
+        return frozenset(name for name, node in plan.nodes.items() if TAG_HIDDEN not in node.tags)
+    return frozenset(nodes or ())
 
 
 def check_version(version: str) -> str:

@@ -17,9 +17,9 @@ from streamgraph._langchain.configs import bound_together
 from streamgraph._policies import CachePolicy, RetryPolicy, checked_cache_policy, retry_policies
 from streamgraph._runnable.config_checks import check_config
 from streamgraph._runnable.flow_options import check_seconds
-from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes
-from streamgraph._runnable.unsupported import refuse
+from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes, checked_nodes
 from streamgraph._snapshots import Checkpointer, ensure_valid_checkpointer
+from streamgraph._types import All
 from streamgraph.errors import FixedAttributeError, UnknownOptionError, closest
 from streamgraph.stream._types import checked_factories
 
@@ -48,8 +48,8 @@ class GraphSettings(Runnable[Any, Any]):
         step_timeout: The longest time that a step may take, in seconds; `None` for no limit.
         retry_policy: The retry policies of nodes that have none of their own.
         cache_policy: The cache policy of nodes that have none of their own.
-        interrupt_before_nodes: Empty: runs cannot be interrupted yet.
-        interrupt_after_nodes: Empty: runs cannot be interrupted yet.
+        interrupt_before_nodes: The nodes before which a run pauses, or `"*"` for all.
+        interrupt_after_nodes: The nodes after which a run pauses, or `"*"` for all.
         stream_transformers: What makes the transformers of `stream_events(version="v3")`.
         stream_eager: Without effect: chunks are always yielded as soon as they are made.
     """
@@ -77,8 +77,8 @@ class GraphSettings(Runnable[Any, Any]):
     step_timeout: Optional[float]
     retry_policy: Sequence[RetryPolicy]
     cache_policy: Optional[CachePolicy]
-    interrupt_before_nodes: Sequence[str]
-    interrupt_after_nodes: Sequence[str]
+    interrupt_before_nodes: Union[All, Sequence[str]]
+    interrupt_after_nodes: Union[All, Sequence[str]]
     stream_eager: bool
     stream_transformers: Sequence[Callable[[Tuple[str, ...]], object]]
 
@@ -286,12 +286,8 @@ def _factories(graph: GraphSettings, value: object) -> object:
     return checked_factories(value)
 
 
-def _refused(name: str) -> Callable[[GraphSettings, object], object]:
-    def check(graph: GraphSettings, value: object) -> object:
-        refuse(**{name: value})
-        return value
-
-    return check
+def _nodes(graph: GraphSettings, value: Any) -> object:
+    return checked_nodes(graph._plan, value) or ()
 
 
 _SETTINGS: Dict[str, Callable[[GraphSettings, Any], object]] = {
@@ -309,8 +305,8 @@ _SETTINGS: Dict[str, Callable[[GraphSettings, Any], object]] = {
     "step_timeout": _step_timeout,
     "retry_policy": _retries,
     "cache_policy": _cache_policy,
-    "interrupt_before_nodes": _refused("interrupt_before_nodes"),
-    "interrupt_after_nodes": _refused("interrupt_after_nodes"),
+    "interrupt_before_nodes": _nodes,
+    "interrupt_after_nodes": _nodes,
     "stream_eager": _flag,
     "stream_transformers": _factories,
 }

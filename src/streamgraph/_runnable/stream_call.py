@@ -38,7 +38,6 @@ from streamgraph._runnable.stream_options import (
     Values,
 )
 from streamgraph._runnable.subgraphs import known_names
-from streamgraph._runnable.unsupported import refuse
 from streamgraph._streams.flow import FlowControl
 from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
 
@@ -48,7 +47,6 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
 
     def _read(self, options: StreamOptions[Any]) -> Tuple[Subscription, FlowControl]:
         """Check the options of a call that streams."""
-        refuse(interrupt_before=options.get("interrupt_before"), interrupt_after=options.get("interrupt_after"))
         filter_ = make_filter(
             partial(known_names, self),
             include_nodes=options.get("include_nodes"),
@@ -76,7 +74,13 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             output_keys=self._stream_keys if keys is None else keys,
             output=self._output_keys if keys is None else keys,
             control=options.get("control"),
-            saving=saving_options(options.get("durability"), options.get("multitask_strategy")),
+            saving=saving_options(
+                options.get("durability"),
+                options.get("multitask_strategy"),
+                options.get("interrupt_before"),
+                options.get("interrupt_after"),
+                self._plan,
+            ),
             filter_=filter_,
         )
         return wanted, flow
@@ -344,8 +348,9 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             subgraphs: `True`: every mode also for nested graphs, with the namespace in front. `False`: no parts of
                 nested graphs. `None`: tokens and custom data of nested graphs, without namespace.
             debug: `True` prints `updates` and `values`; by default the setting given to `compile`.
-            interrupt_before: `None`: runs cannot be interrupted yet.
-            interrupt_after: `None`: runs cannot be interrupted yet.
+            interrupt_before: Nodes before which the run pauses, or `"*"` for all; by default those of the graph. It
+                ends there, and goes on with the input `None` if it is saved.
+            interrupt_after: Nodes after which it pauses.
             durability: When to save the run; ignored without a checkpointer.
             multitask_strategy: What to do if its thread has a run already: `"reject"` it (the default) or `"enqueue"` it.
             control: A handle to request that the run ends after a step.

@@ -6,7 +6,7 @@ the type of a chunk.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, Generic, List, Mapping, Optional, Tuple, Union
+from typing import Any, ClassVar, Dict, Generic, List, Mapping, Optional, Sequence, Tuple, Union
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
@@ -18,7 +18,7 @@ from streamgraph._policies import Seconds
 from streamgraph._runnable.filter_options import Names
 from streamgraph._runnable.options import Keys, Modes
 from streamgraph._streams.flow import Overflow
-from streamgraph._types import Durability, MultitaskStrategy, StreamMode
+from streamgraph._types import All, Durability, MultitaskStrategy, StreamMode
 from streamgraph.types import DebugPayload, MessageMetadata, TaskPayload, ToolPayload
 
 
@@ -83,10 +83,10 @@ class RunKeywords(TypedDict, Generic[ContextT], total=False):
     """Modes to print, in addition to the chunks that are yielded."""
     debug: Optional[bool]
     """`True` prints `updates` and `values`; by default the setting given to `compile`."""
-    interrupt_before: None
-    """`None`: runs cannot be interrupted yet."""
-    interrupt_after: None
-    """`None`: runs cannot be interrupted yet."""
+    interrupt_before: Union[All, Sequence[str], None]
+    """Nodes before which the run pauses, or `"*"` for all; by default those of the graph."""
+    interrupt_after: Union[All, Sequence[str], None]
+    """Nodes after which the run pauses, likewise."""
     durability: Optional[Durability]
     """When to save the run; ignored without a checkpointer."""
     multitask_strategy: Optional[MultitaskStrategy]

@@ -15,8 +15,8 @@ from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, ta
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy
 from streamgraph._runnable.channel_marks import merged_channels
 from streamgraph._runnable.schema import Hint, Schema, read_schema
-from streamgraph._runnable.unsupported import refuse
 from streamgraph._snapshots import Checkpointer, ensure_valid_checkpointer
+from streamgraph._types import All
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, UnknownNodeError
 from streamgraph.graph._annotations import literal_results
@@ -322,8 +322,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         *,
         cache: object = None,
         store: object = None,
-        interrupt_before: None = None,
-        interrupt_after: None = None,
+        interrupt_before: Union[All, Sequence[str], None] = None,
+        interrupt_after: Union[All, Sequence[str], None] = None,
         debug: Union[bool, Literal["mutations"]] = False,
         name: Optional[str] = None,
         transformers: Optional[Sequence[TransformerFactory]] = None,
@@ -335,8 +335,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             cache: Storage for the results of nodes with a cache policy: an `InMemoryCache`, or any cache with the
                 interface of langgraph-checkpoint's.
             store: An object that nodes get as `store`, such as a `BaseStore` of langgraph-checkpoint.
-            interrupt_before: `None`: runs cannot be interrupted yet.
-            interrupt_after: `None`: runs cannot be interrupted yet.
+            interrupt_before: Nodes before which every run pauses, or `"*"` for all.
+            interrupt_after: Nodes after which every run pauses, or `"*"` for all.
             debug: `True` prints the updates and values of every run. `"mutations"` raises `StateMutationError` where a
                 node changes in place what lies inside the values of the state; it costs a deep copy of each node's
                 input. The environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` does the same for all graphs.
@@ -347,9 +347,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         Raises:
             GraphBuildError: See `validate`.
             TypeError: The checkpointer is not a saver, or a transformer is neither a class nor a function.
-            NotSupportedError: An interrupt is given.
+            UnknownOptionError: A run is to pause at a node that does not exist.
         """
-        refuse(interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         ensure_valid_checkpointer(checkpointer)
         check_cache(cache)
         factories = checked_factories(transformers)
@@ -358,7 +357,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         planner = Planner(self._schema, self._channels, self._defaults)
         plan = planner.plan(name, self.nodes, self._outgoing, self._joins, tuple(self._output.channels))
         self.compiled = True
-        return CompiledStateGraph(
+        compiled: CompiledStateGraph[StateT, ContextT, InputT, OutputT] = CompiledStateGraph(
             plan=plan,
             builder=self,
             specs=dict(self.nodes),
@@ -371,6 +370,9 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             checkpointer=checkpointer,
             transformers=factories,
         )
+        compiled.interrupt_before_nodes = interrupt_before or ()
+        compiled.interrupt_after_nodes = interrupt_after or ()
+        return compiled
 
     def _leaving(self, source: str) -> OutEdges:
         return self._outgoing.setdefault(source, OutEdges())

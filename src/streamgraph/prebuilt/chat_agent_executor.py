@@ -25,6 +25,7 @@ from streamgraph.prebuilt._agent_state import (
     with_model_input,
 )
 from streamgraph.prebuilt.tool_node import ToolNode
+from streamgraph.types import All, Checkpointer
 
 __all__ = [
     "AgentState",
@@ -57,10 +58,10 @@ def create_react_agent(
     post_model_hook: object = None,
     state_schema: Any = None,
     context_schema: Optional[Type[Any]] = None,
-    checkpointer: None = None,
+    checkpointer: Checkpointer = None,
     store: object = None,
-    interrupt_before: None = None,
-    interrupt_after: None = None,
+    interrupt_before: Union[All, Sequence[str], None] = None,
+    interrupt_after: Union[All, Sequence[str], None] = None,
     debug: bool = False,
     version: Literal["v1", "v2"] = "v2",
     name: Optional[str] = None,

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Generic, Mapping, Optional, Sequence, Tu
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel, RootModel, create_model
-from typing_extensions import Literal, Self, TypeVar
+from typing_extensions import Self, TypeVar
 
 from streamgraph._core.state import Writes
 from streamgraph._core.unknown_keys import check_keys
@@ -19,6 +19,7 @@ from streamgraph._runnable.options import Keys, Modes
 from streamgraph._runnable.runnable import GraphRunnable
 from streamgraph._runnable.saved_state import SavedState
 from streamgraph._runnable.stream_options import KeyedT
+from streamgraph._snapshots import Checkpointer
 from streamgraph._types import All
 from streamgraph.constants import START
 from streamgraph.errors import EmptyInputError, GraphBuildError, InvalidUpdateError
@@ -67,12 +68,12 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
         stream_eager: Without effect: chunks are always yielded as soon as they are made.
         output_channels: What `invoke` returns: the value of one channel, or a dict of several.
         stream_channels: The channels that a stream shows by default; all of them if it is `None`.
-        interrupt_after_nodes: Empty: runs cannot be interrupted yet.
-        interrupt_before_nodes: Empty: runs cannot be interrupted yet.
+        interrupt_after_nodes: The nodes after which a run pauses, or `"*"` for all.
+        interrupt_before_nodes: The nodes before which a run pauses, or `"*"` for all.
         input_channels: What takes the input: one channel, or several, which take a dict.
         step_timeout: The longest time that a step may take, in seconds.
         debug: Print the updates and values of every run.
-        checkpointer: `None`: runs cannot be saved yet.
+        checkpointer: The saver of the runs: any of the `langgraph-checkpoint` family.
         store: An object that nodes get as `store`.
         cache: Storage for the results of nodes with a cache policy.
         retry_policy: The retry policies of nodes that have none of their own.
@@ -87,8 +88,7 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
     Raises:
         UnknownOptionError: A node or option names an unknown channel.
         GraphBuildError: A name is reserved, or the input starts no node.
-        TypeError: A node or a channel is something else.
-        NotSupportedError: A checkpointer or an interrupt is given.
+        TypeError: A node or a channel is something else, or the checkpointer is not a saver.
     """
 
     @checked_keywords
@@ -107,7 +107,7 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
         input_channels: Union[str, Sequence[str]],
         step_timeout: Optional[float] = None,
         debug: Optional[bool] = None,
-        checkpointer: Union[Literal[False], None] = None,
+        checkpointer: Checkpointer = None,
         store: object = None,
         cache: object = None,
         retry_policy: Union[RetryPolicy, Sequence[RetryPolicy]] = (),
@@ -142,7 +142,7 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
         self.stream_eager = stream_eager
         self.stream_transformers = stream_transformers or ()
         self.step_timeout = step_timeout
-        self.checkpointer = checkpointer or None
+        self.checkpointer = checkpointer
         self.interrupt_after_nodes = interrupt_after_nodes
         self.interrupt_before_nodes = interrupt_before_nodes
         self.retry_policy = (retry_policy,) if isinstance(retry_policy, RetryPolicy) else retry_policy
