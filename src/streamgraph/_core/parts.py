@@ -91,6 +91,12 @@ class PartBuilder:
             return [Part(self._ns, "values", root_or_mapping(state))]
         return [Part(self._ns, "values", state.chunk(keys))]
 
+    def loaded(self, state: State) -> List[Part]:
+        """Return the `values` part with which a run continues."""
+        if self._values and state.bare_key is not None and not state.values:
+            return [Part(self._ns, "values", None)]
+        return self.values(state, state.values)
+
     def saved(self, state: State, about: AboutRecord, tasks: Sequence[DueTask], *, step: int) -> List[Part]:
         """Return the parts for a record.
 

@@ -80,20 +80,29 @@ class SavedRun(Run):
         saved = self._recorded(Record(step, "input", self.state.saved(), Frontier(step), changed, given))
         return [*saved, *self._told(given), *self.start(writes)]
 
+    def restart(self, writes: Writes, given: object) -> List[Effect]:
+        """Begin with an input that was stored before, and shows again what was known then.
+
+        Args:
+            writes: The input as writes to state keys.
+            given: The input in the form in which it is stored.
+        """
+        forked = self._take_forked()
+        return [*forked, *self._parts.loaded(self.state), *self._told(given), *self.start(writes)]
+
     def start(self, writes: Writes) -> List[Effect]:
         """Begin with an input that is stored already."""
         self.frontier.step += 1
         self.limit = self.frontier.step + self._steps
         if self.plan.start.kind == "node":
             self._known = {}  # what the start writes is the input
-        forked = self._take_forked()
-        return forked + super().start(writes)
+        return super().start(writes)
 
     def resume(self) -> List[Effect]:
         """Continue with the step after the record."""
         self.limit = self.frontier.step + self._steps
         forked = self._take_forked()
-        return [*forked, *self._parts.values(self.state, self.state.values), *self._told(), self._next()]
+        return [*forked, *self._parts.loaded(self.state), *self._told(), self._next()]
 
     def _take_forked(self) -> List[Effect]:
         forked, self._forked = self._forked, []

@@ -58,6 +58,8 @@ class UpdateRun(SavedRun):
             )
             for update in updates
         ]
+        for position, task in enumerate(tasks):
+            task.order = (2, position, task.name)  # in the order in which they are given, after what is finished
         if not tasks and not carried:
             return [*self._saved(frozenset(), frozenset()), _FINISH]
         effects = self._start(tasks)

@@ -107,7 +107,7 @@ class Saving:
         stored = loaded.record.given
         if self.saved.replays:
             run.fork(stored)
-        return run.resume() if stored is UNSET else run.start(self._writes_of(stored))
+        return run.resume() if stored is UNSET else run.restart(self._writes_of(stored), stored)
 
     def called(self, caller: Task, ns: Tuple[str, ...], name: str, number: int) -> Tuple[str, Optional[TaskResult]]:
         """Return the id of a `@task` that is called in a task, and its result if it had finished before.

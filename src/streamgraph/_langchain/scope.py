@@ -292,7 +292,7 @@ class Scope:
             watch.activity(is_token)
 
     def next_answer(self) -> Tuple[Sequence[object], str]:
-        """Return the answer to the next question of the attempt, or nothing, and the id of the question; thread-safe."""
+        """Return the answer to the attempt's next question, or nothing, and the id of the question; thread-safe."""
         task = self.task
         with _counting:
             number, self.asked = self.asked, self.asked + 1

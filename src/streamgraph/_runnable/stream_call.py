@@ -352,7 +352,8 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
                 ends there, and goes on with the input `None` if it is saved.
             interrupt_after: Nodes after which it pauses.
             durability: When to save the run; ignored without a checkpointer.
-            multitask_strategy: What to do if its thread has a run already: `"reject"` it (the default) or `"enqueue"` it.
+            multitask_strategy: What to do if its thread has a run already: `"reject"` it, which is the default, or
+                `"enqueue"` it.
             control: A handle to request that the run ends after a step.
             include_nodes: Show only parts from these nodes, in every mode except `values`. A name or several, also as
                 shell-style patterns. Parts that are filtered out are never created.

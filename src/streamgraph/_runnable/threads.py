@@ -157,6 +157,6 @@ def snapshot_of(place: Place, stored: Any, *, latest: bool, subgraphs: bool = Fa
 
 def _graphs_in(graph: GraphBase, tasks: List[DueTask]) -> Iterator[Tuple[DueTask, GraphBase]]:
     for task in tasks:
-        inner = None if task.known.result is not None else graph_in(graph._targets.get(task.name))
+        inner = graph_in(graph._targets.get(task.name))
         if inner is not None and inner.checkpointer is not False:
             yield task, inner

@@ -11,11 +11,10 @@ from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Join, Node, Plan, StateView
 from streamgraph._core.results import TaskResult
 from streamgraph._core.run import Run
-from streamgraph._core.state import State
 from streamgraph._streams.subscribers import unfiltered
 from streamgraph.errors import GraphDrained, GraphRecursionError, InvalidUpdateError, ParentCommand, location_of
 from streamgraph.types import Command, Overwrite, Send
-from unit.core.plans import SEED, Driver, branch, by, channels, first, last, node, plan
+from unit.core.plans import SEED, Driver, branch, by, channels, first, last, node, plan, taken_up
 
 
 def line(*names):
@@ -303,14 +302,7 @@ def test_a_drained_run_can_be_taken_up():
     assert isinstance(driver.error, GraphDrained)
     assert (driver.run.frontier.step, driver.run.frontier.due, driver.starts()) == (0, {"a"}, {})
     again = Driver(graph, limit=2)
-    again.run = Run(
-        graph,
-        PartBuilder((), unfiltered(frozenset(["values"])), clock=str),
-        seed=SEED,
-        limit=2,
-        state=State(graph, driver.run.state.values),
-        frontier=driver.run.frontier.copy(),
-    )
+    again.run = taken_up(graph, driver.run.state.saved(), driver.run.frontier, limit=2)
     again.run.start = lambda writes: again.run.resume()
     assert again.play().output == {"x": ["in", "a", "b"]}
 

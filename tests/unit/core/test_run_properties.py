@@ -11,14 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamgraph._core.effects import OpenStep
-from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Branch, Channel, Join, Node, Plan, StateView
-from streamgraph._core.run import Run
-from streamgraph._core.state import State
-from streamgraph._streams.subscribers import unfiltered
 from streamgraph.errors import GraphRecursionError
 from streamgraph.types import Command, Send
-from unit.core.plans import SEED, Driver, by, first, last, plan
+from unit.core.plans import Driver, by, first, last, plan, taken_up
 
 NAMES = ("n0", "n1", "n2", "n3", "n4")
 LIMIT = 5
@@ -209,16 +205,9 @@ class TakenUp(Driver):
     def open_step(self) -> Any:
         """Take the run up again, from plain data that has left the process."""
         old = self.run
-        values, frontier = pickle.loads(pickle.dumps((old.state.values, old.frontier)))
-        self.run = Run(
-            old.plan,
-            PartBuilder((), unfiltered(frozenset(("values", "updates"))), clock=lambda: "now"),
-            seed=SEED,
-            limit=LIMIT - frontier.step,
-            state=State(old.plan, values),
-            frontier=frontier,
-        )
-        (effect,) = self.run.resume()
+        values, frontier = pickle.loads(pickle.dumps((old.state.saved(), old.frontier)))
+        self.run = taken_up(old.plan, values, frontier, limit=LIMIT - frontier.step)
+        *_, effect = self.run.resume()
         assert isinstance(effect, OpenStep)
         return self.run.open_step()
 
