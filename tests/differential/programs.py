@@ -1,6 +1,7 @@
 """The table of programs, by topic."""
 
 from differential import (
+    programs_channels,
     programs_differ,
     programs_flow,
     programs_func,
@@ -19,6 +20,7 @@ from differential import (
 from differential.harness import PROGRAMS
 
 TOPICS = (
+    programs_channels,
     programs_flow,
     programs_func,
     programs_func_around,

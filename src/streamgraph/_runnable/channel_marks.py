@@ -19,8 +19,8 @@ from streamgraph._core.plan import Channel
 from streamgraph._runnable.reducers import check_reducer, reduced_channel
 from streamgraph._types import Overwrite
 from streamgraph.channels import BaseChannel
+from streamgraph.channels._typing import plain_type, same_function
 from streamgraph.channels.base import MISSING
-from streamgraph.channels.binop import plain_type, same_function
 from streamgraph.errors import StateSchemaError
 
 _METHODS = ("from_checkpoint", "update", "get", "is_available", "checkpoint", "copy", "consume", "finish")
@@ -34,7 +34,7 @@ _IDLE = frozenset(
 """The classes whose channels do not change in a step that writes nothing to them."""
 
 
-def channel_mark(key: str, typ: Any, marks: Sequence[object]) -> Optional[Channel]:
+def channel_mark(key: str, typ: object, marks: Sequence[object]) -> Optional[Channel]:
     """Return the channel that a key's annotations ask for, or `None` if there is none among them.
 
     Args:
@@ -150,10 +150,10 @@ def _described(channel: Channel) -> str:
     return f"the reducer {getattr(reducer, '__name__', repr(reducer))}"
 
 
-def shown_channels(channels: Mapping[str, Channel]) -> Mapping[str, BaseChannel[Any, Any, Any]]:
+def shown_channels(channels: Mapping[str, Channel]) -> Mapping[str, BaseChannel[object, object, object]]:
     """Return the channels of keys as users see them."""
     return MappingProxyType(
-        {key: cast("BaseChannel[Any, Any, Any]", channel.shown) for key, channel in channels.items()}
+        {key: cast("BaseChannel[object, object, object]", channel.shown) for key, channel in channels.items()}
     )
 
 
@@ -202,7 +202,7 @@ def _is_channel_class(key: str, cls: Any) -> bool:
     return True
 
 
-def _instance(key: str, cls: Any, typ: Any) -> Any:
+def _instance(key: str, cls: Any, typ: object) -> Any:
     """Make a channel of a class that stands in an annotation."""
     abstract = sorted(getattr(cls, "__abstractmethods__", ()))
     kind = _kind(cls)
@@ -219,7 +219,7 @@ def _instance(key: str, cls: Any, typ: Any) -> Any:
         ) from error
 
 
-def _typed(channel: Any, typ: Any) -> Any:
+def _typed(channel: Any, typ: object) -> Any:
     """Return a `DeltaChannel` of the type that it annotates."""
     return type(channel)(channel.reducer, plain_type(typ), snapshot_frequency=channel.snapshot_frequency)
 

@@ -86,7 +86,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
             self._add_channels(schema)
 
     @property
-    def channels(self) -> Mapping[str, BaseChannel[Any, Any, Any]]:
+    def channels(self) -> Mapping[str, BaseChannel[object, object, object]]:
         """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
         return shown_channels(self._channels)
 
