@@ -1,6 +1,7 @@
 """The table of programs, by topic."""
 
 from differential import (
+    programs_callables,
     programs_channels,
     programs_differ,
     programs_flow,
@@ -21,6 +22,7 @@ from differential.harness import PROGRAMS
 
 TOPICS = (
     programs_channels,
+    programs_callables,
     programs_flow,
     programs_func,
     programs_func_around,

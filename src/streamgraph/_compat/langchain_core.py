@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar, cast
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.runnables import RunnableGenerator, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.runnables.utils import accepts_run_manager
 from langchain_core.tracers import _streaming
 from langchain_core.tracers.context import register_configure_hook
@@ -198,6 +198,9 @@ def is_async_only(runnable: Any) -> bool:
         return not hasattr(runnable, "func")
     if isinstance(runnable, RunnableGenerator):
         return not hasattr(runnable, "_transform")
+    if isinstance(runnable, Runnable) and not type(runnable).__module__.startswith("langchain_core."):
+        # A RunnableCallable, of this package or of LangGraph, has both functions or one.
+        return getattr(runnable, "func", True) is None and getattr(runnable, "afunc", None) is not None
     return any(map(is_async_only, parts_of(runnable)))
 
 

@@ -43,6 +43,7 @@ class Run:
         concurrency: The most tasks that may run at once; `None` for no limit.
         control: Accepts requests to end the run.
         output: The keys of the final state to return; the graph's output keys by default.
+        entry: The routes that a new run takes besides the edges of the start.
         state: The values of a resumed run.
         frontier: The frontier of a resumed run.
 
@@ -63,6 +64,7 @@ class Run:
         limit: int,
         concurrency: Optional[int] = None,
         output: Keys = None,
+        entry: Sequence[Route] = (),
         control: Optional[RunControl] = None,
         state: Optional[State] = None,
         frontier: Optional[Frontier] = None,
@@ -78,6 +80,7 @@ class Run:
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
         self._control = control
+        self._entry = entry
         # The input as state values, until the first `values` part contains them.
         self._fresh_input: Optional[Mapping[str, object]] = None
         # The values of channel objects after the last step that wrote something to return; they may be gone since.
@@ -168,25 +171,28 @@ class Run:
     def _close_step(self) -> List[Effect]:
         """Fold the writes of the step into the state, advance the frontier, and return the parts of the step."""
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
-        finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
+        entry, self._entry = self._entry, ()
+        finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, entry)]
         written: List[Tuple[str, Writes]] = []
+        known: List[Optional[Mapping[str, Any]]] = []
         did: Optional[TaskResult] = None
         for task in tasks:
             did = self._done.get(task.id)
             if did is not None:
-                finished.append((task.node, did.routes))
+                finished.append((task.node, (*did.routes, *entry) if entry else did.routes))
             else:
                 # A task whose failure was handled leads nowhere, and has written something only if a branch has failed;
                 # its handler is also a task of the step.
                 did = self._shown.get(task.id)
             if did is not None:
                 written.append((task.name, did.stored or did.writes))
+                known.append(did.folded)
         try:
             folded = did.folded if len(tasks) == 1 and did is not None else None
             if self._fresh_input is not None:
                 fresh, self._fresh_input = self._fresh_input, None  # branches of the start write nothing
             elif folded is None:
-                fresh = self.state.fold(written, at=(self.frontier.step, self.ns))
+                fresh = self.state.fold(written, known, at=(self.frontier.step, self.ns))
             else:
                 fresh = folded
             self.state.store(fresh)

@@ -9,7 +9,7 @@ from time import monotonic, time
 from typing import Any, List, Optional, Tuple
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect
@@ -24,6 +24,7 @@ from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
+from streamgraph._execution.outcomes import called_branch, called_further, completed, folded, with_ids
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
@@ -36,7 +37,6 @@ from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, enter_sco
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.backpressure_tap import tap_of
-from streamgraph._messages.matching import prepared_writes
 from streamgraph._messages.tap import enter_tap, is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
@@ -261,20 +261,22 @@ class GraphSession:
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
+                if isinstance(result, Runnable) and node.kind == "node":
+                    result = yield from called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)
                 if node.kind == "node":
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
-                if scope.writes:
-                    outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
+                if scope.writes or self._cache is not None:
+                    outcome = completed(task, outcome, scope.writes, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             scope.over = True
             if messages is not None and "messages" in self._wanted:
-                outcome = messages.returned(run.plan, scope, outcome, run.state.values)
+                outcome = messages.returned(run.plan, scope, with_ids(run, task, outcome), run.state.values)
         except Exception as error:
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
             yield from settled(scope.children, cancel=True)
@@ -339,22 +341,20 @@ class GraphSession:
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
         run = self.run
-        # In the form in which they are stored: the step stores what the branches have seen.
-        stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
-        fresh = run.fold(task, stored)
+        outcome = folded(run, task, outcome)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
-            seen = run.state.read(branch.reader, task.step, run.limit, fresh)
+            seen = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
             checked = TrackedInput(seen) if self._shared.checks_mutations else None
             seen = seen if checked is None else checked.value
             if trace is None:
-                answer = yield Call(branch.action, (seen, invocation))
+                answer = yield from called_branch(branch, seen, invocation)
             else:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             if checked is not None:
                 checked.check(task.name, task.step)
             routes += read_routes(run.plan, task.name, branch, answer)
-        return outcome._replace(routes=tuple(routes), stored=stored, folded=fresh)
+        return outcome._replace(routes=tuple(routes))
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
         """Call a branch as a trace of its own inside that of the node."""
@@ -365,7 +365,7 @@ class GraphSession:
                 yield own.start(seen, branch.name)
                 manager = own.child()
             config = self._enter(scope, manager, traced=True)
-            answer = yield Call(branch.action, (seen, Invocation(config, scope)))
+            answer = yield from called_branch(branch, seen, Invocation(config, scope))
         except GeneratorExit:
             raise
         except BaseException as error:

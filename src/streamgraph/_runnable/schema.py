@@ -26,7 +26,7 @@ from streamgraph._runnable.channel_marks import channel_mark
 from streamgraph._runnable.reducers import reduced_channel
 from streamgraph.channels import LastValue
 from streamgraph.errors import StateSchemaError
-from streamgraph.managed import ManagedValue
+from streamgraph.managed.base import ManagedValueSpec, StepInfo, is_managed_value
 
 Hint = Any
 """Any type hint: a class, a TypedDict, a special form."""
@@ -84,12 +84,17 @@ def read_schema(source: Hint) -> Schema:
     channels: Dict[str, Channel] = {}
     managed: Dict[str, Callable[[int, int], object]] = {}
     for key, hint in hints_of(source).items():
-        mark = next((item for item in _annotations(hint) if isinstance(item, ManagedValue)), None)
+        mark = next((item for item in _annotations(hint) if is_managed_value(item)), None)
         if mark is not None:
-            managed[key] = mark.compute
+            managed[key] = _computed(mark)
         else:
             channels[key] = _channel(key, hint)
     return Schema(source, channels, managed, _builder(source))
+
+
+def _computed(kind: ManagedValueSpec) -> Callable[[int, int], object]:
+    """Return the function of superstep and recursion limit that computes a managed value."""
+    return lambda step, limit: kind.get(StepInfo(step, limit))
 
 
 def _has_keys(source: Hint) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any, Callable, List, Optional, Sequence, TypeVar, Union, cast
 from uuid import uuid4
@@ -21,9 +22,12 @@ from streamgraph._langchain.scope import current_scope
 from streamgraph._messages.message_list import MessageList
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
+from streamgraph.graph.state import StateGraph
+from streamgraph.warnings import LangGraphDeprecatedSinceV10
 
 __all__ = [
     "REMOVE_ALL_MESSAGES",
+    "MessageGraph",
     "Messages",
     "MessagesState",
     "add_messages",
@@ -45,8 +49,9 @@ def add_messages(
     """Merge two lists of messages: append new ones, replace those with a known id, drop removed ones.
 
     Use it as the reducer of a state key that holds a conversation. Messages may be LangChain message objects, strings,
-    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id is copied, and the copy gets
-    one. A call without lists returns a reducer with the given `format`.
+    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id gets one; it is set on the
+    given object itself, so that whoever holds the message knows its id. A call without lists returns a reducer with the
+    given `format`.
 
     Args:
         left: The current messages.
@@ -74,13 +79,19 @@ def add_messages(
 
 
 def prepare_messages(update: Messages) -> List[BaseMessage]:
-    """Return an update as whole messages that all have ids; the given objects are not modified."""
+    """Return an update as whole messages that all have ids; a message object without one gets it in place.
+
+    Args:
+        update: A message or several, in any form that langchain-core converts.
+    """
     several = update if isinstance(update, list) else [update]
     messages: List[BaseMessage] = []
     for message in convert_to_messages(cast("Sequence[MessageLikeRepresentation]", several)):
         if isinstance(message, BaseMessageChunk):
             message = message_chunk_to_message(message)
-        messages.append(message if message.id is not None else message.model_copy(update={"id": str(uuid4())}))
+        if message.id is None:
+            message.id = str(uuid4())
+        messages.append(message)
     return messages
 
 
@@ -148,3 +159,20 @@ class MessagesState(TypedDict):
     """State with one key, `messages`: a conversation merged by `add_messages`."""
 
     messages: Annotated[List[AnyMessage], add_messages]
+
+
+class MessageGraph(StateGraph[Any]):
+    """Builder of a graph whose state is one list of messages; deprecated: use `StateGraph(MessagesState)`.
+
+    Nodes get the list and return a message, or several, which are merged into it by `add_messages`. `invoke` takes and
+    returns a list.
+    """
+
+    def __init__(self) -> None:
+        warnings.warn(
+            "MessageGraph is deprecated. Use StateGraph with a state that has the key `messages`, such as "
+            "MessagesState, instead.",
+            LangGraphDeprecatedSinceV10,
+            stacklevel=2,
+        )
+        super().__init__(Annotated[List[AnyMessage], add_messages])  # type: ignore[arg-type]

@@ -8,18 +8,18 @@ from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequen
 from typing_extensions import Literal, Self
 
 from streamgraph._core.plan import Channel
+from streamgraph._deprecated import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, renamed_keywords
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
-from streamgraph._runnable.channel_marks import merged_channels, shown_channels
+from streamgraph._runnable.channel_marks import merged_channels
 from streamgraph._runnable.schema import Hint, Schema, read_schema
 from streamgraph._runnable.unsupported import refuse
-from streamgraph.channels import BaseChannel
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, UnknownNodeError
 from streamgraph.graph._annotations import literal_results
-from streamgraph.graph._compiler import JoinSpec, Planner, inferred_input
+from streamgraph.graph._compiler import JoinSpec, Planner, branch_input, node_input
 from streamgraph.graph._names import checked_name
 from streamgraph.graph._specs import (
     DEFAULT_HANDLER,
@@ -30,13 +30,16 @@ from streamgraph.graph._specs import (
     handler_name,
     node_options,
     read_destinations,
+    sequence_name,
 )
+from streamgraph.graph._validation import check_edges
+from streamgraph.graph._views import BuilderViews
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
 
 __all__ = ["StateGraph"]
 
 
-class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
+class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
     """Builder of a graph whose nodes read and update a common state.
 
     Methods that add something return the builder, so calls can be chained. `compile` checks the whole graph and returns
@@ -61,6 +64,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         StateSchemaError: A schema cannot be used.
     """
 
+    @renamed_keywords(config_schema=CONFIG_SCHEMA, input=INPUT, output=OUTPUT)
     @checked_keywords
     def __init__(
         self,
@@ -72,10 +76,14 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
     ) -> None:
         self.state_schema = state_schema
         self.context_schema = context_schema
-        self.nodes: Dict[str, NodeSpec] = {}
+        self.input_schema: Any = state_schema if input_schema is None else input_schema
+        self.output_schema: Any = state_schema if output_schema is None else output_schema
+        self.nodes = {}
+        self.compiled = False
         self._schema = read_schema(state_schema)
         self._input = self._schema if input_schema is None else read_schema(input_schema)
         self._output = self._schema if output_schema is None else read_schema(output_schema)
+        self._schemas: Dict[Hint, Schema] = {}
         self._channels: Mapping[str, Channel] = {}
         self._outgoing: Dict[str, OutEdges] = {}
         self._joins: List[JoinSpec] = []
@@ -85,16 +93,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         for schema in (self._schema, self._input, self._output):
             self._add_channels(schema)
 
-    @property
-    def channels(self) -> Mapping[str, BaseChannel[object, object, object]]:
-        """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
-        return shown_channels(self._channels)
-
-    @property
-    def managed(self) -> Mapping[str, Any]:
-        """The keys of the state that are computed for each step."""
-        return self._schema.managed
-
+    @renamed_keywords(input=INPUT, retry=RETRY)
     @checked_keywords
     def add_node(
         self,
@@ -151,7 +150,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         how = node_options(retry_policy, cache_policy, error_handler, timeout)
         if error_handler is not None:
             self._check_free(handler_name(name))
-        schema = read_schema(input_schema) if input_schema is not None else inferred_input(target, self.state_schema)
+        schema = read_schema(input_schema) if input_schema is not None else node_input(target, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
         if error_handler is not None:
@@ -250,7 +249,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         if path_map is None:
             path_map = literal_results(path)
         targets = path_map if path_map is None or isinstance(path_map, Mapping) else {item: item for item in path_map}
-        schema = inferred_input(path, self.state_schema)
+        schema = branch_input(path, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
         self._leaving(source).branches.append(BranchSpec(name, path, schema, targets))
@@ -268,7 +267,8 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         """
         if not nodes:
             raise GraphBuildError("The sequence of nodes is empty", hint="Give at least one node.")
-        named = [item if isinstance(item, tuple) else (name_of(item), item) for item in nodes]
+        # Runnables are named by their class here, unlike in `add_node`: as in LangGraph.
+        named = [item if isinstance(item, tuple) else (sequence_name(item), item) for item in nodes]
         before = (dict(self.nodes), self._channels)
         try:
             for name, target in named:
@@ -294,36 +294,17 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         """Add an edge from this node to `END`."""
         return self.add_edge(key, END)
 
-    def validate(self) -> Self:
+    def validate(self, interrupt: Optional[Sequence[str]] = None) -> Self:
         """Check that the graph has an entry point and that all edges and branches connect known nodes.
+
+        Args:
+            interrupt: Further names that have to be those of nodes: where a run is to be interrupted.
 
         Raises:
             GraphBuildError: The graph has no entry point.
-            UnknownNodeError: An edge or branch names an unknown node.
+            UnknownNodeError: An edge, a branch or `interrupt` names an unknown node.
         """
-        start = self._outgoing.get(START)
-        if start is None or not (start.edges or start.branches):
-            raise GraphBuildError(
-                "Graph must have an entry point: no edge leaves START",
-                hint="Add one with add_edge(START, ...) or set_entry_point(...).",
-            )
-        for source, outgoing in self._outgoing.items():
-            if source != START:
-                self._check_known(source, f"Found edge starting at unknown node {source!r}")
-            for target in outgoing.edges:
-                self._check_known(target, f"Found edge ending at unknown node {target!r}, from {source!r}")
-            for branch in outgoing.branches:
-                for target in (branch.targets or {}).values():
-                    self._check_known(
-                        target, f"At {source!r} node, {branch.name!r} branch found unknown target {target!r}"
-                    )
-        for name, spec in self.nodes.items():
-            for target in spec.destinations:
-                self._check_known(target, f"Destination {target!r} of node {name!r} is unknown")
-        for sources, target in self._joins:
-            for source in sources:
-                self._check_known(source, f"Found edge starting at unknown node {source!r}")
-            self._check_known(target, f"Found edge ending at unknown node {target!r}, from {list(sources)}")
+        check_edges(self.nodes, self._outgoing, self._joins, interrupt or ())
         return self
 
     @checked_keywords
@@ -362,6 +343,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
         plan = planner.plan(name, self.nodes, self._outgoing, self._joins, tuple(self._output.channels))
+        self.compiled = True
         return CompiledStateGraph(
             plan=plan,
             builder=self,
@@ -379,6 +361,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
 
     def _add_channels(self, schema: Schema) -> None:
         self._channels = merged_channels(self._channels, schema.channels, self._schema.channels)
+        self._schemas[schema.source] = schema
 
     def _check_free(self, name: str) -> None:
         if name in self.nodes:
@@ -387,7 +370,3 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
     def _check_source(self, source: str) -> None:
         if source == END:
             raise UnknownNodeError("END cannot be the start of an edge", hint="Nothing comes after END.")
-
-    def _check_known(self, name: str, what: str) -> None:
-        if name not in self.nodes and name != END:
-            raise UnknownNodeError(what, name=name, known=self.nodes)

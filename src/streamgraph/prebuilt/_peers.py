@@ -42,7 +42,7 @@ def own_command(value: Command) -> Command:
         goto = type(goto)([own_send(item) for item in goto])
     else:
         goto = own_send(goto)
-    return Command(graph=value.graph, update=value.update, goto=goto)
+    return Command(graph=value.graph, update=value.update, resume=value.resume, goto=goto)
 
 
 def own_send(value: Any) -> Any:

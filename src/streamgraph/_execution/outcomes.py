@@ -1,0 +1,81 @@
+"""What a node or branch returned, on its way into the state: completed, and folded early where somebody looks."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from langchain_core.runnables import Runnable
+
+from streamgraph._core.plan import Branch
+from streamgraph._core.results import Pairs, TaskResult
+from streamgraph._core.run import Run
+from streamgraph._core.task import Task
+from streamgraph._langchain.injection import Invocation
+from streamgraph._langchain.nodes import AnyRunnable, as_action
+from streamgraph._messages.matching import ids_come_from_reducers, prepared_writes, without_ids
+from streamgraph._protocols import Call, Work
+from streamgraph._streams.watchdog import Watchdog
+
+
+def called_further(result: AnyRunnable, task: Task, invocation: Invocation, watch: Optional[Watchdog]) -> Work[Any]:
+    """Call the Runnable that a node returned in place of a result, with the node's input.
+
+    Args:
+        result: What the node returned.
+        task: The task of the node.
+        invocation: The config and scope of the task.
+        watch: How long it may take.
+    """
+    further: Any = result
+    while isinstance(further, Runnable):
+        further = yield Call(as_action(further), (task.input, invocation), False, watch)
+    return further
+
+
+def called_branch(branch: Branch, seen: object, invocation: Invocation) -> Work[Any]:
+    """Call a branch, and a Runnable that it may return in place of an answer."""
+    answer = yield Call(branch.action, (seen, invocation))
+    while isinstance(answer, Runnable):
+        answer = yield Call(as_action(answer), (seen, invocation))
+    return answer
+
+
+def completed(task: Task, outcome: TaskResult, pushed: Pairs, *, cached: bool) -> TaskResult:
+    """Return the result of a task with what belongs to it besides what its node returned.
+
+    Args:
+        task: The task.
+        outcome: What its node returned.
+        pushed: What the node wrote before it returned.
+        cached: The run has a cache. Messages without an id get a new one each time that a result is used again.
+    """
+    if pushed:
+        outcome = outcome._replace(writes=(*pushed, *outcome.writes))
+    if cached and task.node.policies.cache is not None:
+        outcome = outcome._replace(kept=without_ids(outcome.writes))
+    return outcome
+
+
+def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
+    """Return a result with its writes folded into the state's values, for branches to see; the step stores the same.
+
+    Args:
+        run: The run of the task.
+        task: The task.
+        outcome: The result of its node.
+
+    Raises:
+        Exception: The exception of a reducer.
+    """
+    stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
+    return outcome._replace(stored=stored, folded=run.fold(task, stored))
+
+
+def with_ids(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
+    """Return a result whose messages have the ids that they will have in the state, before they are shown.
+
+    Messages of keys with `add_messages` get theirs when they are prepared; a reducer of the user's that calls it gives
+    them theirs when it runs, so that it runs now.
+    """
+    early = outcome.folded is None and ids_come_from_reducers(run.plan, outcome.writes)
+    return folded(run, task, outcome) if early else outcome

@@ -1,0 +1,1 @@
+"""Helpers that libraries build on: configs of runs, and Runnables made of functions."""
