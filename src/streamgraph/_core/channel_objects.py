@@ -9,7 +9,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Mapping, Protocol, Sequence, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 from streamgraph._streams.copying import COPIES, own
 from streamgraph._types import Overwrite
@@ -43,6 +57,7 @@ class ChannelTemplate:
         missing: What its class takes in place of a checkpoint that there is not.
         idle: An update with no values changes nothing, so it need not be made.
         holds_one: Its value is one of the written values, so an `Overwrite` stands for the value in it.
+        prepare: Converts an update to the form in which it is stored.
         overwriting: Wraps a value that replaces the current one, in the form that its class knows.
         copies: Its class knows how to copy it; otherwise it is copied by way of its checkpoint.
         saves_value: It can be made from its value, and has no other checkpoint.
@@ -54,6 +69,7 @@ class ChannelTemplate:
     missing: object
     idle: bool = False
     holds_one: bool = False
+    prepare: Optional[Callable[[Any], object]] = None
     overwriting: Callable[[object], object] = Overwrite
     copies: bool = True
     saves_value: bool = False
@@ -254,12 +270,12 @@ class ChannelObjects:
         taken: List[object] = []
         for value in values:
             replaces, inner = overwriting(value)
-            if replaces and template.holds_one:
-                taken.append(own(inner))
-            elif isinstance(value, Overwrite):
-                taken.append(template.overwriting(own(inner)))
-            else:
-                taken.append(own(value) if type(value) in COPIES else value)
+            if not replaces or not (template.holds_one or isinstance(value, Overwrite)):
+                replaces, inner = False, value
+            if template.prepare is not None and inner is not None:
+                inner = template.prepare(inner)
+            inner = own(inner)
+            taken.append(template.overwriting(inner) if replaces and not template.holds_one else inner)
         return taken
 
 

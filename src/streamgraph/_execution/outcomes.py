@@ -6,13 +6,13 @@ from typing import Any, Optional
 
 from langchain_core.runnables import Runnable
 
-from streamgraph._core.plan import Branch
+from streamgraph._core.plan import Branch, Plan
 from streamgraph._core.results import Pairs, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
 from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import AnyRunnable, as_action
-from streamgraph._messages.matching import ids_come_from_reducers, prepared_writes, without_ids
+from streamgraph._messages.matching import ids_come_from_reducers, prepared, prepared_writes, without_ids
 from streamgraph._protocols import Call, Work
 from streamgraph._streams.watchdog import Watchdog
 
@@ -40,10 +40,11 @@ def called_branch(branch: Branch, seen: object, invocation: Invocation) -> Work[
     return answer
 
 
-def completed(task: Task, outcome: TaskResult, pushed: Pairs, *, cached: bool) -> TaskResult:
+def completed(plan: Plan, task: Task, outcome: TaskResult, pushed: Pairs, *, cached: bool) -> TaskResult:
     """Return the result of a task with what belongs to it besides what its node returned.
 
     Args:
+        plan: The graph. Messages for its `DeltaChannel`s get their ids here, before they are shown.
         task: The task.
         outcome: What its node returned.
         pushed: What the node wrote before it returned.
@@ -53,6 +54,15 @@ def completed(task: Task, outcome: TaskResult, pushed: Pairs, *, cached: bool) -
         outcome = outcome._replace(writes=(*pushed, *outcome.writes))
     if cached and task.node.policies.cache is not None:
         outcome = outcome._replace(kept=without_ids(outcome.writes))
+    if any(key in plan.templates for key, _ in outcome.writes):
+        outcome = outcome._replace(
+            writes=tuple(
+                [
+                    (key, prepared(plan.channels[key], value) if key in plan.templates else value)
+                    for key, value in outcome.writes
+                ]
+            )
+        )
     return outcome
 
 

@@ -269,8 +269,8 @@ class GraphSession:
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
-                if scope.writes or self._cache is not None:
-                    outcome = completed(task, outcome, scope.writes, cached=self._cache is not None)
+                if scope.writes or self._cache is not None or run.plan.templates:
+                    outcome = completed(run.plan, task, outcome, scope.writes, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)

@@ -16,6 +16,7 @@ from typing_extensions import get_origin
 
 from streamgraph._core.channel_objects import ChannelTemplate
 from streamgraph._core.plan import Channel
+from streamgraph._messages.batches import messages_with_ids
 from streamgraph._runnable.reducers import check_reducer, reduced_channel
 from streamgraph._types import Overwrite
 from streamgraph.channels import BaseChannel
@@ -87,10 +88,7 @@ def channel_of(key: str, given: Any) -> Channel:
             key=key,
             hint="Each run makes a channel of its own with from_checkpoint(MISSING), and copies it before each step.",
         ) from error
-    reducer = given.reducer if template.saves_value else None
-    if reducer is not None:
-        check_reducer(key, reducer)
-    return Channel(key, template=template, shown=shown, prepare=getattr(reducer, "prepare", None))
+    return Channel(key, template=template, shown=shown, prepare=template.prepare)
 
 
 def same_channel(one: Channel, other: Channel) -> bool:
@@ -162,15 +160,19 @@ def _template(key: str, given: Any, kind: Optional[str]) -> ChannelTemplate:
     peer = _peer_base()
     is_peer = peer is not None and isinstance(given, peer)
     missing = sys.modules[peer.__module__].MISSING if peer is not None and is_peer else MISSING
+    reduces_batches = "DeltaChannel" in bases
+    if reduces_batches:
+        check_reducer(key, given.reducer)
     return ChannelTemplate(
         key,
         given,
         missing,
+        prepare=getattr(given.reducer, "prepare", messages_with_ids) if reduces_batches else None,
         idle=kind in _IDLE or (kind == "Topic" and bool(given.accumulate)),
         holds_one=not bases.isdisjoint(_HOLDING_ONE),
         overwriting=partial(_overwriting, is_peer),
         copies=not _inherited(type(given), "copy"),
-        saves_value="DeltaChannel" in bases,
+        saves_value=reduces_batches,
         finishes=not _inherited(type(given), "finish"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import copy
 from typing import Generic, List, Sequence, Tuple, Union
 
@@ -43,12 +44,12 @@ class Topic(BaseChannel[Sequence[Value], Union[Value, List[Value]], List[Value]]
     @property
     def ValueType(self) -> object:
         """The type of the value that it holds."""
-        return Sequence[self.typ]  # type: ignore[name-defined]
+        return collections.abc.Sequence[self.typ]  # type: ignore[name-defined]
 
     @property
     def UpdateType(self) -> object:
         """The type of a value that is written to it."""
-        return Union[self.typ, List[self.typ]]  # type: ignore[name-defined]
+        return Union[self.typ, list[self.typ]]  # type: ignore[name-defined]
 
     def copy(self) -> Self:
         """Return a channel with a list of the same items."""
