@@ -151,7 +151,7 @@ def test_overwrite() -> None:
         keyed(x=Annotated[int, EphemeralValue], y=Annotated[int, UntrackedValue], z=Annotated[int, AnyValue]),
         lambda state: {key: Overwrite(7) for key in "xyz"},
     )
-    assert graph.invoke({"x": 1}) == {key: 7 for key in "xyz"}
+    assert graph.invoke({"x": 1}) == dict.fromkeys("xyz", 7)
 
 
 def test_a_failed_node() -> None:
