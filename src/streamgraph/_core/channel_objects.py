@@ -333,3 +333,17 @@ def updated_keys(fresh: Mapping[str, object]) -> FrozenSet[str]:
         fresh: What `State.fold` returned for the step.
     """
     return frozenset(fresh.updated) if isinstance(fresh, Folded) else frozenset(fresh)
+
+
+def touches(fresh: Mapping[str, object], keys: Union[str, Sequence[str], None]) -> bool:
+    """Return whether a step has written some of these keys, so that their values are shown.
+
+    Args:
+        fresh: What `State.fold` returned for the step.
+        keys: The keys, or one; `None` for all.
+    """
+    if isinstance(fresh, Folded):
+        return fresh.touches(keys)
+    if keys is None:
+        return bool(fresh)
+    return keys in fresh if isinstance(keys, str) else any(key in fresh for key in keys)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.channel_objects import Folded
+from streamgraph._core.plan import BARE_KEYS
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
+from streamgraph._interrupts import Interrupt
+from streamgraph._reserved import INTERRUPT
 from streamgraph._streams.copying import copy_containers, own, own_values, plain_input
 from streamgraph._streams.modes import TASK_MODES, UPDATE_MODES
 from streamgraph._streams.part import Part
@@ -24,6 +27,7 @@ class PartBuilder:
         ns: The namespace of the graph.
         subscribers: The subscribers of the graph.
         keys: The state keys in `values` and `updates`: `None` for all, several, or one whose bare value is shown.
+        results: The state keys in the results of tasks, likewise.
         metadata: The metadata of the run for its task events.
         tags: The tags of the run, likewise.
         clock: Returns the time for `debug`, as ISO 8601 text.
@@ -38,6 +42,7 @@ class PartBuilder:
         subscribers: Subscribers,
         *,
         keys: Keys = None,
+        results: Keys = None,
         metadata: Optional[Mapping[str, object]] = None,
         tags: Sequence[str] = (),
         clock: Callable[[], str],
@@ -45,14 +50,25 @@ class PartBuilder:
         self._modes_of = subscribers.modes_of
         self._ns = ns
         self._keys = keys
+        self._results = (results,) if isinstance(results, str) else results
         self._metadata = metadata or {}
         self._tags = tags
         self._clock = clock
         self._values = "values" in subscribers.modes
+        self._updates = "updates" in subscribers.modes
         self.shows_starts = not subscribers.modes.isdisjoint(TASK_MODES)
 
-    def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
-        """Return the `values` part after a step that wrote `fresh`, if there is one."""
+    def values(self, state: State, fresh: Mapping[str, object], interrupts: Sequence[Interrupt] = ()) -> List[Part]:
+        """Return the `values` part after a step that wrote `fresh`, if there is one.
+
+        Args:
+            state: The values.
+            fresh: Those that the step has written.
+            interrupts: The questions of the step, which are in the part under `__interrupt__`.
+        """
+        if interrupts and self._values:
+            shown = None if isinstance(self._keys, str) or state.bare_key is not None else state.chunk(self._keys)
+            return [Part(self._ns, "values", with_interrupts(shown, tuple(interrupts)))]
         if not self._values:
             return []
         keys = self._keys
@@ -74,7 +90,7 @@ class PartBuilder:
     def started(self, task: Task) -> List[Part]:
         """Return the parts for the start of a task."""
         modes = self._modes_of(task.name)
-        if task.node.action is None or modes.isdisjoint(TASK_MODES):
+        if task.node.action is None or task.node.hidden or modes.isdisjoint(TASK_MODES):
             return []
         payload: Dict[str, object] = {
             "id": task.id,
@@ -83,8 +99,9 @@ class PartBuilder:
             "triggers": task.triggers,
         }
         metadata = {**self._metadata, **task.node.metadata}
-        if self._tags:
-            metadata["tags"] = list(self._tags)
+        own = task.node.tags if task.node.writes is not None else ()  # those of a node's Runnable are not its own
+        if self._tags or own:
+            metadata["tags"] = [*self._tags, *own]
         if metadata:
             payload["metadata"] = copy_containers(metadata)
         return self._task_event(task, modes, "task", payload)
@@ -92,7 +109,7 @@ class PartBuilder:
     def finished(self, task: Task, outcome: TaskResult, cached: bool = False) -> List[Part]:
         """Return the update and the result of a finished task; for a cached result only the update."""
         modes = self._modes_of(task.name)
-        if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
+        if task.node.action is None or task.node.hidden or modes.isdisjoint(UPDATE_MODES):
             return []
         parts: List[Part] = []
         if "updates" in modes:
@@ -101,21 +118,43 @@ class PartBuilder:
                 update["__metadata__"] = {"cached": True}
             parts.append(Part(self._ns, "updates", update, task.name))
         if not cached and not modes.isdisjoint(TASK_MODES):
-            parts += self._task_event(task, modes, "task_result", _result(task, as_result(outcome.writes)))
+            parts += self._task_event(task, modes, "task_result", _result(task, self._result_of(outcome)))
         return parts
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[TaskResult]) -> List[Part]:
         """Return the result of a failed task, and the update of its node if a branch after it has failed."""
         modes = self._modes_of(task.name)
-        if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
+        if task.node.action is None or task.node.hidden or modes.isdisjoint(UPDATE_MODES):
             return []
         parts: List[Part] = []
         if outcome is not None and "updates" in modes:
             parts.append(Part(self._ns, "updates", {task.name: self._update(task, outcome)}, task.name))
         if not modes.isdisjoint(TASK_MODES):
-            result = as_result(outcome.writes) if outcome is not None else {}
+            result = self._result_of(outcome) if outcome is not None else {}
             parts += self._task_event(task, modes, "task_result", _result(task, result, error))
         return parts
+
+    def interrupted(self, task: Task, interrupts: Sequence[Interrupt], *, called: bool = False) -> List[Part]:
+        """Return the questions of a task as an update, and its result, which has them as well.
+
+        Args:
+            task: The task.
+            interrupts: The questions.
+            called: True for a subtask: the task that has called it shows the update.
+        """
+        parts: List[Part] = []
+        if self._updates and not called:
+            parts.append(Part(self._ns, "updates", {INTERRUPT: tuple(interrupts)}))
+        modes = self._modes_of(task.name)
+        if task.node.action is not None and not modes.isdisjoint(TASK_MODES):
+            asked = [{name: getattr(one, name) for name in _INTERRUPT_FIELDS} for one in interrupts]
+            parts += self._task_event(task, modes, "task_result", {**_result(task, {}), "interrupts": asked})
+        return parts
+
+    def _result_of(self, outcome: TaskResult) -> Dict[str, object]:
+        if self._results is None:
+            return as_result(outcome.writes)
+        return as_result([pair for pair in outcome.writes if pair[0] in self._results or pair[0] in BARE_KEYS])
 
     def _update(self, task: Task, outcome: TaskResult) -> object:
         keys = self._keys
@@ -124,7 +163,7 @@ class PartBuilder:
         if not isinstance(keys, str):
             return as_view([pair for pair in outcome.writes if pair[0] in keys])
         shown = [value for key, value in outcome.writes if key == keys]
-        return own(shown[-1]) if shown else None
+        return [own(value) for value in shown] if len(shown) > 1 else own(shown[0]) if shown else None
 
     def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, object]) -> List[Part]:
         parts = [Part(self._ns, "tasks", payload, task.name)] if "tasks" in modes else []
@@ -149,6 +188,13 @@ def root_or_mapping(
     if bare is None:
         return state.snapshot(keys, instead)
     return state.snapshot([bare], instead).get(bare) if instead else own(state.values.get(bare))
+
+
+def with_interrupts(output: object, interrupts: Sequence[Interrupt]) -> Dict[str, object]:
+    """Return a state or an output with the questions of the run; what is not a mapping has no place beside them."""
+    shown: Dict[str, object] = dict(output) if isinstance(output, dict) else {}
+    shown[INTERRUPT] = interrupts
+    return shown
 
 
 def _result(task: Task, result: Dict[str, object], error: Optional[BaseException] = None) -> Dict[str, object]:
@@ -178,6 +224,8 @@ def copy_payload(mode: str, data: Any) -> Any:
         return copied
     return copy_containers(data)
 
+
+_INTERRUPT_FIELDS = ("value", "id", "response_schema")
 
 _TASK_EVENTS = ("task", "task_result")
 

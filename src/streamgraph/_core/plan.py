@@ -129,6 +129,9 @@ class Node:
         handler: The node that runs in its place when it has failed.
         shown: Makes the input that traces show; by default the node's input.
         kind: A node of a graph, a `@task` or an `@entrypoint`.
+        writes: Makes what it has written from its result, which is otherwise read as an update.
+        needs: It does not run while this key has no value.
+        hidden: Streams do not show it.
         passes_on: Its result may have keys that the state does not have: it is a graph with a state of its own.
     """
 
@@ -148,6 +151,9 @@ class Node:
     shown: Optional[Callable[[Any], object]] = None
     kind: NodeKind = "node"
     passes_on: bool = False
+    writes: Optional[Callable[[object], Any]] = None
+    needs: Optional[str] = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,7 @@ class Plan:
             else.
         computed: The keys that nodes see and that are computed for each step.
         closed: The schema allows no other keys.
+        started_by: For a graph of nodes and channels, the nodes that run when a key was updated, by key.
     """
 
     name: str
@@ -177,16 +184,18 @@ class Plan:
     as_mapping: Callable[[object], Optional[Mapping[str, object]]]
     computed: FrozenSet[str] = frozenset()
     closed: bool = False
+    started_by: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def root(self) -> bool:
         """True if nodes see and write one value instead of a mapping."""
-        return ROOT_KEY in self.channels
+        return ROOT_KEY in self.channels and not self.started_by
 
     @cached_property
     def bare_key(self) -> Optional[str]:
         """The key whose bare value is the state as users see it; `None` if they see a mapping."""
-        return next((key for key in (ROOT_KEY, RESULT_KEY) if key in self.channels), None)
+        bare = (ROOT_KEY, RESULT_KEY) if not self.started_by else ()
+        return next((key for key in bare if key in self.channels), None)
 
     @cached_property
     def templates(self) -> Mapping[str, ChannelTemplate]:

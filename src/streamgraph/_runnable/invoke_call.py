@@ -201,7 +201,8 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     def _read_one(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
         """Validate the options of a call that returns the output."""
         refuse(interrupt_before=options.get("interrupt_before"), interrupt_after=options.get("interrupt_after"))
-        keys, flow = self._shown_keys(options.get("output_keys")), check_flow_control(timeout=options.get("timeout"))
+        keys = self._shown_keys(options.get("output_keys"))
+        flow = check_flow_control(timeout=options.get("timeout"), step_timeout=self.step_timeout)
         quiet = output_only(
             self._plan,
             print_mode=self._print_mode(options.get("print_mode", ()), options.get("debug")),
@@ -214,6 +215,8 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     def _read_several(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
         """Validate the options of a call that returns all chunks of a stream."""
         keys = self._shown_keys(options.get("output_keys"))
+        if keys is None and self._stream_keys is not None:
+            keys = tuple(self._plan.channels)
         return self._read(cast("StreamOptions[Any]", {**options, "output_keys": keys}))
 
     @overload  # type: ignore[override]

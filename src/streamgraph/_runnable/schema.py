@@ -86,13 +86,13 @@ def read_schema(source: Hint) -> Schema:
     for key, hint in hints_of(source).items():
         mark = next((item for item in _annotations(hint) if is_managed_value(item)), None)
         if mark is not None:
-            managed[key] = _computed(mark)
+            managed[key] = computed_by(mark)
         else:
             channels[key] = _channel(key, hint)
     return Schema(source, channels, managed, _builder(source))
 
 
-def _computed(kind: ManagedValueSpec) -> Callable[[int, int], object]:
+def computed_by(kind: ManagedValueSpec) -> Callable[[int, int], object]:
     """Return the function of superstep and recursion limit that computes a managed value."""
     return lambda step, limit: kind.get(StepInfo(step, limit))
 

@@ -64,14 +64,17 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             options.get("overflow", "block"),
             options.get("heartbeat"),
             options.get("timeout"),
+            self.step_timeout,
         )
+        stream_mode, keys = options.get("stream_mode"), options.get("output_keys")
         wanted = subscription(
             self._plan,
-            stream_mode=options.get("stream_mode"),
+            stream_mode=self.stream_mode if stream_mode is None else stream_mode,
             print_mode=self._print_mode(options.get("print_mode", ()), options.get("debug")),
             subgraphs=options.get("subgraphs"),
             version=options.get("version", "v1"),
-            output_keys=options.get("output_keys"),
+            output_keys=self._stream_keys if keys is None else keys,
+            output=self._output_keys if keys is None else keys,
             control=options.get("control"),
             filter_=filter_,
         )

@@ -19,6 +19,7 @@ from langchain_core.messages import (
 from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph._langchain.scope import current_scope
+from streamgraph._langchain.state_access import send_writes
 from streamgraph._messages.batches import (
     merge_batches as _messages_delta_reducer,  # noqa: F401  (LangGraph's name and place for it)
 )
@@ -154,7 +155,7 @@ def push_message(
     if scope.run.messages is not None and scope.wants_messages:
         scope.run.messages.pushed(scope, whole, state_key)
     if state_key is not None:
-        scope.writes = (*scope.writes, (state_key, whole))
+        send_writes(scope, [(state_key, whole)])
     return whole
 
 
