@@ -290,7 +290,7 @@ class GraphSession:
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     result, outcome = _called_result(node.kind, result, saved=self._saving is not None)
-                if scope.writes or self._cache is not None:
+                if scope.writes or self._cache is not None or run.plan.templates:
                     outcome = outcomes.completed(run, scope, outcome, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:
