@@ -62,6 +62,7 @@ def names_of(module: ModuleType) -> List[str]:
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
+        and name != "TYPE_CHECKING"
         and not isinstance(value, ModuleType)
         and getattr(value, "__module__", module.__name__) == module.__name__
     ]
