@@ -18,8 +18,6 @@ _PREGEL = "it belongs to LangGraph's machine, which runs nothing here"
 
 _ATTACH = "a compiled graph does not change: nodes and edges are added to the builder, which is compiled again"
 
-_V3 = "it is taken by name among the further arguments; version 3 comes with runs that many can read, and is refused"
-
 MISSING = {
     # Modules, as "module".
     "langgraph.pregel.debug": "it prints what LangGraph's machine does; `compile(debug=True)` prints a run here",
@@ -41,12 +39,6 @@ MISSING = {
     # Parameters, as "module:callable(parameter)".
     "langgraph.func:task(__func_or_none__)": "it is given by position; its name says that it is private",
     "langgraph.graph.state:CompiledStateGraph(schema_to_mapper)": _PREGEL,
-    **{
-        f"langgraph.{graph}.{method}({parameter})": _V3
-        for graph in ("graph.state:CompiledStateGraph", "pregel:Pregel", "pregel.main:Pregel")
-        for method in ("stream_events", "astream_events")
-        for parameter in ("version", "transformers")
-    },
 }
 """What is not here -> the reason."""
 
