@@ -190,6 +190,7 @@ PROMISED: dict[tuple[str, Any], Any] = {
     ],
     ("messages_without_ids_sent_to_a_graph", "messages"): [("AIMessage", "answer")],
     ("messages_without_ids_in_a_plain_key_of_the_outer_state", "messages"): [("AIMessage", "answer")],
+    ("messages_in_a_command_for_the_parent", "messages"): [("AIMessage", "by command")],
     ("messages_after_the_marker_that_removes_all", "values"): [
         {"messages": [("HumanMessage", {"content": "hi", "id": "h1"})]},
         {"messages": [("AIMessage", {"content": "second", "id": "f"})]},

@@ -225,6 +225,12 @@ DIFFERENCES = [
         one_more,
     ),
     Difference(
+        "messages-of-commands-for-the-parent",
+        "Every message that enters state through a node is emitted once, for every return type: … `Command`; LangGraph "
+        "shows none of a command for the parent graph (R16)",
+        promised,
+    ),
+    Difference(
         "a-marker-drops-only-what-is-before-it",
         "REMOVE_ALL drops everything before it (LB 6); what follows is merged like any update, while LangGraph stores "
         "it as it is, two messages of one id and removals included",

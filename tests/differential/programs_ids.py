@@ -274,6 +274,19 @@ def messages_made_for_a_graph_and_returned(lib: Lib) -> Case:
     return Case(line(lib, call, schema=lib.MessagesState), {"messages": [HumanMessage("hi")]})
 
 
+@program(modes=("messages",), differs=("messages-of-commands-for-the-parent",))
+def messages_in_a_command_for_the_parent(lib: Lib) -> Case:
+    def leave(state: Any) -> Any:
+        update = {"messages": [AIMessage("by command", id="c1")]}
+        return lib.Command(graph=lib.Command.PARENT, update=update, goto="next")
+
+    builder = lib.StateGraph(lib.MessagesState)
+    builder.add_node("sub", line(lib, ("i", leave), schema=lib.MessagesState))
+    builder.add_node("next", lambda state: None)
+    builder.add_edge(lib.START, "sub")
+    return Case(builder.compile(), {"messages": [HumanMessage("hi", id="h1")]})
+
+
 @program(modes=("values",), differs=("a-marker-drops-only-what-is-before-it",))
 def messages_after_the_marker_that_removes_all(lib: Lib) -> Case:
     def a(state: Any) -> dict:
