@@ -128,7 +128,7 @@ class GraphOutput(Generic[OutputT]):
 
     Attributes:
         value: The final state, as an instance of the output schema if that is a dataclass or a pydantic model.
-        interrupts: The questions that the run waits with.
+        interrupts: The questions that the run has ended with.
 
     As in LangGraph, code from before version 2 may read it like the mapping that `invoke` returned then:
     `result["key"]` and `"key" in result` give a `LangGraphDeprecatedSinceV11` warning.

@@ -29,6 +29,7 @@ from typing_extensions import (
     Concatenate,
     Literal,
     ParamSpec,
+    Self,
     TypeVar,
     Unpack,
     get_args,
@@ -157,6 +158,10 @@ class Workflow(Pregel[OutputT, Any, InputT, OutputT, Literal[False]], Generic[In
     def channels(self) -> Mapping[str, Channel]:
         """The one key of the state: what the function returns."""
         return MappingProxyType(dict(self._plan.channels))
+
+    def validate(self) -> Self:
+        """Return the workflow, of which there is nothing to check: it is one function."""
+        return self
 
     def __repr__(self) -> str:
         return f"entrypoint({next(iter(self._plan.nodes))!r})"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar, cast
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.runnables.utils import accepts_run_manager
-from langchain_core.tracers import _streaming
+from langchain_core.tracers import BaseTracer, _streaming
 from langchain_core.tracers.context import register_configure_hook
 
 from streamgraph._compat.cpython import current_frame
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 __all__ = [
     "INTERNAL_TAGS",
     "CallInfo",
+    "MessageStreams",
     "add_to_every_call",
     "call_info",
     "is_async_only",
     "lambda_functions",
     "looked_up_each_time",
+    "message_streams",
     "parts_of",
+    "records",
     "set_run",
     "streaming_handler",
     "streams",
@@ -61,6 +65,16 @@ def streaming_handler(kind: HandlerT) -> HandlerT:
     if known is not None and not issubclass(kind, known):
         known.register(kind)
     return kind
+
+
+def records(handler: BaseCallbackHandler) -> bool:
+    """Return whether a handler records runs for later, in contrast to one that passes on what happens.
+
+    `astream_log` and `astream_events` have handlers that are tracers as well; they inherit from
+    `_StreamingCallbackHandler`, in all versions. Without that name they would count as handlers that record.
+    """
+    passes_on = getattr(_streaming, "_StreamingCallbackHandler", None)
+    return isinstance(handler, BaseTracer) and passes_on not in type(handler).__mro__
 
 
 def add_to_every_call(handler: Callable[[], Optional[BaseCallbackHandler]]) -> None:
@@ -164,6 +178,34 @@ def streams(model: BaseChatModel) -> Streams:
 
 def _method(kind: Any, name: str) -> Any:
     return getattr(kind, name, None)
+
+
+class MessageStreams(NamedTuple):
+    """What shows a message as a stream of its own.
+
+    Attributes:
+        sync: The class of such a stream in sync code.
+        asyn: The class of such a stream in async code.
+        events: Returns the events of a whole message.
+    """
+
+    sync: Callable[..., object]
+    asyn: Callable[..., object]
+    events: Callable[..., Iterator[Any]]
+
+
+def message_streams() -> Optional[MessageStreams]:
+    """Return what shows messages as streams, or `None` if langchain-core is too old to have it.
+
+    The classes are public from version 1.3 on; the function is private (`language_models._compat_bridge`). Without
+    them, `run.messages` is refused, and everything else works.
+    """
+    try:
+        streams: Any = import_module("langchain_core.language_models.chat_model_stream")
+        bridge: Any = import_module("langchain_core.language_models._compat_bridge")
+    except ImportError:
+        return None
+    return MessageStreams(streams.ChatModelStream, streams.AsyncChatModelStream, bridge.message_to_events)
 
 
 # ---- Runnables and tools

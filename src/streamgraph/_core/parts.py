@@ -7,8 +7,10 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequ
 from streamgraph._core.channel_objects import Folded
 from streamgraph._core.plan import BARE_KEYS
 from streamgraph._core.results import TaskResult
-from streamgraph._core.state import State, as_result, as_view
+from streamgraph._core.state import State, Writes, as_result, as_view
 from streamgraph._core.task import Task
+from streamgraph._interrupts import Interrupt
+from streamgraph._reserved import INTERRUPT
 from streamgraph._streams.copying import copy_containers, own, own_values, plain_input
 from streamgraph._streams.modes import TASK_MODES, UPDATE_MODES
 from streamgraph._streams.part import Part
@@ -53,10 +55,20 @@ class PartBuilder:
         self._tags = tags
         self._clock = clock
         self._values = "values" in subscribers.modes
+        self._updates = "updates" in subscribers.modes
         self.shows_starts = not subscribers.modes.isdisjoint(TASK_MODES)
 
-    def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
-        """Return the `values` part after a step that wrote `fresh`, if there is one."""
+    def values(self, state: State, fresh: Mapping[str, object], interrupts: Sequence[Interrupt] = ()) -> List[Part]:
+        """Return the `values` part after a step that wrote `fresh`, if there is one.
+
+        Args:
+            state: The values.
+            fresh: Those that the step has written.
+            interrupts: The questions of the step, which are in the part under `__interrupt__`.
+        """
+        if interrupts and self._values:
+            shown = None if isinstance(self._keys, str) or state.bare_key is not None else state.chunk(self._keys)
+            return [Part(self._ns, "values", with_interrupts(shown, tuple(interrupts)))]
         if not self._values:
             return []
         keys = self._keys
@@ -87,8 +99,9 @@ class PartBuilder:
             "triggers": task.triggers,
         }
         metadata = {**self._metadata, **task.node.metadata}
-        if self._tags:
-            metadata["tags"] = list(self._tags)
+        own = task.node.tags if task.node.writes is not None else ()  # those of a node's Runnable are not its own
+        if self._tags or own:
+            metadata["tags"] = [*self._tags, *own]
         if metadata:
             payload["metadata"] = copy_containers(metadata)
         return self._task_event(task, modes, "task", payload)
@@ -105,7 +118,8 @@ class PartBuilder:
                 update["__metadata__"] = {"cached": True}
             parts.append(Part(self._ns, "updates", update, task.name))
         if not cached and not modes.isdisjoint(TASK_MODES):
-            parts += self._task_event(task, modes, "task_result", _result(task, self._result_of(outcome)))
+            writes = outcome.writes if self._results is None else self._shown_results(outcome.writes)
+            parts += self._task_event(task, modes, "task_result", _result(task, as_result(writes)))
         return parts
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[TaskResult]) -> List[Part]:
@@ -117,14 +131,31 @@ class PartBuilder:
         if outcome is not None and "updates" in modes:
             parts.append(Part(self._ns, "updates", {task.name: self._update(task, outcome)}, task.name))
         if not modes.isdisjoint(TASK_MODES):
-            result = self._result_of(outcome) if outcome is not None else {}
-            parts += self._task_event(task, modes, "task_result", _result(task, result, error))
+            writes: Writes = () if outcome is None else outcome.writes
+            writes = writes if self._results is None else self._shown_results(writes)
+            parts += self._task_event(task, modes, "task_result", _result(task, as_result(writes), error))
         return parts
 
-    def _result_of(self, outcome: TaskResult) -> Dict[str, object]:
-        if self._results is None:
-            return as_result(outcome.writes)
-        return as_result([pair for pair in outcome.writes if pair[0] in self._results or pair[0] in BARE_KEYS])
+    def interrupted(self, task: Task, interrupts: Sequence[Interrupt], *, called: bool = False) -> List[Part]:
+        """Return the questions of a task as an update, and its result, which has them as well.
+
+        Args:
+            task: The task.
+            interrupts: The questions.
+            called: True for a subtask: the task that has called it shows the update.
+        """
+        parts: List[Part] = []
+        if self._updates and not called:
+            parts.append(Part(self._ns, "updates", {INTERRUPT: tuple(interrupts)}))
+        modes = self._modes_of(task.name)
+        if task.node.action is not None and not modes.isdisjoint(TASK_MODES):
+            asked = [{name: getattr(one, name) for name in _INTERRUPT_FIELDS} for one in interrupts]
+            parts += self._task_event(task, modes, "task_result", {**_result(task, {}), "interrupts": asked})
+        return parts
+
+    def _shown_results(self, writes: Writes) -> Writes:
+        shown = self._results or ()
+        return [pair for pair in writes if pair[0] in shown or pair[0] in BARE_KEYS]
 
     def _update(self, task: Task, outcome: TaskResult) -> object:
         keys = self._keys
@@ -160,6 +191,13 @@ def root_or_mapping(
     return state.snapshot([bare], instead).get(bare) if instead else own(state.values.get(bare))
 
 
+def with_interrupts(output: object, interrupts: Sequence[Interrupt]) -> Dict[str, object]:
+    """Return a state or an output with the questions of the run; what is not a mapping has no place beside them."""
+    shown: Dict[str, object] = dict(output) if isinstance(output, dict) else {}
+    shown[INTERRUPT] = interrupts
+    return shown
+
+
 def _result(task: Task, result: Dict[str, object], error: Optional[BaseException] = None) -> Dict[str, object]:
     return {"id": task.id, "name": task.name, "error": error, "result": result, "interrupts": []}
 
@@ -187,6 +225,8 @@ def copy_payload(mode: str, data: Any) -> Any:
         return copied
     return copy_containers(data)
 
+
+_INTERRUPT_FIELDS = ("value", "id", "response_schema")
 
 _TASK_EVENTS = ("task", "task_result")
 

@@ -11,16 +11,17 @@ from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, O
 from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import task_id
-from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping
+from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping, with_interrupts
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
+from streamgraph._interrupts import Interrupt
 from streamgraph._locations import locate
 from streamgraph._policies import timeout_policy
 from streamgraph._streams.copying import own_input
 from streamgraph._types import Send
-from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphDrained, GraphRecursionError
+from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphDrained, GraphInterrupt, GraphRecursionError
 
 _NONE: FrozenSet[str] = frozenset()
 
@@ -51,6 +52,7 @@ class Run:
         state: The values.
         frontier: The nodes and sends due in the next step.
         tasks: The tasks of the current step.
+        interrupts: The questions that tasks of the current step have asked; the run ends with them.
         limit: The number of the last superstep that it may take.
     """
 
@@ -72,7 +74,7 @@ class Run:
         self.plan = plan
         self.state = State(plan) if state is None else state
         # The steps of a graph of nodes and channels are counted from 0, since none is needed to take the input.
-        self.frontier = Frontier(step=-1 if plan.subscribers else 0) if frontier is None else frontier
+        self.frontier = Frontier(step=-1 if plan.started_by else 0) if frontier is None else frontier
         self._steps = limit
         self.limit = self.frontier.step + limit
         self._parts = parts
@@ -87,13 +89,14 @@ class Run:
         # The values of channel objects after the last step that wrote something to return; they may be gone since.
         self._shown_objects = self.state.object_values()
         # False until there is something to return, for a graph of nodes and channels.
-        self._answered = not plan.subscribers
+        self._answered = not plan.started_by or frontier is not None
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
         self._done: Dict[str, TaskResult] = {}
         # The results of nodes whose branch has failed and whose error handler runs.
         self._shown: Dict[str, TaskResult] = {}
         self.tasks: List[Task] = []
+        self.interrupts: List[Interrupt] = []
         self._end: Union[Fail, Exit, None] = None
 
     def start(self, writes: Writes) -> List[Effect]:
@@ -110,7 +113,7 @@ class Run:
         else:
             try:
                 self._fresh_input = self.state.fold([(start.name, writes)])
-                if self.plan.subscribers:
+                if self.plan.started_by:
                     return self._enter()
             except Exception as error:
                 return [Fail(error)]
@@ -148,10 +151,18 @@ class Run:
         del self._running[task.id]
         if self._end is not None:
             return self._ended()
-        if not isinstance(event, TaskDone):
-            return self._failed(event) if isinstance(event, TaskFailed) else self._stop(Exit(event.signal))
-        self._done[task.id] = event.outcome
-        effects: List[Effect] = [*self._parts.finished(task, event.outcome, event.cached)]
+        effects: List[Effect]
+        if isinstance(event, TaskDone):
+            self._done[task.id] = event.outcome
+            effects = [*self._parts.finished(task, event.outcome, event.cached)]
+        elif isinstance(event, TaskFailed):
+            return self._failed(event)
+        elif isinstance(event.signal, GraphInterrupt):
+            # The tasks beside it finish: what they have done is kept.
+            self.interrupts += event.signal.interrupts
+            effects = [*self._parts.interrupted(task, event.signal.interrupts)]
+        else:
+            return self._stop(Exit(event.signal))
         if self._waiting:
             effects += self._start()
         elif not self._running:
@@ -213,27 +224,27 @@ class Run:
             elif folded is None:
                 at = (self.frontier.step, self.ns)
                 fresh = self.state.fold(
-                    written, known, at=at, consumed=self._consumed() if self.plan.subscribers else ()
+                    written, known, at=at, consumed=self._consumed() if self.plan.started_by else ()
                 )
             else:
                 fresh = folded
             self.state.store(fresh)
             ran = {task.name for task in tasks} if self.frontier.joined else _NONE
-            updated = updated_keys(fresh) if self.plan.subscribers else _NONE
+            updated = updated_keys(fresh) if self.plan.started_by else _NONE
             nothing = self.frontier.advance(self.plan, finished, ran, updated)
             if isinstance(fresh, Folded):
-                if nothing:
+                if nothing and not self.interrupts:
                     self.state.finish(fresh)
                 if fresh.touches(self._output):
                     self._shown_objects = self.state.object_values()
-            if self.plan.subscribers:
+            if self.plan.started_by:
                 if nothing and updated_keys(fresh) != updated:
                     self.frontier.advance(self.plan, (), _NONE, updated_keys(fresh))
                 self._drop_unready()
                 self._answered = self._answered or touches(fresh, self._output)
         except Exception as error:
             return [Fail(error)]
-        return [*self._parts.values(self.state, fresh), self._next()]
+        return [*self._parts.values(self.state, fresh, self.interrupts), self._next()]
 
     def _consumed(self) -> List[str]:
         """Return the keys that have started the tasks of the step, in a fixed order."""
@@ -253,6 +264,9 @@ class Run:
     def _next(self) -> Effect:
         """Return the effect that follows a step; the frontier is not changed."""
         frontier = self.frontier
+        if self.interrupts:
+            # Whoever runs a root graph finds the questions in its output; a nested one hands them on.
+            return Exit(GraphInterrupt(tuple(self.interrupts))) if self.ns else _FINISH
         if not frontier.due and not frontier.sends:
             return _FINISH
         if frontier.step >= self.limit:
@@ -273,7 +287,7 @@ class Run:
         """Begin the step that is due."""
         frontier, nodes = self.frontier, self.plan.nodes
         step = frontier.step = frontier.step + 1
-        limit = self.limit + 1 if self.plan.subscribers else self.limit  # computed values count from step 1
+        limit = self.limit + 1 if self.plan.started_by else self.limit  # computed values count from step 1
         self._done.clear()
         self._shown.clear()
         tasks: List[Task] = []
@@ -324,8 +338,15 @@ class Run:
         return effects
 
     def output(self) -> Any:
-        """Return the state as `invoke` returns it, or `None` if no value was ever written."""
-        if not self.state.written or not self._answered:
+        """Return the state as `invoke` returns it, or `None` if no value was ever written.
+
+        A run that was interrupted has its questions in it, under `__interrupt__`.
+        """
+        output = self._own_output()
+        return with_interrupts(output, list(self.interrupts)) if self.interrupts else output
+
+    def _own_output(self) -> Any:
+        if not self.interrupts and not (self.state.written and self._answered):
             return None
         if isinstance(self._output, str):
             return self.state.snapshot([self._output], self._shown_objects).get(self._output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Mapping, Optional, cast
 
 from langchain_core.runnables import Runnable
 
@@ -12,9 +12,12 @@ from streamgraph._core.run import Run
 from streamgraph._core.task import Task
 from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import AnyRunnable, as_action
+from streamgraph._langchain.scope import Scope
+from streamgraph._langchain.state_access import TASKS
 from streamgraph._messages.matching import ids_come_from_reducers, prepared_writes, without_ids
 from streamgraph._protocols import Call, Work
 from streamgraph._streams.watchdog import Watchdog
+from streamgraph._types import Send
 
 
 def called_further(result: AnyRunnable, task: Task, invocation: Invocation, watch: Optional[Watchdog]) -> Work[object]:
@@ -40,18 +43,17 @@ def called_branch(branch: Branch, seen: object, invocation: Invocation) -> Work[
     return answer
 
 
-def completed(task: Task, outcome: TaskResult, pushed: Pairs, *, cached: bool) -> TaskResult:
+def completed(run: Run, scope: Scope, outcome: TaskResult, *, cached: bool) -> TaskResult:
     """Return the result of a task with what belongs to it besides what its node returned.
 
     Args:
-        task: The task.
+        run: The run of the task.
+        scope: The task; what it has sent while it ran is taken from it.
         outcome: What its node returned.
-        pushed: What the node wrote before it returned.
         cached: The run has a cache. Messages without an id get a new one each time that a result is used again.
     """
-    if pushed:
-        outcome = outcome._replace(writes=(*pushed, *outcome.writes))
-    if cached and task.node.policies.cache is not None:
+    outcome = with_sent(run, scope, outcome)
+    if cached and scope.task.node.policies.cache is not None:
         outcome = outcome._replace(kept=without_ids(outcome.writes))
     return outcome
 
@@ -69,6 +71,39 @@ def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
     """
     stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
     return outcome._replace(stored=stored, folded=run.fold(task, stored))
+
+
+def fold_early(run: Run, task: Task, writes: Pairs) -> Mapping[str, object]:
+    """Return the values of the state that a task would see if the step ended with these writes of it.
+
+    Args:
+        run: The run of the task.
+        task: The task.
+        writes: What it has written so far.
+    """
+    return run.state.fold([(task.name, prepared_writes(run.plan, writes))])
+
+
+def with_sent(run: Run, scope: Scope, outcome: TaskResult) -> TaskResult:
+    """Return a result with what its task has sent while it ran.
+
+    That comes before what the node returns; what its branches send comes after it.
+
+    Args:
+        run: The run of the task.
+        scope: The task; what it has sent is taken from it.
+        outcome: The result of its node, or of its node and branches.
+    """
+    sent, scope.writes = scope.writes, ()
+    if not sent:
+        return outcome
+    writes = tuple(pair for pair in sent if pair[0] != TASKS)
+    routes = tuple(cast("Send", value) for key, value in sent if key == TASKS)
+    outcome = outcome._replace(routes=(*outcome.routes, *routes))
+    if outcome.stored is None:
+        return outcome._replace(writes=(*writes, *outcome.writes))
+    stored = (*outcome.stored, *prepared_writes(run.plan, writes))
+    return folded(run, scope.task, outcome._replace(writes=(*outcome.writes, *writes), stored=stored))
 
 
 def with_ids(run: Run, task: Task, outcome: TaskResult) -> TaskResult:

@@ -22,9 +22,9 @@ from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
+from streamgraph._execution import outcomes
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
-from streamgraph._execution.outcomes import called_branch, called_further, completed, folded, with_ids
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
@@ -45,7 +45,7 @@ from streamgraph._signals import Unstreamed
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
-from streamgraph.errors import GraphBubbleUp, ParentCommand
+from streamgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 
 _NO_CALLBACKS = CallbackManager([])
 
@@ -123,6 +123,7 @@ class GraphSession:
             control=control,
             subscribers=subscribers,
             state=run.state.snapshot,
+            fold=partial(outcomes.fold_early, run),
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
@@ -262,7 +263,7 @@ class GraphSession:
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
                 if isinstance(result, Runnable) and node.kind == "node":
-                    result = yield from called_further(result, task, invocation, scope.watch)
+                    result = yield from outcomes.called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)
                 if node.kind == "node":
@@ -270,16 +271,16 @@ class GraphSession:
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
                 if scope.writes or self._cache is not None:
-                    outcome = completed(task, outcome, scope.writes, cached=self._cache is not None)
+                    outcome = outcomes.completed(run, scope, outcome, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             scope.over = True
             if messages is not None and "messages" in self._wanted:
-                outcome = messages.returned(run.plan, scope, with_ids(run, task, outcome), run.state.values)
+                outcome = messages.returned(run.plan, scope, outcomes.with_ids(run, task, outcome), run.state.values)
         except Exception as error:
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
-            yield from settled(scope.children, cancel=True)
+            yield from settled(scope.children, cancel=not isinstance(error, GraphInterrupt))
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
             raise
@@ -319,7 +320,7 @@ class GraphSession:
         called = task.node.kind == "task"
         manager = parent_trace.child("seq:step:1" if called else f"graph:step:{task.step}")
         manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
-        trace = Trace(manager, chunks=True)
+        trace = Trace(manager, chunks=True, policy=task.node.policies.trace)
         given = task.input if task.node.shown is None else task.node.shown(task.input)
         try:
             yield trace.start(given, task.name)
@@ -340,21 +341,20 @@ class GraphSession:
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
-        run = self.run
-        outcome = folded(run, task, outcome)
+        run, outcome = self.run, outcomes.folded(self.run, task, outcome)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
             seen = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
             checked = TrackedInput(seen) if self._shared.checks_mutations else None
             seen = seen if checked is None else checked.value
             if trace is None:
-                answer = yield from called_branch(branch, seen, invocation)
+                answer = yield from outcomes.called_branch(branch, seen, invocation)
             else:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             if checked is not None:
                 checked.check(task.name, task.step)
             routes += read_routes(run.plan, task.name, branch, answer)
-        return outcome._replace(routes=tuple(routes))
+        return outcomes.with_sent(run, invocation.scope, outcome._replace(routes=tuple(routes)))
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
         """Call a branch as a trace of its own inside that of the node."""
@@ -365,7 +365,7 @@ class GraphSession:
                 yield own.start(seen, branch.name)
                 manager = own.child()
             config = self._enter(scope, manager, traced=True)
-            answer = yield from called_branch(branch, seen, Invocation(config, scope))
+            answer = yield from outcomes.called_branch(branch, seen, Invocation(config, scope))
         except GeneratorExit:
             raise
         except BaseException as error:

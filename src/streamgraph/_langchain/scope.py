@@ -16,6 +16,7 @@ from typing_extensions import Protocol
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import Task
+from streamgraph._interrupting import tell_running_task
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
@@ -70,7 +71,8 @@ class RunScope:
         control: The handle to request an early end of the run.
         subscribers: The subscribers of the graph and of its nested graphs.
         plan: The graph.
-        state: Returns the current values of the graph's state.
+        state: Returns the current values of the graph's state, or those of some keys.
+        fold: Returns the values that keys would have after some writes of a task.
         call: Starts a task inside another task.
         capacity: The capacity for the parts that the tasks emit, if it is limited.
         loop: The event loop of an async run.
@@ -88,7 +90,8 @@ class RunScope:
     store: Any
     control: Optional[RunControl]
     subscribers: RunSubscribers
-    state: Callable[[], Any]
+    state: Callable[..., Dict[str, Any]]
+    fold: Callable[[Task, Sequence[Tuple[str, object]]], Mapping[str, object]]
     call: Callable[[Scope, Node, Any], Any]
     stop: CancelToken
     capacity: Optional[Capacity] = None
@@ -354,6 +357,14 @@ def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]
         handed = config or var_child_runnable_config.get() or {}
         scope = (handed.get("configurable") or {}).get(SCOPE_KEY)
     return scope
+
+
+def _running_task() -> Optional[str]:
+    scope = current_scope()
+    return None if scope is None else scope.checkpoint_ns
+
+
+tell_running_task(_running_task)
 
 
 def enter_scope(scope: Scope) -> None:

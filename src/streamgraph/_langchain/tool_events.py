@@ -13,7 +13,7 @@ from langchain_core.tracers.context import register_configure_hook
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.scope import Scope
 from streamgraph.constants import TAG_NOSTREAM
-from streamgraph.errors import GraphDrained
+from streamgraph.errors import GraphDrained, GraphInterrupt
 
 _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tool_tap", default=None)
 register_configure_hook(_current, inheritable=True)
@@ -107,7 +107,8 @@ class ToolTap(TaskHandler):
     ) -> None:
         """Emit the failure of a tool call."""
         call_id = self._calls.pop(run_id, None)
-        if call_id is not None and not self._scope.stop.is_set and not isinstance(error, GraphDrained):
+        wanted = call_id is not None and not self._scope.stop.is_set
+        if wanted and not isinstance(error, (GraphDrained, GraphInterrupt)):
             self._scope.emit("tools", {"event": "tool-error", "tool_call_id": call_id, "message": str(error)})
 
 

@@ -34,7 +34,7 @@ from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.settings import GraphSettings
 from streamgraph._runnable.timestamps import timestamp
 from streamgraph._streams.flow import FlowControl
-from streamgraph._streams.formats import chunk_format
+from streamgraph._streams.formats import chunk_format, split_interrupts
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._streams.subscribers import RunSubscribers
@@ -102,7 +102,10 @@ class GraphBase(GraphSettings):
         return self._output_keys if keys is None else check_keys(self._plan, keys)
 
     def _as_output(self, output: Any, version: str) -> Any:
-        return GraphOutput(self._typed(output)) if version == "v2" else output
+        if version != "v2":
+            return output
+        state, interrupts = split_interrupts(output)
+        return GraphOutput(self._typed(state), interrupts)
 
     def _open(
         self, given: Any, config: Optional[RunnableConfig], context: Any, subscription: Subscription, flow: FlowControl

@@ -6,10 +6,12 @@ from __future__ import annotations
 from typing import Any, AsyncIterator, Iterator, Optional
 
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.schema import StreamEvent
 
 from streamgraph._runnable.chunks import UpdatesChunk, added_up
 from streamgraph._runnable.invoke_call import InvokeRunnable
 from streamgraph._runnable.stream_options import ContextT, GivenT, KeyedT, OutputT, StateT
+from streamgraph.errors import NotSupportedError
 
 
 class GraphRunnable(InvokeRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
@@ -49,3 +51,44 @@ class GraphRunnable(InvokeRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
                 async for chunk in stream:
                     yield UpdatesChunk(chunk)
                 yield UpdatesChunk(output=stream.output)
+
+    def stream_events(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:
+        """Refuse: langchain-core has no sync events in the versions 1 and 2, and version 3 is not there yet.
+
+        Args:
+            input: The input.
+            config: The config of the call.
+            **kwargs: The version, and filters for events.
+
+        Raises:
+            NotSupportedError: Always.
+        """
+        if kwargs.get("version") == "v3":
+            raise _no_v3()
+        raise NotSupportedError(
+            "Events of the versions 1 and 2 can only be awaited", hint="Use astream_events(), or stream()."
+        )
+
+    def astream_events(
+        self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any
+    ) -> AsyncIterator[StreamEvent]:
+        """Stream the events of all Runnables in a run, as langchain-core defines them.
+
+        Args:
+            input: The input.
+            config: The config of the call.
+            **kwargs: The version (`"v1"` or `"v2"`), filters for events, and further arguments of `astream`.
+
+        Raises:
+            NotSupportedError: The version is `"v3"`, which is not there yet.
+        """
+        if kwargs.get("version") == "v3":
+            raise _no_v3()
+        return super().astream_events(input, config, **kwargs)
+
+
+def _no_v3() -> NotSupportedError:
+    return NotSupportedError(
+        "Runs in the v3 protocol of events are not there yet",
+        hint='Use stream() or astream() with version="v2", or astream_events(version="v2").',
+    )

@@ -20,8 +20,9 @@ from streamgraph._runnable.flow_options import check_seconds
 from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.errors import FixedAttributeError, UnknownOptionError, closest
+from streamgraph.stream._types import checked_factories
 
-_NEAR = 0.85
+_NEAR = 0.8
 """The similarity, from 0 to 1, above which an unknown attribute is taken for a mistake."""
 
 
@@ -47,6 +48,7 @@ class GraphSettings(Runnable[Any, Any]):
         cache_policy: The cache policy of nodes that have none of their own.
         interrupt_before_nodes: Empty: runs cannot be interrupted yet.
         interrupt_after_nodes: Empty: runs cannot be interrupted yet.
+        stream_transformers: What makes the transformers of `stream_events(version="v3")`.
         stream_eager: Without effect: chunks are always yielded as soon as they are made.
     """
 
@@ -76,6 +78,7 @@ class GraphSettings(Runnable[Any, Any]):
     interrupt_before_nodes: Sequence[str]
     interrupt_after_nodes: Sequence[str]
     stream_eager: bool
+    stream_transformers: Sequence[Callable[[Tuple[str, ...]], object]]
 
     def _set_up(
         self,
@@ -118,6 +121,7 @@ class GraphSettings(Runnable[Any, Any]):
         self.cache_policy = None
         self.interrupt_before_nodes = self.interrupt_after_nodes = ()
         self.stream_eager = False
+        self.stream_transformers = ()
 
     def __setattr__(self, name: str, value: object) -> None:
         check = _SETTINGS.get(name)
@@ -162,7 +166,7 @@ class GraphSettings(Runnable[Any, Any]):
         bound.config = given if self.config is None else bound_together(self.config, given)
         return bound
 
-    def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
+    def copy(self, update: Optional[Mapping[str, object]] = None) -> Self:
         """Return a copy with changed settings, such as its name.
 
         Args:
@@ -229,18 +233,18 @@ def _flag(graph: GraphSettings, value: object) -> object:
     return value
 
 
-def _modes(graph: GraphSettings, value: Any) -> object:
+def _modes(graph: GraphSettings, value: Modes) -> object:
     if not checked_modes(value if value is not None else ()):
         raise UnknownOptionError("stream_mode names no mode", hint='As in stream_mode = "updates".')
     return value
 
 
-def _stream_channels(graph: GraphSettings, value: Any) -> object:
+def _stream_channels(graph: GraphSettings, value: Keys) -> object:
     graph._stream_keys = _all_or_some(graph._plan, value)
     return value
 
 
-def _output_channels(graph: GraphSettings, value: Any) -> object:
+def _output_channels(graph: GraphSettings, value: Keys) -> object:
     if value is None:
         raise UnknownOptionError("output_channels names no key", hint="Give one key, or a list of keys.")
     graph._output_keys = _all_or_some(graph._plan, value)
@@ -259,16 +263,20 @@ def _step_timeout(graph: GraphSettings, value: object) -> object:
     return check_seconds("step_timeout", value)
 
 
-def _retries(graph: GraphSettings, value: Any) -> object:
+def _retries(graph: GraphSettings, value: Sequence[RetryPolicy]) -> object:
     policies = retry_policies(value)
     graph._with_default_policies(policies, getattr(graph, "cache_policy", None))
     return policies
 
 
-def _cache_policy(graph: GraphSettings, value: Any) -> object:
+def _cache_policy(graph: GraphSettings, value: Optional[CachePolicy]) -> object:
     policy = checked_cache_policy(value)
     graph._with_default_policies(getattr(graph, "retry_policy", ()), policy)
     return policy
+
+
+def _factories(graph: GraphSettings, value: object) -> object:
+    return checked_factories(value)
 
 
 def _refused(name: str) -> Callable[[GraphSettings, object], object]:
@@ -297,5 +305,6 @@ _SETTINGS: Dict[str, Callable[[GraphSettings, Any], object]] = {
     "interrupt_before_nodes": _refused("interrupt_before_nodes"),
     "interrupt_after_nodes": _refused("interrupt_after_nodes"),
     "stream_eager": _flag,
+    "stream_transformers": _factories,
 }
 """The attributes that can be set, and what checks a new value and makes it take effect."""

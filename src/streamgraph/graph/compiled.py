@@ -21,6 +21,7 @@ from streamgraph.graph._draw import drawable
 from streamgraph.graph._specs import NodeSpec
 from streamgraph.pregel._draw import Depth
 from streamgraph.pregel.main import Pregel
+from streamgraph.stream._mux import TransformerFactory
 
 __all__ = ["CompiledStateGraph"]
 
@@ -38,6 +39,10 @@ class CompiledStateGraph(
 
     As a Runnable it can be invoked, streamed, batched, composed with `|`, bound to a config, and used as a node of
     another graph. It holds no state of a run, so one instance can run many times at once.
+
+    Attributes:
+        builder: The `StateGraph` that it was compiled from.
+        stream_transformers: The transformers that were given to `compile`.
     """
 
     def __init__(
@@ -52,9 +57,11 @@ class CompiledStateGraph(
         cache: object,
         name: str,
         debug: Union[bool, Literal["mutations"]],
+        transformers: Tuple[TransformerFactory, ...] = (),
     ) -> None:
         self._set_up(plan, name=name, context_schema=context_schema, store=store, cache=cache, debug=debug)
         self._builder = builder
+        self.stream_transformers = transformers
         self._specs = specs
         self._targets = {name: spec.action for name, spec in specs.items()}
         self._input, self._output = schemas

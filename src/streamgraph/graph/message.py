@@ -19,6 +19,7 @@ from langchain_core.messages import (
 from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph._langchain.scope import current_scope
+from streamgraph._langchain.state_access import send_writes
 from streamgraph._messages.message_list import MessageList
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
@@ -158,7 +159,7 @@ def push_message(
     if scope.run.messages is not None and scope.wants_messages:
         scope.run.messages.pushed(scope, whole, state_key)
     if state_key is not None:
-        scope.writes = (*scope.writes, (state_key, whole))
+        send_writes(scope, [(state_key, whole)])
     return whole
 
 

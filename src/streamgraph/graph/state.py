@@ -12,7 +12,7 @@ from streamgraph._deprecated import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, renamed
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy
 from streamgraph._runnable.channel_marks import merged_channels
 from streamgraph._runnable.schema import Hint, Schema, read_schema
 from streamgraph._runnable.unsupported import refuse
@@ -35,6 +35,8 @@ from streamgraph.graph._specs import (
 from streamgraph.graph._validation import check_edges, end_schema
 from streamgraph.graph._views import BuilderViews
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
+from streamgraph.stream._mux import TransformerFactory
+from streamgraph.stream._types import checked_factories
 
 __all__ = ["StateGraph"]
 
@@ -108,6 +110,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         error_handler: object = None,
         destinations: Union[Mapping[str, str], Sequence[str], None] = None,
         timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
+        trace_policy: Optional[TracePolicy] = None,
     ) -> Self:
         """Add a node.
 
@@ -130,9 +133,10 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             destinations: Targets of the node's `Command`s, for drawings: names, or names and labels.
             timeout: The limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`. At the limit an async node
                 is cancelled; a sync node cannot be, and stops at its next token or writer call.
+            trace_policy: What tracers record of the node's input and output.
 
         Raises:
-            TypeError: The node is not callable.
+            TypeError: The node is not callable, or a policy is of another type.
             GraphBuildError: A time is not positive.
             NodeNameError: The name is taken, reserved or malformed.
         """
@@ -147,7 +151,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         if takes_no_input(target):
             raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
         name = checked_name(name, target, self._handlers if name in self._handlers else self.nodes)
-        how = node_options(retry_policy, cache_policy, error_handler, timeout)
+        how = node_options(retry_policy, cache_policy, error_handler, timeout, trace_policy)
         if error_handler is not None:
             self._check_free(handler_name(name))
         schema = read_schema(input_schema) if input_schema is not None else node_input(target, self.state_schema)
@@ -321,6 +325,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         interrupt_after: None = None,
         debug: Union[bool, Literal["mutations"]] = False,
         name: Optional[str] = None,
+        transformers: Optional[Sequence[TransformerFactory]] = None,
     ) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
         """Check the graph and return it as a Runnable; later changes to the builder do not affect it.
 
@@ -335,13 +340,17 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
                 node changes in place what lies inside the values of the state; it costs a deep copy of each node's
                 input. The environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` does the same for all graphs.
             name: The name of the graph's runs in traces, and of its node in another graph.
+            transformers: `StreamTransformer` classes, or functions of a namespace that return one, for runs in the v3
+                protocol. They are kept as `stream_transformers`; such runs are not there yet.
 
         Raises:
             GraphBuildError: See `validate`.
+            TypeError: A transformer is neither a class nor a function.
             NotSupportedError: A checkpointer or an interrupt is given.
         """
         refuse(checkpointer=checkpointer, interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         check_cache(cache)
+        factories = checked_factories(transformers)
         self.validate()
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
@@ -357,6 +366,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             cache=cache,
             name=name,
             debug=debug,
+            transformers=factories,
         )
 
     def _leaving(self, source: str) -> OutEdges:

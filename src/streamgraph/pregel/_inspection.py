@@ -10,7 +10,7 @@ from typing import Any, AsyncIterator, Dict, Iterator, List, Mapping, Optional, 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel, create_model
-from typing_extensions import Self, get_type_hints
+from typing_extensions import get_type_hints
 
 from streamgraph._core.plan import Node
 from streamgraph._runnable.base import GraphBase
@@ -68,13 +68,11 @@ class GraphInspection(GraphBase):
                 found.setdefault(trigger, []).append(name)
         return MappingProxyType(found)
 
-    def validate(self) -> Self:
-        """Check the graph; one that was compiled has been checked already.
-
-        Returns:
-            The graph.
-        """
-        return self
+    @property
+    def node_error_handler_map(self) -> Mapping[str, str]:
+        """The names under which the error handlers of nodes run, by node name."""
+        nodes = self._plan.nodes.items()
+        return MappingProxyType({name: node.handler.name for name, node in nodes if node.handler is not None})
 
     def get_subgraphs(self, *, namespace: Optional[str] = None, recurse: bool = False) -> Iterator[Tuple[str, Any]]:
         """Yield `(node name, graph)` for nodes that are graphs or whose code shows that they call one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -134,6 +135,7 @@ def plan_of(
     channels: Mapping[str, Channel],
     managed: Mapping[str, Callable[[int, int], object]],
     outputs: Names,
+    handlers: Mapping[str, str],
 ) -> Plan:
     """Return the plan of a graph.
 
@@ -143,30 +145,39 @@ def plan_of(
         channels: The channels.
         managed: The values that are computed for each step.
         outputs: The channels that `invoke` returns.
+        handlers: The nodes that run in the place of failed ones, by their names.
+
+    Raises:
+        UnknownNodeError: There is no such node.
     """
-    subscribers: Dict[str, List[str]] = {}
+    for node_name in (*handlers, *handlers.values()):
+        if node_name not in nodes:
+            what = f"node_error_handler_map names {node_name!r}, but the graph has no such node"
+            raise UnknownNodeError(what, name=node_name, known=nodes)
+    made = {key: _node(key, node, managed, handles=key in handlers.values()) for key, node in nodes.items()}
+    started_by: Dict[str, List[str]] = {}
     for key, node in nodes.items():
         for trigger in dict.fromkeys(node.triggers):
-            subscribers.setdefault(trigger, []).append(key)
+            started_by.setdefault(trigger, []).append(key)
     return Plan(
         name=name,
         start=Node(START, triggers=(START,)),
-        nodes={key: _node(key, node, managed) for key, node in nodes.items()},
+        nodes={key: replace(made[key], handler=made[handlers[key]]) if key in handlers else made[key] for key in nodes},
         joins={},
         channels=channels,
         output_keys=as_names(outputs),
         as_mapping=as_mapping,
         computed=frozenset(managed),
-        subscribers={key: tuple(names) for key, names in subscribers.items()},
+        started_by={key: tuple(names) for key, names in started_by.items()},
     )
 
 
-def _node(name: str, node: PregelNode, managed: Mapping[str, Callable[[int, int], object]]) -> Node:
+def _node(name: str, node: PregelNode, managed: Mapping[str, Callable[[int, int], object]], *, handles: bool) -> Node:
     return Node(
         name,
-        action=as_action(_passed_on if node.target is None else node.target),
+        action=as_action(_passed_on if node.target is None else node.target, error=handles),
         reader=_reader(node, managed),
-        triggers=tuple(sorted(set(node.triggers))),
+        triggers=tuple(sorted(node.triggers)),
         metadata=node.metadata,
         tags=tuple(node.tags),
         policies=Policies(node.retry_policy, node.cache_policy, node.timeout),
@@ -186,7 +197,7 @@ def _reader(node: PregelNode, managed: Mapping[str, Callable[[int, int], object]
     return StateView(tuple(key for key in dict.fromkeys(names) if key not in managed), mapper, computed)
 
 
-def _only(name: str, mapper: Optional[Callable[[Any], object]], seen: Dict[str, object]) -> object:
+def _only(name: str, mapper: Optional[Callable[..., object]], seen: Dict[str, object]) -> object:
     value = seen.get(name)
     return value if mapper is None else mapper(value)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Dict, Generic, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, Generic, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel, RootModel, create_model
-from typing_extensions import Literal, Self, TypeVar
+from typing_extensions import Literal, Self
 
 from streamgraph._core.state import Writes
 from streamgraph._core.unknown_keys import check_keys
@@ -27,19 +27,16 @@ from streamgraph.pregel._draw import Depth, drawable
 from streamgraph.pregel._inspection import GraphInspection
 from streamgraph.pregel._planner import as_names, built_nodes, check_graph, check_option, plan_of, sorted_channels
 from streamgraph.pregel._read import PregelNode
+from streamgraph.pregel.protocol import ContextT, InputT, OutputT, PregelProtocol, StateT
 
 __all__ = ["NodeBuilder", "Pregel"]
 
-StateT = TypeVar("StateT", default=Any)
-ContextT = TypeVar("ContextT", default=Any)
-InputT = TypeVar("InputT", default=Any)
-OutputT = TypeVar("OutputT", default=Any)
 
-
-class Pregel(
+class Pregel(  # type: ignore[misc]  # the protocol has the signatures without overloads
     GraphRunnable[InputT, ContextT, StateT, OutputT, KeyedT],
     GraphInspection,
     SavedState,
+    PregelProtocol[StateT, ContextT, InputT, OutputT],
     Generic[StateT, ContextT, InputT, OutputT, KeyedT],
 ):
     """A graph that is ready to run: the class of compiled graphs, of workflows, and of graphs of nodes and channels.
@@ -78,7 +75,9 @@ class Pregel(
         context_schema: The class of the object passed to a run as `context=`.
         config: The config of every run.
         trigger_to_nodes: The nodes that each channel starts; it follows from the nodes, and is only checked.
+        node_error_handler_map: Nodes, and for each another one that runs in its place when it has failed.
         name: The name of the graph's runs in traces, and of its node in another graph.
+        stream_transformers: What makes the transformers of `stream_events(version="v3")`.
 
     Raises:
         UnknownOptionError: A node or option names an unknown channel.
@@ -92,7 +91,7 @@ class Pregel(
         self,
         *,
         nodes: Mapping[str, Union[PregelNode, NodeBuilder]],
-        channels: Optional[Mapping[str, Any]],
+        channels: Optional[Mapping[str, object]],
         auto_validate: bool = True,
         stream_mode: Modes = "values",
         stream_eager: bool = False,
@@ -111,7 +110,9 @@ class Pregel(
         context_schema: Optional[Type[ContextT]] = None,
         config: Optional[RunnableConfig] = None,
         trigger_to_nodes: Optional[Mapping[str, Sequence[str]]] = None,
+        node_error_handler_map: Optional[Mapping[str, str]] = None,
         name: str = "LangGraph",
+        stream_transformers: Optional[Sequence[Callable[[Tuple[str, ...]], object]]] = None,
     ) -> None:
         check_option("input_channels", input_channels)
         check_option("output_channels", output_channels)
@@ -123,7 +124,7 @@ class Pregel(
         self._nodes = MappingProxyType(built)
         self._targets = {key: node.target for key, node in built.items() if node.target is not None}
         self._set_up(
-            plan_of(name, built, known, managed, output_channels),
+            plan_of(name, built, known, managed, output_channels, node_error_handler_map or {}),
             name=name,
             context_schema=context_schema,
             store=store,
@@ -134,6 +135,7 @@ class Pregel(
         self.output_channels, self.stream_channels = output_channels, stream_channels
         self._is_valid = False
         self.stream_eager = stream_eager
+        self.stream_transformers = stream_transformers or ()
         self.step_timeout = step_timeout
         self.checkpointer = checkpointer or None
         self.interrupt_after_nodes = interrupt_after_nodes
@@ -167,7 +169,7 @@ class Pregel(
         return self
 
     @property
-    def channels(self) -> Mapping[str, Any]:
+    def channels(self) -> Mapping[str, object]:
         """The channels by name; of a compiled graph, the keys of its state."""
         return self._given_channels
 
@@ -204,7 +206,7 @@ class Pregel(
         fields: Dict[str, Any] = {name: (self._type_of(name, kind), None) for name in names}
         return create_model(title, **fields)
 
-    def _writes(self, given: Any, *, lenient: bool) -> Writes:
+    def _writes(self, given: object, *, lenient: bool) -> Writes:
         if not self._is_valid:
             self.validate()
         inputs = self._inputs
@@ -222,7 +224,7 @@ class Pregel(
             raise EmptyInputError(f"Received no input for {inputs!r}", hint="Give a value for at least one of them.")
         return writes
 
-    def _typed(self, output: Any) -> Any:
+    def _typed(self, output: object) -> object:
         return output
 
     def _drawn(self, xray: Depth, parents: Tuple[GraphBase, ...]) -> Graph:
