@@ -219,6 +219,7 @@ PROMISED: dict[tuple[str, Any], Any] = {
     ("ids_of_the_first_messages_of_a_key_without_default", "values"): [
         {"messages": [("HumanMessage", {"content": "hi", "id": "<id1>"})]}
     ],
+    ("message_without_id_sent_to_a_node_that_returns_it", "messages"): [],
     ("messages_without_ids_sent_to_a_graph", "messages"): [("AIMessage", "answer")],
     ("messages_without_ids_in_a_plain_key_of_the_outer_state", "messages"): [("AIMessage", "answer")],
     ("messages_in_a_command_for_the_parent", "messages"): [("AIMessage", "by command")],

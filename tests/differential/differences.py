@@ -234,7 +234,7 @@ DIFFERENCES = [
     ),
     Difference(
         "input-is-never-emitted",
-        "Input and history are never emitted: LangGraph shows messages that had no ids in a nested graph's input (B7)",
+        "Input and history are never emitted: LangGraph shows those that had no ids, such as a nested graph's (B7)",
         promised,
     ),
     Difference(

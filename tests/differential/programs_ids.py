@@ -255,6 +255,14 @@ def messages_without_ids_sent_to_a_graph(lib: Lib) -> Case:
     return Case(builder.compile(), {"messages": [HumanMessage("hi")]})
 
 
+@program(modes=("messages", "values"), differs=("input-is-never-emitted",))
+def message_without_id_sent_to_a_node_that_returns_it(lib: Lib) -> Case:
+    builder = lib.StateGraph(lib.MessagesState)
+    builder.add_node("w", lambda state: {"messages": state["messages"]})
+    builder.add_conditional_edges(lib.START, lambda state: [lib.Send("w", {"messages": [HumanMessage("q")]})], ["w"])
+    return Case(builder.compile(), {"messages": []})
+
+
 @program(modes=("messages", "values", "updates"), differs=("input-is-never-emitted",))
 def messages_without_ids_in_a_plain_key_of_the_outer_state(lib: Lib) -> Case:
     class Outer(TypedDict):
