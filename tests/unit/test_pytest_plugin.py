@@ -97,7 +97,9 @@ def test_too_late(suite, how):
         (suite / "conftest.py").write_text("import early\npytest_plugins = ['streamgraph.pytest_plugin']")
         ended = run(suite, PYTHONPATH=os.pathsep.join([str(suite), os.environ.get("PYTHONPATH", "")]))
     else:
-        ended = run(suite, "-p", "early", *WITH_PLUGIN, PYTHONPATH=f"{suite}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        ended = run(
+            suite, "-p", "early", *WITH_PLUGIN, PYTHONPATH=f"{suite}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        )
 
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR, ended.stdout
     assert "replace_langgraph() was called too late" in ended.stderr
@@ -117,7 +119,10 @@ def test_it_is_taken_back(suite):
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=suite,
-        env={**{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}, "PYTEST_PLUGINS": ""},
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+            "PYTEST_PLUGINS": "",
+        },
         capture_output=True,
         encoding="utf-8",
         timeout=50,

@@ -334,7 +334,7 @@ def test_tools():
     graph = builder.compile().get_graph()
 
     assert graph.nodes["tools"].metadata == {"__tools": ["look_up"]}
-    assert "tools(tools<hr/><small><em>__tools = look_up</em></small>)" in graph.draw_mermaid()
+    assert "__tools = look_up" in graph.draw_mermaid()
 
 
 def test_ascii_and_json():

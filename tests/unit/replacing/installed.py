@@ -52,7 +52,10 @@ class Installed:
             names: Paths of files, which get no content.
             sources: Contents of modules right below `langgraph`.
         """
-        files: Mapping[str, str] = {**dict.fromkeys(names, ""), **{f"{name}.py": text for name, text in sources.items()}}
+        files: Mapping[str, str] = {
+            **dict.fromkeys(names, ""),
+            **{f"{name}.py": text for name, text in sources.items()},
+        }
         for name, text in files.items():
             path = self._folder / "langgraph" / name
             path.parent.mkdir(parents=True, exist_ok=True)

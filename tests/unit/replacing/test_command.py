@@ -91,7 +91,10 @@ if __name__ == "__main__":
         ("sys.exit('a reason')", 1),
         ("sys.exit()", 0),
         ("raise KeyboardInterrupt", -2),
-        ("sys.excepthook = lambda kind, error, trace: print('hook', kind.__name__, trace.tb_frame.f_code.co_name); 1/0", 1),
+        (
+            "sys.excepthook = lambda kind, error, trace: print('hook', kind.__name__, trace.tb_frame.f_code.co_name); 1/0",
+            1,
+        ),
         ("import atexit; atexit.register(lambda: print(sys.modules['__main__'].inner.__name__))", 0),
         ("import threading; threading.Timer(0, lambda: print(sys.modules['__main__'].__file__)).start()", 0),
         ("import pickle; print(pickle.loads(pickle.dumps(inner)) is inner)", 0),

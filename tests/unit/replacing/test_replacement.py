@@ -206,7 +206,9 @@ def test_in_many_threads_at_once(nothing_installed):
         start.wait()
         for _ in range(20):
             with replace_langgraph():
-                names = ("graph.state", "types", "config", "func") if index % 2 else ("func", "config", "types", "graph")
+                names = (
+                    ("graph.state", "types", "config", "func") if index % 2 else ("func", "config", "types", "graph")
+                )
                 for name in names:
                     module = importlib.import_module(f"langgraph.{name}")
                     assert module is sys.modules[f"streamgraph.{name}"]
