@@ -31,8 +31,9 @@ def use():
     """Import what libraries import."""
     for name in ("graph.state", "types", "prebuilt.tool_node", "version", "func"):
         importlib.import_module(f"langgraph.{name}")
-    import langgraph
     import pkgutil
+
+    import langgraph
 
     assert list(pkgutil.iter_modules(langgraph.__path__))
 
