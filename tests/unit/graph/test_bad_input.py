@@ -10,6 +10,7 @@ from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph import END, START, StateGraph
 from streamgraph import errors as E
+from streamgraph.managed import RemainingSteps
 from support.list_graphs import State, both, line
 
 
@@ -203,6 +204,22 @@ def test_schema(schema, words, place):
             StateGraph(State, **{f"{place}_schema": schema})
     assert isinstance(raised.value, (ValueError, TypeError))
     assert says(raised.value, *words)
+
+
+@pytest.mark.parametrize("place", ["input", "output"])
+def test_computed_keys_at_the_ends(place):
+    """What is computed for each step can be neither given nor returned; the schema of the state itself is fine."""
+    managed = TypedDict("managed", {"x": list, "left": RemainingSteps})
+    with pytest.raises(E.StateSchemaError, match=r"Invalid managed channels detected in managed: left\. .*Input/Output"):
+        StateGraph(State, **{f"{place}_schema": managed})
+    assert StateGraph(managed, **{f"{place}_schema": managed}).managed.keys() == {"left"}
+
+
+@pytest.mark.parametrize("schema", [{"x": int}, ["x"], {"x"}])
+def test_values_as_schemas(schema):
+    """A value in place of a type is refused; it would be a state of one value."""
+    with pytest.raises(E.StateSchemaError, match="which is no type"):
+        StateGraph(schema)
 
 
 NODES = [
