@@ -62,6 +62,7 @@ def names_of(module: ModuleType) -> List[str]:
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
+        and name != "TYPE_CHECKING"
         and not isinstance(value, ModuleType)
         and getattr(value, "__module__", module.__name__) == module.__name__
     ]
@@ -202,9 +203,8 @@ def _absent_there(entry: str) -> bool:
     holder: Any = loaded(module)
     path, _, parameter = rest.partition("(")
     for name in path.split(".") if path else ():
-        if holder is not None and inspect.isclass(holder) and name in attributes_of(holder):
-            holder = got(holder, name)
-            continue
+        if inspect.isclass(holder) and name not in attributes_of(holder):
+            return True
         holder = got(holder, name)
         if holder is NOTHING:
             return True
