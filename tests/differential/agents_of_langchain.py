@@ -146,21 +146,27 @@ async def collect(graph: Any, given: Any) -> List[Any]:
     return [part async for chunk in graph.astream(given, stream_mode=MODES, subgraphs=True) for part in shown(chunk)]
 
 
+IDS = re.compile(r"(?:lc_)?(?:run-+)?[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
+
+
+def numbered(told: Any) -> Any:
+    """Return what was told with numbers for random ids."""
+    seen: Dict[str, str] = {}
+    return json.loads(IDS.sub(lambda found: seen.setdefault(found[0], f"id {len(seen)}"), json.dumps(told)))
+
+
 def main() -> None:
     """Run each agent in four ways."""
     given = {"messages": [("user", "what is it?")]}
     for name, make in AGENTS.items():
+        streamed = make().stream(given, stream_mode=MODES, subgraphs=True)
         told = {
             "invoke": plain(make().invoke(given)),
             "ainvoke": plain(asyncio.run(make().ainvoke(given))),
-            "stream": [
-                part for chunk in make().stream(given, stream_mode=MODES, subgraphs=True) for part in shown(chunk)
-            ],
+            "stream": [part for chunk in streamed for part in shown(chunk)],
             "astream": asyncio.run(collect(make(), given)),
         }
-        seen: Dict[str, str] = {}
-        ids = re.compile(r"(?:lc_)?(?:run-+)?[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}")
-        print(name, ids.sub(lambda found: seen.setdefault(found[0], f"id {len(seen)}"), json.dumps(told)), flush=True)
+        print(name, json.dumps({way: numbered(what) for way, what in told.items()}), flush=True)
 
 
 if __name__ == "__main__":

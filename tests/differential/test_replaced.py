@@ -11,6 +11,8 @@ from typing import Dict
 
 import pytest
 
+from differential.harness import ASYNC_REFERENCE
+
 PROGRAM = Path(__file__).parent / "agents_of_langchain.py"
 
 
@@ -36,4 +38,5 @@ def test_agents_of_langchain() -> None:
     for name, text in langgraphs.items():
         expected, got = json.loads(text), json.loads(ours[name])
         for way in expected:
-            assert got[way] == expected[way], (name, way)
+            # Where LangGraph cannot hand its context to an asyncio task, its sync run is the expectation.
+            assert got[way] == expected[way if ASYNC_REFERENCE else way.lstrip("a")], (name, way)
