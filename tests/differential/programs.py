@@ -3,6 +3,7 @@
 from differential import (
     programs_accepted,
     programs_callables,
+    programs_channels,
     programs_differ,
     programs_flow,
     programs_func,
@@ -25,6 +26,7 @@ from differential import (
 from differential.harness import PROGRAMS
 
 TOPICS = (
+    programs_channels,
     programs_callables,
     programs_flow,
     programs_func,
