@@ -180,8 +180,8 @@ class InvalidUpdateError(GraphError):
 class UnknownKeyWarning(UserWarning):
     """An update or input has a key that the state does not have and that resembles an existing one.
 
-    An `InvalidUpdateError` is raised instead if the state is a dataclass, and for every other key if the schema excludes
-    them: a pydantic model with `extra="forbid"`, or a TypedDict with `closed=True` (PEP 728).
+    An `InvalidUpdateError` is raised instead if the state is a dataclass, and for every unknown key if the schema
+    excludes others: a pydantic model with `extra="forbid"`, or a TypedDict with `closed=True` (PEP 728).
     """
 
 

@@ -157,7 +157,7 @@ DIFFERENCES = [
     ),
     Difference(
         "unknown-keys-of-closed-schemas",
-        "What cannot work is refused: a TypedDict with closed=True has no other keys, so an update with one is an error",
+        "What cannot work is refused: a TypedDict with closed=True has no other keys: an update with one is an error",
         promised,
     ),
     Difference("list-of-sends", "Lists of `Send` are fine as a node's return (Q18)", promised),

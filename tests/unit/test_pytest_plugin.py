@@ -45,12 +45,16 @@ def suite(tmp_path):
     return tmp_path
 
 
+def outside():
+    """The environment without what is meant for the pytest that runs this test."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 def run(suite, *arguments, **environment):
     """Run the suite."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return subprocess.run(
-        command, cwd=suite, env={**kept, **environment}, capture_output=True, encoding="utf-8", timeout=50
+        command, cwd=suite, env={**outside(), **environment}, capture_output=True, encoding="utf-8", timeout=50
     )
 
 
@@ -93,13 +97,12 @@ def test_in_the_first_line_of_the_conftest(suite):
 def test_too_late(suite, how):
     """If the real LangGraph is loaded, the run ends before a test has run, and says who uses it."""
     (suite / "early.py").write_text("from langgraph.graph import StateGraph")
+    path = os.pathsep.join([str(suite), os.environ.get("PYTHONPATH", "")])
     if how == "conftest":
         (suite / "conftest.py").write_text("import early\npytest_plugins = ['streamgraph.pytest_plugin']")
-        ended = run(suite, PYTHONPATH=os.pathsep.join([str(suite), os.environ.get("PYTHONPATH", "")]))
+        ended = run(suite, PYTHONPATH=path)
     else:
-        ended = run(
-            suite, "-p", "early", *WITH_PLUGIN, PYTHONPATH=f"{suite}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-        )
+        ended = run(suite, "-p", "early", *WITH_PLUGIN, PYTHONPATH=path)
 
     assert ended.returncode == pytest.ExitCode.USAGE_ERROR, ended.stdout
     assert "replace_langgraph() was called too late" in ended.stderr
@@ -113,16 +116,14 @@ def test_it_is_taken_back(suite):
         "import os, sys, pytest\n"
         "for _ in range(2):\n"
         "    assert pytest.main(['-q', '-p', 'no:cacheprovider', '-p', 'streamgraph.pytest_plugin']) == 0\n"
-        "    print(sorted(name for name in sys.modules if name.startswith('langgraph')), os.environ.get('PYTEST_PLUGINS'))\n"
+        "    left = sorted(name for name in sys.modules if name.startswith('langgraph'))\n"
+        "    print(left, os.environ.get('PYTEST_PLUGINS'))\n"
         "    for name in ('conftest', 'test_suite'): sys.modules.pop(name, None)\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=suite,
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-            "PYTEST_PLUGINS": "",
-        },
+        env={**outside(), "PYTEST_PLUGINS": ""},
         capture_output=True,
         encoding="utf-8",
         timeout=50,

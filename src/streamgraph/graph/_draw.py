@@ -34,7 +34,11 @@ def drawable(plan: Plan, specs: Mapping[str, NodeSpec], subgraphs: Mapping[str, 
             places[name] = graph.extend(_trimmed(inner), prefix=name)
         else:
             metadata = {**node.metadata, "defer": True} if node.defer else dict(node.metadata)
-            places[name] = _added(graph, name, specs[name].action, metadata or None)
+            action = specs[name].action
+            tools = getattr(action, "tools_by_name", None)
+            if isinstance(tools, Mapping) and tools:
+                metadata["__tools"] = list(tools)  # LangGraph's key, which Mermaid drawings show
+            places[name] = _added(graph, name, action, metadata or None)
     edges = _edges(plan, specs)
     if any(target == END for _, target, _, _ in edges):
         places[END] = _added(graph, END, None, None)

@@ -32,7 +32,7 @@ class ReplacedTooLateError(GraphError, RuntimeError):
         self.importers = tuple(importers)
 
 
-class MissingModuleError(GraphError, ModuleNotFoundError):
+class MissingModuleError(GraphError, ModuleNotFoundError):  # type: ignore[misc]  # each has a `name`: the same one
     """A module of LangGraph was imported by name, and this package, which stands in its place, does not have it.
 
     Args:

@@ -18,7 +18,7 @@ import sys
 from importlib.abc import Loader, MetaPathFinder, PathEntryFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterator, List, Optional, Protocol, Sequence, Tuple, Union
 
 import streamgraph
 from streamgraph.replacing._errors import MissingModuleError
@@ -27,6 +27,16 @@ from streamgraph.replacing._version import VersionLoader
 
 PATH_ENTRY = os.path.join(os.path.dirname(os.path.abspath(streamgraph.__file__)), "<langgraph>")
 """What `langgraph.__path__` holds. It is absolute, since `importlib.invalidate_caches` forgets relative entries."""
+
+
+class _SpecFinder(Protocol):
+    """What stands in `sys.meta_path`."""
+
+    def find_spec(
+        self, fullname: str, path: Optional[Sequence[str]], target: Optional[ModuleType] = None, /
+    ) -> Optional[ModuleSpec]:
+        """Find a module."""
+        ...
 
 
 class SameModuleLoader(Loader):
@@ -135,7 +145,7 @@ class Finder(MetaPathFinder):
                     return found
         return []
 
-    def _others(self) -> Iterator[MetaPathFinder]:
+    def _others(self) -> Iterator[_SpecFinder]:
         return (finder for finder in list(sys.meta_path) if finder is not self and hasattr(finder, "find_spec"))
 
 
@@ -190,7 +200,7 @@ def is_own(module: Optional[ModuleType]) -> bool:
 
 def _spec_of(fullname: str, own: str) -> ModuleSpec:
     found = importlib.util.find_spec(own)
-    spec = ModuleSpec(fullname, SameModuleLoader(own), origin=found and found.origin)
+    spec = ModuleSpec(fullname, SameModuleLoader(own), origin=None if found is None else found.origin)
     if found is not None and found.submodule_search_locations is not None:
         spec.submodule_search_locations = list(found.submodule_search_locations)
     return spec

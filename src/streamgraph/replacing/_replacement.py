@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import threading
 from types import ModuleType, TracebackType
-from typing import Dict, List, Optional, Type
+from typing import Dict, List, Optional, Type, TypeVar
 
 from streamgraph.replacing._errors import ReplacedTooLateError
 from streamgraph.replacing._finder import PATH_ENTRY, Finder, PathHook, is_own
@@ -103,6 +103,8 @@ class _InPlace:
         self.before: Dict[str, Optional[ModuleType]] = {}
 
 
+Item = TypeVar("Item")
+
 _LOCK = threading.RLock()
 _open: List[Replacement] = []
 _in_place: List[_InPlace] = []
@@ -164,5 +166,5 @@ def _hang_parts_on(root: ModuleType) -> None:
         setattr(root, part, module)
 
 
-def _remove_identical(items: List[object], item: object) -> None:
+def _remove_identical(items: List[Item], item: object) -> None:
     items[:] = [other for other in items if other is not item]

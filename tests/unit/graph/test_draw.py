@@ -10,6 +10,9 @@ import pytest
 import typing_extensions
 from typing_extensions import Annotated, TypedDict
 
+from streamgraph.graph import START, MessagesState, StateGraph
+from streamgraph.prebuilt import ToolNode
+
 # What LangGraph says while it imports its own parts.
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning:langgraph")
 
@@ -318,6 +321,20 @@ def test_text():
         "y --> __end__;",
         "z --> __end__;",
     ]
+
+
+def test_tools():
+    """A node that runs tools says which, as LangGraph's drawings do."""
+
+    def look_up(word: str) -> str:
+        """Look a word up."""
+        return word
+
+    builder = StateGraph(MessagesState).add_node("tools", ToolNode([look_up])).add_edge(START, "tools")
+    graph = builder.compile().get_graph()
+
+    assert graph.nodes["tools"].metadata == {"__tools": ["look_up"]}
+    assert "__tools = look_up" in graph.draw_mermaid()
 
 
 def test_ascii_and_json():

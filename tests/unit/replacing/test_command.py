@@ -14,8 +14,9 @@ from streamgraph.replacing import _command
 PROGRAM = """
 import importlib.util, json, sys
 main = sys.modules["__main__"]
+engine = importlib.util.find_spec("langgraph.graph").origin.split("/")[-3]
 print(json.dumps({
-    "engine": importlib.util.find_spec("langgraph.graph").origin.split("/")[-3], "argv": sys.argv, "path": sys.path[0], "name": __name__,
+    "engine": engine, "argv": sys.argv, "path": sys.path[0], "name": __name__,
     "file": globals().get("__file__"), "package": __package__, "spec": getattr(__spec__, "name", None),
     "own": main.__dict__ is globals(), "cached": "__cached__" in globals(),
 }, sort_keys=True))
@@ -92,7 +93,7 @@ if __name__ == "__main__":
         ("sys.exit()", 0),
         ("raise KeyboardInterrupt", -2),
         (
-            "sys.excepthook = lambda kind, error, trace: print('hook', kind.__name__, trace.tb_frame.f_code.co_name); 1/0",
+            "sys.excepthook = lambda kind, error, trace: print(kind.__name__, trace.tb_frame.f_code.co_name); 1/0",
             1,
         ),
         ("import atexit; atexit.register(lambda: print(sys.modules['__main__'].inner.__name__))", 0),
