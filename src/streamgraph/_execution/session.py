@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
+from sys import modules
 from time import monotonic, time
 from typing import Any, List, Optional, Tuple
 
-from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
+from langchain_core.callbacks import BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 
+from streamgraph._compat.langgraph import PEER
 from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect
 from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
@@ -26,20 +28,19 @@ from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
-from streamgraph._langchain.activity import ActivityHandler
-from streamgraph._langchain.configs import enter_config, open_manager, task_config
+from streamgraph._execution.task_context import enter_task
+from streamgraph._langchain.configs import open_manager
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.injection import Invocation
-from streamgraph._langchain.langgraph import peer_configurable
+from streamgraph._langchain.peer_tasks import PeerScope
 from streamgraph._langchain.run_config import RunConfig
-from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, enter_scope, metadata_of
-from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
+from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, metadata_of
 from streamgraph._langchain.traces import Trace
-from streamgraph._messages.backpressure_tap import tap_of
 from streamgraph._messages.matching import prepared_writes
-from streamgraph._messages.tap import enter_tap, is_tapped
+from streamgraph._messages.tap import is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
+from streamgraph._peers import own_error, own_result, passes_through, peer_error
 from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
 from streamgraph._signals import Unstreamed
 from streamgraph._streams.cancellation import CancelToken
@@ -117,7 +118,7 @@ class GraphSession:
             run.plan,
             messages=self._messages,
             config=config,
-            configurable={**config.configurable, **peer_configurable()},
+            configurable=config.configurable,
             context=context,
             store=store,
             control=control,
@@ -157,7 +158,7 @@ class GraphSession:
         if self._messages is not None and self._parent_tracker is None:
             forget(self._messages)
         if self._trace is not None:
-            if error is None or is_signal(error, self.run.ns):
+            if error is None or is_signal(error, self.run.ns) or passes_through(error):
                 yield from self._trace.closing(self.run.output(), None)
             else:
                 yield from self._trace.closing(None, error)
@@ -227,7 +228,7 @@ class GraphSession:
                     # A user's handler with raise_error, or a cancellation meanwhile.
                     error = unwrapped(insisting)
             if isinstance(error, GraphBubbleUp) and is_signal(error, self.run.ns):
-                return TaskSignalled(task, error)
+                return TaskSignalled(task, self._outward(error))
             return TaskFailed(task, error, task.outcome)
         return TaskDone(task, outcome)
 
@@ -256,14 +257,17 @@ class GraphSession:
                         result = yield from checked_call(node.action, task, invocation, scope.watch)
                     else:
                         result = yield Call(node.action, (task.input, invocation), False, scope.watch)
-                except ParentCommand as below:
-                    if node.kind != "node":
+                except Exception as raised:
+                    below = own_error(raised)
+                    if node.kind != "node" or not isinstance(below, ParentCommand):
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
                 if scope.children:
                     yield from settled(scope.children)
                 if node.kind == "node":
+                    if PEER in modules:
+                        result = own_result(result)
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
@@ -275,12 +279,15 @@ class GraphSession:
             scope.over = True
             if messages is not None and "messages" in self._wanted:
                 outcome = messages.returned(run.plan, scope, outcome, run.state.values)
-        except Exception as error:
+        except Exception as raised:
+            error = own_error(raised, node.name)
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
             yield from settled(scope.children, cancel=True)
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
-            raise
+            if error is raised:
+                raise
+            raise error from raised
         return result, outcome
 
     def _known(self, task: Task, stop: CancelToken, parent: Optional[Scope], outcome: TaskResult) -> TaskResult:
@@ -334,6 +341,11 @@ class GraphSession:
             return None, error
         return error.command if isinstance(error, ParentCommand) else None, None
 
+    def _outward(self, signal: GraphBubbleUp) -> BaseException:
+        """Return a control signal as the caller of the run expects it, which may be a task of LangGraph."""
+        scope = self._scope
+        return peer_error(signal, scope.checkpoint_ns) if isinstance(scope, PeerScope) else signal
+
     def _branch(
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
@@ -353,6 +365,8 @@ class GraphSession:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             if checked is not None:
                 checked.check(task.name, task.step)
+            if PEER in modules:
+                answer = own_result(answer)
             routes += read_routes(run.plan, task.name, branch, answer)
         return outcome._replace(routes=tuple(routes), stored=stored, folded=fresh)
 
@@ -378,23 +392,5 @@ class GraphSession:
 
     def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
         """Set the scope, taps and config of a task in the current context, and return the config."""
-        handlers: List[BaseCallbackHandler] = [ActivityHandler(scope)] if scope.watches else []
-        if self._listens:
-            tap = tap_of(scope, self._messages) if self._messages is not None and self._hears_models else None
-            tools = ToolTap(scope) if "tools" in scope.wanted else None
-            enter_tap(tap)
-            enter_tool_tap(tools)
-            handlers += filter(None, (tap, tools))
-        metadata, tags = scope.task.node.metadata, scope.task.node.tags
-        if handlers or metadata or tags:
-            # A config given to a call in the node replaces the node's config, but not what the callback manager
-            # carries.
-            callbacks = callbacks.copy()
-            callbacks.add_metadata(dict(metadata), inherit=True)
-            callbacks.add_tags(list(tags), inherit=True)
-            for handler in handlers:
-                callbacks.add_handler(handler, inherit=True)
-        config = task_config(scope, callbacks)
-        enter_scope(scope)
-        enter_config(config, traced)
-        return config
+        messages = self._messages if self._hears_models else None
+        return enter_task(scope, callbacks, traced=traced, listens=self._listens, messages=messages)

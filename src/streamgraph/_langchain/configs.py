@@ -6,6 +6,7 @@ The config of a run is merged from the graph's bound config, the inherited confi
 from __future__ import annotations
 
 from contextvars import Context, copy_context
+from sys import modules
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, cast
 
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager, CallbackManager
@@ -18,6 +19,7 @@ from langchain_core.runnables.config import (
 )
 
 from streamgraph._compat.langchain_core import INTERNAL_TAGS
+from streamgraph._compat.langgraph import CHECKPOINT_NS, PEER
 from streamgraph._langchain.run_config import DEFAULT_RECURSION_LIMIT, DefaultLimit, RunConfig
 from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
 
@@ -60,7 +62,17 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
     config.name = _last("run_name", bound, called)
     config.run_id = _last("run_id", bound, called)
     config.configurable.pop(SCOPE_KEY, None)
+    if scope is not None and PEER in modules:
+        _forget_place(config.configurable, scope)
     return config
+
+
+def _forget_place(configurable: Dict[str, Any], scope: Scope) -> None:
+    """Remove what says in LangGraph's form where the calling task is: a nested run is in another place."""
+    if configurable.get(CHECKPOINT_NS) == scope.checkpoint_ns:
+        del configurable[CHECKPOINT_NS]
+    if configurable.get("checkpoint_id", "") is None:
+        del configurable["checkpoint_id"]
 
 
 def _tidy(config: Optional[RunnableConfig]) -> Mapping[str, Any]:

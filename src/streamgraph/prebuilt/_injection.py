@@ -19,7 +19,7 @@ from streamgraph.prebuilt._injected import (
     InjectedWriter,
     ToolRuntime,
 )
-from streamgraph.prebuilt._peers import peer_class, with_peer
+from streamgraph._compat.langgraph import peer_class, with_peer
 from streamgraph.prebuilt._tool_errors import MissingStateKeyError, ToolInjectionError
 from streamgraph.types import StreamWriter
 

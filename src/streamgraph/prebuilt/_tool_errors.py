@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import get_args, get_origin, get_type_hints
 
 from streamgraph.errors import GraphBubbleUp, GraphError
-from streamgraph.prebuilt._peers import passes_through
+from streamgraph._peers import passes_through
 
 __all__ = [
     "INVALID_TOOL_NAME_ERROR_TEMPLATE",

@@ -1,0 +1,173 @@
+"""LangGraph in the same program: its classes, and the private keys by which its graphs find the task around them.
+
+Nothing is imported. A class is looked up in `sys.modules`, so a program that has not loaded LangGraph pays for a lookup
+at most. Code that runs for every step tests `PEER in sys.modules` itself, which is not even a call.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
+
+PEER = "langgraph.types"
+"""The module that every part of LangGraph imports: it is loaded if LangGraph is used."""
+
+RUNTIME = "__pregel_runtime"
+TASK_ID = "__pregel_task_id"
+STREAM = "__pregel_stream"
+SCRATCHPAD = "__pregel_scratchpad"
+CALL = "__pregel_call"
+CHECKPOINT_NS = "checkpoint_ns"
+# Keys of `configurable`, since LangGraph 0.6 (`_internal/_constants.py`). Without `RUNTIME` its functions and graphs
+# find neither writer nor store; without `TASK_ID` its graphs take themselves for root graphs; without `STREAM` they
+# stream nothing to the run around them, not even custom data.
+
+Chunk = Tuple[Tuple[str, ...], str, object]
+"""What LangGraph passes from a nested graph to the stream around it: namespace, mode and payload."""
+
+
+def peer_class(module: str, name: str) -> Optional[type]:
+    """Return a class of LangGraph, or `None` if it is not loaded or does not exist.
+
+    Args:
+        module: The module that exports the class, such as `"langgraph.types"`.
+        name: The name of the class.
+    """
+    found = getattr(sys.modules.get(module), name, None)
+    # Under `langgraph` there may be other modules than LangGraph's, if a program has replaced it by this package.
+    genuine = isinstance(found, type) and found.__module__.partition(".")[0] == "langgraph"
+    return found if genuine else None
+
+
+def is_peer(value: object, module: str, name: str) -> bool:
+    """Return whether a value is an instance of this class of LangGraph."""
+    kind = peer_class(module, name)
+    return kind is not None and isinstance(value, kind)
+
+
+def with_peer(own: type, module: str, name: Optional[str] = None) -> Tuple[type, ...]:
+    """Return a class of this package and LangGraph's class of the same name, for `isinstance` and `issubclass`."""
+    peer = peer_class(module, name or own.__name__)
+    return (own,) if peer is None else (own, peer)
+
+
+def is_peer_graph(target: object) -> bool:
+    """Return whether a value is a compiled graph or an entrypoint of LangGraph."""
+    return is_peer(target, "langgraph.pregel", "Pregel")
+
+
+class StreamAround:
+    """The stream of a run, in the form in which a graph of LangGraph writes to the stream around it.
+
+    Args:
+        modes: The modes that are wanted.
+        take: Gets each chunk; thread-safe.
+    """
+
+    __slots__ = ("_take", "modes")
+
+    def __init__(self, modes: Iterable[str], take: Callable[[Chunk], None]) -> None:
+        self.modes = set(modes)
+        self._take = take
+
+    def __call__(self, chunk: Chunk) -> None:
+        """Take a chunk."""
+        self._take(chunk)
+
+
+def peer_runtime(fields: Dict[str, Any], newer: Callable[[], Dict[str, Any]]) -> object:
+    """Return a `Runtime` of LangGraph.
+
+    Args:
+        fields: Its fields.
+        newer: Returns fields that it has since version 1.1.
+    """
+    kind: Any = peer_class("langgraph.runtime", "Runtime")
+    if kind is None:
+        return None
+    return kind(**fields, **newer()) if "execution_info" in kind.__dataclass_fields__ else kind(**fields)
+
+
+def peer_execution(**fields: Any) -> object:
+    """Return an `ExecutionInfo` of LangGraph, or `None` if its version has none (before 1.1)."""
+    kind: Any = peer_class("langgraph.runtime", "ExecutionInfo")
+    return None if kind is None else kind(**fields)
+
+
+def peer_scratchpad(
+    known: Any, *, next_graph: Callable[[], int], refuse: Callable[[], Any], step: int, stop: int
+) -> object:
+    """Return what LangGraph keeps of a task while it runs, or `None` if its class is not found.
+
+    Args:
+        known: The one of the task around; if that is a task of LangGraph's, its `interrupt` works here as well.
+        next_graph: Returns the number of the next graph that is called in the task, from 0.
+        refuse: Called by LangGraph's `interrupt`.
+        step: The superstep.
+        stop: The last superstep that the run may take.
+    """
+    kind: Any = peer_class("langgraph._internal._scratchpad", "PregelScratchpad")
+    if kind is None:
+        return None
+    if known is not None and getattr(known, "interrupt_counter", refuse) is not refuse:
+        return replace(known, subgraph_counter=next_graph)
+    return kind(
+        step=step,
+        stop=stop,
+        call_counter=refuse,
+        interrupt_counter=refuse,
+        get_null_resume=lambda consume=False: None,
+        resume=[],
+        subgraph_counter=next_graph,
+    )
+
+
+class TaskAround:
+    """The task of LangGraph in which code runs, read from a config.
+
+    Args:
+        configurable: The `configurable` of the task's config.
+
+    Attributes:
+        id: Its id.
+        ns: The namespace of graphs in it, in one string.
+    """
+
+    def __init__(self, configurable: Mapping[str, Any]) -> None:
+        self._configurable = configurable
+        self.id = str(configurable[TASK_ID])
+        self.ns = str(configurable.get(CHECKPOINT_NS) or "")
+
+    @property
+    def stream(self) -> Optional[Any]:
+        """The stream that takes chunks of nested graphs, callable and with `modes`; `None` if nobody wants them."""
+        return self._configurable.get(STREAM)
+
+    @property
+    def modes(self) -> FrozenSet[str]:
+        """The modes that are wanted from nested graphs, apart from those that LangGraph makes of callbacks."""
+        stream = self.stream
+        return frozenset() if stream is None else frozenset(stream.modes) - {"messages", "tools", "checkpoints"}
+
+    def runtime(self, name: str) -> Any:
+        """Return an attribute of the task's runtime, or `None` if it has none."""
+        return getattr(self._configurable.get(RUNTIME), name, None)
+
+    def next_graph(self) -> Optional[int]:
+        """Count a graph that is called in the task; return its number, from 0, or `None` if LangGraph does not count."""
+        counter = getattr(self._configurable.get(SCRATCHPAD), "subgraph_counter", None)
+        return None if counter is None else int(counter())
+
+
+def task_around(*configs: Optional[Mapping[str, Any]]) -> Optional[TaskAround]:
+    """Return the task to which the first config with one belongs, of LangGraph or of this package; or `None`.
+
+    Args:
+        *configs: The configs, the most specific one first.
+    """
+    for config in configs:
+        configurable: Dict[str, Any] = (config or {}).get("configurable") or {}
+        if TASK_ID in configurable:
+            return TaskAround(configurable)
+    return None
