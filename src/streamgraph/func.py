@@ -35,6 +35,7 @@ from typing_extensions import (
     get_type_hints,
 )
 
+from streamgraph._compat.langgraph import peer_class
 from streamgraph._core.action import Action
 from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.state import Writes

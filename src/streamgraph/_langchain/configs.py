@@ -63,12 +63,14 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
     config.run_id = _last("run_id", bound, called)
     config.configurable.pop(SCOPE_KEY, None)
     if scope is not None and PEER in modules:
-        _forget_place(config.configurable, scope)
+        _forget_place(config, scope)
     return config
 
 
-def _forget_place(configurable: Dict[str, Any], scope: Scope) -> None:
+def _forget_place(config: RunConfig, scope: Scope) -> None:
     """Remove what says in LangGraph's form where the calling task is: a nested run is in another place."""
+    configurable = config.configurable
+    config.metadata.pop(CHECKPOINT_NS, None)  # copied there from `configurable`
     if configurable.get(CHECKPOINT_NS) == scope.checkpoint_ns:
         del configurable[CHECKPOINT_NS]
     if configurable.get("checkpoint_id", "") is None:
