@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 from langchain_core.messages import AIMessage
 
+from differential.adapting import OLD
 from differential.harness import ASYNC_REFERENCE, Lib
 from differential.normalise import Normaliser
 from streamgraph.testing import ScriptedModel
@@ -46,7 +47,7 @@ class Call:
 
     graph: Any
     input: Any
-    config: Any = None
+    config: Any = dataclasses.field(default_factory=dict)
     kwargs: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -91,9 +92,17 @@ class _Normaliser(Normaliser):
     def metadata(self, data: Mapping[str, Any]) -> dict[str, Any]:
         kept = super().metadata(data)
         kept.pop("tool_call_id", None)
+        if OLD:
+            kept.pop("ls_integration", None)
         if not kept.get("tags"):
             kept.pop("tags", None)
         return kept
+
+    def payload(self, mode: str, data: Any) -> Any:
+        found = super().payload(mode, data)
+        if OLD and mode == "tasks":
+            found.pop("metadata", None)
+        return found
 
     def _message_id(self, text: Any) -> Any:
         return super()._message_id(re.sub(r"-0$", "", text) if isinstance(text, str) else text)
@@ -104,6 +113,7 @@ def run(program: Mixed, outer: MixedLib, inner: MixedLib, *, subgraphs: bool, as
     call = program.build(outer, inner, asynchronous and ASYNC_REFERENCE)
     normaliser = _Normaliser(stable_ids=program.ordered)
     found: list[Any] = []
+    config = {"recursion_limit": 25, **call.config}  # the defaults of the libraries differ before 1.0
     options: dict[str, Any] = {"stream_mode": MODES, "subgraphs": subgraphs, **call.kwargs}
 
     def take(chunk: Any) -> None:
@@ -111,14 +121,14 @@ def run(program: Mixed, outer: MixedLib, inner: MixedLib, *, subgraphs: bool, as
             found.append(normaliser.chunk(chunk, MODES, subgraphs=subgraphs, version="v1"))
 
     async def read() -> None:
-        async for chunk in call.graph.astream(call.input, call.config, **options):
+        async for chunk in call.graph.astream(call.input, config, **options):
             take(chunk)
 
     try:
         if asynchronous:
             asyncio.run(read())
         else:
-            for chunk in call.graph.stream(call.input, call.config, **options):
+            for chunk in call.graph.stream(call.input, config, **options):
                 take(chunk)
     except Exception as error:
         found.append(("failed", type(error).__name__, str(error) if _is_users(error) else ""))
