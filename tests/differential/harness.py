@@ -32,6 +32,7 @@ _HOMES = {
     "config": ("get_stream_writer", "get_config"),
     "errors": ("InvalidUpdateError", "GraphRecursionError", "EmptyInputError"),
     "managed": ("RemainingSteps", "IsLastStep"),
+    "utils.runnable": ("RunnableCallable",),
 }
 
 

@@ -1,6 +1,7 @@
 """The table of programs, by topic."""
 
 from differential import (
+    programs_callables,
     programs_differ,
     programs_flow,
     programs_func,
@@ -13,12 +14,14 @@ from differential import (
     programs_nodes,
     programs_policies,
     programs_push,
+    programs_read_send,
     programs_returns,
     programs_state,
 )
 from differential.harness import PROGRAMS
 
 TOPICS = (
+    programs_callables,
     programs_flow,
     programs_func,
     programs_func_around,
@@ -28,6 +31,7 @@ TOPICS = (
     programs_policies,
     programs_handling,
     programs_push,
+    programs_read_send,
     programs_returns,
     programs_nested,
     programs_message_state,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar, cast
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.runnables import RunnableGenerator, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.runnables.utils import accepts_run_manager
 from langchain_core.tracers import _streaming
 from langchain_core.tracers.context import register_configure_hook
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "INTERNAL_TAGS",
     "CallInfo",
+    "MessageStreams",
     "add_to_every_call",
     "call_info",
     "is_async_only",
     "lambda_functions",
     "looked_up_each_time",
+    "message_streams",
     "parts_of",
     "set_run",
     "streaming_handler",
@@ -166,6 +169,34 @@ def _method(kind: Any, name: str) -> Any:
     return getattr(kind, name, None)
 
 
+class MessageStreams(NamedTuple):
+    """What shows a message as a stream of its own.
+
+    Attributes:
+        sync: The class of such a stream in sync code.
+        asyn: The class of such a stream in async code.
+        events: Returns the events of a whole message.
+    """
+
+    sync: Callable[..., object]
+    asyn: Callable[..., object]
+    events: Callable[..., Iterator[Any]]
+
+
+def message_streams() -> Optional[MessageStreams]:
+    """Return what shows messages as streams, or `None` if langchain-core is too old to have it.
+
+    The classes are public from version 1.3 on; the function is private (`language_models._compat_bridge`). Without
+    them, `run.messages` is refused, and everything else works.
+    """
+    try:
+        streams: Any = import_module("langchain_core.language_models.chat_model_stream")
+        bridge: Any = import_module("langchain_core.language_models._compat_bridge")
+    except ImportError:
+        return None
+    return MessageStreams(streams.ChatModelStream, streams.AsyncChatModelStream, bridge.message_to_events)
+
+
 # ---- Runnables and tools
 
 
@@ -198,6 +229,9 @@ def is_async_only(runnable: Any) -> bool:
         return not hasattr(runnable, "func")
     if isinstance(runnable, RunnableGenerator):
         return not hasattr(runnable, "_transform")
+    if isinstance(runnable, Runnable) and not type(runnable).__module__.startswith("langchain_core."):
+        # A RunnableCallable, of this package or of LangGraph, has both functions or one.
+        return getattr(runnable, "func", True) is None and getattr(runnable, "afunc", None) is not None
     return any(map(is_async_only, parts_of(runnable)))
 
 

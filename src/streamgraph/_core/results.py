@@ -24,12 +24,14 @@ class TaskResult(NamedTuple):
         routes: The next nodes besides those at the node's edges.
         stored: The writes in the form in which they are stored, if that differs.
         folded: The state's values with these writes alone, if a branch had to see them; no reducer need run again.
+        kept: The writes for a cache, in which messages have the ids that the node gave them, if it gave them any.
     """
 
     writes: Pairs
     routes: Tuple[Route, ...] = ()
     stored: Optional[Pairs] = None
     folded: Optional[Mapping[str, object]] = None
+    kept: Optional[Pairs] = None
 
 
 NOTHING = TaskResult(())

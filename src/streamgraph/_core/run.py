@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Deque, Dict, FrozenSet, List, Optional, Sequence, Tuple, Union
+from typing import Any, Deque, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.control import RunControl
 from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, OpenStep, StartTask
@@ -167,6 +167,7 @@ class Run:
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
         finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
         written: List[Tuple[str, Writes]] = []
+        known: List[Optional[Mapping[str, Any]]] = []
         did: Optional[TaskResult] = None
         for task in tasks:
             did = self._done.get(task.id)
@@ -178,9 +179,10 @@ class Run:
                 did = self._shown.get(task.id)
             if did is not None:
                 written.append((task.name, did.stored or did.writes))
+                known.append(did.folded)
         try:
             folded = did.folded if len(tasks) == 1 and did is not None else None
-            fresh = self.state.fold(written, at=(self.frontier.step, self.ns)) if folded is None else folded
+            fresh = self.state.fold(written, known, at=(self.frontier.step, self.ns)) if folded is None else folded
             if self._fresh_input:
                 fresh, self._fresh_input = {**self._fresh_input, **fresh}, {}
             self.state.store(fresh)

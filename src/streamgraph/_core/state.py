@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import AbstractSet, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Sized, Tuple, cast
 
 from streamgraph._core.plan import BARE_KEYS, RESULT_KEY, ROOT_KEY, Channel, Plan, StateView
@@ -93,6 +94,7 @@ class State:
     def fold(
         self,
         writes: Iterable[Tuple[str, Writes]],
+        folded: Sequence[Optional[Mapping[str, object]]] = (),
         *,
         at: Optional[Tuple[int, Tuple[str, ...]]] = None,
     ) -> Dict[str, object]:
@@ -100,6 +102,8 @@ class State:
 
         Args:
             writes: For each task, in the order in which they are applied: the node's name and its writes.
+            folded: For each task what `fold` returned for its writes alone, if a branch had to see that. It is stored
+                where no earlier task wrote the key, so that the reducer runs once for each write.
             at: The step and the namespace of the graph, attached to errors as their location.
 
         Raises:
@@ -112,12 +116,16 @@ class State:
         channels = self._plan.channels
         node = ""
         try:
-            for node, pairs in writes:
+            for (node, pairs), known in zip(writes, chain(folded, repeat(None))):
+                ready = _NONE
+                if known is not None:
+                    ready = {key for key, _ in pairs if key not in fresh and channels[key].reduce is not None}
+                    fresh.update((key, known[key]) for key in ready)
                 for key, value in pairs:
                     reduce = channels[key].reduce
                     replaces = False
                     if isinstance(value, _REPLACING) and key != RESULT_KEY:
-                        replaces, value = _unwrap(value)
+                        replaces, value = unwrap(value)
                     if reduce is None:
                         if key in fresh:
                             raise _two_writes(key, writers[key], node)
@@ -126,12 +134,15 @@ class State:
                     elif replaces:
                         if key in overwritten:
                             raise _two_overwrites(key, overwritten[key], node)
-                        fresh[key] = own(value) if type(value) in COPIES else value
+                        if key not in ready:
+                            fresh[key] = _first(channels[key], value)
                         overwritten[key] = node
-                    elif key not in overwritten:
+                    elif key not in overwritten and key not in ready:
                         current = fresh[key] if key in fresh else self.values.get(key, _MISSING)
                         fresh[key] = (
-                            own(value) if current is _MISSING else _reduced(channels[key], current, value, node)
+                            _first(channels[key], value)
+                            if current is _MISSING
+                            else _reduced(channels[key], current, value, node)
                         )
         except Exception as error:
             if at is not None:
@@ -164,7 +175,12 @@ _REPLACING = (Overwrite, dict)
 """The types of written values that may replace the current one."""
 
 
-def _unwrap(value: object) -> Tuple[bool, object]:
+def _first(channel: Channel, value: object) -> object:
+    """Return a value that is stored without the reducer, in the form in which the reducer would store it."""
+    return own(value if channel.prepare is None or value is None else channel.prepare(value))
+
+
+def unwrap(value: object) -> Tuple[bool, object]:
     """Return whether `value` replaces the current one, and the value without its wrapper."""
     if isinstance(value, Overwrite):
         return True, value.value

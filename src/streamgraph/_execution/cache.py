@@ -79,7 +79,7 @@ def _key(task: Task, policy: CachePolicy) -> Tuple[Namespace, str]:
 def _encoded(outcome: TaskResult) -> Dict[str, Any]:
     writes: List[Any] = [
         [key, own(value.value), "overwrites"] if isinstance(value, Overwrite) else [key, own(value), ""]
-        for key, value in outcome.writes
+        for key, value in outcome.kept or outcome.writes
     ]
     return {
         "writes": writes,

@@ -13,6 +13,7 @@ import os
 from collections import deque
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
+from langchain_core.messages import BaseMessage
 from pydantic import BaseModel
 
 from streamgraph._core.action import Action
@@ -64,7 +65,10 @@ class TrackedInput:
         """
         for path, copied, held in self._tracked:
             now = _held(copied)
-            changed = next((key for key in {**held, **now} if not _same(held, now, key)), _NOTHING)
+            changed = next(
+                (key for key in {**held, **now} if not _same(held, now, key) and not _named(copied, held, key)),
+                _NOTHING,
+            )
             if changed is not _NOTHING:
                 where = path if isinstance(copied, (set, frozenset)) else path + _step(copied, changed)
                 raise StateMutationError(where, node=node, step=step)
@@ -131,6 +135,11 @@ def _held(value: Any) -> Dict[Any, Any]:
     if isinstance(value, BaseModel):
         return {**value.__dict__, **(value.__pydantic_extra__ or {})}
     return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+
+
+def _named(copied: object, held: Mapping[Any, Any], key: object) -> bool:
+    """Return whether the change is the id that a message got when it entered the state of a nested graph."""
+    return key == "id" and held.get("id") is None and isinstance(copied, BaseMessage)
 
 
 def _put(value: Any, key: Any, item: Any) -> None:

@@ -26,6 +26,7 @@ from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
+from streamgraph._execution.outcomes import fold_early, folded, for_cache, with_ids, with_sent
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._execution.task_context import enter_task
@@ -36,7 +37,6 @@ from streamgraph._langchain.peer_tasks import PeerScope
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, metadata_of
 from streamgraph._langchain.traces import Trace
-from streamgraph._messages.matching import prepared_writes
 from streamgraph._messages.tap import is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
@@ -124,6 +124,7 @@ class GraphSession:
             control=control,
             subscribers=subscribers,
             state=run.state.snapshot,
+            fold=partial(fold_early, run),
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
@@ -272,13 +273,15 @@ class GraphSession:
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
                 if scope.writes:
-                    outcome = outcome._replace(writes=(*scope.writes, *outcome.writes))
+                    outcome = with_sent(run, scope, outcome)
+                if self._cache is not None and node.policies.cache is not None:
+                    outcome = for_cache(outcome)
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             scope.over = True
             if messages is not None and "messages" in self._wanted:
-                outcome = messages.returned(run.plan, scope, outcome, run.state.values)
+                outcome = messages.returned(run.plan, scope, with_ids(run, task, outcome), run.state.values)
         except Exception as raised:
             error = own_error(raised, node.name)
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
@@ -350,13 +353,10 @@ class GraphSession:
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
-        run = self.run
-        # In the form in which they are stored: the step stores what the branches have seen.
-        stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
-        fresh = run.state.fold([(task.name, stored)])
+        run, outcome = self.run, folded(self.run, task, outcome)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
-            seen = run.state.read(branch.reader, task.step, run.limit, fresh)
+            seen = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
             checked = TrackedInput(seen) if self._shared.checks_mutations else None
             seen = seen if checked is None else checked.value
             if trace is None:
@@ -368,7 +368,7 @@ class GraphSession:
             if PEER in modules:
                 answer = own_result(answer)
             routes += read_routes(run.plan, task.name, branch, answer)
-        return outcome._replace(routes=tuple(routes), stored=stored, folded=fresh)
+        return with_sent(run, invocation.scope, outcome._replace(routes=tuple(routes)))
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
         """Call a branch as a trace of its own inside that of the node."""

@@ -6,6 +6,7 @@ The config of a run is merged from the graph's bound config, the inherited confi
 from __future__ import annotations
 
 from contextvars import Context, copy_context
+from functools import partial
 from sys import modules
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, cast
 
@@ -22,6 +23,7 @@ from streamgraph._compat.langchain_core import INTERNAL_TAGS
 from streamgraph._compat.langgraph import CHECKPOINT_NS, PEER
 from streamgraph._langchain.run_config import DEFAULT_RECURSION_LIMIT, DefaultLimit, RunConfig
 from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
+from streamgraph._langchain.state_access import READ_KEY, SEND_KEY, read_state, send_writes
 
 _KNOWN = frozenset(CONFIG_KEYS)
 
@@ -61,7 +63,8 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
     config.concurrency = _last("max_concurrency", *layers)
     config.name = _last("run_name", bound, called)
     config.run_id = _last("run_id", bound, called)
-    config.configurable.pop(SCOPE_KEY, None)
+    for key in (SCOPE_KEY, READ_KEY, SEND_KEY):
+        config.configurable.pop(key, None)
     if scope is not None and PEER in modules:
         _forget_place(config, scope)
     return config
@@ -164,7 +167,13 @@ def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
     made: RunnableConfig = {
         "metadata": {**run.metadata, **node.metadata, **metadata_of(scope.task, run.ns)},
         "callbacks": callbacks,
-        "configurable": {**run.configurable, SCOPE_KEY: scope},
+        "configurable": {
+            **run.configurable,
+            SCOPE_KEY: scope,
+            # LangGraph's own ToolNode takes the keys of the state from the second argument of what reads it.
+            READ_KEY: partial(read_state, scope, run.plan.channels),
+            SEND_KEY: partial(send_writes, scope),
+        },
         "recursion_limit": run.config.limit,
     }
     if run.config.tags or node.tags:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Awaitable, Callable, Dict, Optional, Tuple, TypeVar
+from abc import abstractmethod
+from typing import Any, Awaitable, Callable, Dict, Optional, Sequence, Tuple, TypeVar
 
 from langchain_core.runnables import (
     Runnable,
@@ -26,6 +27,21 @@ AnyRunnable = Runnable[Any, Any]
 
 Arguments = Tuple[Tuple[Any, ...], Dict[str, Any]]
 """The positional and keyword arguments of a call."""
+
+
+class NodeRunnable(AnyRunnable):
+    """A Runnable that says itself how it is called as a node or branch."""
+
+    tags: Optional[Sequence[str]] = None
+    """Tags for everything that runs in it."""
+
+    @abstractmethod
+    def node_action(self, *, error: bool = False) -> Action:
+        """Return its action; the arguments are the input and an `Invocation`.
+
+        Args:
+            error: True for an error handler, whose parameter `error` is filled in as well.
+        """
 
 
 def is_node_like(target: object) -> bool:
@@ -66,6 +82,8 @@ def bound_config(target: object) -> Tuple[Tuple[str, ...], Dict[str, object]]:
         tags = (*(target.config.get("tags") or ()), *tags)
         metadata = {**(target.config.get("metadata") or {}), **metadata}
         target = target.bound
+    if isinstance(target, NodeRunnable):
+        tags = (*(target.tags or ()), *tags)
     return tags, metadata
 
 
@@ -87,10 +105,12 @@ def as_action(target: Any, *, error: bool = False) -> Action:
     """
     if isinstance(target, dict):
         target = RunnableParallel(target)
+    if isinstance(target, NodeRunnable):
+        return target.node_action(error=error)
     if isinstance(target, Runnable):
-        return _runnable_action(target)
+        return runnable_action(target)
     names = injected_names(target, error=error)
-    kind = _kind_of(target)
+    kind = kind_of(target)
     if kind == "generator":
         return generator_action(target, names)
     if kind == "async generator":
@@ -132,11 +152,11 @@ def as_call(function: Callable[..., object]) -> Action:
         bound = signature.bind_partial(*args, **kwargs).arguments
         return function(*args, **kwargs, **injected(tuple(name for name in names if name not in bound), invocation))
 
-    return Action(None, call) if _kind_of(function) == "coroutine" else Action(call, None)
+    return Action(None, call) if kind_of(function) == "coroutine" else Action(call, None)
 
 
 def _runnable_call(runnable: AnyRunnable) -> Action:
-    sync, asyn = _runnable_action(runnable)
+    sync, asyn = as_action(runnable)
 
     def call(given: Arguments, invocation: Invocation) -> object:
         assert sync is not None
@@ -163,7 +183,8 @@ def _injecting_call(function: Callable[..., Any], names: Tuple[str, ...]) -> Cal
     return call
 
 
-def _runnable_action(runnable: AnyRunnable) -> Action:
+def runnable_action(runnable: AnyRunnable) -> Action:
+    """Return the action of a Runnable: its `invoke` and `ainvoke`, or its function alone where nobody listens."""
     sync, asyn = lambda_functions(runnable)
     takes_config = [function is not None and accepts_config(function) for function in (sync, asyn)]
 
@@ -184,7 +205,7 @@ def _runnable_action(runnable: AnyRunnable) -> Action:
     return Action(None if is_async_only(runnable) else invoke, ainvoke)
 
 
-def _kind_of(target: object) -> str:
+def kind_of(target: object) -> str:
     """Return the kind of a callable: plain, coroutine, generator or async generator."""
     while isinstance(target, functools.partial):
         target = target.func

@@ -70,7 +70,8 @@ class RunScope:
         control: The handle to request an early end of the run.
         subscribers: The subscribers of the graph and of its nested graphs.
         plan: The graph.
-        state: Returns the current values of the graph's state.
+        state: Returns the current values of the graph's state, or those of some keys.
+        fold: Returns the values that keys would have after some writes of a task.
         call: Starts a task inside another task.
         capacity: The capacity for the parts that the tasks emit, if it is limited.
         loop: The event loop of an async run.
@@ -88,7 +89,8 @@ class RunScope:
     store: Any
     control: Optional[RunControl]
     subscribers: RunSubscribers
-    state: Callable[[], Any]
+    state: Callable[..., Dict[str, Any]]
+    fold: Callable[[Task, Sequence[Tuple[str, object]]], Mapping[str, object]]
     call: Callable[[Scope, Node, Any], Any]
     stop: CancelToken
     capacity: Optional[Capacity] = None

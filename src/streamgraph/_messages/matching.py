@@ -9,6 +9,7 @@ from langchain_core.messages import BaseMessage
 
 from streamgraph._core.plan import Channel, Plan
 from streamgraph._core.results import Pairs
+from streamgraph._core.state import unwrap
 from streamgraph._messages.message_list import MessageList
 from streamgraph._streams.copying import CopyOnAccess
 from streamgraph._types import Overwrite
@@ -58,12 +59,37 @@ def prepared(channel: Optional[Channel], value: object) -> object:
     prepare = channel.prepare if channel is not None else None
     if prepare is None:
         return value
-    return Overwrite(prepare(value.value)) if isinstance(value, Overwrite) else prepare(value)
+    replaces, inner = unwrap(value)
+    return Overwrite(prepare(inner)) if replaces else prepare(value)
 
 
 def prepared_writes(plan: Plan, writes: Pairs) -> Pairs:
     """Return writes in the form in which they are stored."""
     return tuple([(key, prepared(plan.channels.get(key), value)) for key, value in writes])
+
+
+def ids_come_from_reducers(plan: Plan, writes: Pairs) -> bool:
+    """Return whether a message without an id is written to a key whose own reducer may give it one."""
+    for key, value in writes:
+        channel = plan.channels.get(key)
+        if channel is None or channel.reduce is None or channel.prepare is not None or channel.pure:
+            continue
+        if any(message.id is None for message in messages_in(value)):
+            return True
+    return False
+
+
+def without_ids(writes: Pairs) -> Pairs:
+    """Return writes in which messages without an id are copies, which stay without one."""
+
+    def kept(value: object) -> object:
+        if isinstance(value, BaseMessage):
+            return value if value.id is not None else value.model_copy()
+        if isinstance(value, Overwrite):
+            return Overwrite(kept(value.value))
+        return [kept(item) for item in value] if type(value) is list else value
+
+    return tuple([(key, kept(value)) for key, value in writes])
 
 
 def parts_of(plan: Plan, value: object) -> Iterable[Tuple[Optional[str], object]]:

@@ -10,6 +10,7 @@ from langchain_core.tools import BaseTool
 
 from streamgraph._compat.langchain_core import parts_of
 from streamgraph._core.plan import Node
+from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._runnable.base import GraphBase
 
 
@@ -69,7 +70,7 @@ def _inside(target: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
     elif hasattr(target, "tools_by_name"):
         for tool in target.tools_by_name.values():
             yield from _inside(tool, seen)
-    elif isinstance(target, RunnableLambda):
+    elif isinstance(target, (RunnableLambda, RunnableCallable)):
         for function in (getattr(target, "func", None), getattr(target, "afunc", None)):
             yield from _inside(function, seen)
     elif isinstance(target, Runnable):

@@ -11,6 +11,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from typing_extensions import Literal, get_args, get_origin, get_type_hints
 
 from streamgraph._compat.langgraph import with_peer
+from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._langchain.signatures import parameters_of
 from streamgraph._types import Command
 
@@ -54,7 +55,7 @@ def _function_of(target: Any) -> Optional[Callable[..., Any]]:
     """Return the function that carries the annotations of a node or branch."""
     if isinstance(target, partial):
         return _function_of(target.func)
-    if isinstance(target, RunnableLambda):
+    if isinstance(target, (RunnableLambda, RunnableCallable)):
         function = getattr(target, "func", None) or getattr(target, "afunc", None)
         return None if function is None else _function_of(function)
     if isinstance(target, Runnable) or not callable(target):

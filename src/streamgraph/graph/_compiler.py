@@ -154,7 +154,16 @@ class Planner:
         )
 
 
-def inferred_input(target: object, state_schema: object) -> Optional[Schema]:
+def node_input(target: object, state_schema: object) -> Optional[Schema]:
+    """Return the schema of a node's input that its function names, or `None` for the whole state.
+
+    A Runnable gets the whole state, whatever the function in it says, as in LangGraph: what such a node passes on may
+    need more of the state than its function names.
+    """
+    return None if isinstance(target, Runnable) else branch_input(target, state_schema)
+
+
+def branch_input(path: object, state_schema: object) -> Optional[Schema]:
     """Return the schema that a function annotates its first parameter with, or `None` if it takes the state."""
-    hint = first_hint(target)
+    hint = first_hint(path)
     return read_schema(hint) if hint is not state_schema and is_keyed(hint) else None

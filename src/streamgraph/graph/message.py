@@ -18,6 +18,7 @@ from langchain_core.messages import (
 from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph._langchain.scope import current_scope
+from streamgraph._langchain.state_access import send_writes
 from streamgraph._messages.message_list import MessageList
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
@@ -45,8 +46,9 @@ def add_messages(
     """Merge two lists of messages: append new ones, replace those with a known id, drop removed ones.
 
     Use it as the reducer of a state key that holds a conversation. Messages may be LangChain message objects, strings,
-    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id is copied, and the copy gets
-    one. A call without lists returns a reducer with the given `format`.
+    `(role, text)` tuples or dicts. Chunks become whole messages. A message without an id gets one; it is set on the
+    given object itself, so that whoever holds the message knows its id. A call without lists returns a reducer with the
+    given `format`.
 
     Args:
         left: The current messages.
@@ -74,13 +76,19 @@ def add_messages(
 
 
 def prepare_messages(update: Messages) -> List[BaseMessage]:
-    """Return an update as whole messages that all have ids; the given objects are not modified."""
+    """Return an update as whole messages that all have ids; a message object without one gets it in place.
+
+    Args:
+        update: A message or several, in any form that langchain-core converts.
+    """
     several = update if isinstance(update, list) else [update]
     messages: List[BaseMessage] = []
     for message in convert_to_messages(cast("Sequence[MessageLikeRepresentation]", several)):
         if isinstance(message, BaseMessageChunk):
             message = message_chunk_to_message(message)
-        messages.append(message if message.id is not None else message.model_copy(update={"id": str(uuid4())}))
+        if message.id is None:
+            message.id = str(uuid4())
+        messages.append(message)
     return messages
 
 
@@ -140,7 +148,7 @@ def push_message(
     if scope.run.messages is not None and scope.wants_messages:
         scope.run.messages.pushed(scope, whole, state_key)
     if state_key is not None:
-        scope.writes = (*scope.writes, (state_key, whole))
+        send_writes(scope, [(state_key, whole)])
     return whole
 
 

@@ -18,7 +18,7 @@ from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
 from streamgraph.graph._annotations import literal_results
-from streamgraph.graph._compiler import JoinSpec, Planner, inferred_input
+from streamgraph.graph._compiler import JoinSpec, Planner, branch_input, node_input
 from streamgraph.graph._names import checked_name
 from streamgraph.graph._specs import (
     DEFAULT_HANDLER,
@@ -150,7 +150,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         how = node_options(retry_policy, cache_policy, error_handler, timeout)
         if error_handler is not None:
             self._check_free(handler_name(name))
-        schema = read_schema(input_schema) if input_schema is not None else inferred_input(target, self.state_schema)
+        schema = read_schema(input_schema) if input_schema is not None else node_input(target, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
         if error_handler is not None:
@@ -249,7 +249,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         if path_map is None:
             path_map = literal_results(path)
         targets = path_map if path_map is None or isinstance(path_map, Mapping) else {item: item for item in path_map}
-        schema = inferred_input(path, self.state_schema)
+        schema = branch_input(path, self.state_schema)
         if schema is not None:
             self._add_channels(schema)
         self._leaving(source).branches.append(BranchSpec(name, path, schema, targets))

@@ -101,13 +101,18 @@ def test_remove_all():
     assert REMOVE_ALL_MESSAGES == "__remove_all__"
 
 
-def test_given_messages_stay_as_they_are():
-    """Nothing given is changed: not the lists, not the messages, no id is set on them."""
+def test_missing_ids_are_set_on_the_given_messages():
+    """Messages without an id get it on the object itself, as in LangGraph; nothing else that is given is changed."""
     left, right = [human("a"), ONE], [AIMessageChunk("b"), human("c"), human("new", "1")]
     before = copy.deepcopy((left, right))
     made = add_messages(left, right)
+    assert (made[0], made[3]) == (left[0], right[1])
+    assert made[0] is left[0]
+    assert made[3] is right[1]
+    assert made[0].id != made[3].id
+    assert right[0].id is None  # a chunk: a whole message is made of it
+    left[0].id = right[1].id = None
     assert (left, right) == before
-    assert [message.id for message in (left[0], right[0], right[1])] == [None, None, None]
     assert made is not left
     assert [message.content for message in made] == ["a", "new", "b", "c"]
 
@@ -189,11 +194,13 @@ def test_messages_state():
     assert ([message.content for message in out["messages"]], out["extra"]) == (["one", "two"], "one")
 
 
-def test_node_does_not_see_its_messages_change():
-    """A message object that a node keeps is not changed by the run."""
+@pytest.mark.parametrize("modes", ["values", "messages", "updates", ["values", "messages"]])
+def test_node_knows_the_id_of_its_message(modes):
+    """A message object that a node keeps gets the id that it has in the state, and nothing else of it is changed."""
     kept = AIMessage("kept")
     graph = chat(lambda state: {"messages": [kept]}, lambda state: {"messages": [AIMessage("new")]})
-    for modes in ("values", "messages", "updates"):
-        list(graph.stream({"messages": [human("hi")]}, stream_mode=modes))
-        assert kept == AIMessage("kept")
-        assert kept.id is None
+    with graph.stream({"messages": [human("hi")]}, stream_mode=modes) as stream:
+        list(stream)
+        assert kept.id == stream.output["messages"][1].id is not None
+    kept.id = None
+    assert kept == AIMessage("kept")

@@ -1,0 +1,76 @@
+"""The result of a task on its way into the state: its writes as they are stored, folded early where somebody looks."""
+
+from __future__ import annotations
+
+from typing import Mapping, cast
+
+from streamgraph._core.results import Pairs, TaskResult
+from streamgraph._core.run import Run
+from streamgraph._core.task import Task
+from streamgraph._langchain.scope import Scope
+from streamgraph._langchain.state_access import TASKS
+from streamgraph._messages.matching import ids_come_from_reducers, prepared_writes, without_ids
+from streamgraph._types import Send
+
+
+def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
+    """Return a result with its writes folded into the state's values, for branches to see; the step stores the same.
+
+    Args:
+        run: The run of the task.
+        task: The task.
+        outcome: The result of its node.
+
+    Raises:
+        Exception: The exception of a reducer.
+    """
+    stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
+    return outcome._replace(stored=stored, folded=run.state.fold([(task.name, stored)]))
+
+
+def fold_early(run: Run, task: Task, writes: Pairs) -> Mapping[str, object]:
+    """Return the values of the state that a task would see if the step ended with these writes of it.
+
+    Args:
+        run: The run of the task.
+        task: The task.
+        writes: What it has written so far.
+    """
+    return run.state.fold([(task.name, prepared_writes(run.plan, writes))])
+
+
+def with_sent(run: Run, scope: Scope, outcome: TaskResult) -> TaskResult:
+    """Return a result with what its task has sent while it ran.
+
+    That comes before what the node returns; what its branches send comes after it.
+
+    Args:
+        run: The run of the task.
+        scope: The task; what it has sent is taken from it.
+        outcome: The result of its node, or of its node and branches.
+    """
+    sent, scope.writes = scope.writes, ()
+    if not sent:
+        return outcome
+    writes = tuple(pair for pair in sent if pair[0] != TASKS)
+    routes = tuple(cast("Send", value) for key, value in sent if key == TASKS)
+    outcome = outcome._replace(routes=(*outcome.routes, *routes))
+    if outcome.stored is None:
+        return outcome._replace(writes=(*writes, *outcome.writes))
+    stored = (*outcome.stored, *prepared_writes(run.plan, writes))
+    return folded(run, scope.task, outcome._replace(writes=(*outcome.writes, *writes), stored=stored))
+
+
+def with_ids(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
+    """Return a result whose messages have the ids that they will have in the state, before they are shown.
+
+    Messages of keys with `add_messages` get theirs when they are prepared; a reducer of the user's that calls it gives
+    them theirs when it runs, so that it runs now.
+    """
+    early = outcome.folded is None and ids_come_from_reducers(run.plan, outcome.writes)
+    return folded(run, task, outcome) if early else outcome
+
+
+def for_cache(outcome: TaskResult) -> TaskResult:
+    """Return a result that a cache can keep: messages without an id get a new one each time it is used."""
+    return outcome._replace(kept=without_ids(outcome.writes))
