@@ -9,40 +9,18 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Mapping
 
 from typing_extensions import TypeGuard
 
 from streamgraph._compat.langgraph import PEER, is_peer, peer_class, with_peer
+from streamgraph._interrupts import Interrupt
 from streamgraph._types import Command as CoreCommand
 from streamgraph._types import Overwrite, Send
-from streamgraph.errors import GraphBubbleUp, GraphDrained, NotSupportedError, ParentCommand
+from streamgraph.errors import GraphBubbleUp, GraphDrained, GraphInterrupt, NotSupportedError, ParentCommand
 from streamgraph.types import Command
 
 _TYPES, _ERRORS = "langgraph.types", "langgraph.errors"
-
-
-class PeerInterruptError(GraphBubbleUp, NotSupportedError):
-    """Code of LangGraph in a node has asked for an interrupt, which needs saved runs.
-
-    As a control signal it is neither retried nor handled in the graph.
-
-    Args:
-        original: LangGraph's exception.
-        node: The node.
-    """
-
-    def __init__(self, original: BaseException, node: Optional[str] = None) -> None:
-        asked = [repr(getattr(item, "value", item)) for item in _interrupts_of(original)]
-        super().__init__(
-            f"LangGraph's code asks for an interrupt: {', '.join(asked)[:200]}"
-            if asked
-            else "LangGraph's code asks for an interrupt",
-            node=node,
-            hint="Runs of this package cannot be saved and resumed yet; run this graph as a node of a LangGraph graph, "
-            "or leave the interrupt out.",
-        )
-        self.original = original
 
 
 class PeerSignalError(GraphBubbleUp):
@@ -55,11 +33,6 @@ class PeerSignalError(GraphBubbleUp):
     def __init__(self, original: BaseException) -> None:
         super().__init__(f"LangGraph's {type(original).__name__} passes through: {original}")
         self.original = original
-
-
-def _interrupts_of(error: BaseException) -> Sequence[Any]:
-    first = error.args[0] if error.args else ()
-    return first if isinstance(first, (list, tuple)) else (first,)
 
 
 def is_command(value: object) -> TypeGuard[Command]:
@@ -89,10 +62,7 @@ def own_command(value: CoreCommand) -> CoreCommand:
     update, goto = _own_update(value.update), own_result(value.goto)
     if isinstance(value, CoreCommand):
         return value if update is value.update and goto is value.goto else replace(value, update=update, goto=goto)
-    given: Dict[str, Any] = {"graph": value.graph, "update": update, "goto": goto}
-    if getattr(value, "resume", None) is not None:
-        given["resume"] = value.resume
-    return Command(**given)
+    return Command(graph=value.graph, update=update, resume=value.resume, goto=goto)
 
 
 def _own_update(update: Any) -> Any:
@@ -127,13 +97,8 @@ def passes_through(error: BaseException) -> bool:
     return is_peer(error, _ERRORS, "GraphBubbleUp")
 
 
-def own_error(error: Exception, node: Optional[str] = None) -> Exception:
-    """Return the exception of a node with LangGraph's control signals converted; others are returned unchanged.
-
-    Args:
-        error: The exception.
-        node: The node.
-    """
+def own_error(error: Exception) -> Exception:
+    """Return the exception of a node with LangGraph's control signals converted; others are returned unchanged."""
     if not passes_through(error):
         return error
     own: Exception
@@ -141,13 +106,18 @@ def own_error(error: Exception, node: Optional[str] = None) -> Exception:
         # LangGraph has put the namespace of the graph that it is for in the place of `Command.PARENT`.
         own = ParentCommand(replace(own_command(error.args[0]), graph=Command.PARENT))
     elif is_peer(error, _ERRORS, "GraphInterrupt"):
-        own = PeerInterruptError(error, node)
+        asked = error.args[0] if error.args else ()
+        own = GraphInterrupt(tuple(_own_interrupt(item) for item in asked))
     elif is_peer(error, _ERRORS, "GraphDrained"):
         own = GraphDrained(getattr(error, "reason", "shutdown"))
     else:
         own = PeerSignalError(error)
     own.__cause__ = error
     return own
+
+
+def _own_interrupt(item: Any) -> Interrupt[Any]:
+    return Interrupt(item.value, item.id, response_schema=getattr(item, "response_schema", None))
 
 
 def peer_error(error: BaseException, ns: str) -> BaseException:
@@ -157,16 +127,26 @@ def peer_error(error: BaseException, ns: str) -> BaseException:
         error: The exception with which one of our graphs ends.
         ns: The namespace of the task, which is the one that LangGraph addresses a command for the parent graph to.
     """
-    if isinstance(error, (PeerInterruptError, PeerSignalError)):
+    if isinstance(error, PeerSignalError):
         return error.original
     made: Any = None
     if isinstance(error, ParentCommand):
         made = peer_class(_ERRORS, "ParentCommand")
         return error if made is None else made(replace(peer_command(error.command), graph=ns))
+    if isinstance(error, GraphInterrupt):
+        made = peer_class(_ERRORS, "GraphInterrupt")
+        return error if made is None else made(tuple(map(_peer_interrupt, error.interrupts)))
     if isinstance(error, GraphDrained):
         made = peer_class(_ERRORS, "GraphDrained")
         return error if made is None else made(error.reason)
     return error
+
+
+def _peer_interrupt(item: Interrupt[Any]) -> Any:
+    kind: Any = peer_class(_TYPES, "Interrupt")
+    if item.response_schema is None:
+        return kind(value=item.value, id=item.id)
+    return kind(value=item.value, id=item.id, response_schema=item.response_schema)
 
 
 def peer_command(command: CoreCommand) -> Any:
@@ -176,6 +156,7 @@ def peer_command(command: CoreCommand) -> Any:
     return kind(
         graph=command.graph,
         update=_peer_update(command.update),
+        resume=command.resume,
         goto=[_peer_item(item) for item in goto] if isinstance(goto, (list, tuple)) else _peer_item(goto),
     )
 
@@ -184,7 +165,7 @@ def _peer_update(update: Any) -> Any:
     if isinstance(update, Mapping):
         return {key: _peer_item(value) for key, value in update.items()}
     if isinstance(update, (list, tuple)):
-        return [(item[0], _peer_item(item[1])) if isinstance(item, tuple) and len(item) == 2 else item for item in update]
+        return [(item[0], _peer_item(item[1])) if isinstance(item, tuple) else item for item in update]
     return _peer_item(update)
 
 

@@ -150,6 +150,21 @@ class TimeoutPolicy:
                 f"Unknown refresh_on {self.refresh_on!r}", name=self.refresh_on, known=("auto", "heartbeat")
             )
 
+    @classmethod
+    def coerce(cls, value: Union[Seconds, TimeoutPolicy, None]) -> Optional[TimeoutPolicy]:
+        """Return the policy for a number of seconds, a `timedelta` or a policy; `None` for none, or one without limits.
+
+        Args:
+            value: The limit of a whole attempt, or a policy.
+
+        Raises:
+            GraphBuildError: A time is not positive.
+            TypeError: `value` is none of these.
+        """
+        policy = timeout_policy(value)
+        limits = (policy.run_timeout, policy.idle_timeout, policy.first_token_timeout) if policy is not None else ()
+        return policy if any(limit is not None for limit in limits) else None
+
 
 Timeout = Union[float, timedelta, TimeoutPolicy]
 

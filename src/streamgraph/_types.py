@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, fields
 from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from typing_extensions import Literal, TypedDict, TypeVar
 
 from streamgraph._policies import Timeout, timeout_policy
+from streamgraph._reserved import INTERRUPT
 from streamgraph._signals import Gap, Heartbeat, RunFailure
+from streamgraph.warnings import LangGraphDeprecatedSinceV11
 
 __all__ = [
     "All",
@@ -27,6 +30,7 @@ __all__ = [
     "Send",
     "StreamMode",
     "TaskPayload",
+    "TaskResultPayload",
     "TasksStreamPart",
     "ToolPayload",
     "ToolsStreamPart",
@@ -88,11 +92,14 @@ class Command(Generic[NodeT]):
     Args:
         graph: `None` for the node's own graph, `Command.PARENT` for the parent graph.
         update: The writes: a mapping, a state object, or `(key, value)` pairs.
+        resume: The answer to a question that a run waits with, or answers by the ids of the questions. Runs cannot be
+            saved yet, so a command with an answer is refused where it is used.
         goto: The next node or nodes, as names or `Send`s, in addition to the node's own edges.
     """
 
     graph: Optional[str] = None
     update: Any = None
+    resume: Any = None
     goto: Union[Send, Sequence[Union[Send, NodeT]], NodeT] = ()
 
     PARENT = "__parent__"
@@ -108,9 +115,11 @@ class Overwrite:
 
     Args:
         value: The new value.
+        type: Always `"__overwrite__"`: tells that this is an `Overwrite` after it was sent as JSON.
     """
 
     value: Any
+    type: Literal["__overwrite__"] = "__overwrite__"
 
 
 @dataclass(frozen=True)
@@ -119,11 +128,41 @@ class GraphOutput(Generic[OutputT]):
 
     Attributes:
         value: The final state, as an instance of the output schema if that is a dataclass or a pydantic model.
-        interrupts: The pending interrupts; always empty, since runs cannot be interrupted yet.
+        interrupts: The questions that the run has ended with.
+
+    As in LangGraph, code from before version 2 may read it like the mapping that `invoke` returned then:
+    `result["key"]` and `"key" in result` give a `LangGraphDeprecatedSinceV11` warning.
     """
 
     value: OutputT
     interrupts: Tuple[Any, ...] = field(default=())
+
+    def __getitem__(self, key: str) -> Any:
+        _warn_of_mapping("result[key]")
+        if key == INTERRUPT:
+            return self.interrupts
+        if isinstance(self.value, Mapping):
+            return self.value[key]
+        try:
+            return getattr(self.value, key)
+        except AttributeError:
+            raise KeyError(key) from None
+
+    def __contains__(self, key: object) -> bool:
+        _warn_of_mapping("key in result")
+        if key == INTERRUPT:
+            return bool(self.interrupts)
+        if isinstance(self.value, Mapping):
+            return key in self.value
+        return isinstance(key, str) and hasattr(self.value, key)
+
+
+def _warn_of_mapping(how: str) -> None:
+    warnings.warn(
+        f"Reading a GraphOutput with `{how}` is deprecated. Use `result.value`, or `result.interrupts` for interrupts.",
+        LangGraphDeprecatedSinceV11,
+        stacklevel=3,
+    )
 
 
 class _Part(TypedDict):
@@ -172,6 +211,16 @@ class TaskPayload(TypedDict, total=False):
     interrupts: List[Any]
 
 
+class TaskResultPayload(TypedDict):
+    """End of a task: what a `TaskPayload` holds then."""
+
+    id: str
+    name: str
+    error: Optional[BaseException]
+    interrupts: List[Any]
+    result: Dict[str, Any]
+
+
 class ToolPayload(TypedDict, total=False):
     """Start (`tool_name`, `input`), progress (`delta`), end (`output`) or failure (`message`) of a tool call."""
 
@@ -198,7 +247,7 @@ class TasksStreamPart(_Part):
     data: TaskPayload
 
 
-class DebugPayload(TypedDict):
+class DebugPayload(TypedDict, Generic[StateT]):
     """A task event with its step and time."""
 
     step: int
@@ -211,7 +260,7 @@ class DebugStreamPart(_Part, Generic[StateT]):
     """A task event with its step and time (`version="v2"`)."""
 
     type: Literal["debug"]
-    data: DebugPayload
+    data: DebugPayload[StateT]
 
 
 class HeartbeatStreamPart(_Part):

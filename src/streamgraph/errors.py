@@ -22,8 +22,12 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
     ├── StreamOverflowError (RuntimeError) more chunks than allowed were waiting for a slow consumer
     ├── NotSupportedError (NotImplementedError)  a feature of LangGraph that this package does not have yet
+    ├── UnknownInterruptError              an answer is for none of the questions that a run waits with
+    ├── TaskNotFound                       a task is to be run that the run does not have
     └── GraphBubbleUp                      control flow; not a failure of the node that it passes through
         ├── GraphDrained                   the run ended early on request, with steps left to do
+        ├── GraphInterrupt                 a node asks a question and waits for the answer
+        │   └── NodeInterrupt              the same, raised by the node itself; deprecated
         └── ParentCommand                  a `Command` on its way to the parent graph
 
 `UnknownKeyWarning` is issued if an update or input has a key that is dropped but may not be a mistake.
@@ -34,28 +38,41 @@ An exception that a user's node raises keeps its type; `location_of` returns whe
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, Iterable, Mapping, Optional, Sequence, Tuple
+from enum import Enum
+from typing import ClassVar, Mapping, Optional, Sequence, Tuple
 
 from typing_extensions import Literal
 
+from streamgraph._control_errors import (
+    GraphBubbleUp,
+    GraphDrained,
+    GraphInterrupt,
+    NodeInterrupt,
+    ParentCommand,
+    UnknownInterruptError,
+    is_invalid_resume,
+)
+from streamgraph._errors import GraphError, closest
 from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
 
 __all__ = [
     "EmptyInputError",
+    "ErrorCode",
     "ErrorLocation",
     "EventLoopError",
     "GraphBubbleUp",
     "GraphBuildError",
     "GraphDrained",
     "GraphError",
+    "GraphInterrupt",
     "GraphRecursionError",
     "InvalidUpdateError",
     "NodeCancelledError",
     "NodeError",
+    "NodeInterrupt",
     "NodeNameError",
     "NodeTimeoutError",
     "NotSupportedError",
@@ -66,86 +83,39 @@ __all__ = [
     "StreamBusyError",
     "StreamClosed",
     "StreamOverflowError",
+    "TaskNotFound",
+    "UnknownInterruptError",
     "UnknownKeyWarning",
     "UnknownKeywordError",
     "UnknownNodeError",
     "UnknownOptionError",
     "UnknownRouteError",
     "closest",
+    "create_error_message",
+    "is_invalid_resume",
     "location_of",
 ]
 
 
-def closest(name: object, known: Iterable[object], *, cutoff: float = 0.6) -> Optional[str]:
-    """Return the known name most similar to `name`, or `None` if none is similar enough.
+class ErrorCode(Enum):
+    """The codes under which LangGraph's documentation describes errors."""
+
+    GRAPH_RECURSION_LIMIT = "GRAPH_RECURSION_LIMIT"
+    INVALID_CONCURRENT_GRAPH_UPDATE = "INVALID_CONCURRENT_GRAPH_UPDATE"
+    INVALID_GRAPH_NODE_RETURN_VALUE = "INVALID_GRAPH_NODE_RETURN_VALUE"
+    MULTIPLE_SUBGRAPHS = "MULTIPLE_SUBGRAPHS"
+    INVALID_CHAT_HISTORY = "INVALID_CHAT_HISTORY"
+
+
+def create_error_message(*, message: str, error_code: ErrorCode) -> str:
+    """Return a message followed by the address of the page about an error in LangGraph's documentation.
 
     Args:
-        name: The wrong name.
-        known: The valid names.
-        cutoff: The minimum similarity, from 0 to 1.
+        message: What happened.
+        error_code: The page.
     """
-    lower = {str(candidate).lower(): str(candidate) for candidate in known}
-    found = difflib.get_close_matches(str(name).lower(), lower, n=1, cutoff=cutoff)
-    return lower[found[0]] if found else None
-
-
-class GraphError(Exception):
-    """Base of all errors of this package.
-
-    Args:
-        what: The description of the error, a sentence without the final period.
-        node: The node in which it happened or that it is about.
-        key: The state key that it is about.
-        step: The superstep in which it happened, counted from 1.
-        name: The wrong name, if a name was wrong.
-        known: The valid names.
-        hint: Advice on how to fix it, a sentence.
-    """
-
-    def __init__(
-        self,
-        what: str,
-        *,
-        node: Optional[str] = None,
-        key: Optional[str] = None,
-        step: Optional[int] = None,
-        name: Optional[object] = None,
-        known: Iterable[object] = (),
-        hint: str = "",
-    ) -> None:
-        super().__init__(what)
-        self.what = what
-        self.node = node
-        self.key = key
-        self.step = step
-        self.name = name
-        self.known = tuple(str(candidate) for candidate in known)
-        self.hint = hint
-
-    @property
-    def suggestion(self) -> Optional[str]:
-        """The valid name closest to a wrong one, or `None` if there is none."""
-        return None if self.name is None else closest(self.name, self.known)
-
-    def __str__(self) -> str:
-        places = (("node", self.node), ("key", self.key), ("step", self.step))
-        key_is_named = f"key {self.key!r}" in self.what
-        where = [f"{kind} {at!r}" for kind, at in places if at is not None and not (kind == "key" and key_is_named)]
-        text = self.what + (f" (at {', '.join(where)})" if where else "") + "."
-        if self.suggestion is not None:
-            text += f" Did you mean {self.suggestion!r}?"
-        elif self.known:
-            text += f" Known: {', '.join(map(repr, self.known[:20]))}{', …' if len(self.known) > 20 else ''}."
-        return f"{text} {self.hint}".rstrip()
-
-    def __reduce__(self) -> Tuple[Any, ...]:
-        return (_rebuild, (type(self), self.what, dict(self.__dict__)))
-
-
-def _rebuild(cls: type, what: str, fields: dict) -> GraphError:  # type: ignore[type-arg]
-    error: Any = cls.__new__(cls, what)
-    error.__dict__.update(fields)
-    return error  # type: ignore[no-any-return]
+    page = f"https://docs.langchain.com/oss/python/langgraph/errors/{error_code.value}"
+    return f"{message}\nFor troubleshooting, visit: {page}"
 
 
 class GraphBuildError(GraphError, ValueError):
@@ -196,27 +166,18 @@ class GraphRecursionError(GraphError, RecursionError):
     """The run needed more supersteps than its `recursion_limit` allows."""
 
 
-class GraphBubbleUp(GraphError):  # noqa: N818  (LangGraph's name)
-    """Control-flow exception that passes through nodes; nodes neither retry nor handle it.
-
-    User code that catches all exceptions of a tool or graph should re-raise it.
-    """
-
-
-class GraphDrained(GraphBubbleUp):
-    """The run ended early because of `RunControl.request_drain`, with steps left to do.
+class NodeCancelledError(GraphError):
+    """An async node raised `CancelledError` without having been cancelled.
 
     Args:
-        reason: The reason given to `request_drain`.
+        node: The node.
+        message: What happened, if there is more to say.
+        step: The superstep.
+        hint: Advice on how to fix it, a sentence.
     """
 
-    def __init__(self, reason: str = "shutdown") -> None:
-        super().__init__(f"Graph drained: {reason}", hint="The steps that were left have not been run.")
-        self.reason = reason
-
-
-class NodeCancelledError(GraphError):
-    """An async node raised `CancelledError` without having been cancelled."""
+    def __init__(self, node: str, message: Optional[str] = None, *, step: Optional[int] = None, hint: str = "") -> None:
+        super().__init__(message or f"Node {node!r} raised asyncio.CancelledError", node=node, step=step, hint=hint)
 
 
 class NodeTimeoutError(GraphError, TimeoutError):
@@ -353,6 +314,14 @@ class NotSupportedError(GraphError, NotImplementedError):
     """
 
 
+class TaskNotFound(GraphError):  # noqa: N818  (LangGraph's name)
+    """A task is to be run that the run does not have: the executor of a distributed run was handed a foreign one.
+
+    Args:
+        what: The task, or a description of what was looked for.
+    """
+
+
 @dataclass(frozen=True)
 class NodeError:
     """The value of an error handler's parameter `error`.
@@ -364,23 +333,6 @@ class NodeError:
 
     node: str
     error: BaseException
-
-
-class ParentCommand(GraphBubbleUp):
-    """Carries a `Command(graph=Command.PARENT)` from a nested graph to the node that runs it.
-
-    It reaches the user only if the command was returned in a root graph, which has no parent.
-
-    Args:
-        command: The command addressed to the parent.
-    """
-
-    def __init__(self, command: Any) -> None:
-        super().__init__(
-            "A Command for the parent graph was returned, but this graph has no parent",
-            hint="Return it from a node of a nested graph, or drop graph=Command.PARENT.",
-        )
-        self.command = command
 
 
 class StreamClosed(BaseException):

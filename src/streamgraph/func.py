@@ -39,6 +39,7 @@ from streamgraph._compat.langgraph import peer_class
 from streamgraph._core.action import Action
 from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.state import Writes
+from streamgraph._deprecated import CONFIG_SCHEMA, RETRY, renamed_keywords
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.injection import Invocation
@@ -83,6 +84,7 @@ def task(func: Callable[P, Awaitable[R]], **options: Unpack[TaskKeywords]) -> Ta
 def task(func: Callable[P, R], **options: Unpack[TaskKeywords]) -> TaskFunction[P, R]: ...
 
 
+@renamed_keywords(retry=RETRY)
 @checked_keywords
 def task(
     func: Union[Callable[..., object], Runnable[Any, Any], None] = None,
@@ -219,6 +221,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         value: R
         save: S
 
+    @renamed_keywords(config_schema=CONFIG_SCHEMA, retry=RETRY)
     @checked_keywords
     def __init__(
         self,
@@ -263,7 +266,7 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         """
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
             # Same rule and error as in LangGraph: yielded values would be neither the workflow's result nor a task's.
-            raise NotImplementedError("Generators are not supported in the functional API; use a stream writer.")
+            raise NotImplementedError("Generators are not supported in the Functional API. Use a stream writer.")
         if not inspect.signature(func).parameters:
             raise ValueError("Entrypoint function must have at least one parameter, which gets the input.")
         node = Node(

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from streamgraph._core.control import RunControl
-from streamgraph._langchain.runtime import ExecutionInfo, Runtime, get_runtime
+from streamgraph._langchain.runtime import BaseUser, ExecutionInfo, Runtime, ServerInfo, get_runtime
 
-__all__ = ["ExecutionInfo", "RunControl", "Runtime", "get_runtime"]
+__all__ = ["BaseUser", "ExecutionInfo", "RunControl", "Runtime", "ServerInfo", "get_runtime"]

@@ -11,8 +11,22 @@ from pydantic import WithJsonSchema
 from typing_extensions import Annotated, Literal
 
 from streamgraph import _types
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
+from streamgraph._interrupting import interrupt
+from streamgraph._interrupts import Interrupt
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, default_retry_on
 from streamgraph._signals import Gap, Heartbeat, RunFailure, RunningTask, Unstreamed
+from streamgraph._snapshots import (
+    CacheKey,
+    Checkpointer,
+    CheckpointPayload,
+    CheckpointStreamPart,
+    CheckpointTask,
+    PregelExecutableTask,
+    PregelTask,
+    StateSnapshot,
+    StateUpdate,
+    ensure_valid_checkpointer,
+)
 from streamgraph._types import (
     All,
     CustomStreamPart,
@@ -31,6 +45,7 @@ from streamgraph._types import (
     StateT,
     StreamMode,
     TaskPayload,
+    TaskResultPayload,
     TasksStreamPart,
     ToolPayload,
     ToolsStreamPart,
@@ -40,7 +55,12 @@ from streamgraph._types import (
 
 __all__ = [
     "All",
+    "CacheKey",
     "CachePolicy",
+    "CheckpointPayload",
+    "CheckpointStreamPart",
+    "CheckpointTask",
+    "Checkpointer",
     "Command",
     "CustomStreamPart",
     "DebugPayload",
@@ -52,18 +72,24 @@ __all__ = [
     "GraphOutput",
     "Heartbeat",
     "HeartbeatStreamPart",
+    "Interrupt",
     "MessageMetadata",
     "MessagesStreamPart",
     "ObjectsStreamPart",
     "Overwrite",
+    "PregelExecutableTask",
+    "PregelTask",
     "RetryPolicy",
     "RunFailure",
     "RunningTask",
     "Send",
+    "StateSnapshot",
+    "StateUpdate",
     "StreamMode",
     "StreamPart",
     "StreamWriter",
     "TaskPayload",
+    "TaskResultPayload",
     "TasksStreamPart",
     "TimeoutPolicy",
     "ToolPayload",
@@ -71,6 +97,9 @@ __all__ = [
     "Unstreamed",
     "UpdatesStreamPart",
     "ValuesStreamPart",
+    "default_retry_on",
+    "ensure_valid_checkpointer",
+    "interrupt",
 ]
 
 StreamWriter = Annotated[Callable[[Any], None], InjectedToolArg(), WithJsonSchema({})]
@@ -114,5 +143,7 @@ class Command(_types.Command[_types.NodeT], ToolOutputMixin):
     Args:
         graph: `None` for the node's own graph, `Command.PARENT` for the parent graph.
         update: The writes: a mapping, a state object, or `(key, value)` pairs.
+        resume: The answer to a question that a run waits with, or answers by the ids of the questions. Runs cannot be
+            saved yet, so a command with an answer is refused where it is used.
         goto: The next node or nodes, as names or `Send`s, in addition to the node's own edges.
     """

@@ -87,7 +87,7 @@ def mixed(**options: Any) -> Callable[[Build], Build]:
 
 
 class _Normaliser(Normaliser):
-    """Makes equal what differs between a model that was streamed and one that was not, and what the contract decides."""
+    """Makes equal what differs if a model is streamed or not, and what the contract decides."""
 
     def metadata(self, data: Mapping[str, Any]) -> dict[str, Any]:
         kept = super().metadata(data)

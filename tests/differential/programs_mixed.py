@@ -7,10 +7,10 @@ from typing import Annotated, Any, List
 
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import InjectedToolCallId, tool
+from langgraph.graph import add_messages as their_add_messages
 from typing_extensions import TypedDict
 
 from differential.mixing import OURS, Call, MixedLib, agent, calls, mixed, model
-from langgraph.graph import add_messages as their_add_messages
 from streamgraph.graph import add_messages as our_add_messages
 
 

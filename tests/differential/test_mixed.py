@@ -19,7 +19,9 @@ pytestmark = [
 ]
 
 CALLS = [
-    pytest.param(subgraphs, asynchronous, id=f"{'nested' if subgraphs else 'root'}-{'async' if asynchronous else 'sync'}")
+    pytest.param(
+        subgraphs, asynchronous, id=f"{'nested' if subgraphs else 'root'}-{'async' if asynchronous else 'sync'}"
+    )
     for subgraphs in (True, False)
     for asynchronous in (False, True)[: 1 + ASYNC_REFERENCE]
 ]

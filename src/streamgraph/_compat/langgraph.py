@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import count
 from typing import Any, Callable, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
 
 PEER = "langgraph.types"
@@ -95,28 +96,25 @@ def peer_execution(**fields: Any) -> object:
     return None if kind is None else kind(**fields)
 
 
-def peer_scratchpad(
-    known: Any, *, next_graph: Callable[[], int], refuse: Callable[[], Any], step: int, stop: int
-) -> object:
+def peer_scratchpad(known: Any, *, next_graph: Callable[[], int], step: int, stop: int) -> object:
     """Return what LangGraph keeps of a task while it runs, or `None` if its class is not found.
 
     Args:
-        known: The one of the task around; if that is a task of LangGraph's, its `interrupt` works here as well.
+        known: What it keeps of its own task around this one, whose interrupts are then answered here as well.
         next_graph: Returns the number of the next graph that is called in the task, from 0.
-        refuse: Called by LangGraph's `interrupt`.
         step: The superstep.
         stop: The last superstep that the run may take.
     """
     kind: Any = peer_class("langgraph._internal._scratchpad", "PregelScratchpad")
     if kind is None:
         return None
-    if known is not None and getattr(known, "interrupt_counter", refuse) is not refuse:
+    if known is not None:
         return replace(known, subgraph_counter=next_graph)
     return kind(
         step=step,
         stop=stop,
-        call_counter=refuse,
-        interrupt_counter=refuse,
+        call_counter=count().__next__,
+        interrupt_counter=count().__next__,
         get_null_resume=lambda consume=False: None,
         resume=[],
         subgraph_counter=next_graph,
@@ -130,19 +128,25 @@ class TaskAround:
         configurable: The `configurable` of the task's config.
 
     Attributes:
+        configurable: See above.
         id: Its id.
         ns: The namespace of graphs in it, in one string.
     """
 
     def __init__(self, configurable: Mapping[str, Any]) -> None:
-        self._configurable = configurable
+        self.configurable = configurable
         self.id = str(configurable[TASK_ID])
         self.ns = str(configurable.get(CHECKPOINT_NS) or "")
 
     @property
     def stream(self) -> Optional[Any]:
         """The stream that takes chunks of nested graphs, callable and with `modes`; `None` if nobody wants them."""
-        return self._configurable.get(STREAM)
+        return self.configurable.get(STREAM)
+
+    @property
+    def scratchpad(self) -> Any:
+        """What LangGraph keeps of the task while it runs."""
+        return self.configurable.get(SCRATCHPAD)
 
     @property
     def modes(self) -> FrozenSet[str]:
@@ -152,11 +156,11 @@ class TaskAround:
 
     def runtime(self, name: str) -> Any:
         """Return an attribute of the task's runtime, or `None` if it has none."""
-        return getattr(self._configurable.get(RUNTIME), name, None)
+        return getattr(self.configurable.get(RUNTIME), name, None)
 
     def next_graph(self) -> Optional[int]:
-        """Count a graph that is called in the task; return its number, from 0, or `None` if LangGraph does not count."""
-        counter = getattr(self._configurable.get(SCRATCHPAD), "subgraph_counter", None)
+        """Count a graph that is called in the task; return its number, or `None` if LangGraph does not count them."""
+        counter = getattr(self.scratchpad, "subgraph_counter", None)
         return None if counter is None else int(counter())
 
 

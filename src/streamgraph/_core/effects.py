@@ -56,7 +56,7 @@ class Exit:
 
     __slots__ = ("signal",)
 
-    def __init__(self, signal: BaseException) -> None:
+    def __init__(self, signal: GraphBubbleUp) -> None:
         self.signal = signal
 
 

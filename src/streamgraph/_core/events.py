@@ -55,7 +55,7 @@ class TaskSignalled:
 
     __slots__ = ("signal", "task")
 
-    def __init__(self, task: Task, signal: BaseException) -> None:
+    def __init__(self, task: Task, signal: GraphBubbleUp) -> None:
         self.task = task
         self.signal = signal
 

@@ -7,6 +7,8 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequ
 from streamgraph._core.results import TaskResult
 from streamgraph._core.state import State, as_result, as_view
 from streamgraph._core.task import Task
+from streamgraph._interrupts import Interrupt
+from streamgraph._reserved import INTERRUPT
 from streamgraph._streams.copying import copy_containers, own, own_values, plain_input
 from streamgraph._streams.modes import TASK_MODES, UPDATE_MODES
 from streamgraph._streams.part import Part
@@ -48,10 +50,20 @@ class PartBuilder:
         self._tags = tags
         self._clock = clock
         self._values = "values" in subscribers.modes
+        self._updates = "updates" in subscribers.modes
         self.shows_starts = not subscribers.modes.isdisjoint(TASK_MODES)
 
-    def values(self, state: State, fresh: Mapping[str, object]) -> List[Part]:
-        """Return the `values` part after a step that wrote `fresh`, if there is one."""
+    def values(self, state: State, fresh: Mapping[str, object], interrupts: Sequence[Interrupt] = ()) -> List[Part]:
+        """Return the `values` part after a step that wrote `fresh`, if there is one.
+
+        Args:
+            state: The values.
+            fresh: Those that the step has written.
+            interrupts: The questions of the step, which are in the part under `__interrupt__`.
+        """
+        if interrupts and self._values:
+            shown = None if isinstance(self._keys, str) or state.bare_key is not None else state.chunk(self._keys)
+            return [Part(self._ns, "values", with_interrupts(shown, tuple(interrupts)))]
         if not self._values or not fresh:
             return []
         keys = self._keys
@@ -109,6 +121,23 @@ class PartBuilder:
             parts += self._task_event(task, modes, "task_result", _result(task, result, error))
         return parts
 
+    def interrupted(self, task: Task, interrupts: Sequence[Interrupt], *, called: bool = False) -> List[Part]:
+        """Return the questions of a task as an update, and its result, which has them as well.
+
+        Args:
+            task: The task.
+            interrupts: The questions.
+            called: True for a subtask: the task that has called it shows the update.
+        """
+        parts: List[Part] = []
+        if self._updates and not called:
+            parts.append(Part(self._ns, "updates", {INTERRUPT: tuple(interrupts)}))
+        modes = self._modes_of(task.name)
+        if task.node.action is not None and not modes.isdisjoint(TASK_MODES):
+            asked = [{name: getattr(one, name) for name in _INTERRUPT_FIELDS} for one in interrupts]
+            parts += self._task_event(task, modes, "task_result", {**_result(task, {}), "interrupts": asked})
+        return parts
+
     def _update(self, task: Task, outcome: TaskResult) -> object:
         keys = self._keys
         if keys is None or task.node.kind != "node":
@@ -131,6 +160,13 @@ def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> objec
     """Return the state as a user sees it: a mapping, or the bare value of a root state or a workflow."""
     bare = state.bare_key
     return state.snapshot(keys) if bare is None else own(state.values.get(bare))
+
+
+def with_interrupts(output: object, interrupts: Sequence[Interrupt]) -> Dict[str, object]:
+    """Return a state or an output with the questions of the run; what is not a mapping has no place beside them."""
+    shown: Dict[str, object] = dict(output) if isinstance(output, dict) else {}
+    shown[INTERRUPT] = interrupts
+    return shown
 
 
 def _result(task: Task, result: Dict[str, object], error: Optional[BaseException] = None) -> Dict[str, object]:
@@ -160,6 +196,8 @@ def copy_payload(mode: str, data: Any) -> Any:
         return copied
     return copy_containers(data)
 
+
+_INTERRUPT_FIELDS = ("value", "id", "response_schema")
 
 _TASK_EVENTS = ("task", "task_result")
 

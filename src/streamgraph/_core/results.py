@@ -7,8 +7,8 @@ from typing import Hashable, Iterable, List, Mapping, NamedTuple, Optional, Sequ
 from streamgraph._core.plan import ROOT_KEY, Branch, Plan
 from streamgraph._core.unknown_keys import check_keys
 from streamgraph._types import Command, Send
-from streamgraph.constants import END
-from streamgraph.errors import InvalidUpdateError, ParentCommand, UnknownRouteError
+from streamgraph.constants import END, START
+from streamgraph.errors import InvalidUpdateError, NotSupportedError, ParentCommand, UnknownRouteError
 
 Route = Union[str, Send]
 
@@ -62,6 +62,21 @@ def read_result(plan: Plan, node: str, result: object) -> TaskResult:
     return TaskResult(_read_update(plan, node, result))
 
 
+def read_command(plan: Plan, command: Command) -> TaskResult:
+    """Convert a command that was given as the input of a run to writes and first routes.
+
+    Raises:
+        InvalidUpdateError: It is for a parent graph, or its update does not fit the state.
+        UnknownRouteError: Its `goto` names an unknown node.
+    """
+    if command.graph is not None:
+        raise InvalidUpdateError(
+            f"A Command that starts a run is for the graph {command.graph!r}",
+            hint="Leave graph= out: the graph that is run takes the command.",
+        )
+    return _read_several(plan, START, (command,))
+
+
 def _read_several(plan: Plan, node: str, items: Iterable[object]) -> TaskResult:
     writes: List[Tuple[str, object]] = []
     routes: List[Route] = []
@@ -70,6 +85,12 @@ def _read_several(plan: Plan, node: str, items: Iterable[object]) -> TaskResult:
             routes.append(check_route(plan, node, item))
         elif not isinstance(item, Command):
             writes += _read_update(plan, node, item)
+        elif item.resume is not None:
+            raise NotSupportedError(
+                f"A Command answers with resume={item.resume!r:.60}, but runs cannot be saved yet, so none waits",
+                node=None if node == START else node,
+                hint="Leave resume= out; a run that has to be interrupted and resumed still needs LangGraph.",
+            )
         elif item.graph == Command.PARENT:
             raise ParentCommand(item)
         elif item.graph is not None:

@@ -10,16 +10,17 @@ from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, O
 from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import task_id
-from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping
+from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping, with_interrupts
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
+from streamgraph._interrupts import Interrupt
 from streamgraph._locations import locate
 from streamgraph._policies import timeout_policy
 from streamgraph._streams.copying import own_input
 from streamgraph._types import Send
-from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphDrained, GraphRecursionError
+from streamgraph.errors import ErrorLocation, GraphBubbleUp, GraphDrained, GraphInterrupt, GraphRecursionError
 
 _NONE: FrozenSet[str] = frozenset()
 
@@ -42,6 +43,7 @@ class Run:
         concurrency: The most tasks that may run at once; `None` for no limit.
         control: Accepts requests to end the run.
         output: The keys of the final state to return; the graph's output keys by default.
+        entry: The routes that a new run takes besides the edges of the start.
         state: The values of a resumed run.
         frontier: The frontier of a resumed run.
 
@@ -49,6 +51,7 @@ class Run:
         state: The values.
         frontier: The nodes and sends due in the next step.
         tasks: The tasks of the current step.
+        interrupts: The questions that tasks of the current step have asked; the run ends with them.
         limit: The number of the last superstep that it may take.
     """
 
@@ -62,6 +65,7 @@ class Run:
         limit: int,
         concurrency: Optional[int] = None,
         output: Keys = None,
+        entry: Sequence[Route] = (),
         control: Optional[RunControl] = None,
         state: Optional[State] = None,
         frontier: Optional[Frontier] = None,
@@ -77,6 +81,7 @@ class Run:
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
         self._control = control
+        self._entry = entry
         # The input as state values, until the first `values` part contains them.
         self._fresh_input: Dict[str, Any] = {}
         self._running: Dict[str, Task] = {}
@@ -85,6 +90,7 @@ class Run:
         # The results of nodes whose branch has failed and whose error handler runs.
         self._shown: Dict[str, TaskResult] = {}
         self.tasks: List[Task] = []
+        self.interrupts: List[Interrupt] = []
         self._end: Union[Fail, Exit, None] = None
 
     def start(self, writes: Writes) -> List[Effect]:
@@ -123,10 +129,18 @@ class Run:
         del self._running[task.id]
         if self._end is not None:
             return self._ended()
-        if not isinstance(event, TaskDone):
-            return self._failed(event) if isinstance(event, TaskFailed) else self._stop(Exit(event.signal))
-        self._done[task.id] = event.outcome
-        effects: List[Effect] = [*self._parts.finished(task, event.outcome, event.cached)]
+        effects: List[Effect]
+        if isinstance(event, TaskDone):
+            self._done[task.id] = event.outcome
+            effects = [*self._parts.finished(task, event.outcome, event.cached)]
+        elif isinstance(event, TaskFailed):
+            return self._failed(event)
+        elif isinstance(event.signal, GraphInterrupt):
+            # The tasks beside it finish: what they have done is kept.
+            self.interrupts += event.signal.interrupts
+            effects = [*self._parts.interrupted(task, event.signal.interrupts)]
+        else:
+            return self._stop(Exit(event.signal))
         if self._waiting:
             effects += self._start()
         elif not self._running:
@@ -165,14 +179,15 @@ class Run:
     def _close_step(self) -> List[Effect]:
         """Fold the writes of the step into the state, advance the frontier, and return the parts of the step."""
         tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
-        finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, ())]
+        entry, self._entry = self._entry, ()
+        finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, entry)]
         written: List[Tuple[str, Writes]] = []
         known: List[Optional[Mapping[str, Any]]] = []
         did: Optional[TaskResult] = None
         for task in tasks:
             did = self._done.get(task.id)
             if did is not None:
-                finished.append((task.node, did.routes))
+                finished.append((task.node, (*did.routes, *entry) if entry else did.routes))
             else:
                 # A task whose failure was handled leads nowhere, and has written something only if a branch has failed;
                 # its handler is also a task of the step.
@@ -190,11 +205,14 @@ class Run:
             self.frontier.advance(self.plan, finished, ran)
         except Exception as error:
             return [Fail(error)]
-        return [*self._parts.values(self.state, fresh), self._next()]
+        return [*self._parts.values(self.state, fresh, self.interrupts), self._next()]
 
     def _next(self) -> Effect:
         """Return the effect that follows a step; the frontier is not changed."""
         frontier = self.frontier
+        if self.interrupts:
+            # Whoever runs a root graph finds the questions in its output; a nested one hands them on.
+            return Exit(GraphInterrupt(tuple(self.interrupts))) if self.ns else _FINISH
         if not frontier.due and not frontier.sends:
             return _FINISH
         if frontier.step >= self.limit:
@@ -265,8 +283,15 @@ class Run:
         return effects
 
     def output(self) -> Any:
-        """Return the state as `invoke` returns it, or `None` if no value was ever written."""
-        if not self.state.written:
+        """Return the state as `invoke` returns it, or `None` if no value was ever written.
+
+        A run that was interrupted has its questions in it, under `__interrupt__`.
+        """
+        output = self._own_output()
+        return with_interrupts(output, list(self.interrupts)) if self.interrupts else output
+
+    def _own_output(self) -> Any:
+        if not self.state.written and not self.interrupts:
             return None
         if isinstance(self._output, str):
             return self.state.snapshot([self._output]).get(self._output)

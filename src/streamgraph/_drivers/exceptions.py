@@ -48,8 +48,8 @@ def as_public_error(task: Task, error: BaseException) -> BaseException:
     elif isinstance(error, CancelledError):
         # A run that has cancelled its tasks is already failing and ignores their errors.
         wrapped = NodeCancelledError(
+            task.name,
             "A node raised CancelledError though nobody had cancelled it",
-            node=task.name,
             step=task.step,
             hint="Await cancelled tasks inside a try block.",
         )

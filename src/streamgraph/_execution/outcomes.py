@@ -1,16 +1,46 @@
-"""The result of a task on its way into the state: its writes as they are stored, folded early where somebody looks."""
+"""What a node or branch returned, on its way into the state: completed, and folded early where somebody looks."""
 
 from __future__ import annotations
 
-from typing import Mapping, cast
+from typing import Any, Mapping, Optional, cast
 
+from langchain_core.runnables import Runnable
+
+from streamgraph._core.plan import Branch
 from streamgraph._core.results import Pairs, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
+from streamgraph._langchain.injection import Invocation
+from streamgraph._langchain.nodes import AnyRunnable, as_action
 from streamgraph._langchain.scope import Scope
 from streamgraph._langchain.state_access import TASKS
 from streamgraph._messages.matching import ids_come_from_reducers, prepared_writes, without_ids
+from streamgraph._protocols import Call, Work
+from streamgraph._streams.watchdog import Watchdog
 from streamgraph._types import Send
+
+
+def called_further(result: AnyRunnable, task: Task, invocation: Invocation, watch: Optional[Watchdog]) -> Work[Any]:
+    """Call the Runnable that a node returned in place of a result, with the node's input.
+
+    Args:
+        result: What the node returned.
+        task: The task of the node.
+        invocation: The config and scope of the task.
+        watch: How long it may take.
+    """
+    further: Any = result
+    while isinstance(further, Runnable):
+        further = yield Call(as_action(further), (task.input, invocation), False, watch)
+    return further
+
+
+def called_branch(branch: Branch, seen: object, invocation: Invocation) -> Work[Any]:
+    """Call a branch, and a Runnable that it may return in place of an answer."""
+    answer = yield Call(branch.action, (seen, invocation))
+    while isinstance(answer, Runnable):
+        answer = yield Call(as_action(answer), (seen, invocation))
+    return answer
 
 
 def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
@@ -61,6 +91,14 @@ def with_sent(run: Run, scope: Scope, outcome: TaskResult) -> TaskResult:
     return folded(run, scope.task, outcome._replace(writes=(*outcome.writes, *writes), stored=stored))
 
 
+def for_cache(outcome: TaskResult) -> TaskResult:
+    """Return a result with the writes that a cache keeps.
+
+    Messages without an id get a new one each time that a result is used again.
+    """
+    return outcome._replace(kept=without_ids(outcome.writes))
+
+
 def with_ids(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
     """Return a result whose messages have the ids that they will have in the state, before they are shown.
 
@@ -69,8 +107,3 @@ def with_ids(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
     """
     early = outcome.folded is None and ids_come_from_reducers(run.plan, outcome.writes)
     return folded(run, task, outcome) if early else outcome
-
-
-def for_cache(outcome: TaskResult) -> TaskResult:
-    """Return a result that a cache can keep: messages without an id get a new one each time it is used."""
-    return outcome._replace(kept=without_ids(outcome.writes))

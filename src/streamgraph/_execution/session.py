@@ -10,7 +10,7 @@ from time import monotonic, time
 from typing import Any, List, Optional, Tuple
 
 from langchain_core.callbacks import BaseCallbackManager, CallbackManager
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from streamgraph._compat.langgraph import PEER
 from streamgraph._core.control import RunControl, is_signal
@@ -26,16 +26,24 @@ from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
-from streamgraph._execution.outcomes import fold_early, folded, for_cache, with_ids, with_sent
+from streamgraph._execution.outcomes import (
+    called_branch,
+    called_further,
+    fold_early,
+    folded,
+    for_cache,
+    with_ids,
+    with_sent,
+)
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
-from streamgraph._execution.task_context import enter_task
+from streamgraph._execution.task_context import enter_task, opened_trace, traced_end
 from streamgraph._langchain.configs import open_manager
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.peer_tasks import PeerScope
 from streamgraph._langchain.run_config import RunConfig
-from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, metadata_of
+from streamgraph._langchain.scope import ParentTrace, RunScope, Scope
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.tap import is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
@@ -46,7 +54,7 @@ from streamgraph._signals import Unstreamed
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
-from streamgraph.errors import GraphBubbleUp, ParentCommand
+from streamgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
 
 _NO_CALLBACKS = CallbackManager([])
 
@@ -177,6 +185,11 @@ class GraphSession:
         ns = self.run.ns
         return [item for item in self._messages.unstreamed if item.namespace[: len(ns)] == ns]
 
+    def outward(self, error: BaseException) -> BaseException:
+        """Return the error with which the run ends as its caller expects it, which may be a task of LangGraph."""
+        scope = self._scope
+        return peer_error(error, scope.checkpoint_ns) if isinstance(scope, PeerScope) else error
+
     def job(self, task: Task) -> TaskRun:
         """Return the task run of a task, with its context, work and cancel token."""
         stop = self.stop if len(self.run.tasks) == 1 else CancelToken(self.stop)
@@ -205,7 +218,7 @@ class GraphSession:
                 parent_trace = parent.trace
             callbacks = self._untraced
             if parent_trace is not None and node.action is not None:
-                trace = yield from self._traced(task, parent_trace)
+                trace = yield from opened_trace(task, parent_trace, self.run.ns)
                 callbacks = trace.child("seq:step:1")
             if policies.retry or task.timeout is not None or node.handler is not None:
                 once = partial(self._attempt, task, parent, callbacks, trace)
@@ -222,14 +235,14 @@ class GraphSession:
             error = unwrapped(raised)
             if trace is not None:
                 try:
-                    yield from trace.closing(*self._traced_end(error))
+                    yield from trace.closing(*traced_end(error, self.run.ns))
                 except GeneratorExit:
                     raise
                 except BaseException as insisting:
                     # A user's handler with raise_error, or a cancellation meanwhile.
                     error = unwrapped(insisting)
             if isinstance(error, GraphBubbleUp) and is_signal(error, self.run.ns):
-                return TaskSignalled(task, self._outward(error))
+                return TaskSignalled(task, error)
             return TaskFailed(task, error, task.outcome)
         return TaskDone(task, outcome)
 
@@ -264,6 +277,8 @@ class GraphSession:
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None)
+                if isinstance(result, Runnable) and node.kind == "node":
+                    result = yield from called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)
                 if node.kind == "node":
@@ -283,9 +298,9 @@ class GraphSession:
             if messages is not None and "messages" in self._wanted:
                 outcome = messages.returned(run.plan, scope, with_ids(run, task, outcome), run.state.values)
         except Exception as raised:
-            error = own_error(raised, node.name)
+            error = own_error(raised)
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
-            yield from settled(scope.children, cancel=True)
+            yield from settled(scope.children, cancel=not isinstance(error, GraphInterrupt))
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
             if error is raised:
@@ -322,33 +337,6 @@ class GraphSession:
             time() if began is None else began,
         )
 
-    def _traced(self, task: Task, parent_trace: ParentTrace) -> Work[Trace]:
-        """Open the trace of a task, with the task's origin as metadata, as in LangGraph."""
-        called = task.node.kind == "task"
-        manager = parent_trace.child("seq:step:1" if called else f"graph:step:{task.step}")
-        manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
-        trace = Trace(manager, chunks=True)
-        given = task.input if task.node.shown is None else task.node.shown(task.input)
-        try:
-            yield trace.start(given, task.name)
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            yield from trace.closing(None, unwrapped(error))
-            raise
-        return trace
-
-    def _traced_end(self, error: BaseException) -> Tuple[Any, Optional[BaseException]]:
-        """Return the output and the error with which a trace ends, given the exception of its task."""
-        if not is_signal(error, self.run.ns):
-            return None, error
-        return error.command if isinstance(error, ParentCommand) else None, None
-
-    def _outward(self, signal: GraphBubbleUp) -> BaseException:
-        """Return a control signal as the caller of the run expects it, which may be a task of LangGraph."""
-        scope = self._scope
-        return peer_error(signal, scope.checkpoint_ns) if isinstance(scope, PeerScope) else signal
-
     def _branch(
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
@@ -360,7 +348,7 @@ class GraphSession:
             checked = TrackedInput(seen) if self._shared.checks_mutations else None
             seen = seen if checked is None else checked.value
             if trace is None:
-                answer = yield Call(branch.action, (seen, invocation))
+                answer = yield from called_branch(branch, seen, invocation)
             else:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             if checked is not None:
@@ -379,12 +367,12 @@ class GraphSession:
                 yield own.start(seen, branch.name)
                 manager = own.child()
             config = self._enter(scope, manager, traced=True)
-            answer = yield Call(branch.action, (seen, Invocation(config, scope)))
+            answer = yield from called_branch(branch, seen, Invocation(config, scope))
         except GeneratorExit:
             raise
         except BaseException as error:
             if own is not None:
-                yield from own.closing(*self._traced_end(unwrapped(error)))
+                yield from own.closing(*traced_end(unwrapped(error), self.run.ns))
             raise
         if own is not None:
             yield from own.closing(answer, None)

@@ -24,7 +24,7 @@ from streamgraph._propagation import CancelledError
 from streamgraph._protocols import Backend, Join, TaskRun, Work
 from streamgraph._streams.backpressure import Put
 from streamgraph._streams.cancellation import CancelToken
-from streamgraph.errors import ErrorLocation
+from streamgraph.errors import ErrorLocation, GraphInterrupt
 
 
 class TaskRunner(Protocol):
@@ -158,8 +158,10 @@ class Subtasks:
             return
         task = event.task
         if isinstance(event, TaskSignalled):
-            return
-        if isinstance(event, TaskFailed):
+            if not isinstance(event.signal, GraphInterrupt):
+                return
+            parts = self._parts.interrupted(task, event.signal.interrupts, called=True)
+        elif isinstance(event, TaskFailed):
             event.error = as_public_error(task, event.error)
             locate(event.error, ErrorLocation(task.name, task.step, self._ns))
             parts = self._parts.failed(task, event.error, None)

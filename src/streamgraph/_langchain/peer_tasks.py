@@ -36,7 +36,6 @@ from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import copy_containers
 from streamgraph._streams.part import Part
 from streamgraph._streams.subscribers import RunSubscribers, Subscriber, Subscribers
-from streamgraph.errors import NotSupportedError
 
 _LEVEL = "|"
 
@@ -83,10 +82,7 @@ def peer_scope(scope: Optional[Scope], given: Optional[Mapping[str, Any]], value
     around = task_around(given, inherited)
     if around is None:
         return None
-    configurable: Mapping[str, Any] = next(
-        found for found in ((config or {}).get("configurable") or {} for config in (given, inherited)) if TASK_ID in found
-    )
-    outer = configurable.get(SCOPE_KEY) or scope
+    outer = around.configurable.get(SCOPE_KEY) or scope
     if outer is not None and outer.task.id == around.id:
         return None
     metadata = (inherited or {}).get("metadata") or {}
@@ -148,9 +144,8 @@ def _scope_of(
     ns, task = _task_of(metadata, value, node)
     if ns[: len(outer.inner_ns)] != outer.inner_ns:
         ns = (*outer.inner_ns, *ns)  # a run with a thread of its own, whose namespaces begin at its root
-    run = replace(
-        shared, ns=ns, plan=_NO_PLAN, subscribers=RunSubscribers(ns, frozenset(), frozenset(), above=shared.subscribers.below)
-    )
+    subscribers = RunSubscribers(ns, frozenset(), frozenset(), above=shared.subscribers.below)
+    run = replace(shared, ns=ns, plan=_NO_PLAN, subscribers=subscribers)
     return _scope(task, run, outer)
 
 
@@ -273,7 +268,6 @@ def add_peer_entries(config: RunnableConfig, scope: Scope) -> None:
     """
     tasks = PeerTasks(scope)
     entries: Dict[str, Any] = config["configurable"]
-    limit = scope.run.config.limit
     entries[CHECKPOINT_NS] = scope.checkpoint_ns
     entries[TASK_ID] = scope.task.id
     entries[RUNTIME] = peer_runtime(
@@ -282,8 +276,18 @@ def add_peer_entries(config: RunnableConfig, scope: Scope) -> None:
     )
     entries[STREAM] = StreamAround(scope.run.subscribers.below.modes, _taker(scope))
     entries[SCRATCHPAD] = peer_scratchpad(
-        entries.get(SCRATCHPAD), next_graph=scope.next_call, refuse=_refuse_interrupt, step=scope.task.step, stop=limit
+        _answers(scope), next_graph=scope.next_call, step=scope.task.step, stop=scope.run.config.limit
     )
+
+
+def _answers(scope: Scope) -> object:
+    """Return what LangGraph keeps of its task around a task of ours, with the answers to its interrupts; or `None`."""
+    outer: Optional[Scope] = scope
+    while outer is not None:
+        if isinstance(outer, PeerScope) and outer.around is not None and outer.is_outermost:
+            return outer.around.scratchpad
+        outer = outer.parent
+    return None
 
 
 def _execution(scope: Scope, configurable: Mapping[str, Any]) -> object:
@@ -344,10 +348,3 @@ def _source(mode: str, payload: Any) -> Optional[str]:
     else:
         name = next(iter(payload)) if mode == "updates" and isinstance(payload, Mapping) and len(payload) == 1 else None
     return name if isinstance(name, str) else None
-
-
-def _refuse_interrupt() -> Any:
-    raise NotSupportedError(
-        "LangGraph's `interrupt` was called in a node, but runs cannot be saved and resumed yet",
-        hint="Leave it out; a run that has to be interrupted still needs LangGraph around it.",
-    )

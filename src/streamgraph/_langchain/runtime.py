@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Callable, Generic, Optional, Type
+from typing import Any, Callable, Generic, Iterator, Optional, Sequence, Type
 
-from typing_extensions import TypeVar
+from typing_extensions import Protocol, TypeVar, runtime_checkable
 
 from streamgraph._core.control import RunControl
 from streamgraph._langchain.scope import Scope, current_scope, no_writer
@@ -14,6 +14,48 @@ from streamgraph._streams.cancellation import CancelToken
 from streamgraph.types import StreamWriter
 
 ContextT = TypeVar("ContextT", default=Any)
+
+
+@runtime_checkable
+class BaseUser(Protocol):
+    """An authenticated user, as LangGraph's server describes it: with attributes, and by keys like a mapping."""
+
+    @property
+    def is_authenticated(self) -> bool:
+        """True if it is known who the user is."""
+
+    @property
+    def display_name(self) -> str:
+        """The name to show."""
+
+    @property
+    def identity(self) -> str:
+        """The id of the user."""
+
+    @property
+    def permissions(self) -> Sequence[str]:
+        """What the user may do."""
+
+    def __getitem__(self, key: str) -> object: ...
+
+    def __contains__(self, key: object) -> bool: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What LangGraph's server says about a run; a server that runs graphs of this package may give the same.
+
+    Attributes:
+        assistant_id: The configured graph that was asked for.
+        graph_id: The graph.
+        user: The authenticated user, if there is one.
+    """
+
+    assistant_id: str
+    graph_id: str
+    user: Optional[BaseUser] = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +97,9 @@ def _no_heartbeat() -> None:
 class Runtime(Generic[ContextT]):
     """Access to the current run for a node.
 
+    One made outside of a run, for a test or for a call of a tool by hand, has the given attributes; what it writes and
+    signals goes nowhere.
+
     Attributes:
         context: The object passed to the run as `context=`, of the graph's `context_schema`.
         store: The store given to `compile`.
@@ -62,7 +107,7 @@ class Runtime(Generic[ContextT]):
         heartbeat: Reports activity of the node, for its idle timeout.
         previous: The last result of a functional workflow; `None` in graphs.
         execution_info: The current task and attempt.
-        server_info: Always `None`; in LangGraph, information about its server.
+        server_info: What a server says about the run; `None` without one.
         control: The handle to request an early end of the run; `None` if not given.
     """
 
@@ -72,10 +117,10 @@ class Runtime(Generic[ContextT]):
     heartbeat: Callable[[], None] = _no_heartbeat
     previous: Any = None
     execution_info: Optional[ExecutionInfo] = None
-    server_info: Any = None
+    server_info: Optional[ServerInfo] = None
     control: Optional[RunControl] = None
-    _stop: CancelToken = field(default_factory=CancelToken, repr=False)
-    _capacity: Optional[Capacity] = field(default=None, repr=False)
+    _stop: Optional[CancelToken] = field(default=None, repr=False, compare=False)
+    _capacity: Optional[Capacity] = field(default=None, repr=False, compare=False)
 
     @property
     def stopped(self) -> bool:
@@ -84,7 +129,7 @@ class Runtime(Generic[ContextT]):
         A thread cannot be cancelled, so a sync node that neither streams nor writes should check this from time to
         time.
         """
-        return self._stop.is_set
+        return self._stop is not None and self._stop.is_set
 
     async def caught_up(self) -> None:
         """Wait until the consumer has caught up, if the stream has a `max_buffer`.
@@ -113,6 +158,22 @@ class Runtime(Generic[ContextT]):
         """
         return replace(self, **changes)
 
+    def patch_execution_info(self, **changes: Any) -> Runtime[ContextT]:
+        """Return a copy whose `execution_info` has changed attributes.
+
+        Args:
+            **changes: Attributes of the `ExecutionInfo` and their values.
+
+        Raises:
+            RuntimeError: There is no `execution_info`, since the runtime was made outside of a run.
+        """
+        if self.execution_info is None:
+            raise RuntimeError(
+                "This Runtime has no execution_info to change: it was made outside of a run. "
+                "Give it one with override(execution_info=ExecutionInfo(...))."
+            )
+        return replace(self, execution_info=self.execution_info.patch(**changes))
+
     def merge(self, other: Runtime[ContextT]) -> Runtime[ContextT]:
         """Return a copy with the non-default values of `other`.
 
@@ -122,7 +183,7 @@ class Runtime(Generic[ContextT]):
         changed = {
             item.name: getattr(other, item.name)
             for item in fields(other)
-            if item.init and getattr(other, item.name) is not item.default and item.name != "_stop"
+            if getattr(other, item.name) is not item.default
         }
         return replace(self, **changed)
 

@@ -16,6 +16,7 @@ from typing_extensions import Protocol
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import Task
+from streamgraph._interrupting import tell_running_task
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
@@ -356,6 +357,14 @@ def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]
         handed = config or var_child_runnable_config.get() or {}
         scope = (handed.get("configurable") or {}).get(SCOPE_KEY)
     return scope
+
+
+def _running_task() -> Optional[str]:
+    scope = current_scope()
+    return None if scope is None else scope.checkpoint_ns
+
+
+tell_running_task(_running_task)
 
 
 def enter_scope(scope: Scope) -> None:

@@ -13,7 +13,7 @@ from langchain_core.tracers.context import register_configure_hook
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.scope import Scope
 from streamgraph.constants import TAG_NOSTREAM
-from streamgraph.errors import GraphDrained
+from streamgraph.errors import GraphDrained, GraphInterrupt
 
 _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tool_tap", default=None)
 register_configure_hook(_current, inheritable=True)
@@ -93,9 +93,7 @@ class ToolTap(TaskHandler):
             return
         self._calls[run_id] = (call_id, scope)
         name = kwargs.get("name") or (serialized or {}).get("name")
-        scope.emit(
-            "tools", {"event": "tool-started", "tool_call_id": call_id, "tool_name": name, "input": dict(args)}
-        )
+        scope.emit("tools", {"event": "tool-started", "tool_call_id": call_id, "tool_name": name, "input": dict(args)})
 
     def on_tool_end(
         self, output: object, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
@@ -110,7 +108,8 @@ class ToolTap(TaskHandler):
     ) -> None:
         """Emit the failure of a tool call."""
         call_id, scope = self._calls.pop(run_id, (None, self._scope))
-        if call_id is not None and not scope.stop.is_set and not isinstance(error, GraphDrained):
+        wanted = call_id is not None and not scope.stop.is_set
+        if wanted and not isinstance(error, (GraphDrained, GraphInterrupt)):
             scope.emit("tools", {"event": "tool-error", "tool_call_id": call_id, "message": str(error)})
 
 

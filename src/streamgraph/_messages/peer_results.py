@@ -31,7 +31,8 @@ def returned_messages(result: object) -> Iterator[BaseMessage]:
     if isinstance(result, (list, tuple)) and any(_is_pair(item) for item in result):
         return chain.from_iterable(messages_in(item[1]) for item in result if _is_pair(item))
     update = result if isinstance(result, BaseMessage) else fields_of(result)
-    return chain.from_iterable(map(messages_in, update.values())) if isinstance(update, Mapping) else messages_in(update)
+    values = update.values() if isinstance(update, Mapping) else (update,)
+    return chain.from_iterable(map(messages_in, values))
 
 
 def _is_pair(item: object) -> bool:

@@ -15,6 +15,7 @@ from streamgraph._compat.langgraph import PEER, is_peer_graph
 from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node, Plan
+from streamgraph._core.results import Route, read_command
 from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
@@ -38,11 +39,11 @@ from streamgraph._runnable.schema import read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.timestamps import timestamp
 from streamgraph._streams.flow import FlowControl
-from streamgraph._streams.formats import chunk_format
+from streamgraph._streams.formats import chunk_format, split_interrupts
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._streams.subscribers import RunSubscribers
-from streamgraph._types import GraphOutput
+from streamgraph._types import Command, GraphOutput
 from streamgraph.errors import UnknownOptionError
 
 
@@ -167,7 +168,10 @@ class GraphBase(Runnable[Any, Any]):
         return check_keys(self._plan, keys)
 
     def _as_output(self, output: Any, version: str) -> Any:
-        return GraphOutput(self._typed(output)) if version == "v2" else output
+        if version != "v2":
+            return output
+        state, interrupts = split_interrupts(output)
+        return GraphOutput(self._typed(state), interrupts)
 
     def _open(
         self, given: Any, config: Optional[RunnableConfig], context: Any, subscription: Subscription, flow: FlowControl
@@ -208,7 +212,13 @@ class GraphBase(Runnable[Any, Any]):
             scope = None  # started by work that outlives its node: an independent run
         settings = resolve_config(self.config, config, scope)
         settings.name = settings.name or self.get_name()
-        writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
+        writes: Writes
+        entry: Sequence[Route] = ()
+        if isinstance(given, Command) and (self._plan.start.kind == "node" or given.resume is not None):
+            begun = read_command(self._plan, given)
+            writes, entry = begun.writes, begun.routes
+        else:
+            writes = self._writes(given, lenient=scope is not None and given is scope.task.input)
         ns, seed = _place(scope)
         up = scope.parent_stream(detached=detached) if scope is not None else None
         subscribers = RunSubscribers(
@@ -238,6 +248,7 @@ class GraphBase(Runnable[Any, Any]):
             limit=settings.limit,
             concurrency=settings.concurrency,
             output=subscription.keys,
+            entry=entry,
             control=control,
         )
         inherits = scope is not None and not context

@@ -48,7 +48,7 @@ def read_input(plan: Plan, schema: Schema, given: object, *, lenient: bool = Fal
         if schema.build is not None and isinstance(schema.source, type) and issubclass(schema.source, BaseModel):
             mapping = _validated(plan, schema, given)
     else:
-        mapping = all_fields(given)
+        mapping = _without_unset(given) if isinstance(given, BaseModel) else all_fields(given)
     if mapping is None:
         raise InvalidUpdateError(
             f"Expected dict, got {given!r:.80} of type {type(given).__name__} as input",
@@ -81,6 +81,18 @@ def _validated(plan: Plan, schema: Schema, given: Mapping[str, object]) -> Mappi
         raise
     model = schema.build({**named, **folded})
     return {**{key: getattr(model, key) for key in model.model_fields_set}, **named}
+
+
+def _without_unset(given: BaseModel) -> Mapping[str, object]:
+    """Return the fields of a model, without those that nobody has set and that are `None` by default.
+
+    As in LangGraph: such a field is no write, and its reducer need not know `None`.
+    """
+    return {
+        key: getattr(given, key)
+        for key, item in type(given).model_fields.items()
+        if key in given.model_fields_set or getattr(given, key) is not None or item.default is not None
+    }
 
 
 def _field_of(source: Type[BaseModel], key: str) -> str:

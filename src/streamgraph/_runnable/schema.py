@@ -25,7 +25,7 @@ from typing_extensions import (
 
 from streamgraph._core.plan import ROOT_KEY, Channel, Reducer, StateView
 from streamgraph.errors import StateSchemaError
-from streamgraph.managed import ManagedValue
+from streamgraph.managed.base import ManagedValueSpec, StepInfo, is_managed_value
 
 Hint = Any
 """Any type hint: a class, a TypedDict, a special form."""
@@ -94,12 +94,17 @@ def read_schema(source: Hint) -> Schema:
     channels: Dict[str, Channel] = {}
     managed: Dict[str, Callable[[int, int], object]] = {}
     for key, hint in hints_of(source).items():
-        mark = next((item for item in _annotations(hint) if isinstance(item, ManagedValue)), None)
+        mark = next((item for item in _annotations(hint) if is_managed_value(item)), None)
         if mark is not None:
-            managed[key] = mark.compute
+            managed[key] = _computed(mark)
         else:
             channels[key] = _channel(key, hint)
     return Schema(source, channels, managed, _builder(source))
+
+
+def _computed(kind: ManagedValueSpec) -> Callable[[int, int], object]:
+    """Return the function of superstep and recursion limit that computes a managed value."""
+    return lambda step, limit: kind.get(StepInfo(step, limit))
 
 
 def _has_keys(source: Hint) -> bool:
@@ -171,7 +176,8 @@ def _channel(key: str, hint: Hint) -> Channel:
     _check_reducer(key, reduce)
     in_state = getattr(reduce, "in_state", None)
     pure = in_state is not None or reduce in _PURE
-    return Channel(key, in_state or reduce, _default(get_args(hint)[0]), getattr(reduce, "prepare", None), pure)
+    kind = _required(get_args(hint)[0])
+    return Channel(key, in_state or reduce, _default(kind), getattr(reduce, "prepare", None), pure)
 
 
 _PURE = (operator.add, operator.or_, operator.and_)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Tuple
 
+from streamgraph._interrupts import Interrupt
+from streamgraph._reserved import INTERRUPT
 from streamgraph._streams.part import Part
 
 
 def chunk_format(
-    *, version: str, several: bool, namespace: bool, coerce: Callable[[Part], Any]
+    *, version: str, several: bool, namespace: bool, coerce: Callable[[Part], object]
 ) -> Callable[[Part], Any]:
     """Return the function that makes a chunk of a part.
 
@@ -23,14 +25,25 @@ def chunk_format(
         def typed(part: Part) -> Dict[str, Any]:
             chunk: Dict[str, Any] = {"type": part.mode, "ns": part.ns, "data": part.data}
             if part.mode == "values":
-                chunk["data"] = coerce(part)
-                chunk["interrupts"] = ()
+                state, chunk["interrupts"] = split_interrupts(part.data)
+                chunk["data"] = coerce(Part(part.ns, part.mode, state) if chunk["interrupts"] else part)
             return chunk
 
         return typed
     if several:
         return _full if namespace else _moded
     return _spaced if namespace else _bare
+
+
+def split_interrupts(shown: object) -> Tuple[object, Tuple[Interrupt, ...]]:
+    """Return a state or an output without the questions of its run, and these.
+
+    Args:
+        shown: As `v1` shows it: with the questions under `__interrupt__`, if there are any.
+    """
+    if not isinstance(shown, dict) or INTERRUPT not in shown:
+        return shown, ()
+    return {key: value for key, value in shown.items() if key != INTERRUPT}, tuple(shown[INTERRUPT])
 
 
 def _bare(part: Part) -> Any:

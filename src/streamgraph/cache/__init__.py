@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamgraph.cache.base import BaseCache
 from streamgraph.cache.memory import InMemoryCache
 
-__all__ = ["InMemoryCache"]
+__all__ = ["BaseCache", "InMemoryCache"]

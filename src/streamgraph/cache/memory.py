@@ -7,19 +7,20 @@ import threading
 import time
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
+from streamgraph.cache.base import BaseCache, FullKey
+
 __all__ = ["InMemoryCache"]
 
-FullKey = Tuple[Tuple[str, ...], str]
 
-
-class InMemoryCache:
+class InMemoryCache(BaseCache[Any]):
     """A cache in the memory of the process, for `compile(cache=InMemoryCache())`.
 
-    Values are copied on their way in and out. It can be shared by graphs, threads and event loops, and has the
-    interface of langgraph-checkpoint's `BaseCache`, whose caches can be given in its place.
+    Values are copied on their way in and out. It can be shared by graphs, threads and event loops. The caches of
+    langgraph-checkpoint can be given in its place.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
         self._kept: Dict[FullKey, Tuple[Any, Optional[float]]] = {}
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from streamgraph._langchain.nodes import is_node_like, takes_no_input
+from langchain_core.runnables import Runnable
+
+from streamgraph._langchain.nodes import is_node_like, name_of, takes_no_input
 from streamgraph._policies import (
     CachePolicy,
     RetryPolicy,
@@ -46,6 +48,11 @@ class NodeOptions:
         """Return these options, with unset ones taken from `other`."""
         given = {name: value for name, value in vars(self).items() if value is not None}
         return replace(other, **given)
+
+
+def sequence_name(node: object) -> Optional[str]:
+    """Return the name of a node of `add_sequence` that is given without one: that of its function or class."""
+    return type(node).__name__ if isinstance(node, Runnable) else name_of(node)
 
 
 def node_options(
@@ -90,6 +97,38 @@ class NodeSpec:
     how: NodeOptions
     destinations: Mapping[str, Optional[str]]
 
+    # The names that LangGraph's spec of a node has.
+
+    @property
+    def runnable(self) -> object:
+        """The function, Runnable or dict of these."""
+        return self.action
+
+    @property
+    def input_schema(self) -> object:
+        """The class of the node's input; `None` for the whole state."""
+        return None if self.schema is None else self.schema.source
+
+    @property
+    def retry_policy(self) -> Optional[Tuple[RetryPolicy, ...]]:
+        """The retry policies; `None` if there are none of its own."""
+        return self.how.retry
+
+    @property
+    def cache_policy(self) -> Optional[CachePolicy]:
+        """The cache policy; `None` if there is none of its own."""
+        return self.how.cache
+
+    @property
+    def timeout(self) -> Optional[TimeoutPolicy]:
+        """The time limits of one attempt; `None` if there are none of its own."""
+        return self.how.timeout
+
+    @property
+    def ends(self) -> Mapping[str, Optional[str]]:
+        """Targets of the node's `Command`s and their labels."""
+        return self.destinations
+
 
 @dataclass(frozen=True)
 class BranchSpec:
@@ -106,6 +145,11 @@ class BranchSpec:
     path: object
     schema: Optional[Schema]
     targets: Optional[Mapping[Hashable, str]]
+
+    @property
+    def ends(self) -> Optional[Mapping[Hashable, str]]:
+        """The targets, under the name that LangGraph's spec of a branch has for them."""
+        return self.targets
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any, Callable, List, Optional, Sequence, TypeVar, Union, cast
 from uuid import uuid4
@@ -22,9 +23,12 @@ from streamgraph._langchain.state_access import send_writes
 from streamgraph._messages.message_list import MessageList
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError
+from streamgraph.graph.state import StateGraph
+from streamgraph.warnings import LangGraphDeprecatedSinceV10
 
 __all__ = [
     "REMOVE_ALL_MESSAGES",
+    "MessageGraph",
     "Messages",
     "MessagesState",
     "add_messages",
@@ -156,3 +160,20 @@ class MessagesState(TypedDict):
     """State with one key, `messages`: a conversation merged by `add_messages`."""
 
     messages: Annotated[List[AnyMessage], add_messages]
+
+
+class MessageGraph(StateGraph[Any]):
+    """Builder of a graph whose state is one list of messages; deprecated: use `StateGraph(MessagesState)`.
+
+    Nodes get the list and return a message, or several, which are merged into it by `add_messages`. `invoke` takes and
+    returns a list.
+    """
+
+    def __init__(self) -> None:
+        warnings.warn(
+            "MessageGraph is deprecated. Use StateGraph with a state that has the key `messages`, such as "
+            "MessagesState, instead.",
+            LangGraphDeprecatedSinceV10,
+            stacklevel=2,
+        )
+        super().__init__(Annotated[List[AnyMessage], add_messages])  # type: ignore[arg-type]

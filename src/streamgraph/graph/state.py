@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Set, Type, Union
 
 from typing_extensions import Literal, Self
 
 from streamgraph._core.plan import Channel
+from streamgraph._deprecated import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, renamed_keywords
 from streamgraph._execution.cache import check_cache
 from streamgraph._keywords import checked_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
@@ -29,13 +29,16 @@ from streamgraph.graph._specs import (
     handler_name,
     node_options,
     read_destinations,
+    sequence_name,
 )
+from streamgraph.graph._validation import check_edges
+from streamgraph.graph._views import BuilderViews
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
 
 __all__ = ["StateGraph"]
 
 
-class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
+class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
     """Builder of a graph whose nodes read and update a common state.
 
     Methods that add something return the builder, so calls can be chained. `compile` checks the whole graph and returns
@@ -60,6 +63,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         StateSchemaError: A schema cannot be used.
     """
 
+    @renamed_keywords(config_schema=CONFIG_SCHEMA, input=INPUT, output=OUTPUT)
     @checked_keywords
     def __init__(
         self,
@@ -71,10 +75,14 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
     ) -> None:
         self.state_schema = state_schema
         self.context_schema = context_schema
-        self.nodes: Dict[str, NodeSpec] = {}
+        self.input_schema: Any = state_schema if input_schema is None else input_schema
+        self.output_schema: Any = state_schema if output_schema is None else output_schema
+        self.nodes = {}
+        self.compiled = False
         self._schema = read_schema(state_schema)
         self._input = self._schema if input_schema is None else read_schema(input_schema)
         self._output = self._schema if output_schema is None else read_schema(output_schema)
+        self._schemas: Dict[Hint, Schema] = {}
         self._channels: Dict[str, Channel] = {}
         self._outgoing: Dict[str, OutEdges] = {}
         self._joins: List[JoinSpec] = []
@@ -84,16 +92,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         for schema in (self._schema, self._input, self._output):
             self._add_channels(schema)
 
-    @property
-    def channels(self) -> Mapping[str, Channel]:
-        """The keys of the state with their reducers."""
-        return MappingProxyType(self._channels)
-
-    @property
-    def managed(self) -> Mapping[str, Any]:
-        """The keys of the state that are computed for each step."""
-        return self._schema.managed
-
+    @renamed_keywords(input=INPUT, retry=RETRY)
     @checked_keywords
     def add_node(
         self,
@@ -267,7 +266,8 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         """
         if not nodes:
             raise GraphBuildError("The sequence of nodes is empty", hint="Give at least one node.")
-        named = [item if isinstance(item, tuple) else (name_of(item), item) for item in nodes]
+        # Runnables are named by their class here, unlike in `add_node`: as in LangGraph.
+        named = [item if isinstance(item, tuple) else (sequence_name(item), item) for item in nodes]
         before = (dict(self.nodes), self._channels)
         try:
             for name, target in named:
@@ -293,36 +293,17 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         """Add an edge from this node to `END`."""
         return self.add_edge(key, END)
 
-    def validate(self) -> Self:
+    def validate(self, interrupt: Optional[Sequence[str]] = None) -> Self:
         """Check that the graph has an entry point and that all edges and branches connect known nodes.
+
+        Args:
+            interrupt: Further names that have to be those of nodes: where a run is to be interrupted.
 
         Raises:
             GraphBuildError: The graph has no entry point.
-            UnknownNodeError: An edge or branch names an unknown node.
+            UnknownNodeError: An edge, a branch or `interrupt` names an unknown node.
         """
-        start = self._outgoing.get(START)
-        if start is None or not (start.edges or start.branches):
-            raise GraphBuildError(
-                "Graph must have an entry point: no edge leaves START",
-                hint="Add one with add_edge(START, ...) or set_entry_point(...).",
-            )
-        for source, outgoing in self._outgoing.items():
-            if source != START:
-                self._check_known(source, f"Found edge starting at unknown node {source!r}")
-            for target in outgoing.edges:
-                self._check_known(target, f"Found edge ending at unknown node {target!r}, from {source!r}")
-            for branch in outgoing.branches:
-                for target in (branch.targets or {}).values():
-                    self._check_known(
-                        target, f"At {source!r} node, {branch.name!r} branch found unknown target {target!r}"
-                    )
-        for name, spec in self.nodes.items():
-            for target in spec.destinations:
-                self._check_known(target, f"Destination {target!r} of node {name!r} is unknown")
-        for sources, target in self._joins:
-            for source in sources:
-                self._check_known(source, f"Found edge starting at unknown node {source!r}")
-            self._check_known(target, f"Found edge ending at unknown node {target!r}, from {list(sources)}")
+        check_edges(self.nodes, self._outgoing, self._joins, interrupt or ())
         return self
 
     @checked_keywords
@@ -361,6 +342,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
         plan = planner.plan(name, self.nodes, self._outgoing, self._joins, tuple(self._output.channels))
+        self.compiled = True
         return CompiledStateGraph(
             plan=plan,
             builder=self,
@@ -386,6 +368,7 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
                     raise StateSchemaError(f"Schemas disagree: only one of them gives {key!r} a reducer", key=key)
                 channels[key] = channel
         self._channels = channels
+        self._schemas[schema.source] = schema
 
     def _check_free(self, name: str) -> None:
         if name in self.nodes:
@@ -394,7 +377,3 @@ class StateGraph(Generic[StateT, ContextT, InputT, OutputT]):
     def _check_source(self, source: str) -> None:
         if source == END:
             raise UnknownNodeError("END cannot be the start of an edge", hint="Nothing comes after END.")
-
-    def _check_known(self, name: str, what: str) -> None:
-        if name not in self.nodes and name != END:
-            raise UnknownNodeError(what, name=name, known=self.nodes)

@@ -4,5 +4,14 @@ from __future__ import annotations
 
 from streamgraph.prebuilt.chat_agent_executor import create_react_agent
 from streamgraph.prebuilt.tool_node import InjectedState, InjectedStore, ToolNode, ToolRuntime, tools_condition
+from streamgraph.prebuilt.tool_validator import ValidationNode
 
-__all__ = ["InjectedState", "InjectedStore", "ToolNode", "ToolRuntime", "create_react_agent", "tools_condition"]
+__all__ = [
+    "InjectedState",
+    "InjectedStore",
+    "ToolNode",
+    "ToolRuntime",
+    "ValidationNode",
+    "create_react_agent",
+    "tools_condition",
+]

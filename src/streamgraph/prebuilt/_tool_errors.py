@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import get_args, get_origin, get_type_hints
 
-from streamgraph.errors import GraphBubbleUp, GraphError
 from streamgraph._peers import passes_through
+from streamgraph.errors import GraphBubbleUp, GraphError
 
 __all__ = [
     "INVALID_TOOL_NAME_ERROR_TEMPLATE",
     "TOOL_CALL_ERROR_TEMPLATE",
+    "TOOL_EXECUTION_ERROR_TEMPLATE",
     "TOOL_INVOCATION_ERROR_TEMPLATE",
     "HandleToolErrors",
     "MissingStateKeyError",
@@ -32,6 +33,12 @@ INVALID_TOOL_NAME_ERROR_TEMPLATE = "Error: {requested_tool} is not a valid tool,
 
 TOOL_CALL_ERROR_TEMPLATE = "Error: {error}\n Please fix your mistakes."
 """Message to the model about an exception, unless the user gives a text or function."""
+
+TOOL_EXECUTION_ERROR_TEMPLATE = (
+    "Error executing tool '{tool_name}' with kwargs {tool_kwargs} with error:\n {error}\n"
+    " Please fix the error and try again."
+)
+"""Message to the model about an exception of a tool, for error handlers of the user's own."""
 
 TOOL_INVOCATION_ERROR_TEMPLATE = (
     "Error invoking tool '{tool_name}' with kwargs {tool_kwargs} with error:\n {error}\n"

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from langchain_core.messages import MessageLikeRepresentation, RemoveMessage, ToolCall, ToolMessage, convert_to_messages
 
-from streamgraph.graph.message import REMOVE_ALL_MESSAGES
 from streamgraph._peers import is_command, own_command
+from streamgraph.graph.message import REMOVE_ALL_MESSAGES
 from streamgraph.prebuilt._tool_call import Answer, ToolResult
 from streamgraph.prebuilt._tool_errors import ToolResultError
 from streamgraph.types import Command, Send
+
+TOOL_MESSAGE_BLOCK_TYPES = (
+    "text",
+    "image_url",
+    "image",
+    "json",
+    "search_result",
+    "custom_tool_call_output",
+    "document",
+    "file",
+)
+"""The types of content blocks that a result of a tool may consist of; other lists are converted to JSON."""
 
 
 def checked_result(result: object, call: ToolCall, *, as_list: bool, messages_key: str) -> Answer:
@@ -46,6 +59,27 @@ def checked_result(result: object, call: ToolCall, *, as_list: bool, messages_ke
     if isinstance(result, list) and result:
         return _checked_list(result, call, as_list, messages_key)
     raise TypeError(f"Tool {call['name']} returned unexpected type: {type(result)}")
+
+
+def msg_content_output(output: object) -> Union[str, List[Dict[str, object]]]:
+    """Return any result of a tool as the content of a `ToolMessage`.
+
+    Args:
+        output: The result.
+
+    Returns:
+        Strings and lists of content blocks as they are; anything else as JSON if it can be, else as its `str`.
+    """
+    if isinstance(output, str):
+        return output
+    if isinstance(output, list) and all(
+        isinstance(item, dict) and item.get("type") in TOOL_MESSAGE_BLOCK_TYPES for item in output
+    ):
+        return output
+    try:
+        return json.dumps(output, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return str(output)
 
 
 def _as_content(message: ToolMessage) -> ToolMessage:
@@ -92,7 +126,7 @@ def _read_command(command: Command, call: ToolCall, as_list: bool, messages_key:
         if messages_key not in update:
             return command, 0
         messages, answers = _named(update[messages_key], call)
-        return Command(command.graph, {**update, messages_key: messages}, command.goto), answers
+        return replace(command, update={**update, messages_key: messages}), answers
     if isinstance(update, list):
         if not as_list:
             raise ToolResultError(
@@ -100,7 +134,7 @@ def _read_command(command: Command, call: ToolCall, as_list: bool, messages_key:
                 f"input, got: {update} for tool '{call['name']}'"
             )
         messages, answers = _named(update, call)
-        return Command(command.graph, messages, command.goto), answers
+        return replace(command, update=messages), answers
     return command, None
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Type, TypeVar, Union
 
+from langchain_core.language_models import LanguageModelLike
+from langchain_core.tools import BaseTool
 from typing_extensions import Literal
 
+from streamgraph._deprecated import CONFIG_SCHEMA, renamed_keywords
+from streamgraph._keywords import checked_keywords
 from streamgraph.errors import UnknownOptionError
 from streamgraph.graph import END, START, CompiledStateGraph, StateGraph
-from streamgraph.prebuilt._agent_model import AgentModel, Model, Prompt, Tool
+from streamgraph.prebuilt._agent_model import AgentModel, Model, Prompt, Tool, is_bound
 from streamgraph.prebuilt._agent_nodes import AFTER, AGENT, BEFORE, STRUCTURED, TOOLS, ModelNode, Routes, StructuredNode
 from streamgraph.prebuilt._agent_state import (
     AgentState,
@@ -31,9 +35,18 @@ __all__ = [
     "StructuredResponse",
     "StructuredResponseSchema",
     "create_react_agent",
+    "create_tool_calling_executor",
 ]
 
+StateSchema = TypeVar("StateSchema", bound=Union[AgentState, AgentStatePydantic])
+"""The state of an agent, for functions that are generic in it."""
 
+StateSchemaType = Type[StateSchema]
+"""The class of an agent's state."""
+
+
+@renamed_keywords(config_schema=CONFIG_SCHEMA)
+@checked_keywords
 def create_react_agent(
     model: Model,
     tools: Union[Sequence[Union[Tool, Callable[..., object]]], ToolNode],
@@ -153,3 +166,22 @@ def _tools(given: Union[Sequence[Union[Tool, Callable[..., object]]], ToolNode])
         return given, list(given.tools_by_name.values())
     node = ToolNode([tool for tool in given if not isinstance(tool, dict)])
     return node, [*node.tools_by_name.values(), *(tool for tool in given if isinstance(tool, dict))]
+
+
+create_tool_calling_executor = create_react_agent
+"""The older name of `create_react_agent`."""
+
+
+def _should_bind_tools(model: LanguageModelLike, tools: Sequence[BaseTool], num_builtin: int = 0) -> bool:
+    """Return whether a model has still to be bound to its tools; langgraph-supervisor imports this.
+
+    Args:
+        model: The model.
+        tools: The tools, without built-in ones of the provider.
+        num_builtin: The number of built-in tools.
+
+    Raises:
+        ValueError: The model is bound to other tools.
+    """
+    builtin: List[Tool] = [{"type": "builtin"}] * num_builtin
+    return not is_bound(model, [*tools, *builtin])

@@ -36,6 +36,7 @@ from streamgraph.prebuilt._tool_errors import (
     DEFAULT_HANDLER,
     INVALID_TOOL_NAME_ERROR_TEMPLATE,
     TOOL_CALL_ERROR_TEMPLATE,
+    TOOL_EXECUTION_ERROR_TEMPLATE,
     TOOL_INVOCATION_ERROR_TEMPLATE,
     ErrorHandler,
     HandleToolErrors,
@@ -46,13 +47,15 @@ from streamgraph.prebuilt._tool_errors import (
     unknown_tool,
 )
 from streamgraph.prebuilt._tool_input import ToolInput, read_input
-from streamgraph.prebuilt._tool_results import checked_result, combined
+from streamgraph.prebuilt._tool_results import TOOL_MESSAGE_BLOCK_TYPES, checked_result, combined, msg_content_output
 from streamgraph.prebuilt._tools import RunnableTool, as_tool, runnable_tool
 
 __all__ = [
     "INVALID_TOOL_NAME_ERROR_TEMPLATE",
     "TOOL_CALL_ERROR_TEMPLATE",
+    "TOOL_EXECUTION_ERROR_TEMPLATE",
     "TOOL_INVOCATION_ERROR_TEMPLATE",
+    "TOOL_MESSAGE_BLOCK_TYPES",
     "AsyncToolCallWrapper",
     "InjectedState",
     "InjectedStore",
@@ -62,6 +65,7 @@ __all__ = [
     "ToolInvocationError",
     "ToolNode",
     "ToolRuntime",
+    "msg_content_output",
     "tools_condition",
 ]
 

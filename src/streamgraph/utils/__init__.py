@@ -1,1 +1,1 @@
-"""Helpers for libraries that build on graphs, at the places where LangGraph has them."""
+"""Helpers that libraries build on: configs of runs, and Runnables made of functions."""
