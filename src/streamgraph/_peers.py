@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Any, Mapping
+from typing import Any, Mapping, cast
 
 from typing_extensions import TypeGuard
 
@@ -57,11 +57,13 @@ def own_result(value: Any) -> Any:
     return _own_item(value) if isinstance(value, kinds) else value
 
 
-def own_command(value: CoreCommand) -> CoreCommand:
+def own_command(value: Any) -> Command:
     """Convert a `Command` of LangGraph, or what is LangGraph's in one of this package."""
     update, goto = _own_update(value.update), own_result(value.goto)
     if isinstance(value, CoreCommand):
-        return value if update is value.update and goto is value.goto else replace(value, update=update, goto=goto)
+        same = update is value.update and goto is value.goto
+        own: Any = value if same else replace(value, update=update, goto=goto)
+        return cast("Command", own)
     return Command(graph=value.graph, update=update, resume=value.resume, goto=goto)
 
 

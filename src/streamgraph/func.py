@@ -299,11 +299,11 @@ def _returning(action: Action) -> Action:
     return Action(None if sync is None else call, None if asyn is None else acall)
 
 
-def _value(returned: Any) -> object:
+def _value(returned: object) -> object:
     if isinstance(returned, entrypoint.final):
         return returned.value
     peer = getattr(peer_class("langgraph.func", "entrypoint"), "final", None)
-    return returned.value if isinstance(peer, type) and isinstance(returned, peer) else returned
+    return getattr(returned, "value", None) if isinstance(peer, type) and isinstance(returned, peer) else returned
 
 
 def _hints(function: Callable[..., object]) -> Dict[str, Hint]:

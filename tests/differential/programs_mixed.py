@@ -136,7 +136,7 @@ def command_for_the_parent(outer: MixedLib, inner: MixedLib, asynchronous: bool)
     return Call(graph.compile(), given())
 
 
-@mixed()
+@mixed(ordered=False)
 def commands_through_two_levels(outer: MixedLib, inner: MixedLib, asynchronous: bool) -> Call:
     def go(state: Any) -> Any:
         return inner.Command(graph=inner.Command.PARENT, goto="middle", update={"log": ["go"]})
@@ -247,7 +247,7 @@ def functions_of_the_other_library(outer: MixedLib, inner: MixedLib, asynchronou
     return Call(graph.compile(store="the store"), given(), config, {"context": {"user": "me"}})
 
 
-@mixed(inside=False)
+@mixed(inside=False, ordered=False)
 def returned_commands(outer: MixedLib, inner: MixedLib, asynchronous: bool) -> Call:
     """Commands and sends of LangGraph from nodes and branches: alone, in lists, nested."""
 

@@ -11,18 +11,18 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, Callable, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
 
+from streamgraph._reserved import CONFIG_KEY_CHECKPOINT_NS as CHECKPOINT_NS
+from streamgraph._reserved import CONFIG_KEY_RUNTIME as RUNTIME
+from streamgraph._reserved import CONFIG_KEY_TASK_ID as TASK_ID
+
 PEER = "langgraph.types"
 """The module that every part of LangGraph imports: it is loaded if LangGraph is used."""
 
-RUNTIME = "__pregel_runtime"
-TASK_ID = "__pregel_task_id"
 STREAM = "__pregel_stream"
 SCRATCHPAD = "__pregel_scratchpad"
-CALL = "__pregel_call"
-CHECKPOINT_NS = "checkpoint_ns"
-# Keys of `configurable`, since LangGraph 0.6 (`_internal/_constants.py`). Without `RUNTIME` its functions and graphs
-# find neither writer nor store; without `TASK_ID` its graphs take themselves for root graphs; without `STREAM` they
-# stream nothing to the run around them, not even custom data.
+# Keys of `configurable`, since LangGraph 0.6 (`_internal/_constants.py`), beside those of `_reserved`. Without its
+# runtime, LangGraph's functions and graphs find neither writer nor store; without a task id its graphs take themselves
+# for root graphs; without `STREAM` they stream nothing to the run around them, not even custom data.
 
 Chunk = Tuple[Tuple[str, ...], str, object]
 """What LangGraph passes from a nested graph to the stream around it: namespace, mode and payload."""

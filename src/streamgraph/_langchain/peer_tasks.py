@@ -1,13 +1,14 @@
 """Tasks of LangGraph around our runs, and inside our tasks.
 
-A graph of LangGraph that runs in one of our tasks finds that task by entries of `configurable`: `add_peer_entries`
-makes them. Its own tasks, and a task of LangGraph in which one of our graphs runs, are given a scope as if they were
+A graph of LangGraph that runs in one of our tasks finds that task by entries of `configurable`: `with_peer_entries`
+adds them. Its own tasks, and a task of LangGraph in which one of our graphs runs, are given a scope as if they were
 tasks of ours, so that namespaces, metadata, filters and the message tracker treat them like any nested graph.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from langchain_core.runnables import RunnableConfig
@@ -29,7 +30,9 @@ from streamgraph._compat.langgraph import (
 )
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import PUSH, Task
+from streamgraph._langchain.lazy_entries import LazyEntries
 from streamgraph._langchain.run_config import SHOWN_CONFIGURABLE, RunConfig
+from streamgraph._langchain.runtime import runtime_of
 from streamgraph._langchain.scope import SCOPE_KEY, RunScope, Scope
 from streamgraph._propagation import current_loop
 from streamgraph._streams.cancellation import CancelToken
@@ -79,6 +82,8 @@ def peer_scope(scope: Optional[Scope], given: Optional[Mapping[str, Any]], value
         value: The input of the run: as far as we know, LangGraph's task was given the same.
     """
     inherited = var_child_runnable_config.get()
+    if not given and inherited is not None and type(inherited.get("configurable")) is LazyEntries:
+        return None
     around = task_around(given, inherited)
     if around is None:
         return None
@@ -260,25 +265,31 @@ class PeerTasks:
         return _scope_of(outer, metadata, value, tags, own)
 
 
-def add_peer_entries(config: RunnableConfig, scope: Scope) -> None:
-    """Add what LangGraph's functions and graphs look for to the config of one of our tasks.
+def with_peer_entries(known: Dict[str, Any], scope: Scope) -> Dict[str, Any]:
+    """Return the `configurable` of one of our tasks with what LangGraph's functions and graphs look for.
 
     Args:
-        config: The config.
+        known: The entries that it has otherwise.
         scope: The task.
     """
-    tasks = PeerTasks(scope)
-    entries: Dict[str, Any] = config["configurable"]
-    entries[CHECKPOINT_NS] = scope.checkpoint_ns
-    entries[TASK_ID] = scope.task.id
-    entries[RUNTIME] = peer_runtime(
-        {"context": scope.run.context, "store": scope.run.store, "stream_writer": _writer(scope, tasks)},
-        lambda: {"heartbeat": scope.heartbeat, "execution_info": _execution(scope, entries)},
+    return LazyEntries(known, partial(_peer_entries, scope))
+
+
+def _peer_entries(scope: Scope, known: Mapping[str, Any]) -> Dict[str, Any]:
+    entries: Dict[str, Any] = {CHECKPOINT_NS: scope.checkpoint_ns, TASK_ID: scope.task.id}
+    runtime = peer_runtime(
+        {"context": scope.run.context, "store": scope.run.store, "stream_writer": _writer(scope, PeerTasks(scope))},
+        lambda: {"heartbeat": scope.heartbeat, "execution_info": _execution(scope, known)},
     )
+    if runtime is None:
+        entries[RUNTIME] = runtime_of(scope)  # this package has replaced LangGraph, or only a part of that is loaded
+        return entries
+    entries[RUNTIME] = runtime
     entries[STREAM] = StreamAround(scope.run.subscribers.below.modes, _taker(scope))
     entries[SCRATCHPAD] = peer_scratchpad(
         _answers(scope), next_graph=scope.next_call, step=scope.task.step, stop=scope.run.config.limit
     )
+    return entries
 
 
 def _answers(scope: Scope) -> object:

@@ -105,30 +105,19 @@ class Tap(TaskHandler):
         *,
         run_id: UUID,
         parent_run_id: Optional[UUID] = None,
-        **kwargs: object,
-    ) -> None:
-        """Register a Runnable that may parse the message of a structured answer."""
-        call = self._messages.unparsed(inputs, self._scope)
-        if call is not None:
-            self._parsers[run_id] = call
-        if self._peer_tasks is not None and TAG_HIDDEN not in (kwargs.get("tags") or ()):
-            self._peer_task_begins(run_id, inputs, **kwargs)
-
-    def _peer_task_begins(
-        self,
-        run_id: UUID,
-        inputs: object,
-        *,
-        name: object = None,
         tags: Optional[List[str]] = None,
         metadata: Optional[Dict[str, object]] = None,
         **kwargs: object,
     ) -> None:
-        assert self._peer_tasks is not None
-        task = self._peer_tasks.begun(metadata, inputs, name, user_tags(tags or ()))
-        if task is not None and task.run.subscribers.hears_models:
-            self._nodes[run_id] = task
-            self._messages.retract(task)
+        """Register a Runnable that may parse the message of a structured answer, and a task of LangGraph."""
+        call = self._messages.unparsed(inputs, self._scope)
+        if call is not None:
+            self._parsers[run_id] = call
+        if self._peer_tasks is not None and TAG_HIDDEN not in (tags or ()):
+            task = self._peer_tasks.begun(metadata, inputs, kwargs.get("name"), user_tags(tags or ()))
+            if task is not None and task.run.subscribers.hears_models:
+                self._nodes[run_id] = task
+                self._messages.retract(task)
 
     def on_chain_end(
         self,
