@@ -10,7 +10,7 @@ from time import monotonic, time
 from typing import Any, List, Optional, Tuple
 
 from langchain_core.callbacks import BaseCallbackManager, CallbackManager
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import Runnable
 
 from streamgraph._compat.langgraph import PEER
 from streamgraph._core.control import RunControl, is_signal
@@ -116,7 +116,7 @@ class GraphSession:
         self._wanted = subscribers.here.modes
         # Nested runs, and code that a task has left behind, must replace an inherited tap even if they have no
         # subscriber.
-        self._listens = subscribers.listens or is_tapped()
+        listens = subscribers.listens or is_tapped()
         self._parent_tracker = tracker_of(scope)
         self._messages = (
             MessageTracker() if self._parent_tracker is None and subscribers.tracks_messages else self._parent_tracker
@@ -138,7 +138,8 @@ class GraphSession:
             capacity=capacity,
             checks_mutations=checks_mutations,
         )
-        self._hears_models = subscribers.hears_models
+        tracker = self._messages if subscribers.hears_models else None
+        self._enter = partial(enter_task, listens=listens, messages=tracker)
         self._trace: Optional[Trace] = None
         self._untraced: BaseCallbackManager = _NO_CALLBACKS
 
@@ -377,8 +378,3 @@ class GraphSession:
         if own is not None:
             yield from own.closing(answer, None)
         return answer
-
-    def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
-        """Set the scope, taps and config of a task in the current context, and return the config."""
-        messages = self._messages if self._hears_models else None
-        return enter_task(scope, callbacks, traced=traced, listens=self._listens, messages=messages)
