@@ -13,7 +13,9 @@ from typing import Any, Callable, Dict, FrozenSet, Iterable, Mapping, Optional, 
 
 from streamgraph._reserved import CONFIG_KEY_CHECKPOINT_NS as CHECKPOINT_NS
 from streamgraph._reserved import CONFIG_KEY_RUNTIME as RUNTIME
+from streamgraph._reserved import CONFIG_KEY_SEND as SEND
 from streamgraph._reserved import CONFIG_KEY_TASK_ID as TASK_ID
+from streamgraph._reserved import RESUME
 
 PEER = "langgraph.types"
 """The module that every part of LangGraph imports: it is loaded if LangGraph is used."""
@@ -56,6 +58,11 @@ def with_peer(own: type, module: str, name: Optional[str] = None) -> Tuple[type,
 def is_peer_graph(target: object) -> bool:
     """Return whether a value is a compiled graph or an entrypoint of LangGraph."""
     return is_peer(target, "langgraph.pregel", "Pregel")
+
+
+def peer_nodes(graph: Any) -> Dict[str, object]:
+    """Return the Runnables of the nodes of a graph of LangGraph, by node name."""
+    return {name: getattr(node, "bound", None) for name, node in graph.nodes.items() if name != "__start__"}
 
 
 class StreamAround:
@@ -147,6 +154,24 @@ class TaskAround:
     def scratchpad(self) -> Any:
         """What LangGraph keeps of the task while it runs."""
         return self.configurable.get(SCRATCHPAD)
+
+    def with_answers(self, send: Callable[[Iterable[Tuple[str, Any]]], None]) -> Callable[..., None]:
+        """Return a function for writes to our state that gives the answers of interrupts to LangGraph's task.
+
+        Args:
+            send: Takes the writes to our state.
+        """
+        taken = self.configurable.get(SEND)
+
+        def write(pairs: Iterable[Tuple[str, Any]]) -> None:
+            several = list(pairs)
+            if taken is not None and any(key == RESUME for key, _ in several):
+                taken([pair for pair in several if pair[0] == RESUME])
+                several = [pair for pair in several if pair[0] != RESUME]
+            if several:
+                send(several)
+
+        return write
 
     @property
     def modes(self) -> FrozenSet[str]:

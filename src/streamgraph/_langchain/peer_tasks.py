@@ -18,6 +18,7 @@ from streamgraph._compat.langgraph import (
     CHECKPOINT_NS,
     RUNTIME,
     SCRATCHPAD,
+    SEND,
     STREAM,
     TASK_ID,
     Chunk,
@@ -286,18 +287,24 @@ def _peer_entries(scope: Scope, known: Mapping[str, Any]) -> Dict[str, Any]:
         return entries
     entries[RUNTIME] = runtime
     entries[STREAM] = StreamAround(scope.run.subscribers.below.modes, _taker(scope))
+    around = _task_around(scope)
     entries[SCRATCHPAD] = peer_scratchpad(
-        _answers(scope), next_graph=scope.next_call, step=scope.task.step, stop=scope.run.config.limit
+        None if around is None else around.scratchpad,
+        next_graph=scope.next_call,
+        step=scope.task.step,
+        stop=scope.run.config.limit,
     )
+    if around is not None and SEND in known:
+        entries[SEND] = around.with_answers(known[SEND])
     return entries
 
 
-def _answers(scope: Scope) -> object:
-    """Return what LangGraph keeps of its task around a task of ours, with the answers to its interrupts; or `None`."""
+def _task_around(scope: Scope) -> Optional[TaskAround]:
+    """Return the task of LangGraph around all of our runs, in which its interrupts are answered; or `None`."""
     outer: Optional[Scope] = scope
     while outer is not None:
-        if isinstance(outer, PeerScope) and outer.around is not None and outer.is_outermost:
-            return outer.around.scratchpad
+        if isinstance(outer, PeerScope) and outer.is_outermost:
+            return outer.around
         outer = outer.parent
     return None
 
