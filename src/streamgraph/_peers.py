@@ -100,13 +100,17 @@ def passes_through(error: BaseException) -> bool:
 
 
 def own_error(error: Exception) -> Exception:
-    """Return the exception of a node with LangGraph's control signals converted; others are returned unchanged."""
+    """Return the exception of a node with LangGraph's control signals converted; others are returned unchanged.
+
+    The command of a `ParentCommand` is for the graph of the node, unless it still names the graph around that.
+    """
     if not passes_through(error):
         return error
     own: Exception
     if is_peer(error, _ERRORS, "ParentCommand"):
-        # LangGraph has put the namespace of the graph that it is for in the place of `Command.PARENT`.
-        own = ParentCommand(replace(own_command(error.args[0]), graph=Command.PARENT))
+        # A command that has passed through a graph of LangGraph has the namespace that it is for instead of `PARENT`.
+        command = own_command(error.args[0])
+        own = ParentCommand(command if command.graph == Command.PARENT else replace(command, graph=None))
     elif is_peer(error, _ERRORS, "GraphInterrupt"):
         asked = error.args[0] if error.args else ()
         own = GraphInterrupt(tuple(_own_interrupt(item) for item in asked))

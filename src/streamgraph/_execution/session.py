@@ -277,7 +277,7 @@ class GraphSession:
                     if node.kind != "node" or not isinstance(below, ParentCommand):
                         raise
                     # A graph that ran in this node returned a command for this one.
-                    result = replace(below.command, graph=None)
+                    result = replace(below.command, graph=None) if below is raised else below.command
                 if isinstance(result, Runnable) and node.kind == "node":
                     result = yield from called_further(result, task, invocation, scope.watch)
                 if scope.children:

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
 assert langgraph.graph.StateGraph
 
 
-def pytest_collection_modifyitems(items: "list[pytest.Item]") -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let LangGraph say what it has deprecated."""
     for item in items:
         if "scenarios/peers" in str(item.path).replace("\\", "/"):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import operator
 from typing import Any, List
 
 from langchain_core.messages import HumanMessage
+from langgraph.graph import StateGraph as TheirGraph
 from typing_extensions import Annotated, TypedDict
 
-from langgraph.graph import StateGraph as TheirGraph
 from streamgraph.graph import START, StateGraph, add_messages
 from streamgraph.testing import ScriptedModel
+
+PASSES_CONTEXT = "context" in inspect.signature(asyncio.create_task).parameters
+"""Whether LangGraph can pass its context to its async tasks here; else code in them does not know where it is."""
 
 
 class State(TypedDict, total=False):
