@@ -167,6 +167,17 @@ def peer_command(command: CoreCommand) -> Any:
     )
 
 
+def peer_result(result: Any) -> Any:
+    """Return what one of our nodes has returned as LangGraph's callback handlers know it: with commands of its own."""
+    if peer_class(_TYPES, "Command") is None:
+        return result
+    if isinstance(result, CoreCommand):
+        return peer_command(result)
+    if isinstance(result, (list, tuple)) and any(isinstance(item, CoreCommand) for item in result):
+        return [peer_command(item) if isinstance(item, CoreCommand) else item for item in result]
+    return result
+
+
 def _peer_update(update: Any) -> Any:
     if isinstance(update, Mapping):
         return {key: _peer_item(value) for key, value in update.items()}

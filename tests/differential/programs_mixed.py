@@ -177,6 +177,20 @@ def command_from_a_called_graph(outer: MixedLib, inner: MixedLib, asynchronous: 
 
 
 @mixed()
+def messages_in_commands(outer: MixedLib, inner: MixedLib, asynchronous: bool) -> Call:
+    """A nested node returns messages in commands, alone and in a list."""
+
+    def one(state: Any) -> Any:
+        return inner.Command(goto="two", update={"messages": [AIMessage("one", id="one")]})
+
+    def two(state: Any) -> Any:
+        return [inner.Command(update={"messages": AIMessage("two", id="two")}), {"log": ["two"]}]
+
+    sub = builder(inner).add_node(one).add_node(two).add_edge(inner.START, "one").compile()
+    return around(outer, sub)
+
+
+@mixed()
 def failing_graph(outer: MixedLib, inner: MixedLib, asynchronous: bool) -> Call:
     def boom(state: Any) -> Any:
         inner.get_stream_writer()("soon")

@@ -22,9 +22,11 @@ PEER = "langgraph.types"
 
 STREAM = "__pregel_stream"
 SCRATCHPAD = "__pregel_scratchpad"
+CALL = "__pregel_call"
 # Keys of `configurable`, since LangGraph 0.6 (`_internal/_constants.py`), beside those of `_reserved`. Without its
 # runtime, LangGraph's functions and graphs find neither writer nor store; without a task id its graphs take themselves
-# for root graphs; without `STREAM` they stream nothing to the run around them, not even custom data.
+# for root graphs; without `STREAM` they stream nothing to the run around them, not even custom data; without `CALL` its
+# `@task` functions cannot be called.
 
 Chunk = Tuple[Tuple[str, ...], str, object]
 """What LangGraph passes from a nested graph to the stream around it: namespace, mode and payload."""

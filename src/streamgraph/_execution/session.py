@@ -41,14 +41,14 @@ from streamgraph._execution.task_context import enter_task, opened_trace, traced
 from streamgraph._langchain.configs import open_manager
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.injection import Invocation
-from streamgraph._langchain.peer_tasks import PeerScope
+from streamgraph._langchain.peer_tasks import PeerScope, outermost_task
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._langchain.scope import ParentTrace, RunScope, Scope
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.tap import is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
-from streamgraph._peers import own_error, own_result, passes_through, peer_error
+from streamgraph._peers import own_error, own_result, passes_through, peer_error, peer_result
 from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
 from streamgraph._signals import Unstreamed
 from streamgraph._streams.cancellation import CancelToken
@@ -106,6 +106,8 @@ class GraphSession:
         self._writes = writes
         self._scope = scope
         self._cache = cache
+        # LangGraph's handlers look for messages in what our nodes return.
+        self._in_peer_run = PEER in modules and outermost_task(scope) is not None
         self._asynchronous = backend.asynchronous
         self._put = router.sender(backend.put)
         self._capacity = capacity = router.capacity(backend.put, backend.capacity)
@@ -229,7 +231,7 @@ class GraphSession:
             if cache is not None and policies.cache is not None:
                 yield from cache.keep(task, policies.cache, outcome)
             if trace is not None:
-                yield from trace.closing(result, None)
+                yield from trace.closing(peer_result(result) if self._in_peer_run else result, None)
         except GeneratorExit:
             raise
         except BaseException as raised:

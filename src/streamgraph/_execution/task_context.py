@@ -14,7 +14,7 @@ from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._langchain.activity import ActivityHandler
 from streamgraph._langchain.configs import enter_config, task_config
-from streamgraph._langchain.peer_tasks import with_peer_entries
+from streamgraph._langchain.peer_entries import with_peer_entries
 from streamgraph._langchain.scope import ParentTrace, Scope, enter_scope, metadata_of
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace

@@ -1,43 +1,31 @@
 """Tasks of LangGraph around our runs, and inside our tasks.
 
-A graph of LangGraph that runs in one of our tasks finds that task by entries of `configurable`: `with_peer_entries`
-adds them. Its own tasks, and a task of LangGraph in which one of our graphs runs, are given a scope as if they were
-tasks of ours, so that namespaces, metadata, filters and the message tracker treat them like any nested graph.
+The tasks of a graph of LangGraph that runs in one of our tasks, and a task of LangGraph in which one of our graphs
+runs, are given a scope as if they were tasks of ours, so that namespaces, metadata, filters and the message tracker
+treat them like any nested graph.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from sys import modules
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
-from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from streamgraph._compat.langgraph import (
     CHECKPOINT_NS,
-    RUNTIME,
-    SCRATCHPAD,
-    SEND,
-    STREAM,
-    TASK_ID,
-    Chunk,
-    StreamAround,
+    PEER,
     TaskAround,
-    peer_execution,
-    peer_runtime,
-    peer_scratchpad,
     task_around,
 )
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import PUSH, Task
 from streamgraph._langchain.lazy_entries import LazyEntries
 from streamgraph._langchain.run_config import SHOWN_CONFIGURABLE, RunConfig
-from streamgraph._langchain.runtime import runtime_of
-from streamgraph._langchain.scope import SCOPE_KEY, RunScope, Scope
+from streamgraph._langchain.scope import SCOPE_KEY, RunScope, Scope, current_scope
 from streamgraph._propagation import current_loop
 from streamgraph._streams.cancellation import CancelToken
-from streamgraph._streams.copying import copy_containers
 from streamgraph._streams.part import Part
 from streamgraph._streams.subscribers import RunSubscribers, Subscriber, Subscribers
 
@@ -68,6 +56,13 @@ class PeerScope(Scope):
         number = None if self.around is None else self.around.next_graph()
         return super().next_call() if number is None else number
 
+    def write(self, value: object) -> None:
+        """Write custom data as LangGraph's own writer does."""
+        if self.is_outermost and self.around is not None:
+            self.around.runtime("stream_writer")(value)
+        else:
+            super().write(value)
+
     def lets_go(self) -> bool:
         """Return whether a run nested here continues after the task was cancelled."""
         # LangGraph waits for its tasks; an exception for the outermost run comes from LangGraph itself.
@@ -93,13 +88,29 @@ def peer_scope(scope: Optional[Scope], given: Optional[Mapping[str, Any]], value
         return None
     metadata = (inherited or {}).get("metadata") or {}
     if metadata.get("langgraph_checkpoint_ns") != around.ns:
-        metadata = {**metadata, "langgraph_checkpoint_ns": around.ns, "langgraph_node": _node_of(around.ns)}
+        metadata = {**metadata, "langgraph_checkpoint_ns": around.ns, "langgraph_node": node_of(around.ns)}
     made = _scope_of(outer, metadata, value) if outer is not None else _outermost(around, metadata, value)
     made.around = around
     return made
 
 
-def _node_of(ns: str) -> str:
+def current_place() -> Optional[Scope]:
+    """Return the scope of the calling code, which may also be in a task of LangGraph; `None` outside of any run."""
+    scope = current_scope()
+    return scope if PEER not in modules else peer_scope(scope, None, None) or scope
+
+
+def outermost_task(scope: Optional[Scope]) -> Optional[TaskAround]:
+    """Return the task of LangGraph around all of our runs, in which its interrupts are answered; or `None`."""
+    outer = scope
+    while outer is not None:
+        if isinstance(outer, PeerScope) and outer.is_outermost:
+            return outer.around
+        outer = outer.parent
+    return None
+
+
+def node_of(ns: str) -> str:
     named = [level for level in ns.split(_LEVEL) if not level.isdigit()]
     return named[-1].partition(":")[0] if named else ""
 
@@ -264,106 +275,3 @@ class PeerTasks:
             and (key not in hidden or key in SHOWN_CONFIGURABLE or item != hidden[key])
         }
         return _scope_of(outer, metadata, value, tags, own)
-
-
-def with_peer_entries(known: Dict[str, Any], scope: Scope) -> Dict[str, Any]:
-    """Return the `configurable` of one of our tasks with what LangGraph's functions and graphs look for.
-
-    Args:
-        known: The entries that it has otherwise.
-        scope: The task.
-    """
-    return LazyEntries(known, partial(_peer_entries, scope))
-
-
-def _peer_entries(scope: Scope, known: Mapping[str, Any]) -> Dict[str, Any]:
-    entries: Dict[str, Any] = {CHECKPOINT_NS: scope.checkpoint_ns, TASK_ID: scope.task.id}
-    runtime = peer_runtime(
-        {"context": scope.run.context, "store": scope.run.store, "stream_writer": _writer(scope, PeerTasks(scope))},
-        lambda: {"heartbeat": scope.heartbeat, "execution_info": _execution(scope, known)},
-    )
-    if runtime is None:
-        entries[RUNTIME] = runtime_of(scope)  # this package has replaced LangGraph, or only a part of that is loaded
-        return entries
-    entries[RUNTIME] = runtime
-    entries[STREAM] = StreamAround(scope.run.subscribers.below.modes, _taker(scope))
-    around = _task_around(scope)
-    entries[SCRATCHPAD] = peer_scratchpad(
-        None if around is None else around.scratchpad,
-        next_graph=scope.next_call,
-        step=scope.task.step,
-        stop=scope.run.config.limit,
-    )
-    if around is not None and SEND in known:
-        entries[SEND] = around.with_answers(known[SEND])
-    return entries
-
-
-def _task_around(scope: Scope) -> Optional[TaskAround]:
-    """Return the task of LangGraph around all of our runs, in which its interrupts are answered; or `None`."""
-    outer: Optional[Scope] = scope
-    while outer is not None:
-        if isinstance(outer, PeerScope) and outer.is_outermost:
-            return outer.around
-        outer = outer.parent
-    return None
-
-
-def _execution(scope: Scope, configurable: Mapping[str, Any]) -> object:
-    run_id = scope.run.config.run_id or configurable.get("run_id")
-    return peer_execution(
-        checkpoint_id="",
-        checkpoint_ns=scope.checkpoint_ns,
-        task_id=scope.task.id,
-        thread_id=configurable.get("thread_id"),
-        run_id=None if run_id is None else str(run_id),
-        node_attempt=scope.attempt,
-        node_first_attempt_time=scope.began,
-    )
-
-
-def _writer(scope: Scope, tasks: PeerTasks) -> Callable[[object], None]:
-    """Return the stream writer of a task, which is that of LangGraph's tasks in it as well."""
-
-    def write(value: object) -> None:
-        config = var_child_runnable_config.get()
-        ns = ((config or {}).get("configurable") or {}).get(CHECKPOINT_NS)
-        inner = scope if ns is None or config is None else tasks.scope_of(_placed(ns, config))
-        inner.write(value)
-
-    return write
-
-
-def _placed(ns: str, config: RunnableConfig) -> Mapping[str, Any]:
-    metadata = config.get("metadata") or {}
-    if metadata.get("langgraph_checkpoint_ns") == ns:
-        return metadata
-    return {**metadata, "langgraph_checkpoint_ns": ns, "langgraph_node": _node_of(ns)}
-
-
-def _taker(scope: Scope) -> Callable[[Chunk], None]:
-    """Return the function that takes the chunks of LangGraph's graphs in a task."""
-    below, inner = scope.run.subscribers.below, scope.inner_ns
-
-    def take(chunk: Chunk) -> None:
-        ns, mode, payload = chunk
-        if ns[: len(inner)] != inner:
-            ns = (*inner, *ns)  # a run with a thread of its own, whose namespaces begin at its root
-        part = Part(ns, mode, copy_containers(payload), _source(mode, payload))
-        if scope.stop.is_set:
-            scope.check_alive()
-        elif below.part(part):
-            scope.put_in(part)
-
-    return take
-
-
-def _source(mode: str, payload: Any) -> Optional[str]:
-    """Return the node that a chunk of LangGraph comes from."""
-    if mode == "debug" and isinstance(payload, Mapping):
-        mode, payload = "tasks", payload.get("payload")
-    if mode == "tasks" and isinstance(payload, Mapping):
-        name = payload.get("name")
-    else:
-        name = next(iter(payload)) if mode == "updates" and isinstance(payload, Mapping) and len(payload) == 1 else None
-    return name if isinstance(name, str) else None

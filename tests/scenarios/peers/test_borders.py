@@ -11,13 +11,13 @@ from langgraph import errors as their_errors
 from langgraph import types as their_types
 from typing_extensions import Literal, TypedDict
 
-from scenarios.peers.graphs import State, given, model, ours, theirs
+from scenarios.peers.graphs import PASSES_CONTEXT, State, given, model, ours, theirs
 from streamgraph import errors
 from streamgraph.cache.memory import InMemoryCache
-from streamgraph.config import get_stream_writer
+from streamgraph.config import get_store, get_stream_writer
 from streamgraph.func import entrypoint, task
 from streamgraph.graph import START, StateGraph
-from streamgraph.runtime import RunControl
+from streamgraph.runtime import RunControl, get_runtime
 from streamgraph.types import Command, Send
 
 BOTH = pytest.mark.parametrize("asynchronous", [False, True])
@@ -285,14 +285,64 @@ def test_handlers_hear_each_run_once() -> None:
             assert heard.count(name) == 1, (name, heard)
 
 
-def test_our_writer_in_their_node() -> None:
-    """Our `get_stream_writer` in a node of LangGraph's below our graph writes to our stream."""
+def test_our_functions_in_their_nodes() -> None:
+    """Our functions work in nodes of LangGraph, below a graph of ours and without one."""
+    seen = []
 
     def node(state: Any) -> Any:
         get_stream_writer()("written")
+        seen.append((get_runtime().context, get_store()))
         return {}
 
-    assert list(ours(theirs(node), "sub").stream(given(), stream_mode="custom")) == ["written"]
+    inner = theirs(node)
+    found = list(ours(inner, "sub").stream(given(), stream_mode="custom", subgraphs=True, context={"user": "me"}))
+    assert [(namespace[0].partition(":")[0], value) for namespace, value in found] == [("sub", "written")]
+    assert list(ours(inner, "sub").stream(given(), stream_mode="custom")) == ["written"]
+    assert list(inner.stream(given(), stream_mode="custom", context={"user": "me"})) == ["written"]
+    assert list(inner.stream(given(), stream_mode="updates")) == [{"inner": None}]
+    assert seen == [({"user": "me"}, None), (None, None), ({"user": "me"}, None), (None, None)]
+
+
+def test_their_tasks_in_our_nodes() -> None:
+    """A `@task` of LangGraph that is called in our node or entrypoint is a task of our run."""
+    from langgraph.func import task as their_task
+
+    failures = [ValueError("once")]
+
+    @their_task(retry_policy=their_types.RetryPolicy(initial_interval=0, jitter=False, retry_on=ValueError))
+    def step(value: Any, more: int = 0) -> Any:
+        if failures:
+            raise failures.pop()
+        return value + more
+
+    @entrypoint()
+    def work(value: Any) -> Any:
+        futures = [step(value), step(value, more=2)]
+        return [future.result() for future in futures]
+
+    assert [chunk for chunk in work.stream(1) if "work" in chunk] == [{"work": [1, 3]}]
+    assert sorted(chunk["step"] for chunk in work.stream(1) if "step" in chunk) == [1, 3]
+
+    def node(state: Any) -> Any:
+        return {"log": [str(step(1).result())]}
+
+    assert ours(node).invoke(given())["log"] == ["1"]
+
+
+def test_their_tasks_in_our_async_entrypoints() -> None:
+    """They can be awaited."""
+    from langgraph.func import task as their_task
+
+    @their_task
+    async def step(value: Any) -> Any:
+        return value + 1
+
+    @entrypoint()
+    async def work(value: Any) -> Any:
+        return await asyncio.gather(step(value), step(value + 1))
+
+    if PASSES_CONTEXT:  # else LangGraph refuses to look for its config in async code
+        assert asyncio.run(work.ainvoke(1)) == [2, 3]
 
 
 def test_keys_of_our_place_do_not_leak() -> None:
