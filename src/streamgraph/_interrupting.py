@@ -48,8 +48,8 @@ def interrupt(value: object, *, response_schema: Union[Dict[str, Any], type, Non
     modes `updates` and `values`.
 
     A run that is saved is continued with `Command(resume=answer)`, or with `Command(resume={id: answer})` if several
-    questions are open. The node then runs again from its top, and the call returns the answer. Without a checkpointer a run that
-    has asked cannot be continued: run the graph again, with an input that has the answer.
+    questions are open. The node then runs again from its top, and the call returns the answer. Without a checkpointer a
+    run that has asked cannot be continued: run the graph again, with an input that has the answer.
 
     The function works by an exception, which passes through the code around it. Do not catch it: an
     `except Exception` has to raise a `GraphBubbleUp` again.

@@ -37,6 +37,7 @@ from typing_extensions import (
     get_type_hints,
 )
 
+from streamgraph._compat.langgraph import peer_class
 from streamgraph._core.action import Action
 from streamgraph._core.plan import PREVIOUS_KEY, RESULT_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.results import Saved
@@ -322,7 +323,11 @@ def _returning(action: Action) -> Action:
 
 
 def _value(returned: object) -> object:
-    return Saved(returned.value, returned.save) if isinstance(returned, entrypoint.final) else returned
+    peer = getattr(peer_class("langgraph.func", "entrypoint"), "final", None)
+    if isinstance(returned, entrypoint.final) or (isinstance(peer, type) and isinstance(returned, peer)):
+        final: Any = returned
+        return Saved(final.value, final.save)
+    return returned
 
 
 def _hints(function: Callable[..., object]) -> Dict[str, Hint]:

@@ -92,7 +92,7 @@ class Run:
         # The values of channel objects after the last step that wrote something to return; they may be gone since.
         self._shown_objects = self.state.object_values()
         # False until there is something to return, for a graph of nodes and channels.
-        self._answered = not plan.started_by or frontier is not None
+        self._answered = not plan.started_by
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
         self._done: Dict[str, TaskResult] = {}

@@ -59,6 +59,7 @@ class SavedRun(Run):
         """
         self.state = State(self.plan, record.values)
         self._shown_objects = self.state.object_values()
+        self._answered = True
         self.frontier = record.frontier.copy()
         self._known, self._ids = known, ids
 

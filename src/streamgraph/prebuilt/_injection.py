@@ -11,6 +11,7 @@ from langchain_core.tools import BaseTool, InjectedToolArg
 from pydantic import BaseModel
 from typing_extensions import Annotated, get_args, get_origin, get_type_hints
 
+from streamgraph._compat.langgraph import peer_class, with_peer
 from streamgraph.prebuilt._injected import (
     TOOL_RUNTIME,
     InjectedRuntime,
@@ -19,7 +20,6 @@ from streamgraph.prebuilt._injected import (
     InjectedWriter,
     ToolRuntime,
 )
-from streamgraph.prebuilt._peers import peer_class, with_peer
 from streamgraph.prebuilt._tool_errors import MissingStateKeyError, ToolInjectionError
 from streamgraph.types import StreamWriter
 
