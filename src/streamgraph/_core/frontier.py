@@ -64,7 +64,7 @@ class Frontier:
                 else:
                     due.add(route)
         for key in updated:
-            due.update(plan.subscribers.get(key, ()))
+            due.update(plan.started_by.get(key, ()))
         for trigger, names in arriving.items():
             join = plan.joins[trigger]
             self.joined[trigger] = self.joined.get(trigger, frozenset()) | names

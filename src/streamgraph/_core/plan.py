@@ -172,7 +172,7 @@ class Plan:
             else.
         computed: The keys that nodes see and that are computed for each step.
         closed: The schema allows no other keys.
-        subscribers: For a graph of nodes and channels, the nodes that run when a key was updated, by key.
+        started_by: For a graph of nodes and channels, the nodes that run when a key was updated, by key.
     """
 
     name: str
@@ -184,17 +184,17 @@ class Plan:
     as_mapping: Callable[[object], Optional[Mapping[str, object]]]
     computed: FrozenSet[str] = frozenset()
     closed: bool = False
-    subscribers: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
+    started_by: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def root(self) -> bool:
         """True if nodes see and write one value instead of a mapping."""
-        return ROOT_KEY in self.channels and not self.subscribers
+        return ROOT_KEY in self.channels and not self.started_by
 
     @cached_property
     def bare_key(self) -> Optional[str]:
         """The key whose bare value is the state as users see it; `None` if they see a mapping."""
-        bare = (ROOT_KEY, RESULT_KEY) if not self.subscribers else ()
+        bare = (ROOT_KEY, RESULT_KEY) if not self.started_by else ()
         return next((key for key in bare if key in self.channels), None)
 
     @cached_property

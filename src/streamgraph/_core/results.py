@@ -48,7 +48,7 @@ def read_result(plan: Plan, node: str, result: object) -> TaskResult:
         UnknownRouteError: A `goto` or `Send` names an unknown node.
         ParentCommand: A command is for the parent graph.
     """
-    if plan.subscribers:
+    if plan.started_by:
         return _read_written(plan, node, result)
     if result is None:
         return NOTHING

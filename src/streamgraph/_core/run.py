@@ -74,7 +74,7 @@ class Run:
         self.plan = plan
         self.state = State(plan) if state is None else state
         # The steps of a graph of nodes and channels are counted from 0, since none is needed to take the input.
-        self.frontier = Frontier(step=-1 if plan.subscribers else 0) if frontier is None else frontier
+        self.frontier = Frontier(step=-1 if plan.started_by else 0) if frontier is None else frontier
         self._steps = limit
         self.limit = self.frontier.step + limit
         self._parts = parts
@@ -89,7 +89,7 @@ class Run:
         # The values of channel objects after the last step that wrote something to return; they may be gone since.
         self._shown_objects = self.state.object_values()
         # False until there is something to return, for a graph of nodes and channels.
-        self._answered = not plan.subscribers
+        self._answered = not plan.started_by or frontier is not None
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
         self._done: Dict[str, TaskResult] = {}
@@ -113,7 +113,7 @@ class Run:
         else:
             try:
                 self._fresh_input = self.state.fold([(start.name, writes)])
-                if self.plan.subscribers:
+                if self.plan.started_by:
                     return self._enter()
             except Exception as error:
                 return [Fail(error)]
@@ -224,20 +224,20 @@ class Run:
             elif folded is None:
                 at = (self.frontier.step, self.ns)
                 fresh = self.state.fold(
-                    written, known, at=at, consumed=self._consumed() if self.plan.subscribers else ()
+                    written, known, at=at, consumed=self._consumed() if self.plan.started_by else ()
                 )
             else:
                 fresh = folded
             self.state.store(fresh)
             ran = {task.name for task in tasks} if self.frontier.joined else _NONE
-            updated = updated_keys(fresh) if self.plan.subscribers else _NONE
+            updated = updated_keys(fresh) if self.plan.started_by else _NONE
             nothing = self.frontier.advance(self.plan, finished, ran, updated)
             if isinstance(fresh, Folded):
                 if nothing and not self.interrupts:
                     self.state.finish(fresh)
                 if fresh.touches(self._output):
                     self._shown_objects = self.state.object_values()
-            if self.plan.subscribers:
+            if self.plan.started_by:
                 if nothing and updated_keys(fresh) != updated:
                     self.frontier.advance(self.plan, (), _NONE, updated_keys(fresh))
                 self._drop_unready()
@@ -287,7 +287,7 @@ class Run:
         """Begin the step that is due."""
         frontier, nodes = self.frontier, self.plan.nodes
         step = frontier.step = frontier.step + 1
-        limit = self.limit + 1 if self.plan.subscribers else self.limit  # computed values count from step 1
+        limit = self.limit + 1 if self.plan.started_by else self.limit  # computed values count from step 1
         self._done.clear()
         self._shown.clear()
         tasks: List[Task] = []

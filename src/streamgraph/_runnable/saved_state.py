@@ -3,7 +3,7 @@
 # ruff: noqa: A002  (`filter` is the name that the field uses)
 from __future__ import annotations
 
-from typing import Any, Mapping, NoReturn, Optional, Sequence
+from typing import Mapping, NoReturn, Optional, Sequence
 
 from langchain_core.runnables import RunnableConfig
 
@@ -37,7 +37,7 @@ class SavedState:
         self,
         config: RunnableConfig,
         *,
-        filter: Optional[Mapping[str, Any]] = None,
+        filter: Optional[Mapping[str, object]] = None,
         before: Optional[RunnableConfig] = None,
         limit: Optional[int] = None,
     ) -> NoReturn:
@@ -59,7 +59,7 @@ class SavedState:
         self,
         config: RunnableConfig,
         *,
-        filter: Optional[Mapping[str, Any]] = None,
+        filter: Optional[Mapping[str, object]] = None,
         before: Optional[RunnableConfig] = None,
         limit: Optional[int] = None,
     ) -> NoReturn:

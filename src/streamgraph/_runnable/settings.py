@@ -20,6 +20,7 @@ from streamgraph._runnable.flow_options import check_seconds
 from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.errors import FixedAttributeError, UnknownOptionError, closest
+from streamgraph.stream._types import checked_factories
 
 _NEAR = 0.8
 """The similarity, from 0 to 1, above which an unknown attribute is taken for a mistake."""
@@ -165,7 +166,7 @@ class GraphSettings(Runnable[Any, Any]):
         bound.config = given if self.config is None else bound_together(self.config, given)
         return bound
 
-    def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
+    def copy(self, update: Optional[Mapping[str, object]] = None) -> Self:
         """Return a copy with changed settings, such as its name.
 
         Args:
@@ -275,9 +276,7 @@ def _cache_policy(graph: GraphSettings, value: Any) -> object:
 
 
 def _factories(graph: GraphSettings, value: object) -> object:
-    if not isinstance(value, (list, tuple)) or not all(callable(item) for item in value):
-        raise TypeError(f"stream_transformers is {value!r:.80}; give a list of classes, or of functions of the scope.")
-    return tuple(value)
+    return checked_factories(value)
 
 
 def _refused(name: str) -> Callable[[GraphSettings, object], object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Dict, List, Optional, Sequence, Union
 
 from langchain_core.runnables import RunnableSequence
 from typing_extensions import Self
@@ -41,7 +41,7 @@ class NodeBuilder:
         self._steps: List[object] = []
         self._writes: List[Entry] = []
         self._tags: List[str] = []
-        self._metadata: Dict[str, Any] = {}
+        self._metadata: Dict[str, object] = {}
         self._retry: List[RetryPolicy] = []
         self._cache: Optional[CachePolicy] = None
         self._timeout: Optional[TimeoutPolicy] = None
@@ -127,7 +127,7 @@ class NodeBuilder:
             )
         return self
 
-    def meta(self, *tags: str, **metadata: Any) -> Self:
+    def meta(self, *tags: str, **metadata: object) -> Self:
         """Add tags and metadata for everything that runs in the node.
 
         Args:

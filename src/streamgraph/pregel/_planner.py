@@ -155,10 +155,10 @@ def plan_of(
             what = f"node_error_handler_map names {node_name!r}, but the graph has no such node"
             raise UnknownNodeError(what, name=node_name, known=nodes)
     made = {key: _node(key, node, managed, handles=key in handlers.values()) for key, node in nodes.items()}
-    subscribers: Dict[str, List[str]] = {}
+    started_by: Dict[str, List[str]] = {}
     for key, node in nodes.items():
         for trigger in dict.fromkeys(node.triggers):
-            subscribers.setdefault(trigger, []).append(key)
+            started_by.setdefault(trigger, []).append(key)
     return Plan(
         name=name,
         start=Node(START, triggers=(START,)),
@@ -168,7 +168,7 @@ def plan_of(
         output_keys=as_names(outputs),
         as_mapping=as_mapping,
         computed=frozenset(managed),
-        subscribers={key: tuple(names) for key, names in subscribers.items()},
+        started_by={key: tuple(names) for key, names in started_by.items()},
     )
 
 

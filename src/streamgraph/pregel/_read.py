@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableParallel
 from langchain_core.runnables.config import merge_configs
 
 from streamgraph._langchain.callables import RunnableCallable
-from streamgraph._langchain.nodes import is_node_like
+from streamgraph._langchain.nodes import AnyRunnable, is_node_like
 from streamgraph._policies import (
     CachePolicy,
     RetryPolicy,
@@ -59,10 +59,10 @@ class PregelNode:
         *,
         channels: Union[str, Sequence[str]],
         triggers: Sequence[str],
-        mapper: Optional[Callable[[Any], object]] = None,
+        mapper: Optional[Callable[..., object]] = None,
         writers: Sequence[Entry] = (),
         tags: Optional[Sequence[str]] = None,
-        metadata: Optional[Mapping[str, Any]] = None,
+        metadata: Optional[Mapping[str, object]] = None,
         bound: object = None,
         retry_policy: Union[RetryPolicy, Sequence[RetryPolicy], None] = None,
         cache_policy: Optional[CachePolicy] = None,
@@ -78,7 +78,7 @@ class PregelNode:
         self.mapper = mapper
         self.writers: Sequence[Entry] = tuple(writers)
         self.tags: List[str] = list(tags or ())
-        self.metadata: Dict[str, Any] = dict(metadata or {})
+        self.metadata: Dict[str, object] = dict(metadata or {})
         self.target = bound
         self.retry_policy = retry_policies(retry_policy)
         self.cache_policy = checked_cache_policy(cache_policy)
@@ -97,17 +97,17 @@ class PregelNode:
         return f"{type(self).__name__}(channels={self.channels!r}, triggers={self.triggers!r}, bound={self.target!r})"
 
     @cached_property
-    def bound(self) -> Runnable[Any, Any]:
+    def bound(self) -> AnyRunnable:
         """What the node runs: its Runnable, or its function as a Runnable."""
         return as_runnable(self.target)
 
     @cached_property
-    def subgraphs(self) -> Sequence[Runnable[Any, Any]]:
+    def subgraphs(self) -> Sequence[AnyRunnable]:
         """The graph that the node is or calls, if there is one."""
         inner = graph_in(self.target)
         return () if inner is None else (inner,)
 
-    def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+    def invoke(self, input: object, config: Optional[RunnableConfig] = None, **kwargs: object) -> Any:  # noqa: A002
         """Run the node alone, without the graph: nothing is read or written.
 
         Args:
@@ -120,25 +120,25 @@ class PregelNode:
         """
         return self.bound.invoke(input, self._configured(config), **kwargs)
 
-    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+    async def ainvoke(self, input: object, config: Optional[RunnableConfig] = None, **kwargs: object) -> Any:  # noqa: A002
         """Run the node alone, on the event loop; see `invoke`."""
         return await self.bound.ainvoke(input, self._configured(config), **kwargs)
 
     def stream(
         self,
-        input: Any,  # noqa: A002
+        input: object,  # noqa: A002
         config: Optional[RunnableConfig] = None,
-        **kwargs: Any,
-    ) -> Iterator[Any]:
+        **kwargs: object,
+    ) -> Iterator[object]:
         """Run the node alone, and yield what it produces; see `invoke`."""
         return self.bound.stream(input, self._configured(config), **kwargs)
 
     def astream(
         self,
-        input: Any,  # noqa: A002
+        input: object,  # noqa: A002
         config: Optional[RunnableConfig] = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[Any]:
+        **kwargs: object,
+    ) -> AsyncIterator[object]:
         """Run the node alone, on the event loop, and yield what it produces; see `invoke`."""
         return self.bound.astream(input, self._configured(config), **kwargs)
 
@@ -146,7 +146,7 @@ class PregelNode:
         return merge_configs({"metadata": self.metadata, "tags": self.tags}, config)
 
 
-def as_runnable(target: object) -> Runnable[Any, Any]:
+def as_runnable(target: object) -> AnyRunnable:
     """Return what a node runs as a Runnable; for `None`, one that returns its input."""
     if isinstance(target, Runnable):
         return target

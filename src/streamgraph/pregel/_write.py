@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.results import Pairs, Route, TaskResult
 from streamgraph._reserved import TASKS
@@ -29,9 +29,9 @@ class ChannelWriteEntry(NamedTuple):
     """
 
     channel: str
-    value: Any = PASSTHROUGH
+    value: object = PASSTHROUGH
     skip_none: bool = False
-    mapper: Optional[Callable[[Any], object]] = None
+    mapper: Optional[Callable[..., object]] = None
 
 
 class ChannelWriteTupleEntry(NamedTuple):
@@ -44,9 +44,9 @@ class ChannelWriteTupleEntry(NamedTuple):
         static: Declares writes for drawings; not used.
     """
 
-    mapper: Callable[[Any], Optional[Sequence[Tuple[str, Any]]]]
-    value: Any = PASSTHROUGH
-    static: Optional[Sequence[Tuple[str, Any, Optional[str]]]] = None
+    mapper: Callable[..., Optional[Sequence[Tuple[str, object]]]]
+    value: object = PASSTHROUGH
+    static: Optional[Sequence[Tuple[str, object, Optional[str]]]] = None
 
 
 Entry = Union[ChannelWriteEntry, ChannelWriteTupleEntry, Send]

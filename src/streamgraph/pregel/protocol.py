@@ -19,8 +19,9 @@ ContextT = TypeVar("ContextT", default=Any)
 InputT = TypeVar("InputT", default=Any)
 OutputT = TypeVar("OutputT", default=Any)
 
-Given = Union[InputT, Command[Any], None]
+Given = Union[InputT, Command[str], None]
 Config = Optional[RunnableConfig]
+Updates = Sequence[Sequence[object]]
 Nodes = Union[All, Sequence[str], None]
 
 
@@ -32,7 +33,7 @@ class PregelProtocol(Runnable[Any, Any], Generic[StateT, ContextT, InputT, Outpu
     """
 
     @abstractmethod
-    def with_config(self, config: Config = None, **kwargs: Any) -> Self: ...
+    def with_config(self, config: Config = None, **kwargs: object) -> Self: ...
 
     @abstractmethod
     def get_graph(self, config: Config = None, *, xray: Union[bool, int] = False) -> Graph: ...
@@ -51,7 +52,7 @@ class PregelProtocol(Runnable[Any, Any], Generic[StateT, ContextT, InputT, Outpu
         self,
         config: RunnableConfig,
         *,
-        filter: Optional[Mapping[str, Any]] = None,
+        filter: Optional[Mapping[str, object]] = None,
         before: Config = None,
         limit: Optional[int] = None,
     ) -> Iterator[Any]: ...
@@ -61,16 +62,18 @@ class PregelProtocol(Runnable[Any, Any], Generic[StateT, ContextT, InputT, Outpu
         self,
         config: RunnableConfig,
         *,
-        filter: Optional[Mapping[str, Any]] = None,
+        filter: Optional[Mapping[str, object]] = None,
         before: Config = None,
         limit: Optional[int] = None,
     ) -> AsyncIterator[Any]: ...
 
     @abstractmethod
-    def bulk_update_state(self, config: RunnableConfig, updates: Sequence[Sequence[Any]]) -> RunnableConfig: ...
+    def bulk_update_state(self, config: RunnableConfig, updates: Updates) -> RunnableConfig: ...
 
     @abstractmethod
-    async def abulk_update_state(self, config: RunnableConfig, updates: Sequence[Sequence[Any]]) -> RunnableConfig: ...
+    async def abulk_update_state(
+        self, config: RunnableConfig, updates: Sequence[Sequence[object]]
+    ) -> RunnableConfig: ...
 
     @abstractmethod
     def update_state(self, config: RunnableConfig, values: object, as_node: Optional[str] = None) -> RunnableConfig: ...
@@ -133,7 +136,7 @@ class PregelProtocol(Runnable[Any, Any], Generic[StateT, ContextT, InputT, Outpu
     ) -> Any: ...
 
 
-StreamChunk = Tuple[Tuple[str, ...], str, Any]
+StreamChunk = Tuple[Tuple[str, ...], str, object]
 """One part: the namespace, the mode and the payload."""
 
 
