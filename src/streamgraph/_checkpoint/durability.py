@@ -140,10 +140,11 @@ class Beside:
             while self._is_waiting():
                 yield from self._saved.keep(self._waiting[0])
                 self._waiting.popleft()
-        except BaseException as error:
+        except Exception as error:
             self._failure, self._running = error, None
-            if isinstance(error, GeneratorExit):
-                raise
+        except BaseException:  # cancelled with the run, at whose end the rest is stored
+            self._running = None
+            raise
         finally:
             running.set_result(None)
 

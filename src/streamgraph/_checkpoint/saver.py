@@ -56,15 +56,18 @@ class Saver:
 
     async def alist(self, config: Mapping[str, Any], **options: Any) -> AsyncIterator[Any]:
         """Yield the same on an event loop; a saver without the async method is read in a thread, one at a time."""
-        if not self._lists_async:
-            found = self._saver.list(config, **options)
-            loop = asyncio.get_running_loop()
-            while True:
-                stored = await loop.run_in_executor(None, next, found, None)
-                if stored is None:
-                    return
-                yield stored
-        async for stored in self._saver.alist(config, **options):
+        if self._lists_async:
+            try:
+                async for stored in self._saver.alist(config, **options):
+                    yield stored
+                return
+            except NotImplementedError:
+                self._lists_async = False
+        found, loop = self._saver.list(config, **options), asyncio.get_running_loop()
+        while True:
+            stored = await loop.run_in_executor(None, next, found, None)
+            if stored is None:
+                return
             yield stored
 
     def _call(self, name: str, *args: Any) -> Work[Any]:
