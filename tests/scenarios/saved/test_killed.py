@@ -1,0 +1,33 @@
+"""After any call of the saver the process may die: the next one goes on, and nothing that was stored runs again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(__file__).with_name("killed.py")
+NODES = ["a", "b", "c", "joined", "x", "y", "sent", "sent"]
+RESULT = ["in", "a", "b", "c", "joined", "in", "a", "b", "c", "joined", "x", "y", "sent", "sent"]
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_the_next_process_goes_on(durability: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), str(tmp_path), durability]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=55)
+    assert done.returncode == 0, done.stderr
+    outcomes = json.loads(done.stdout)
+    assert len(outcomes) > (1 if durability == "exit" else 15)
+    for calls, outcome in enumerate(outcomes, 1):
+        assert (outcome["status"], outcome["final"]) == (0, RESULT), (calls, outcome, done.stderr)
+        again = Counter(outcome["ran"]) - Counter(NODES)
+        assert not Counter(NODES) - Counter(outcome["ran"])
+        # What had run without being stored may run again, and nothing else.
+        lost = 0 if durability == "sync" else len(outcome["before"]) - outcome["stored"]
+        assert sum(again.values()) <= max(lost, 0), (calls, outcome)

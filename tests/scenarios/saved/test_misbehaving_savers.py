@@ -1,0 +1,180 @@
+"""Savers that are slow, fail, or are given what they cannot store; threads that two runs want at once."""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+import threading
+from typing import Any, Dict, List
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from typing_extensions import Annotated, TypedDict
+
+from streamgraph.errors import EmptyInputError, NoCheckpointerError, ThreadBusyError, UnstorableValueError
+from streamgraph.graph import START, StateGraph
+from support.savers import WatchedSaver, jittered
+
+DURABILITIES = ("sync", "async", "exit")
+
+
+class State(TypedDict, total=False):
+    seen: Annotated[List[Any], operator.add]
+
+
+def thread(name: str = "1") -> Dict[str, Any]:
+    return {"configurable": {"thread_id": name}}
+
+
+def line(*names: str, value: Any = None) -> StateGraph[State]:
+    """Nodes in a line, each of which notes its name or returns a value."""
+    builder = StateGraph(State)
+    for name in names:
+        builder.add_node(name, lambda state, name=name: {"seen": [name if value is None else value]})
+    for source, target in zip((START, *names), names):
+        builder.add_edge(source, target)
+    return builder
+
+
+def joined() -> StateGraph[State]:
+    """Two lines of different lengths into one node."""
+    builder = line("a", "b")
+    builder.add_node("c", lambda state: {"seen": ["c"]}).add_node("d", lambda state: {"seen": ["d"]})
+    return builder.add_edge(START, "c").add_edge(["b", "c"], "d")
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_slow_saver_stores_the_same(durability: Any, seed: int) -> None:
+    """Every stored state equals the state at its step, however long each call takes (langgraph #8748)."""
+    slow, plain = jittered(seed), InMemorySaver()
+    for saver, how in ((slow, durability), (plain, "sync" if durability == "async" else durability)):
+        graph = joined().compile(checkpointer=saver)
+        assert graph.invoke({"seen": ["in"]}, thread(), durability=how) == {"seen": ["in", "a", "c", "b", "d"]}
+    histories = [
+        [(state.values, state.next) for state in joined().compile(checkpointer=saver).get_state_history(thread())]
+        for saver in (slow, plain)
+    ]
+    assert histories[0] == histories[1]
+    graph = joined().compile(checkpointer=slow)
+    for state in list(graph.get_state_history(thread())):
+        if state.next:
+            assert graph.invoke(None, state.config)["seen"] == ["in", "a", "c", "b", "d"]
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_saver_that_fails_in_each_call(durability: Any, asynchronous: bool) -> None:
+    """The run fails with the saver's error, and the thread can be continued."""
+    calls = 0
+    while True:
+
+        def fail(name: str, number: int, at: int = calls) -> None:
+            if number == at:
+                raise ConnectionError(f"{name} failed")
+
+        saver = WatchedSaver(before=fail)
+        graph = line("a", "b", "c").compile(checkpointer=saver)
+        try:
+            if asynchronous:
+                asyncio.run(graph.ainvoke({"seen": ["in"]}, thread(), durability=durability))
+            else:
+                graph.invoke({"seen": ["in"]}, thread(), durability=durability)
+            break
+        except ConnectionError as error:
+            assert str(error).endswith("failed")
+        saver._before = None
+        try:
+            assert graph.invoke(None, thread()) == {"seen": ["in", "a", "b", "c"]}
+        except EmptyInputError:
+            assert graph.invoke({"seen": ["in"]}, thread()) == {"seen": ["in", "a", "b", "c"]}
+        calls += 1
+    assert calls == (1 if durability == "exit" else 8)
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+def test_what_cannot_be_stored_is_named(durability: Any) -> None:
+    graph = line("a", "bad", value={"deep": [1, object()]}).compile(checkpointer=InMemorySaver())
+    with pytest.raises(UnstorableValueError, match=r"\['deep'\]\[1\] is a builtins.object") as raised:
+        graph.invoke({"seen": []}, thread(), durability=durability)
+    assert raised.value.key == "seen"
+    if durability != "exit":
+        assert raised.value.node == "a"
+        assert graph.get_state(thread()).next == ("a",)
+
+
+def test_without_a_saver_nothing_is_checked() -> None:
+    graph = line("a", value=object()).compile()
+    assert len(graph.invoke({"seen": []})["seen"]) == 1
+
+
+def test_two_runs_on_one_thread() -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def wait(state: State) -> State:
+        started.set()
+        go_on.wait(20)
+        return {"seen": ["waited"]}
+
+    graph = StateGraph(State).add_node(wait).add_edge(START, "wait").compile(checkpointer=InMemorySaver())
+    results: List[Any] = []
+    first = threading.Thread(target=lambda: results.append(graph.invoke({"seen": [1]}, thread())))
+    first.start()
+    started.wait(20)
+    with pytest.raises(ThreadBusyError, match="Thread '1' has a run already"):
+        graph.invoke({"seen": [2]}, thread())
+    with pytest.raises(ThreadBusyError):
+        graph.update_state(thread(), {"seen": [3]})
+    assert graph.get_state(thread()).next == ("wait",)
+    go_on.set()
+    first.join()
+    assert results == [{"seen": [1, "waited"]}]
+    assert graph.invoke({"seen": [2]}, thread()) == {"seen": [1, "waited", 2, "waited"]}
+
+
+def test_many_runs_wait_for_each_other() -> None:
+    graph = line("a").compile(checkpointer=InMemorySaver())
+
+    async def main() -> None:
+        runs = (graph.ainvoke({"seen": [n]}, thread(), multitask_strategy="enqueue") for n in range(20))
+        await asyncio.gather(*runs)
+
+    asyncio.run(main())
+    seen = graph.get_state(thread()).values["seen"]
+    assert sorted(item for item in seen if item != "a") == list(range(20))
+    assert seen.count("a") == 20
+
+
+def test_a_stream_that_was_left_gives_the_thread_back() -> None:
+    graph = line("a", "b", "c").compile(checkpointer=InMemorySaver())
+    with graph.stream({"seen": ["in"]}, thread()) as stream:
+        assert next(stream) == {"a": {"seen": ["a"]}}
+    assert graph.get_state(thread()).next == ("b",)
+    assert list(graph.stream(None, thread())) == [{"b": {"seen": ["b"]}}, {"c": {"seen": ["c"]}}]
+
+
+@pytest.mark.parametrize("config", [{}, {"configurable": {"thread_id": ""}}, {"configurable": {"thread_id": None}}])
+def test_no_thread(config: Any) -> None:
+    graph = line("a").compile(checkpointer=InMemorySaver())
+    for act in (lambda: graph.invoke({"seen": []}, config), lambda: graph.get_state(config)):
+        with pytest.raises(ValueError, match="thread_id"):
+            act()
+
+
+def test_no_saver() -> None:
+    graph = line("a").compile()
+    for act in (graph.get_state, graph.get_state_history):
+        with pytest.raises(NoCheckpointerError, match="No checkpointer set"):
+            act(thread())
+    with pytest.raises(TypeError, match="Invalid checkpointer"):
+        line("a").compile(checkpointer=object())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_nothing_to_continue(known: bool) -> None:
+    graph = line("a").compile(checkpointer=InMemorySaver())
+    config = thread()
+    if known:
+        config["configurable"]["checkpoint_id"] = "1f1ea64a-5e81-6f3c-bfff-c9a2632e5298"
+    with pytest.raises(EmptyInputError, match="nothing to continue"):
+        graph.invoke(None, config)
