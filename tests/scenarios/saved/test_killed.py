@@ -29,5 +29,6 @@ def test_the_next_process_goes_on(durability: str, tmp_path: Path) -> None:
         again = Counter(outcome["ran"]) - Counter(NODES)
         assert not Counter(NODES) - Counter(outcome["ran"])
         # What had run without being stored may run again, and nothing else.
-        lost = 0 if durability == "sync" else len(outcome["before"]) - outcome["stored"]
+        # (`inner` has a result of its own besides those of the nodes in it, which are in the log.)
+        lost = 0 if durability == "sync" else len(outcome["before"]) + 1 - outcome["stored"]
         assert sum(again.values()) <= max(lost, 0), (calls, outcome)
