@@ -118,9 +118,7 @@ def main(place: str, durability: str) -> None:
         before, known = ran(folder), stored(folder)
         went_on = forked(folder, durability, -1) if status == 9 else status
         final = json.loads((folder / "final").read_text()) if (folder / "final").exists() else None
-        outcomes.append(
-            {"status": went_on, "before": before, "stored": known, "ran": ran(folder), "final": final}
-        )
+        outcomes.append({"status": went_on, "before": before, "stored": known, "ran": ran(folder), "final": final})
     print(json.dumps(outcomes))
 
 
