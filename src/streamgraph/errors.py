@@ -45,7 +45,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, Mapping, Optional, Sequence, Tuple
+from typing import ClassVar, Mapping, Optional, Sequence, Tuple
 
 from typing_extensions import Literal
 
@@ -159,8 +159,8 @@ class EmptyInputError(GraphError):
 class EmptyChannelError(GraphError):
     """A channel was read that has no value; a channel class raises it in `get`, without arguments."""
 
-    def __init__(self, what: str = "The channel has no value", **about: Any) -> None:
-        super().__init__(what, **about)
+    def __init__(self, what: str = "The channel has no value") -> None:
+        super().__init__(what)
 
 
 class InvalidUpdateError(GraphError):

@@ -2,6 +2,7 @@
 
 from differential import (
     programs_callables,
+    programs_channels,
     programs_differ,
     programs_flow,
     programs_func,
@@ -23,6 +24,7 @@ from differential import (
 from differential.harness import PROGRAMS
 
 TOPICS = (
+    programs_channels,
     programs_callables,
     programs_flow,
     programs_func,

@@ -219,3 +219,10 @@ def test_a_node_that_raises_such_an_exception():
         with pytest.raises(Frozen) as raised:
             run()
         assert (raised.value.code, location_of(raised.value).node) == (5, "inner")
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_copies_of_an_empty_channel_error(make):
+    """It is made without arguments."""
+    made = make(errors.EmptyChannelError())
+    assert (type(made), str(made)) == (errors.EmptyChannelError, "The channel has no value.")

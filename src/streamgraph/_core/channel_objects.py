@@ -9,10 +9,25 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Mapping, Protocol, Sequence, Set, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 from streamgraph._streams.copying import COPIES, own
 from streamgraph._types import Overwrite
+from streamgraph.channels._overwrite import overwriting
 from streamgraph.errors import EmptyChannelError, InvalidUpdateError
 
 NO_VALUE: object = object()
@@ -42,6 +57,7 @@ class ChannelTemplate:
         missing: What its class takes in place of a checkpoint that there is not.
         idle: An update with no values changes nothing, so it need not be made.
         holds_one: Its value is one of the written values, so an `Overwrite` stands for the value in it.
+        prepare: Converts an update to the form in which it is stored.
         overwriting: Wraps a value that replaces the current one, in the form that its class knows.
         copies: Its class knows how to copy it; otherwise it is copied by way of its checkpoint.
         saves_value: It can be made from its value, and has no other checkpoint.
@@ -53,6 +69,7 @@ class ChannelTemplate:
     missing: object
     idle: bool = False
     holds_one: bool = False
+    prepare: Optional[Callable[[Any], object]] = None
     overwriting: Callable[[object], object] = Overwrite
     copies: bool = True
     saves_value: bool = False
@@ -82,6 +99,20 @@ class ChannelTemplate:
         if getattr(made, "key", None) == "":
             made.key = self.key  # for its errors; a user's class may not have passed it on
         return made  # type: ignore[no-any-return]
+
+
+class ChannelObjectError(Exception):
+    """What a channel object has raised, on the way to the state.
+
+    Args:
+        key: The key of the channel.
+        error: The error.
+    """
+
+    def __init__(self, key: str, error: Exception) -> None:
+        super().__init__(key, error)
+        self.key = key
+        self.error = error
 
 
 class Folded(Dict[str, object]):
@@ -168,7 +199,7 @@ class ChannelObjects:
             folded.put(key, current, True)
         return folded
 
-    def fold(self, folded: Folded, given: Mapping[str, List[object]], consumed: Iterable[str]) -> None:
+    def fold(self, folded: Folded, given: Mapping[str, Sequence[object]], consumed: Iterable[str]) -> None:
         """Update copies of the objects with the values of one step, and add them to what the step changes.
 
         Args:
@@ -177,45 +208,87 @@ class ChannelObjects:
             consumed: The keys whose channels have started tasks of the step.
 
         Raises:
-            InvalidUpdateError: A channel does not take these values.
-            Exception: What a user's channel raises.
+            ChannelObjectError: A channel does not take these values, or a user's channel has failed.
         """
         for key in consumed:
             if key in self.current:
-                copied = self._copied(folded, key)
-                if copied.consume():
-                    folded.put(key, copied, False)
+                self._change(folded, key, _consume, updates=False)
         for key, values in given.items():
-            copied = self._copied(folded, key)
             folded.written.add(key)
-            folded.put(key, copied, _updated(key, copied, self._taken(key, values)))
+            taken = self._taken(key, values)
+            self._change(folded, key, lambda copied, taken=taken: copied.update(taken), always=True)  # type: ignore[misc]
         for key in self._changing:
-            if key not in given and (folded.objects.get(key) or self.current[key]).is_available():
-                copied = self._copied(folded, key)
-                if _updated(key, copied, ()):
-                    folded.put(key, copied, True)
+            if key not in given:
+                self._change(folded, key, _update_with_nothing, if_available=True)
 
     def finish(self, folded: Folded) -> None:
-        """Tell copies of the objects that nothing else is due, and add those that it changes to what a step changes."""
+        """Tell copies of the objects that nothing else is due, and add those that it changes to what a step changes.
+
+        Args:
+            folded: What the step changes.
+
+        Raises:
+            ChannelObjectError: A user's channel has failed.
+        """
         for key in self._finishing:
-            copied = self._copied(folded, key)
-            if copied.finish():
-                folded.put(key, copied, True)
+            self._change(folded, key, _finish)
 
-    def _copied(self, folded: Folded, key: str) -> ChannelObject:
-        return folded.objects.get(key) or self._templates[key].copied(self.current[key])
+    def _change(
+        self,
+        folded: Folded,
+        key: str,
+        change: Callable[[ChannelObject], bool],
+        *,
+        updates: bool = True,
+        always: bool = False,
+        if_available: bool = False,
+    ) -> None:
+        """Change a copy of an object.
 
-    def _taken(self, key: str, values: List[object]) -> List[object]:
+        Args:
+            folded: Takes the copy.
+            key: Its key.
+            change: Changes the copy, and returns whether it has.
+            updates: It counts as an update of the key.
+            always: Take the copy even if it says that it has not changed.
+            if_available: Do nothing if there is no value.
+        """
+        try:
+            known = folded.objects.get(key)
+            if if_available and not (self.current[key] if known is None else known).is_available():
+                return
+            copied = self._templates[key].copied(self.current[key]) if known is None else known
+            changed = bool(change(copied))
+            if changed or always:
+                folded.put(key, copied, changed and updates)
+        except Exception as error:
+            raise ChannelObjectError(key, _own_error(key, error)) from error
+
+    def _taken(self, key: str, values: Sequence[object]) -> List[object]:
         """Return written values in the form in which the channel takes them."""
         template = self._templates[key]
         taken: List[object] = []
         for value in values:
-            if isinstance(value, Overwrite):
-                inner = own(value.value)
-                taken.append(inner if template.holds_one else template.overwriting(inner))
-            else:
-                taken.append(own(value) if type(value) in COPIES else value)
+            replaces, inner = overwriting(value)
+            if not replaces or not (template.holds_one or isinstance(value, Overwrite)):
+                replaces, inner = False, value
+            if template.prepare is not None and inner is not None:
+                inner = template.prepare(inner)
+            inner = own(inner)
+            taken.append(template.overwriting(inner) if replaces and not template.holds_one else inner)
         return taken
+
+
+def _consume(copied: ChannelObject) -> bool:
+    return copied.consume()
+
+
+def _finish(copied: ChannelObject) -> bool:
+    return copied.finish()
+
+
+def _update_with_nothing(copied: ChannelObject) -> bool:
+    return copied.update(())
 
 
 def value_of(current: ChannelObject) -> object:
@@ -228,16 +301,15 @@ def value_of(current: ChannelObject) -> object:
         raise
 
 
-def _updated(key: str, copied: ChannelObject, values: Sequence[object]) -> bool:
-    try:
-        return bool(copied.update(values))
-    except Exception as error:
-        if isinstance(error, InvalidUpdateError) or not isinstance(
-            error, _own_and_peer("InvalidUpdateError", InvalidUpdateError)
-        ):
-            raise
-        # Of LangGraph's own channel class: users of this package look for this package's error.
-        raise InvalidUpdateError(str(error).rstrip("."), key=key) from error
+def _own_error(key: str, error: Exception) -> Exception:
+    """Return what a channel has raised; for LangGraph's own class users of this package look for this package's."""
+    if isinstance(error, InvalidUpdateError) or not isinstance(
+        error, _own_and_peer("InvalidUpdateError", InvalidUpdateError)
+    ):
+        return error
+    own_error = InvalidUpdateError(str(error).rstrip("."), key=key)
+    own_error.__cause__ = error
+    return own_error
 
 
 def _own_and_peer(name: str, own_class: type) -> Tuple[type, ...]:

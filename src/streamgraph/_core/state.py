@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, repeat
 from typing import AbstractSet, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Sized, Tuple, cast
 
-from streamgraph._core.channel_objects import NO_VALUE, ChannelObjects, Folded
+from streamgraph._core.channel_objects import NO_VALUE, ChannelObjectError, ChannelObjects, Folded
 from streamgraph._core.plan import BARE_KEYS, RESULT_KEY, ROOT_KEY, Channel, Plan, StateView
 from streamgraph._locations import add_note, locate
 from streamgraph._streams.copying import COPIES, LARGE, CopyOnAccess, own
@@ -209,7 +209,7 @@ class State:
         self,
         objects: ChannelObjects,
         fresh: Dict[str, object],
-        given: Mapping[str, List[Tuple[str, object]]],
+        given: Mapping[str, Sequence[Tuple[str, object]]],
         at: Optional[Tuple[int, Tuple[str, ...]]],
         consumed: Iterable[str],
     ) -> Folded:
@@ -217,11 +217,8 @@ class State:
         folded = Folded(fresh)
         try:
             objects.fold(folded, {key: [value for _, value in pairs] for key, pairs in given.items()}, consumed)
-        except Exception as error:
-            if at is not None:
-                pairs = given.get(getattr(error, "key", None) or "", ())
-                locate(error, ErrorLocation(pairs[-1][0] if pairs else "", *at))
-            raise
+        except ChannelObjectError as failure:
+            raise _located(failure, given, at) from failure.error.__cause__
         return folded
 
     def finish(self, fresh: Folded) -> None:
@@ -231,7 +228,10 @@ class State:
             fresh: What `fold` returned for the last step, to which the changes are added.
         """
         assert self._objects is not None
-        self._objects.finish(fresh)
+        try:
+            self._objects.finish(fresh)
+        except ChannelObjectError as failure:
+            raise _located(failure, {}, None) from failure.error.__cause__
         self.store(fresh)
 
     def store(self, fresh: Mapping[str, object]) -> None:
@@ -280,8 +280,12 @@ def unwrap(value: object) -> Tuple[bool, object]:
     """Return whether `value` replaces the current one, and the value without its wrapper."""
     if isinstance(value, Overwrite):
         return True, value.value
-    if type(value) is dict and len(value) == 1 and "__overwrite__" in value:
-        return True, value["__overwrite__"]
+    if type(value) is dict:
+        # The two forms that an `Overwrite` has in JSON.
+        if len(value) == 1 and "__overwrite__" in value:
+            return True, value["__overwrite__"]
+        if value.get("type") == "__overwrite__" and "value" in value:
+            return True, value["value"]
     return False, value
 
 
@@ -296,6 +300,25 @@ def _reduced(channel: Channel, current: object, value: object, node: str) -> obj
     except Exception as error:
         add_note(error, f"In the reducer of key {channel.key!r}, with what node {node!r} wrote.")
         raise
+
+
+def _located(
+    failure: ChannelObjectError,
+    given: Mapping[str, Sequence[Tuple[str, object]]],
+    at: Optional[Tuple[int, Tuple[str, ...]]],
+) -> Exception:
+    """Return the error of a channel object, with the key and the nodes that wrote to it."""
+    nodes = [node for node, _ in given.get(failure.key, ())]
+    by = f", with what {_nodes(nodes)} wrote" if nodes else ""
+    add_note(failure.error, f"In the channel of key {failure.key!r}{by}.")
+    if at is not None:
+        locate(failure.error, ErrorLocation(nodes[-1] if nodes else "", *at))
+    return failure.error
+
+
+def _nodes(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    return f"node {unique[0]!r}" if len(unique) == 1 else f"nodes {', '.join(map(repr, unique))}"
 
 
 def _two_writes(key: str, first: str, second: str) -> InvalidUpdateError:

@@ -6,7 +6,7 @@ from typing import Any, Mapping, Optional, cast
 
 from langchain_core.runnables import Runnable
 
-from streamgraph._core.plan import Branch
+from streamgraph._core.plan import Branch, Plan
 from streamgraph._core.results import Pairs, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
@@ -14,7 +14,7 @@ from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import AnyRunnable, as_action
 from streamgraph._langchain.scope import Scope
 from streamgraph._langchain.state_access import TASKS
-from streamgraph._messages.matching import ids_come_from_reducers, prepared_writes, without_ids
+from streamgraph._messages.matching import ids_come_from_reducers, prepared, prepared_writes, without_ids
 from streamgraph._protocols import Call, Work
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph._types import Send
@@ -55,7 +55,16 @@ def completed(run: Run, scope: Scope, outcome: TaskResult, *, cached: bool) -> T
     outcome = with_sent(run, scope, outcome)
     if cached and scope.task.node.policies.cache is not None:
         outcome = outcome._replace(kept=without_ids(outcome.writes))
+    if run.plan.templates:
+        outcome = outcome._replace(writes=_with_ids_of_batches(run.plan, outcome.writes))
     return outcome
+
+
+def _with_ids_of_batches(plan: Plan, writes: Pairs) -> Pairs:
+    """Return writes in which the messages for a `DeltaChannel` have ids, before anybody sees them."""
+    return tuple(
+        [(key, prepared(plan.channels[key], value) if key in plan.templates else value) for key, value in writes]
+    )
 
 
 def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:

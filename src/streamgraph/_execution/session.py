@@ -270,7 +270,7 @@ class GraphSession:
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
-                if scope.writes or self._cache is not None:
+                if scope.writes or self._cache is not None or run.plan.templates:
                     outcome = outcomes.completed(run, scope, outcome, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:

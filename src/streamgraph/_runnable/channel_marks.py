@@ -16,11 +16,12 @@ from typing_extensions import get_origin
 
 from streamgraph._core.channel_objects import ChannelTemplate
 from streamgraph._core.plan import Channel
+from streamgraph._messages.batches import messages_with_ids
 from streamgraph._runnable.reducers import check_reducer, reduced_channel
 from streamgraph._types import Overwrite
 from streamgraph.channels import BaseChannel
+from streamgraph.channels._typing import plain_type, same_function
 from streamgraph.channels.base import MISSING
-from streamgraph.channels.binop import plain_type, same_function
 from streamgraph.errors import StateSchemaError
 
 _METHODS = ("from_checkpoint", "update", "get", "is_available", "checkpoint", "copy", "consume", "finish")
@@ -34,7 +35,7 @@ _IDLE = frozenset(
 """The classes whose channels do not change in a step that writes nothing to them."""
 
 
-def channel_mark(key: str, typ: Any, marks: Sequence[object]) -> Optional[Channel]:
+def channel_mark(key: str, typ: object, marks: Sequence[object]) -> Optional[Channel]:
     """Return the channel that a key's annotations ask for, or `None` if there is none among them.
 
     Args:
@@ -87,10 +88,7 @@ def channel_of(key: str, given: Any) -> Channel:
             key=key,
             hint="Each run makes a channel of its own with from_checkpoint(MISSING), and copies it before each step.",
         ) from error
-    reducer = given.reducer if template.saves_value else None
-    if reducer is not None:
-        check_reducer(key, reducer)
-    return Channel(key, template=template, shown=shown, prepare=getattr(reducer, "prepare", None))
+    return Channel(key, template=template, shown=shown, prepare=template.prepare)
 
 
 def same_channel(one: Channel, other: Channel) -> bool:
@@ -150,10 +148,10 @@ def _described(channel: Channel) -> str:
     return f"the reducer {getattr(reducer, '__name__', repr(reducer))}"
 
 
-def shown_channels(channels: Mapping[str, Channel]) -> Mapping[str, BaseChannel[Any, Any, Any]]:
+def shown_channels(channels: Mapping[str, Channel]) -> Mapping[str, BaseChannel[object, object, object]]:
     """Return the channels of keys as users see them."""
     return MappingProxyType(
-        {key: cast("BaseChannel[Any, Any, Any]", channel.shown) for key, channel in channels.items()}
+        {key: cast("BaseChannel[object, object, object]", channel.shown) for key, channel in channels.items()}
     )
 
 
@@ -162,15 +160,19 @@ def _template(key: str, given: Any, kind: Optional[str]) -> ChannelTemplate:
     peer = _peer_base()
     is_peer = peer is not None and isinstance(given, peer)
     missing = sys.modules[peer.__module__].MISSING if peer is not None and is_peer else MISSING
+    reduces_batches = "DeltaChannel" in bases
+    if reduces_batches:
+        check_reducer(key, given.reducer)
     return ChannelTemplate(
         key,
         given,
         missing,
+        prepare=getattr(given.reducer, "prepare", messages_with_ids) if reduces_batches else None,
         idle=kind in _IDLE or (kind == "Topic" and bool(given.accumulate)),
         holds_one=not bases.isdisjoint(_HOLDING_ONE),
         overwriting=partial(_overwriting, is_peer),
         copies=not _inherited(type(given), "copy"),
-        saves_value="DeltaChannel" in bases,
+        saves_value=reduces_batches,
         finishes=not _inherited(type(given), "finish"),
     )
 
@@ -202,7 +204,7 @@ def _is_channel_class(key: str, cls: Any) -> bool:
     return True
 
 
-def _instance(key: str, cls: Any, typ: Any) -> Any:
+def _instance(key: str, cls: Any, typ: object) -> Any:
     """Make a channel of a class that stands in an annotation."""
     abstract = sorted(getattr(cls, "__abstractmethods__", ()))
     kind = _kind(cls)
@@ -219,7 +221,7 @@ def _instance(key: str, cls: Any, typ: Any) -> Any:
         ) from error
 
 
-def _typed(channel: Any, typ: Any) -> Any:
+def _typed(channel: Any, typ: object) -> Any:
     """Return a `DeltaChannel` of the type that it annotates."""
     return type(channel)(channel.reducer, plain_type(typ), snapshot_frequency=channel.snapshot_frequency)
 

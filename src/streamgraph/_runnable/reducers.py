@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 import operator
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 from streamgraph._core.plan import Channel, Reducer
 from streamgraph.channels import BinaryOperatorAggregate
+from streamgraph.channels._typing import factory_of, first_value
 from streamgraph.channels.base import MISSING
-from streamgraph.channels.binop import factory_of, first_value
 from streamgraph.errors import StateSchemaError
 
 _PURE = (operator.add, operator.or_, operator.and_)
 """Reducers that change nothing and make something new, whatever containers they are given."""
 
 
-def reduced_channel(key: str, typ: Any, reduce: Reducer, shown: Optional[object] = None) -> Channel:
+def reduced_channel(key: str, typ: object, reduce: Reducer, shown: Optional[object] = None) -> Channel:
     """Return the channel of a key with a reducer.
 
     Args:
@@ -55,7 +55,7 @@ def check_reducer(key: str, reduce: Reducer) -> None:
         )
 
 
-def _default(typ: Any) -> Optional[Callable[[], object]]:
+def _default(typ: object) -> Optional[Callable[[], object]]:
     """Return the factory for the initial value of a key with a reducer, or `None` if its type has none."""
     if first_value(typ) is MISSING:
         return None

@@ -26,17 +26,17 @@ class SingleValueChannel(BaseChannel[Value, Value, Value], Generic[Value]):
 
     value: Any
 
-    def __init__(self, typ: Any, key: str = "") -> None:
+    def __init__(self, typ: object, key: str = "") -> None:
         super().__init__(typ, key)
         self.value = MISSING
 
     @property
-    def ValueType(self) -> Any:
+    def ValueType(self) -> object:
         """The type of the value that it holds."""
         return self.typ
 
     @property
-    def UpdateType(self) -> Any:
+    def UpdateType(self) -> object:
         """The type of a value that is written to it."""
         return self.typ
 
@@ -69,7 +69,7 @@ class SingleValueChannel(BaseChannel[Value, Value, Value], Generic[Value]):
         return self.value is not MISSING
 
 
-def refuse_several(channel: BaseChannel[Any, Any, Any], hint: str) -> InvalidUpdateError:
+def refuse_several(channel: SingleValueChannel[Value], hint: str) -> InvalidUpdateError:
     """Return the error for several values in one step, of a channel that takes one.
 
     Args:

@@ -58,12 +58,12 @@ class BaseChannel(Generic[Value, Update, Checkpoint], ABC):
 
     @property
     @abstractmethod
-    def ValueType(self) -> Any:
+    def ValueType(self) -> object:
         """The type of the value that it holds."""
 
     @property
     @abstractmethod
-    def UpdateType(self) -> Any:
+    def UpdateType(self) -> object:
         """The type of a value that is written to it."""
 
     def copy(self) -> Self:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import collections.abc
-from typing import Any, Callable, Dict, Generic, List, Sequence, Union
+from typing import Callable, Generic, Sequence, Union
 
-from typing_extensions import Annotated, NotRequired, Required, Self, get_args, get_origin
+from typing_extensions import Self
 
 from streamgraph.channels._overwrite import read_all
 from streamgraph.channels._single_value import SingleValueChannel
+from streamgraph.channels._typing import first_value, same_function, without_snapshot
+from streamgraph.channels._typing import plain_type as _strip_extras  # noqa: F401  (LangGraph's name and place for it)
 from streamgraph.channels.base import MISSING, Missing, Value
 
 __all__ = ["BinaryOperatorAggregate"]
-
-_CONCRETE: Dict[object, Callable[[], object]] = {
-    collections.abc.Sequence: list,
-    collections.abc.MutableSequence: list,
-    collections.abc.Iterable: list,
-    collections.abc.Collection: list,
-    collections.abc.Set: set,
-    collections.abc.MutableSet: set,
-    collections.abc.Mapping: dict,
-    collections.abc.MutableMapping: dict,
-}
-"""For each abstract type the one whose empty instance is the first value of a channel."""
 
 
 class BinaryOperatorAggregate(SingleValueChannel[Value], Generic[Value]):
@@ -41,7 +30,7 @@ class BinaryOperatorAggregate(SingleValueChannel[Value], Generic[Value]):
 
     operator: Callable[[Value, Value], Value]
 
-    def __init__(self, typ: Any, operator: Callable[[Value, Value], Value]) -> None:
+    def __init__(self, typ: object, operator: Callable[[Value, Value], Value]) -> None:
         super().__init__(typ)
         self.operator = operator
         self.value = first_value(typ)
@@ -72,38 +61,3 @@ class BinaryOperatorAggregate(SingleValueChannel[Value], Generic[Value]):
             elif not overwritten:
                 self.value = self.operator(self.value, value)  # type: ignore[arg-type]
         return bool(values)
-
-
-def plain_type(typ: Any) -> Any:
-    """Return the class of a type hint: what `Annotated`, `Required` and parameters are about."""
-    origin: Any = get_origin(typ)
-    if origin is None:
-        return typ
-    marked: List[object] = [Annotated, Required, NotRequired]
-    return plain_type(get_args(typ)[0]) if origin in marked else origin
-
-
-def factory_of(typ: Any) -> Any:
-    """Return the class that makes an empty instance of a type."""
-    kind = plain_type(typ)
-    return _CONCRETE.get(kind, kind)
-
-
-def first_value(typ: Any) -> Any:
-    """Return an empty instance of a type, or `MISSING` if it has none."""
-    try:
-        return factory_of(typ)()
-    except Exception:
-        # A type that needs arguments, or a special form such as Optional: the first written value is the first value.
-        return MISSING
-
-
-def same_function(one: object, other: object) -> bool:
-    """Return whether two reducers may be taken for the same: lambdas cannot be told apart."""
-    names = [getattr(function, "__name__", "") for function in (one, other)]
-    return one is other or "<lambda>" in names
-
-
-def without_snapshot(checkpoint: Any) -> Any:
-    """Return a checkpoint, or the value of a full one in a thread in which the key is or was a `DeltaChannel`."""
-    return checkpoint.value if type(checkpoint).__name__ == "_DeltaSnapshot" else checkpoint

@@ -8,8 +8,8 @@ from typing import Any, Callable, Generic, List, Optional, Sequence, Tuple
 from typing_extensions import Self
 
 from streamgraph.channels._overwrite import overwriting, read_all
+from streamgraph.channels._typing import factory_of, same_function, without_snapshot
 from streamgraph.channels.base import MISSING, BaseChannel, Missing, Value
-from streamgraph.channels.binop import factory_of, same_function, without_snapshot
 from streamgraph.errors import EmptyChannelError
 
 __all__ = ["DeltaChannel"]
@@ -38,6 +38,7 @@ class DeltaChannel(BaseChannel[Any, Any, Any], Generic[Value]):
 
     __slots__ = ("reducer", "snapshot_frequency", "value")
 
+    typ: Any
     value: Any
 
     def __init__(
@@ -64,12 +65,12 @@ class DeltaChannel(BaseChannel[Any, Any, Any], Generic[Value]):
     __hash__ = None  # type: ignore[assignment]
 
     @property
-    def ValueType(self) -> Any:
+    def ValueType(self) -> object:
         """The type of the value that it holds."""
         return self.typ
 
     @property
-    def UpdateType(self) -> Any:
+    def UpdateType(self) -> object:
         """The type of a value that is written to it."""
         return self.typ
 
@@ -83,7 +84,7 @@ class DeltaChannel(BaseChannel[Any, Any, Any], Generic[Value]):
         """Return `MISSING`: what was written is saved in place of the value."""
         return MISSING
 
-    def from_checkpoint(self, checkpoint: Any) -> Self:
+    def from_checkpoint(self, checkpoint: object) -> Self:
         """Return a new channel of the same kind.
 
         Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Sequence
+from typing import Generic, Sequence
 
 from streamgraph.channels._single_value import SingleValueChannel, refuse_several
 from streamgraph.channels.base import MISSING, Value
@@ -25,7 +25,7 @@ class EphemeralValue(SingleValueChannel[Value], Generic[Value]):
 
     guard: bool
 
-    def __init__(self, typ: Any, guard: bool = True) -> None:
+    def __init__(self, typ: object, guard: bool = True) -> None:
         super().__init__(typ)
         self.guard = guard
 

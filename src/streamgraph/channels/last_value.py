@@ -59,7 +59,7 @@ class LastValueAfterFinish(BaseChannel[Value, Value, Tuple[Value, bool]], Generi
     value: Any
     finished: bool
 
-    def __init__(self, typ: Any, key: str = "") -> None:
+    def __init__(self, typ: object, key: str = "") -> None:
         super().__init__(typ, key)
         self.value = MISSING
         self.finished = False
@@ -70,12 +70,12 @@ class LastValueAfterFinish(BaseChannel[Value, Value, Tuple[Value, bool]], Generi
     __hash__ = None  # type: ignore[assignment]
 
     @property
-    def ValueType(self) -> Any:
+    def ValueType(self) -> object:
         """The type of the value that it holds."""
         return self.typ
 
     @property
-    def UpdateType(self) -> Any:
+    def UpdateType(self) -> object:
         """The type of a value that is written to it."""
         return self.typ
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Generic, Sequence, Set, Tuple, TypeVar, Union
+from typing import Generic, Sequence, Set, Tuple, TypeVar, Union
 
 from typing_extensions import Self
 
@@ -32,18 +32,18 @@ class _Barrier(BaseChannel[None, Value, Saved], Generic[Value, Saved]):
     names: Set[Value]
     seen: Set[Value]
 
-    def __init__(self, typ: Any, names: Set[Value]) -> None:
+    def __init__(self, typ: object, names: Set[Value]) -> None:
         super().__init__(typ)
         self.names = names
         self.seen = set()
 
     @property
-    def ValueType(self) -> Any:
+    def ValueType(self) -> object:
         """The type of a name."""
         return self.typ
 
     @property
-    def UpdateType(self) -> Any:
+    def UpdateType(self) -> object:
         """The type of a name."""
         return self.typ
 
@@ -133,7 +133,7 @@ class NamedBarrierValueAfterFinish(_Barrier[Value, Tuple[Set[Value], bool]], Gen
 
     finished: bool
 
-    def __init__(self, typ: Any, names: Set[Value]) -> None:
+    def __init__(self, typ: object, names: Set[Value]) -> None:
         super().__init__(typ, names)
         self.finished = False
 

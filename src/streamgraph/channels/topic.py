@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections.abc
 import copy
-from typing import Any, Generic, List, Sequence, Tuple, Union
+from typing import Generic, List, Sequence, Tuple, Union
 
 from typing_extensions import Self
 
@@ -30,7 +31,7 @@ class Topic(BaseChannel[Sequence[Value], Union[Value, List[Value]], List[Value]]
     accumulate: bool
     values: List[Value]
 
-    def __init__(self, typ: Any, accumulate: bool = False) -> None:
+    def __init__(self, typ: object, accumulate: bool = False) -> None:
         super().__init__(typ)
         self.accumulate = accumulate
         self.values = []
@@ -41,14 +42,14 @@ class Topic(BaseChannel[Sequence[Value], Union[Value, List[Value]], List[Value]]
     __hash__ = None  # type: ignore[assignment]
 
     @property
-    def ValueType(self) -> Any:
+    def ValueType(self) -> object:
         """The type of the value that it holds."""
-        return Sequence[self.typ]  # type: ignore[name-defined]
+        return collections.abc.Sequence[self.typ]  # type: ignore[name-defined]
 
     @property
-    def UpdateType(self) -> Any:
+    def UpdateType(self) -> object:
         """The type of a value that is written to it."""
-        return Union[self.typ, List[self.typ]]  # type: ignore[name-defined]
+        return Union[self.typ, list[self.typ]]  # type: ignore[name-defined]
 
     def copy(self) -> Self:
         """Return a channel with a list of the same items."""

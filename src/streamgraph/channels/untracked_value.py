@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Sequence, Union
+from typing import Generic, Sequence, Union
 
 from streamgraph.channels._single_value import SingleValueChannel, refuse_several
 from streamgraph.channels.base import MISSING, Missing, Value
@@ -25,7 +25,7 @@ class UntrackedValue(SingleValueChannel[Value], Generic[Value]):
 
     guard: bool
 
-    def __init__(self, typ: Any, guard: bool = True) -> None:
+    def __init__(self, typ: object, guard: bool = True) -> None:
         super().__init__(typ)
         self.guard = guard
 

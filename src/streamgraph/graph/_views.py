@@ -30,7 +30,7 @@ class BuilderViews:
     _joins: List[JoinSpec]
 
     @property
-    def channels(self) -> Mapping[str, BaseChannel[Any, Any, Any]]:
+    def channels(self) -> Mapping[str, BaseChannel[object, object, object]]:
         """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
         return shown_channels(self._channels)
 
@@ -41,7 +41,7 @@ class BuilderViews:
 
     @property
     def schemas(self) -> Mapping[Hint, Mapping[str, Any]]:
-        """The schemas of the graph and its nodes, each with its keys: as stored, or as computed for each step."""
+        """The schemas of the graph and its nodes, each with its keys: their channels, or what computes them."""
         return {
             source: {**shown_channels(schema.channels), **schema.managed} for source, schema in self._schemas.items()
         }

@@ -89,7 +89,7 @@ class CompiledStateGraph(
         return model_of(self._output, self.get_name("Output"))
 
     @property
-    def channels(self) -> Mapping[str, BaseChannel[Any, Any, Any]]:
+    def channels(self) -> Mapping[str, BaseChannel[object, object, object]]:
         """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
         return shown_channels(self._plan.channels)
 

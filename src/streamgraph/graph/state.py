@@ -55,8 +55,9 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
 
     Args:
         state_schema: A TypedDict, dataclass or pydantic model whose fields are the keys of the state. A key annotated
-            as `Annotated[type, reducer]` combines writes with `reducer(current, update)`; any other key takes one write
-            per step. With any other type the state is a single value.
+            as `Annotated[type, reducer]` combines writes with `reducer(current, update)`, one annotated with a channel
+            class does what the class says (`streamgraph.channels`); any other key takes one write per step. With any
+            other type the state is a single value.
         context_schema: The class of the object passed to a run as `context=`.
         input_schema: The keys that the graph takes as input; by default all.
         output_schema: The keys that `invoke` returns; by default all.
