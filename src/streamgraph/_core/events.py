@@ -50,7 +50,7 @@ class TaskSignalled:
 
     Args:
         task: The task.
-        signal: The control signal for the caller of the graph: a request to drain, questions, or a command for the parent.
+        signal: The control signal for the caller of the graph: a drain, questions, or a command for the parent.
     """
 
     __slots__ = ("signal", "task")
