@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from streamgraph.errors import EmptyInputError, NotSupportedError, UnknownKeywordError
 from streamgraph.func import entrypoint, task
 from streamgraph.graph import END, START
+from streamgraph.warnings import LangGraphDeprecatedSinceV05
 from support.leaks import light_collections as light_collections
 from support.leaks import no_complaint as no_complaint
 from support.leaks import no_thread_left as no_thread_left
@@ -197,9 +198,11 @@ def test_unknown_keyword(call: Any, name: str, closest: str) -> None:
 
 
 def test_deprecated_keyword() -> None:
-    """LangGraph's old name of `retry_policy` is refused, and the error lists the new one."""
-    with pytest.raises(UnknownKeywordError, match="retry_policy"):
+    """LangGraph's old name of `retry_policy` is taken under its warning, as the contract says."""
+    with pytest.warns(LangGraphDeprecatedSinceV05, match="retry_policy"):
         task(retry=None)  # type: ignore[call-overload]
+    with pytest.raises(UnknownKeywordError, match="retry_policy"):
+        task(retries=None)  # type: ignore[call-overload]
 
 
 def test_function_by_name() -> None:
