@@ -40,7 +40,8 @@ class GraphInspection(GraphBase):
         """Return what callers see of a node."""
         reader = node.reader
         keys = self._own_plan.channels if reader.keys is None else reader.keys
-        channels = self._own_plan.bare_key if reader.root else None
+        # A workflow gets its input as it is given, and reads nothing.
+        channels = START if node.kind == "entrypoint" else self._own_plan.bare_key if reader.root else None
         return PregelNode(
             channels=[*keys, *reader.managed] if channels is None else channels,
             triggers=node.triggers,
