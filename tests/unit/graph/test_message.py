@@ -214,3 +214,36 @@ def test_node_knows_the_id_of_its_message(modes):
         assert kept.id == stream.output["messages"][1].id is not None
     kept.id = None
     assert kept == AIMessage("kept")
+
+
+def test_ids_that_were_changed_on_the_messages_themselves():
+    """A message that a node got is the same one under another id: it is replaced or removed, not doubled."""
+
+    def node(change):
+        def run(state):
+            return {"messages": change(state["messages"])}
+
+        return run
+
+    def renamed(messages):
+        messages[1].id = "new"
+        return [messages[1]]
+
+    def nameless(messages):
+        for message in messages:
+            message.id = None
+        return messages
+
+    def removed(messages):
+        messages[0].id = "new"
+        return [RemoveMessage("new")]
+
+    found = []
+    for change in (renamed, nameless, removed):
+        first = node(lambda messages: AIMessage("three", id="3"))
+        given = [human("one", "1"), human("two", "2")]
+        found.append(chat(first, node(change), node(lambda messages: [])).invoke({"messages": given})["messages"])
+    assert told(found[0]) == [("1", "one"), ("new", "two"), ("3", "three")]
+    assert [message.content for message in found[1]] == ["one", "two", "three"]
+    assert len({message.id for message in found[1]} - {None}) == 3
+    assert told(found[2]) == [("2", "two"), ("3", "three")]
