@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import pytest
 from langchain_core.messages import (
@@ -18,6 +19,7 @@ from typing_extensions import Annotated, TypedDict
 
 from streamgraph.errors import UnknownOptionError
 from streamgraph.graph import MessagesState, add_messages
+from streamgraph.graph import message as module
 from streamgraph.graph.message import REMOVE_ALL_MESSAGES
 from support.list_graphs import chat, line
 
@@ -115,6 +117,23 @@ def test_missing_ids_are_set_on_the_given_messages():
     assert (left, right) == before
     assert made is not left
     assert [message.content for message in made] == ["a", "new", "b", "c"]
+
+
+def test_one_message_in_two_threads_gets_one_id(monkeypatch):
+    """Runs that are given one and the same object at the same time agree on its id."""
+    shared, found = human("shared"), []
+    other = threading.Thread(target=lambda: found.append(add_messages([], [shared])[0].id))
+
+    def slowly():
+        monkeypatch.undo()
+        other.start()
+        other.join(0.2)  # it waits for the id; without the lock it would end with another one
+        return "mine"
+
+    monkeypatch.setattr(module, "uuid4", slowly)
+    assert add_messages([], [shared])[0].id == "mine"
+    other.join()
+    assert found == ["mine"]
 
 
 def test_none_is_no_list_of_messages():
