@@ -1,12 +1,14 @@
 """The table of programs, by topic."""
 
 from differential import (
+    programs_accepted,
     programs_callables,
     programs_differ,
     programs_flow,
     programs_func,
     programs_func_around,
     programs_handling,
+    programs_ids,
     programs_interrupts,
     programs_jumps,
     programs_message_state,
@@ -40,6 +42,8 @@ TOPICS = (
     programs_nested,
     programs_message_state,
     programs_messages,
+    programs_ids,
+    programs_accepted,
     programs_differ,
 )
 
