@@ -40,9 +40,8 @@ from typing_extensions import (
 from streamgraph._core.action import Action
 from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.state import Writes
-from streamgraph._deprecated import CONFIG_SCHEMA, RETRY, renamed_keywords
 from streamgraph._execution.cache import check_cache
-from streamgraph._keywords import checked_keywords
+from streamgraph._keywords import CONFIG_SCHEMA, RETRY, renamed_keywords
 from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import as_action, identity_of, name_of
 from streamgraph._policies import (
@@ -88,7 +87,6 @@ def task(func: Callable[P, R], **options: Unpack[TaskKeywords]) -> TaskFunction[
 
 
 @renamed_keywords(retry=RETRY)
-@checked_keywords
 def task(
     func: Union[Callable[..., object], Runnable[Any, Any], None] = None,
     *,
@@ -239,7 +237,6 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         save: S
 
     @renamed_keywords(config_schema=CONFIG_SCHEMA, retry=RETRY)
-    @checked_keywords
     def __init__(
         self,
         checkpointer: None = None,

@@ -12,8 +12,6 @@ __all__ = ["MISSING"]
 
 _IMPORTED = "LangGraph's module imports it for its own use, and it is there at its own place"
 
-_TYPE_CHECKING = "a constant of the module `typing`, of which LangGraph's module has no `__all__` to leave it out"
-
 _REMOTE = "it talks to LangGraph's server; the class is here for `isinstance`, and LangGraph's own works as a node"
 
 _PREGEL = "it belongs to LangGraph's machine, which runs nothing here"
@@ -33,10 +31,6 @@ MISSING = {
     "langgraph.prebuilt.tool_node:ContextT": _IMPORTED,
     "langgraph.prebuilt.tool_node:REMOVE_ALL_MESSAGES": _IMPORTED,
     "langgraph.prebuilt.tool_node:StateT": _IMPORTED,
-    "langgraph.prebuilt.tool_node:TYPE_CHECKING": _TYPE_CHECKING,
-    "langgraph.stream.run_stream:TYPE_CHECKING": _TYPE_CHECKING,
-    "langgraph.stream.stream_channel:TYPE_CHECKING": _TYPE_CHECKING,
-    "langgraph.stream.transformers:TYPE_CHECKING": _TYPE_CHECKING,
     # Attributes, as "module:class.attribute".
     "langgraph.graph.state:CompiledStateGraph.attach_branch": _ATTACH,
     "langgraph.graph.state:CompiledStateGraph.attach_edge": _ATTACH,

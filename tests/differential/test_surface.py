@@ -29,12 +29,18 @@ NOTHING: Any = object()
 
 def peer_modules() -> List[str]:
     """The public modules of the installed LangGraph, langgraph-prebuilt included."""
-    found = [module.name for module in pkgutil.walk_packages(langgraph.__path__, "langgraph.", onerror=lambda _: None)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the walk imports packages, and some of them warn
+        found = [module.name for module in pkgutil.walk_packages(langgraph.__path__, "langgraph.", onerror=_raise)]
     return sorted(
         name
         for name in found
         if not name.startswith(OWN_PACKAGES) and not any(part.startswith("_") for part in name.split("."))
     )
+
+
+def _raise(name: str) -> None:
+    raise ImportError(name)
 
 
 def own_name(name: str) -> str:
@@ -62,6 +68,7 @@ def names_of(module: ModuleType) -> List[str]:
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
+        and name != "TYPE_CHECKING"
         and not isinstance(value, ModuleType)
         and getattr(value, "__module__", module.__name__) == module.__name__
     ]
@@ -202,9 +209,8 @@ def _absent_there(entry: str) -> bool:
     holder: Any = loaded(module)
     path, _, parameter = rest.partition("(")
     for name in path.split(".") if path else ():
-        if holder is not None and inspect.isclass(holder) and name in attributes_of(holder):
-            holder = got(holder, name)
-            continue
+        if inspect.isclass(holder) and name not in attributes_of(holder):
+            return True
         holder = got(holder, name)
         if holder is NOTHING:
             return True

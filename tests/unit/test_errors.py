@@ -84,7 +84,7 @@ def test_copies_of_an_interrupt(make):
 @pytest.mark.parametrize("make", COPIES)
 def test_copies_of_a_node_interrupt(make):
     """It warns when it is made, and not again when it is copied."""
-    with pytest.warns(LangGraphDeprecatedSinceV10, match="Call `streamgraph.types.interrupt`") as caught:
+    with pytest.warns(LangGraphDeprecatedSinceV10, match="Please use `streamgraph.types.interrupt` instead") as caught:
         error = errors.NodeInterrupt("sure?", "1")
     assert caught[0].filename == __file__
     made = make(error)

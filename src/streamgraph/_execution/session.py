@@ -159,7 +159,7 @@ class GraphSession:
             forget(self._messages)
         if self._trace is not None:
             if error is None or is_signal(error, self.run.ns):
-                yield from self._trace.closing(self.run.output(), None)
+                yield from self._trace.closing(self.run.output(), None, () if self.run.ns else self.run.interrupts)
             else:
                 yield from self._trace.closing(None, error)
 

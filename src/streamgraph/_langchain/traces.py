@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from copy import copy
 from inspect import iscoroutinefunction
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -17,7 +17,14 @@ from langchain_core.callbacks import (
 
 from streamgraph._compat.langchain_core import records
 from streamgraph._core.action import Action
+from streamgraph._interrupts import Interrupt
 from streamgraph._langchain.handlers import TaskHandler
+from streamgraph._langchain.lifecycle import (
+    AsyncGraphCallbackManager,
+    GraphInterruptEvent,
+    SyncGraphCallbackManager,
+    graph_handlers,
+)
 from streamgraph._policies import TracePolicy
 from streamgraph._protocols import Call, Work
 
@@ -67,11 +74,12 @@ class Trace:
         manager: BaseCallbackManager = self._run.get_child(tag)
         return manager
 
-    def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
+    def closing(self, output: Any, error: Optional[BaseException], asked: Sequence[Interrupt] = ()) -> Work[None]:
         """End the run with its output, or with `error` if it is not `None`.
 
-        An error that is not an `Exception` is reported without awaiting: after the cancellation of a task, or the drop
-        of a stream, there may be no other chance.
+        Graph handlers are told of the questions `asked` with which a whole run ends. An error that is not an
+        `Exception` is reported without awaiting: after the cancellation of a task, or the drop of a stream, there may
+        be no other chance.
         """
         run, self._run = self._run, None
         if run is None:
@@ -81,6 +89,11 @@ class Trace:
         asynchronous = isinstance(run, AsyncCallbackManagerForChainRun)
         if asynchronous and error is not None and not isinstance(error, Exception):
             run, asynchronous = run.get_sync(), False
+        if asked and graph_handlers(run.handlers):
+            kind = AsyncGraphCallbackManager if asynchronous else SyncGraphCallbackManager
+            tell: Any = kind(graph_handlers(run.handlers), run_id=run.run_id).on_interrupt
+            event = GraphInterruptEvent(run.run_id, "pending", "", (), tuple(asked))
+            yield Call(Action(None, tell) if asynchronous else Action(tell, None), (event,), nonblocking=True)
         if error is not None:
             reports: List[Tuple[Any, object]] = [(run.on_chain_error, error)]
         else:

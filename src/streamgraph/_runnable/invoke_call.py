@@ -8,7 +8,7 @@ from typing import Any, List, Optional, Tuple, cast, overload
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
-from streamgraph._keywords import checked_keywords, takes_options
+from streamgraph._keywords import CHECKPOINT_DURING, renamed_keywords, takes_options
 from streamgraph._runnable.astream_call import AsyncStreamRunnable
 from streamgraph._runnable.flow_options import check_flow_control
 from streamgraph._runnable.options import Subscription, output_only
@@ -165,7 +165,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     @overload
     def invoke(self, input: GivenT, config: Config = None, **options: Unpack[InvokeOptions[ContextT]]) -> Any: ...
 
-    @checked_keywords
+    @renamed_keywords(checkpoint_during=CHECKPOINT_DURING)
     @takes_options(InvokeOptions, **DEFAULTS, stream_mode="values")
     def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[InvokeOptions[Any]]) -> Any:
         """Run the graph to its end and return its output.
@@ -344,7 +344,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         self, input: GivenT, config: Config = None, **options: Unpack[InvokeOptions[ContextT]]
     ) -> Any: ...
 
-    @checked_keywords
+    @renamed_keywords(checkpoint_during=CHECKPOINT_DURING)
     @takes_options(InvokeOptions, **DEFAULTS, stream_mode="values")
     async def ainvoke(
         self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[InvokeOptions[Any]]

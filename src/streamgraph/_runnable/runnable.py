@@ -3,10 +3,11 @@
 # ruff: noqa: A002  (`input` is the name that the field uses)
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Iterator, Optional
+from typing import Any, AsyncIterator, Callable, Iterator, Optional, Sequence, Tuple, cast
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.schema import StreamEvent
+from typing_extensions import Literal
 
 from streamgraph._runnable.chunks import UpdatesChunk, added_up
 from streamgraph._runnable.invoke_call import InvokeRunnable
@@ -52,43 +53,64 @@ class GraphRunnable(InvokeRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
                     yield UpdatesChunk(chunk)
                 yield UpdatesChunk(output=stream.output)
 
-    def stream_events(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:
+    def stream_events(
+        self,
+        input: Any,
+        config: Optional[RunnableConfig] = None,
+        *,
+        version: Literal["v1", "v2", "v3"] = "v2",
+        transformers: Optional[Sequence[Callable[[Tuple[str, ...]], Any]]] = None,
+        **kwargs: Any,
+    ) -> Any:
         """Refuse: langchain-core has no sync events in the versions 1 and 2, and version 3 is not there yet.
 
         Args:
             input: The input.
             config: The config of the call.
-            **kwargs: The version, and filters for events.
+            version: The version of the events.
+            transformers: Further transformers for version 3.
+            **kwargs: Filters for events, and further arguments of `stream`.
 
         Raises:
             NotSupportedError: Always.
         """
-        if kwargs.get("version") == "v3":
-            raise _no_v3()
+        _check_version(version, transformers)
         raise NotSupportedError(
             "Events of the versions 1 and 2 can only be awaited", hint="Use astream_events(), or stream()."
         )
 
     def astream_events(
-        self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any
+        self,
+        input: Any,
+        config: Optional[RunnableConfig] = None,
+        *,
+        version: Literal["v1", "v2", "v3"] = "v2",
+        transformers: Optional[Sequence[Callable[[Tuple[str, ...]], Any]]] = None,
+        **kwargs: Any,
     ) -> AsyncIterator[StreamEvent]:
         """Stream the events of all Runnables in a run, as langchain-core defines them.
 
         Args:
             input: The input.
             config: The config of the call.
-            **kwargs: The version (`"v1"` or `"v2"`), filters for events, and further arguments of `astream`.
+            version: The version of the events: `"v1"` or `"v2"`.
+            transformers: Further transformers for version 3.
+            **kwargs: Filters for events, and further arguments of `astream`.
 
         Raises:
             NotSupportedError: The version is `"v3"`, which is not there yet.
+            TypeError: Transformers are given with another version.
         """
-        if kwargs.get("version") == "v3":
-            raise _no_v3()
-        return super().astream_events(input, config, **kwargs)
+        _check_version(version, transformers)
+        return super().astream_events(input, config, version=cast('Literal["v1", "v2"]', version), **kwargs)
 
 
-def _no_v3() -> NotSupportedError:
-    return NotSupportedError(
-        "Runs in the v3 protocol of events are not there yet",
-        hint='Use stream() or astream() with version="v2", or astream_events(version="v2").',
-    )
+def _check_version(version: str, transformers: object) -> None:
+    """Refuse version 3 of events, and what only that has."""
+    if version == "v3":
+        raise NotSupportedError(
+            "Runs in the v3 protocol of events are not there yet",
+            hint='Use stream() or astream() with version="v2", or astream_events(version="v2").',
+        )
+    if transformers is not None:
+        raise TypeError(f"transformers= belongs to events of the version 'v3'; the version is {version!r}.")

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
 from streamgraph._drivers.driver_threads import GraphStream
-from streamgraph._keywords import checked_keywords, takes_options
+from streamgraph._keywords import CHECKPOINT_DURING, renamed_keywords, takes_options
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.filter_options import make_filter
 from streamgraph._runnable.flow_options import check_flow_control
@@ -312,7 +312,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
         self, input: GivenT, config: Config = None, **options: Unpack[StreamOptions[ContextT]]
     ) -> GraphStream[Any]: ...
 
-    @checked_keywords
+    @renamed_keywords(checkpoint_during=CHECKPOINT_DURING)
     @takes_options(StreamOptions, **DEFAULTS)
     def stream(
         self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[StreamOptions[Any]]

@@ -8,9 +8,8 @@ from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequen
 from typing_extensions import Literal, Self
 
 from streamgraph._core.plan import Channel
-from streamgraph._deprecated import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, renamed_keywords
 from streamgraph._execution.cache import check_cache
-from streamgraph._keywords import checked_keywords
+from streamgraph._keywords import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, checked_keywords, renamed_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy
 from streamgraph._runnable.channel_marks import merged_channels
@@ -68,7 +67,6 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
     """
 
     @renamed_keywords(config_schema=CONFIG_SCHEMA, input=INPUT, output=OUTPUT)
-    @checked_keywords
     def __init__(
         self,
         state_schema: Type[StateT],
@@ -97,7 +95,6 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             self._add_channels(schema)
 
     @renamed_keywords(input=INPUT, retry=RETRY)
-    @checked_keywords
     def add_node(
         self,
         node: object,

@@ -347,6 +347,8 @@ def test_transformers_are_kept():
     for call in (graph.stream_events, graph.astream_events):
         with pytest.raises(NotSupportedError, match="v3 protocol"):
             call({"x": []}, version="v3")
+        with pytest.raises(TypeError, match="transformers= belongs to events of the version 'v3'"):
+            call({"x": []}, version="v2", transformers=[Words])
     with pytest.raises(NotSupportedError, match="can only be awaited"):
         graph.stream_events({"x": []}, version="v2")
 

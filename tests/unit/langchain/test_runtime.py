@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from streamgraph import START, StateGraph
-from streamgraph.runtime import BaseUser, ExecutionInfo, RunControl, Runtime, ServerInfo, get_runtime
+from streamgraph.runtime import DEFAULT_RUNTIME, BaseUser, ExecutionInfo, RunControl, Runtime, ServerInfo, get_runtime
 
 
 def test_made_outside_of_a_run():
@@ -30,6 +30,7 @@ def test_equality():
     one = Runtime(context="c", server_info=ServerInfo("a", "g"))
     assert one == Runtime(context="c", server_info=ServerInfo("a", "g"))
     assert one != Runtime(context="d")
+    assert Runtime() == DEFAULT_RUNTIME
     assert hash(Runtime(context="c")) == hash(Runtime(context="c"))
     assert copy.deepcopy(one) == pickle.loads(pickle.dumps(one)) == one
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import inspect
 from typing import List
 
 import pytest
@@ -43,7 +45,7 @@ def warned(category, old, new, function, *args, **kwargs):
     with pytest.warns(category) as caught:
         result = function(*args, **kwargs)
     (warning,) = caught
-    assert str(warning.message).startswith(f"`{old}` is deprecated. Use `{new}` instead.")
+    assert str(warning.message).startswith(f"`{old}` is deprecated and will be removed. Please use `{new}` instead.")
     assert warning.filename == __file__
     assert warning.category is category
     return result
@@ -121,6 +123,40 @@ def test_options_of_an_agent():
         create_react_agent(model, [], promt="x")
 
 
+@pytest.mark.parametrize("method", ["invoke", "stream", "ainvoke", "astream"])
+@pytest.mark.parametrize(("during", "durability"), [(True, "async"), (False, "exit"), (True, None)])
+def test_when_a_run_is_saved(method, during, durability):
+    """`checkpoint_during` of a run; without a checkpointer it has no effect, as in LangGraph."""
+    graph = StateGraph(Wide).add_node("a", lambda state: {"x": 1}).add_edge(START, "a").compile()
+    options = {} if durability is None else {"durability": durability}
+
+    async def consumed():
+        if method == "ainvoke":
+            return await graph.ainvoke({"x": 0}, checkpoint_during=during, **options)
+        return [chunk async for chunk in graph.astream({"x": 0}, checkpoint_during=during, **options)]
+
+    def run():
+        if method in ("ainvoke", "astream"):
+            return asyncio.run(consumed())
+        result = getattr(graph, method)({"x": 0}, checkpoint_during=during, **options)
+        return list(result) if method == "stream" else result
+
+    if durability is not None:
+        with pytest.raises(UnknownKeywordError, match="'durability', and 'checkpoint_during', its deprecated name"):
+            run()
+        return
+    with pytest.warns(LangGraphDeprecatedSinceV10, match="`checkpoint_during` is deprecated") as caught:
+        assert run() == ({"x": 1} if "invoke" in method else [{"a": {"x": 1}}])
+    assert caught[0].filename == __file__
+
+
+def test_methods_stay_what_they_are():
+    """A coroutine function is one, whatever else it takes."""
+    graph = StateGraph(Wide).add_node("a", print).add_edge(START, "a").compile()
+    assert inspect.iscoroutinefunction(graph.ainvoke)
+    assert not inspect.iscoroutinefunction(graph.astream)
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -145,7 +181,9 @@ def test_unknown_names_stay_unknown():
 def test_moved_types(name):
     """`Send` and `Interrupt` are found at their old home."""
     constants = importlib.import_module("streamgraph.constants")
-    with pytest.warns(LangGraphDeprecatedSinceV10, match=f"Use `from streamgraph.types import {name}`") as caught:
+    with pytest.warns(
+        LangGraphDeprecatedSinceV10, match=f"Please use 'from streamgraph.types import {name}'"
+    ) as caught:
         found = getattr(constants, name)
     assert found is getattr(types, name)
     assert caught[0].filename == __file__
