@@ -32,7 +32,7 @@ def get_config() -> RunnableConfig:
     """
     config = var_child_runnable_config.get()
     if config is None:
-        raise RuntimeError("get_config() was called outside of a run; call it in a node, branch or tool.")
+        raise RuntimeError("Called get_config outside of a runnable context; call it in a node, branch or tool.")
     return config
 
 

@@ -217,6 +217,28 @@ PROMISED: dict[tuple[str, Any], Any] = {
     ("retry_after_changing_the_input", "values"): [{"x": ["in"]}, {"x": ["in", 2]}],
     ("retry_after_changing_the_input", "updates"): [{"a": {"x": [2]}}],
     ("cached_message", "messages"): [("AIMessage", "kept")],
+    ("ids_of_messages_that_replace_the_list", "messages"): [("AIMessage", "one")],
+    ("ids_of_messages_that_replace_the_list", "values"): [
+        {"messages": [("HumanMessage", {"content": "hi", "id": "h1"})], "facts": []},
+        {"messages": [("AIMessage", {"content": "one", "id": "<id1>"})], "facts": []},
+        {"messages": [("AIMessage", {"content": "one", "id": "<id1>"})], "facts": [(True, True, True)]},
+    ],
+    ("ids_of_the_first_messages_of_a_key_without_default", "values"): [
+        {"messages": [("HumanMessage", {"content": "hi", "id": "<id1>"})]}
+    ],
+    ("message_without_id_sent_to_a_node_that_returns_it", "messages"): [],
+    ("messages_without_ids_sent_to_a_graph", "messages"): [("AIMessage", "answer")],
+    ("messages_without_ids_in_a_plain_key_of_the_outer_state", "messages"): [("AIMessage", "answer")],
+    ("messages_in_a_command_for_the_parent", "messages"): [("AIMessage", "by command")],
+    ("messages_after_the_marker_that_removes_all", "values"): [
+        {"messages": [("HumanMessage", {"content": "hi", "id": "h1"})]},
+        {"messages": [("AIMessage", {"content": "second", "id": "f"})]},
+    ],
+    ("runs_of_a_reducer_with_branches", "values"): [
+        {"left": [], "right": []},
+        {"left": ["left"], "right": ["right"]},
+        {"left": ["left"], "right": ["right"], "runs": ["left", "right"]},
+    ],
 }
 
 
@@ -233,6 +255,20 @@ def promised(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     if key not in PROMISED:
         return theirs, ours
     return (PROMISED[key], FAILS.get(key[0])), (summary(ours), ours.error and ours.error[0])
+
+
+def state_without_ids(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    def without(chunk: Any) -> Any:
+        if chunk[0] != "values":
+            return chunk
+        return [(kind, {**fields, "id": None}) for kind, fields in chunk[1]["messages"]]
+
+    assert [chunk[1]["messages"][0][1]["id"] for chunk in ours.chunks[1:] if chunk[0] == "values"] == [None]
+    return tuple(map(without, theirs.chunks)), tuple(map(without, ours.chunks))
+
+
+def one_more(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    return (theirs.chunks, ("HumanMessage", "question")), (ours.chunks[:-1], told(ours.chunks[-1][-1]))
 
 
 def promised_on_old(theirs: Outcome, ours: Outcome, where: Where) -> Pair:

@@ -23,12 +23,14 @@ from differential.adapting import (
     last_of_chain,
     no_error,
     one_id,
+    one_more,
     own_metadata,
     promised,
     promised_on_old,
     refused_call,
     route,
     run_tags,
+    state_without_ids,
     tags,
     task_metadata,
     whole_id,
@@ -219,6 +221,41 @@ DIFFERENCES = [
         "Every message that enters state through a node is emitted once, also by one whose result is kept (R16)",
         promised,
     ),
+    Difference(
+        "ids-whenever-a-message-enters",
+        "A message without an id gets one when it enters the state, also where the reducer does not run; in LangGraph "
+        "it then gets none until the next write",
+        promised,
+    ),
+    Difference(
+        "ids-do-not-depend-on-modes",
+        "and it does not depend on the modes: LangGraph's mode `messages` gives ids where the reducer gives none",
+        state_without_ids,
+    ),
+    Difference(
+        "input-is-never-emitted",
+        "Input and history are never emitted: LangGraph shows those that had no ids, such as a nested graph's (B7)",
+        promised,
+    ),
+    Difference(
+        "entered-through-a-node",
+        "Every message that enters state through a node is emitted once; not by LangGraph with `subgraphs=True` if it "
+        "was also the input of a graph that the node has called",
+        one_more,
+    ),
+    Difference(
+        "messages-of-commands-for-the-parent",
+        "Every message that enters state through a node is emitted once, for every return type: … `Command`; LangGraph "
+        "shows none of a command for the parent graph (R16)",
+        promised,
+    ),
+    Difference(
+        "a-marker-drops-only-what-is-before-it",
+        "REMOVE_ALL drops everything before it (LB 6); what follows is merged like any update, while LangGraph stores "
+        "it as it is, two messages of one id and removals included",
+        promised,
+    ),
+    Difference("reducers-run-once", "A reducer runs once for each write; a branch sees that result", promised),
     Difference("nothing-is-lost-on-errors", "every chunk made before it is delivered (Q4)", promised),
     Difference(
         "messages-of-tasks-before-1.0",

@@ -1,6 +1,7 @@
 """The table of programs, by topic."""
 
 from differential import (
+    programs_accepted,
     programs_callables,
     programs_channels,
     programs_differ,
@@ -8,6 +9,7 @@ from differential import (
     programs_func,
     programs_func_around,
     programs_handling,
+    programs_ids,
     programs_interrupts,
     programs_jumps,
     programs_message_state,
@@ -42,6 +44,8 @@ TOPICS = (
     programs_nested,
     programs_message_state,
     programs_messages,
+    programs_ids,
+    programs_accepted,
     programs_differ,
 )
 

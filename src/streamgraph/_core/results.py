@@ -80,14 +80,14 @@ def _read_written(plan: Plan, node: str, result: object) -> TaskResult:
     return outcome._replace(routes=tuple([check_route(plan, node, route) for route in outcome.routes]))
 
 
-def read_command(plan: Plan, command: Command) -> TaskResult:
-    """Convert a command that was given as the input of a run to writes and first routes.
+def read_command(plan: Plan, command: Union[Command, Send]) -> TaskResult:
+    """Convert a command or `Send` that was given as the input of a run to writes and first routes.
 
     Raises:
         InvalidUpdateError: It is for a parent graph, or its update does not fit the state.
         UnknownRouteError: Its `goto` names an unknown node.
     """
-    if command.graph is not None:
+    if isinstance(command, Command) and command.graph is not None:
         raise InvalidUpdateError(
             f"A Command that starts a run is for the graph {command.graph!r}",
             hint="Leave graph= out: the graph that is run takes the command.",
@@ -139,7 +139,7 @@ def _read_update(plan: Plan, node: str, update: object) -> Pairs:
     if mapping is None:
         keys = ", ".join(map(repr, plan.channels))
         raise InvalidUpdateError(
-            f"Expected a dict with some of the state's keys, got {_describe(update)}",
+            f"Expected dict, got {_describe(update)}",
             node=node,
             hint=f"Return a dict with some of {keys}, a Command, or None.",
         )
@@ -178,7 +178,7 @@ def read_routes(plan: Plan, node: str, branch: Branch, result: object) -> Tuple[
             )
         if route is None:
             raise UnknownRouteError(
-                f"Branch {branch.name!r} returned None instead of a destination",
+                f"Branch did not return a valid destination: {branch.name!r} returned None",
                 node=node,
                 hint="Return a node's name, END, a Send, or a list of these.",
             )
@@ -202,7 +202,9 @@ def check_route(plan: Plan, node: str, route: object) -> Route:
     if target == END:
         if not isinstance(route, Send):
             return END
-        raise UnknownRouteError("A Send goes to END, which runs nothing", node=node, hint="Route to END by its name.")
+        raise UnknownRouteError(
+            "Cannot send a packet to the END node, which runs nothing", node=node, hint="Route to END by its name."
+        )
     what = "Send" if isinstance(route, Send) else "route"
     raise UnknownRouteError(
         f"A {what} goes to {target!r}, but the graph has no such node", node=node, name=target, known=plan.nodes

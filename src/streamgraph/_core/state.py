@@ -332,7 +332,7 @@ def _two_writes(key: str, first: str, second: str) -> InvalidUpdateError:
 
 def _two_overwrites(key: str, first: str, second: str) -> InvalidUpdateError:
     return InvalidUpdateError(
-        f"Nodes {first!r} and {second!r} both overwrite one key in one step",
+        f"Can receive only one Overwrite value per super-step, but nodes {first!r} and {second!r} both overwrite",
         key=key,
         hint="Let one of them write through the reducer, or put them in different steps.",
     )

@@ -57,7 +57,7 @@ class PriorMessages:
 def prepared(channel: Optional[Channel], value: object) -> object:
     """Return a written value in the form in which it is stored."""
     prepare = channel.prepare if channel is not None else None
-    if prepare is None:
+    if prepare is None or value is None:
         return value
     replaces, inner = unwrap(value)
     return Overwrite(prepare(inner)) if replaces else prepare(value)

@@ -38,7 +38,7 @@ from streamgraph._streams.formats import chunk_format, split_interrupts
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._streams.subscribers import RunSubscribers
-from streamgraph._types import Command, GraphOutput
+from streamgraph._types import Command, GraphOutput, Send
 from streamgraph.errors import UnknownOptionError
 
 
@@ -146,7 +146,7 @@ class GraphBase(GraphSettings):
         settings.name = settings.name or self.get_name()
         writes: Writes
         entry: Sequence[Route] = ()
-        if isinstance(given, Command) and (self._plan.start.kind == "node" or given.resume is not None):
+        if isinstance(given, (Command, Send)) and (self._plan.start.kind == "node" or getattr(given, "resume", None)):
             begun = read_command(self._plan, given)
             writes, entry = begun.writes, begun.routes
         else:

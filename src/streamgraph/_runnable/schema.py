@@ -79,6 +79,11 @@ def read_schema(source: Hint) -> Schema:
     Raises:
         StateSchemaError: The schema has no hints, hints that cannot be evaluated, or an unusable reducer or channel.
     """
+    if isinstance(source, (dict, list, set)):
+        raise StateSchemaError(
+            f"The state schema is {source!r:.80}, which is no type",
+            hint="Use a TypedDict, a dataclass or a pydantic model with a type hint for each key of the state.",
+        )
     if not _has_keys(source):
         return Schema(source, {ROOT_KEY: _channel(ROOT_KEY, source)}, {})
     channels: Dict[str, Channel] = {}
@@ -169,8 +174,8 @@ def _channel(key: str, hint: Hint) -> Channel:
 
 
 def _builder(source: Hint) -> Optional[Callable[[Dict[str, object]], object]]:
-    if issubclass(source, dict) or is_typeddict(source):
-        return None
+    if not (issubclass(source, BaseModel) or dataclasses.is_dataclass(source)):
+        return None  # nodes get a dict, also for a class that has nothing but annotations
     if issubclass(source, BaseModel):
         if _TAKES_NAMES:
             return lambda values: source.model_validate(values, by_alias=True, by_name=True)

@@ -24,13 +24,13 @@ def checked_name(name: Optional[str], target: object, taken: Container[str]) -> 
     if not name:
         raise NodeNameError(f"No name can be taken from {target!r}", hint="Give one: add_node(name, node).")
     if name in (START, END):
-        raise NodeNameError(f"Node name {name!r} is reserved", hint="Choose another name.")
+        raise NodeNameError(f"Node `{name}` is reserved", hint="Choose another name.")
     if name in taken:
-        raise NodeNameError(f"Node {name!r} is there already", hint="Give the second node another name.")
+        raise NodeNameError(f"Node `{name}` already present", hint="Give the second node another name.")
     for character in _RESERVED_CHARACTERS:
         if character in name:
             raise NodeNameError(
-                f"{character!r} is reserved and cannot be in the node name {name!r}",
+                f"{character!r} is a reserved character and is not allowed in the node names: {name!r}",
                 hint="Namespaces use it to separate names and ids.",
             )
     return name

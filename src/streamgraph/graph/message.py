@@ -71,15 +71,20 @@ def add_messages(
     """
     if format not in (None, "langchain-openai"):
         raise UnknownOptionError(
-            f"Unrecognized format={format!r} of messages", name=format, known=("langchain-openai",)
+            f"Unrecognized format={format!r}. Expected one of 'langchain-openai', None",
+            name=format,
+            known=("langchain-openai",),
         )
     if left is None and right is None:
         return _with_prepare(partial(add_messages, format=format))
     if left is None or right is None:
-        missing = "left" if left is None else "right"
-        raise ValueError(f"add_messages needs two lists of messages; the {missing} one is missing.")
+        raise _one_side("left" if right is None else "right")
     merged = [*MessageList(prepare_messages(left)).merged(prepare_messages(right))]
     return _in_openai_format(merged) if format else merged
+
+
+def _one_side(given: str) -> ValueError:
+    return ValueError(f"Must specify non-null arguments for both 'left' and 'right'. Only received: {given!r}.")
 
 
 def prepare_messages(update: Messages) -> List[BaseMessage]:
@@ -111,6 +116,8 @@ _with_prepare(add_messages)
 
 def _merge_in_state(left: Messages, right: Messages) -> MessageList:
     """Merge an update into what the state holds, which knows its ids if it was merged before."""
+    if right is None:
+        raise _one_side("left")
     if type(left) is not MessageList:
         left = MessageList(prepare_messages(left))
     return left.merged(prepare_messages(right))

@@ -31,7 +31,7 @@ from streamgraph.graph._specs import (
     read_destinations,
     sequence_name,
 )
-from streamgraph.graph._validation import check_edges
+from streamgraph.graph._validation import check_edges, end_schema
 from streamgraph.graph._views import BuilderViews
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
 from streamgraph.stream._mux import TransformerFactory
@@ -82,8 +82,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         self.nodes = {}
         self.compiled = False
         self._schema = read_schema(state_schema)
-        self._input = self._schema if input_schema is None else read_schema(input_schema)
-        self._output = self._schema if output_schema is None else read_schema(output_schema)
+        self._input = end_schema(input_schema, self._schema)
+        self._output = end_schema(output_schema, self._schema)
         self._schemas: Dict[Hint, Schema] = {}
         self._channels: Mapping[str, Channel] = {}
         self._outgoing: Dict[str, OutEdges] = {}
@@ -202,7 +202,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
                 nodes may be added later.
         """
         if end_key == START:
-            raise UnknownNodeError("START cannot be the end of an edge", hint="Nothing comes before START.")
+            raise UnknownNodeError("START cannot be an end node", hint="Nothing comes before START.")
         if isinstance(start_key, str):
             self._check_source(start_key)
             if end_key not in self._leaving(start_key).edges:
@@ -246,7 +246,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         taken = {branch.name for branch in self._leaving(source).branches}
         if name in taken and name != "<lambda>":
             raise GraphBuildError(
-                f"Branch {name!r} from {source!r} is there already", hint="Give the second function another name."
+                f"Branch with name `{name}` already exists for node `{source}`",
+                hint="Give the second function another name.",
             )
         if path_map is None:
             path_map = literal_results(path)
@@ -268,7 +269,9 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             ValueError: The sequence is empty.
         """
         if not nodes:
-            raise GraphBuildError("The sequence of nodes is empty", hint="Give at least one node.")
+            raise GraphBuildError(
+                "Sequence requires at least one node", hint="Give nodes, or pairs of a name and a node."
+            )
         # Runnables are named by their class here, unlike in `add_node`: as in LangGraph.
         named = [item if isinstance(item, tuple) else (sequence_name(item), item) for item in nodes]
         before = (dict(self.nodes), self._channels)
@@ -377,4 +380,4 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
 
     def _check_source(self, source: str) -> None:
         if source == END:
-            raise UnknownNodeError("END cannot be the start of an edge", hint="Nothing comes after END.")
+            raise UnknownNodeError("END cannot be a start node", hint="Nothing comes after END.")

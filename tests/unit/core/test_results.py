@@ -74,7 +74,7 @@ def test_invalid(result):
     with pytest.raises(InvalidUpdateError) as raised:
         read_result(graph(), "writer", result)
     assert raised.value.node == "writer"
-    assert all(text in str(raised.value) for text in ("Expected a dict", "'writer'", "'x', 'p'", " of type "))
+    assert all(text in str(raised.value) for text in ("Expected dict", "'writer'", "'x', 'p'", " of type "))
 
 
 def test_long_values_are_shortened():

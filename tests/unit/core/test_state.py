@@ -97,6 +97,27 @@ def test_overwrite(wrap):
     assert made.fold([("a", [("p", wrap(1))])]) == {"p": 1}
 
 
+def test_what_is_stored_without_the_reducer_is_prepared():
+    """A first value and an overwrite are stored in the form in which the reducer would store them; `None` is not."""
+    made = State(plan([], keys={"x": Channel("x", add, prepare=lambda value: [f"prepared {value}"])}))
+    for value, stored in (("a", ["prepared a"]), (Overwrite("b"), ["prepared b"]), (None, None)):
+        assert made.fold([("n", [("x", value)])]) == {"x": stored}
+    made.store({"x": []})
+    assert made.fold([("n", [("x", {"__overwrite__": "c"})])]) == {"x": ["prepared c"]}
+
+
+def test_what_was_folded_for_branches_is_stored():
+    """The values that a branch has seen are those of the state, unless an earlier task wrote the key as well."""
+    made = state(x=[0], z=[0])
+    writes = [("a", [("x", [1]), ("p", 1)]), ("b", [("x", [2]), ("z", [2])])]
+    folded = [None, {"x": ["not used"], "z": ["seen"]}]
+    assert made.fold(writes, folded) == {"x": [0, 1, 2], "p": 1, "z": ["seen"]}
+    assert made.fold([writes[1]], [folded[1]]) == {"x": ["not used"], "z": ["seen"]}
+    overwriting = [("a", [("x", Overwrite([9]))]), ("b", [("x", Overwrite([8]))])]
+    with pytest.raises(InvalidUpdateError, match="'a' and 'b'"):
+        made.fold(overwriting, [{"x": [9]}, {"x": [8]}])
+
+
 def test_two_overwrites():
     """Two overwrites of a key in one step name both nodes and the key."""
     with pytest.raises(InvalidUpdateError, match=r"'a' and 'b'.*key 'x'"):

@@ -10,6 +10,7 @@ from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph import END, START, StateGraph
 from streamgraph import errors as E
+from streamgraph.managed import RemainingSteps
 from support.list_graphs import State, both, line
 
 
@@ -205,6 +206,26 @@ def test_schema(schema, words, place):
     assert says(raised.value, *words)
 
 
+@pytest.mark.parametrize("place", ["input", "output"])
+def test_computed_keys_at_the_ends(place):
+    """What is computed for each step can be neither given nor returned; the schema of the state itself is fine."""
+
+    class Managed(TypedDict):
+        x: list
+        left: RemainingSteps
+
+    with pytest.raises(E.StateSchemaError, match=r"managed channels detected in Managed: left\. .*Input/Output"):
+        StateGraph(State, **{f"{place}_schema": Managed})
+    assert StateGraph(Managed, **{f"{place}_schema": Managed}).managed.keys() == {"left"}
+
+
+@pytest.mark.parametrize("schema", [{"x": int}, ["x"], {"x"}])
+def test_values_as_schemas(schema):
+    """A value in place of a type is refused; it would be a state of one value."""
+    with pytest.raises(E.StateSchemaError, match="which is no type"):
+        StateGraph(schema)
+
+
 NODES = [
     (("n", 5), TypeError, ["'n'", "not callable", "5"]),
     (("n",), TypeError, ["'n'", "not callable"]),
@@ -218,12 +239,12 @@ NODES = [
     (("n", lambda *, config: {}), TypeError, ["'n'", "no argument"]),
     (({"a": plain},), E.NodeNameError, ["name", "add_node(name, node)"]),
     (("", plain), E.NodeNameError, ["name"]),
-    ((START, plain), E.NodeNameError, ["'__start__'", "reserved"]),
-    ((END, plain), E.NodeNameError, ["'__end__'", "reserved"]),
-    (("a|b", plain), E.NodeNameError, ["'|'", "'a|b'", "reserved"]),
-    (("a:b", plain), E.NodeNameError, ["':'", "'a:b'", "reserved"]),
-    (("plain", writer), E.NodeNameError, ["'plain'", "already"]),
-    ((plain,), E.NodeNameError, ["'plain'", "already"]),
+    ((START, plain), E.NodeNameError, ["Node `__start__` is reserved"]),
+    ((END, plain), E.NodeNameError, ["Node `__end__` is reserved"]),
+    (("a|b", plain), E.NodeNameError, ["'|' is a reserved character and is not allowed in the node names", "'a|b'"]),
+    (("a:b", plain), E.NodeNameError, ["':' is a reserved character and is not allowed in the node names", "'a:b'"]),
+    (("plain", writer), E.NodeNameError, ["Node `plain` already present"]),
+    ((plain,), E.NodeNameError, ["Node `plain` already present"]),
 ]
 
 
@@ -299,7 +320,7 @@ def test_branch():
     before = seen(made)
     with pytest.raises(TypeError, match="'plain'"):
         made.add_conditional_edges("plain", 5)
-    with pytest.raises(E.GraphBuildError, match="'writer' from 'plain'"):
+    with pytest.raises(E.GraphBuildError, match="Branch with name `writer` already exists for node `plain`"):
         made.add_conditional_edges("plain", writer)
     with pytest.raises(E.UnknownNodeError, match="END"):
         made.add_conditional_edges(END, plain)
@@ -317,12 +338,12 @@ def to_literal(state) -> Literal["wrtier"]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda made: made.add_edge("plain", "wrtier"), ["'plain'", "'wrtier'"]),
+        (lambda made: made.add_edge("plain", "wrtier"), ["'plain'", "ending at unknown node `wrtier`"]),
         (lambda made: made.add_edge("wrtier", "plain"), ["'wrtier'"]),
-        (lambda made: made.add_edge(START, "wrtier"), ["'__start__'", "'wrtier'"]),
+        (lambda made: made.add_edge(START, "wrtier"), ["'__start__'", "ending at unknown node `wrtier`"]),
         (lambda made: made.set_finish_point("wrtier"), ["'wrtier'"]),
         (lambda made: made.add_edge(["plain", "wrtier"], "plain"), ["'wrtier'"]),
-        (lambda made: made.add_edge(["plain"], "wrtier"), ["'plain'", "'wrtier'"]),
+        (lambda made: made.add_edge(["plain"], "wrtier"), ["'plain'", "ending at unknown node `wrtier`"]),
         (lambda made: made.add_conditional_edges("wrtier", plain), ["'wrtier'"]),
         (lambda made: made.add_conditional_edges("plain", plain, {"go": "wrtier"}), ["'plain'", "'wrtier'"]),
         (lambda made: made.add_conditional_edges("plain", plain, ["wrtier"]), ["'plain'", "'wrtier'"]),
@@ -342,5 +363,5 @@ def test_unknown_node(change, words):
 
 def test_no_entry_point():
     """A graph that nothing leads into is found by `compile`."""
-    with pytest.raises(E.GraphBuildError, match=r"entry point.*add_edge\(START"):
+    with pytest.raises(E.GraphBuildError, match=r"must have an entrypoint.*add_edge\(START"):
         StateGraph(State).add_node(plain).compile()

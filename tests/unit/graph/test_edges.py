@@ -138,3 +138,10 @@ def test_changes_after_compile():
     assert graph.invoke({})["x"] == ["a"]
     assert "e" not in graph.nodes
     assert sorted(builder.compile().invoke({})["x"]) == ["a", "b", "function"]
+
+
+def test_names_in_a_sequence():
+    """A Runnable in a sequence has the name of its class, as in LangGraph; `add_node` takes its own name."""
+    named = RunnableLambda(lambda state: {"x": ["named"]}, name="own")
+    assert list(StateGraph(State).add_sequence([function, named]).nodes) == ["function", "RunnableLambda"]
+    assert list(StateGraph(State).add_node(named).nodes) == ["own"]

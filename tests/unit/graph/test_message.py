@@ -117,6 +117,16 @@ def test_missing_ids_are_set_on_the_given_messages():
     assert [message.content for message in made] == ["a", "new", "b", "c"]
 
 
+def test_none_is_no_list_of_messages():
+    """One side alone is refused, by hand and in a graph, and the error says which one is there."""
+    for given, sides in (((None, [ONE]), "'right'"), (([ONE], None), "'left'")):
+        with pytest.raises(ValueError, match=f"non-null arguments for both .* Only received: {sides}"):
+            add_messages(*given)
+    for modes in ("values", "messages"):
+        with pytest.raises(ValueError, match="non-null arguments for both 'left' and 'right'"):
+            list(chat(lambda state: {"messages": None}).stream({"messages": [ONE]}, stream_mode=modes))
+
+
 def test_messages_with_ids_are_not_copied():
     """A whole message with an id is kept as the object it is."""
     assert add_messages([ONE], [TWO])[1] is TWO
