@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import (
     Any,
     Callable,
@@ -215,8 +216,7 @@ class ChannelObjects:
                 self._change(folded, key, _consume, updates=False)
         for key, values in given.items():
             folded.written.add(key)
-            taken = self._taken(key, values)
-            self._change(folded, key, lambda copied, taken=taken: copied.update(taken), always=True)  # type: ignore[misc]
+            self._change(folded, key, partial(self._update, key, values), always=True)
         for key in self._changing:
             if key not in given:
                 self._change(folded, key, _update_with_nothing, if_available=True)
@@ -263,6 +263,9 @@ class ChannelObjects:
                 folded.put(key, copied, changed and updates)
         except Exception as error:
             raise ChannelObjectError(key, _own_error(key, error)) from error
+
+    def _update(self, key: str, values: Sequence[object], copied: ChannelObject) -> bool:
+        return copied.update(self._taken(key, values))
 
     def _taken(self, key: str, values: Sequence[object]) -> List[object]:
         """Return written values in the form in which the channel takes them."""

@@ -22,7 +22,7 @@ from streamgraph._types import Overwrite
 from streamgraph.channels import BaseChannel
 from streamgraph.channels._typing import plain_type, same_function
 from streamgraph.channels.base import MISSING
-from streamgraph.errors import StateSchemaError
+from streamgraph.errors import InvalidUpdateError, StateSchemaError
 
 _METHODS = ("from_checkpoint", "update", "get", "is_available", "checkpoint", "copy", "consume", "finish")
 
@@ -170,7 +170,7 @@ def _template(key: str, given: Any, kind: Optional[str]) -> ChannelTemplate:
         prepare=getattr(given.reducer, "prepare", messages_with_ids) if reduces_batches else None,
         idle=kind in _IDLE or (kind == "Topic" and bool(given.accumulate)),
         holds_one=not bases.isdisjoint(_HOLDING_ONE),
-        overwriting=partial(_overwriting, is_peer),
+        overwriting=partial(_refuse_overwrite, key) if kind == "Topic" else partial(_overwriting, is_peer),
         copies=not _inherited(type(given), "copy"),
         saves_value=reduces_batches,
         finishes=not _inherited(type(given), "finish"),
@@ -181,6 +181,14 @@ def _overwriting(is_peer: bool, value: object) -> object:
     """Return a value that replaces the current one, for a channel of this package or of LangGraph."""
     peer = getattr(sys.modules.get("langgraph.types"), "Overwrite", None) if is_peer else None
     return Overwrite(value) if peer is None else peer(value)
+
+
+def _refuse_overwrite(key: str, value: object) -> object:
+    raise InvalidUpdateError(
+        f"At key {key!r}: a Topic takes no Overwrite, which would be one of its items",
+        key=key,
+        hint="A Topic without accumulate=True begins each step with an empty list.",
+    )
 
 
 def _is_channel_class(key: str, cls: Any) -> bool:

@@ -146,12 +146,15 @@ def test_a_guarded_channel() -> None:
 
 
 def test_overwrite() -> None:
-    """For channels that hold one of the written values it is that value; a topic and others decide themselves."""
+    """For channels that hold one of the written values it is that value; a topic has no use for it and says so."""
     graph = chain(
         keyed(x=Annotated[int, EphemeralValue], y=Annotated[int, UntrackedValue], z=Annotated[int, AnyValue]),
         lambda state: {key: Overwrite(7) for key in "xyz"},
     )
     assert graph.invoke({"x": 1}) == dict.fromkeys("xyz", 7)
+    graph = chain(keyed(x=Annotated[list, Topic(int)]), lambda state: {"x": Overwrite([7])})
+    with pytest.raises(InvalidUpdateError, match="At key 'x': a Topic takes no Overwrite"):
+        graph.invoke({"x": 1})
 
 
 def test_a_failed_node() -> None:
