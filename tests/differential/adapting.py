@@ -174,6 +174,13 @@ def told(chunk: Any) -> Any:
 PROMISED: dict[tuple[str, Any], Any] = {
     ("pydantic_returned_in_part", "updates"): [{"a": {"x": ["a"]}}],
     ("pydantic_returned_in_part", "values"): [{"x": ["in"], "y": 1}, {"x": ["in", "a"], "y": 1}],
+    ("question_and_an_update_in_one_step", "values"): [
+        {"x": []},
+        {
+            "x": ["b"],
+            "__interrupt__": (("Interrupt", {"value": "sure?", "id": "<id1>", "response_schema": None}),),
+        },
+    ],
     ("unknown_key_of_a_closed_schema", "updates"): [],
     ("unknown_key_of_a_closed_schema", "values"): [{"x": ["in"]}],
     ("node_returns_a_list_of_sends", "updates"): [{"r": None}, {"w": {"x": ["w"]}}],

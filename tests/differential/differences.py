@@ -267,6 +267,11 @@ DIFFERENCES = [
         interrupts_without_schema,
     ),
     Difference(
+        "questions-in-the-values-of-the-step",
+        "per step: all of that, then `values`: LangGraph shows a question before the step, and then values without it",
+        promised,
+    ),
+    Difference(
         "command-writes-once",
         "A reducer runs once for each write: LangGraph writes the update of a Command that starts a run twice",
         written_once,

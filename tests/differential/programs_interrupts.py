@@ -54,6 +54,12 @@ def question_beside_a_node_that_finishes(lib: Lib) -> Case:
     return Case(builder.compile(), {"x": []})
 
 
+@program(modes=("values",), differs=("questions-in-the-values-of-the-step",))
+def question_and_an_update_in_one_step(lib: Lib) -> Case:
+    builder = graph(lib, [asks(lib), put("b")], [(lib.START, "ask"), (lib.START, "b")])
+    return Case(builder.compile(), {"x": []})
+
+
 @program(call="invoke", modes=(None,), differs=OLD_INTERRUPTS)
 def questions_of_two_nodes(lib: Lib) -> Case:
     nodes = [asks(lib, "one"), asks(lib, "two", "really?"), put("three")]

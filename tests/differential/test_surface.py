@@ -29,12 +29,18 @@ NOTHING: Any = object()
 
 def peer_modules() -> List[str]:
     """The public modules of the installed LangGraph, langgraph-prebuilt included."""
-    found = [module.name for module in pkgutil.walk_packages(langgraph.__path__, "langgraph.", onerror=lambda _: None)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the walk imports packages, and some of them warn
+        found = [module.name for module in pkgutil.walk_packages(langgraph.__path__, "langgraph.", onerror=_raise)]
     return sorted(
         name
         for name in found
         if not name.startswith(OWN_PACKAGES) and not any(part.startswith("_") for part in name.split("."))
     )
+
+
+def _raise(name: str) -> None:
+    raise ImportError(name)
 
 
 def own_name(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequ
 from streamgraph._core.channel_objects import Folded
 from streamgraph._core.plan import BARE_KEYS
 from streamgraph._core.results import TaskResult
-from streamgraph._core.state import State, as_result, as_view
+from streamgraph._core.state import State, Writes, as_result, as_view
 from streamgraph._core.task import Task
 from streamgraph._interrupts import Interrupt
 from streamgraph._reserved import INTERRUPT
@@ -118,7 +118,8 @@ class PartBuilder:
                 update["__metadata__"] = {"cached": True}
             parts.append(Part(self._ns, "updates", update, task.name))
         if not cached and not modes.isdisjoint(TASK_MODES):
-            parts += self._task_event(task, modes, "task_result", _result(task, self._result_of(outcome)))
+            writes = outcome.writes if self._results is None else self._shown_results(outcome.writes)
+            parts += self._task_event(task, modes, "task_result", _result(task, as_result(writes)))
         return parts
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[TaskResult]) -> List[Part]:
@@ -130,8 +131,9 @@ class PartBuilder:
         if outcome is not None and "updates" in modes:
             parts.append(Part(self._ns, "updates", {task.name: self._update(task, outcome)}, task.name))
         if not modes.isdisjoint(TASK_MODES):
-            result = self._result_of(outcome) if outcome is not None else {}
-            parts += self._task_event(task, modes, "task_result", _result(task, result, error))
+            writes: Writes = () if outcome is None else outcome.writes
+            writes = writes if self._results is None else self._shown_results(writes)
+            parts += self._task_event(task, modes, "task_result", _result(task, as_result(writes), error))
         return parts
 
     def interrupted(self, task: Task, interrupts: Sequence[Interrupt], *, called: bool = False) -> List[Part]:
@@ -151,10 +153,9 @@ class PartBuilder:
             parts += self._task_event(task, modes, "task_result", {**_result(task, {}), "interrupts": asked})
         return parts
 
-    def _result_of(self, outcome: TaskResult) -> Dict[str, object]:
-        if self._results is None:
-            return as_result(outcome.writes)
-        return as_result([pair for pair in outcome.writes if pair[0] in self._results or pair[0] in BARE_KEYS])
+    def _shown_results(self, writes: Writes) -> Writes:
+        shown = self._results or ()
+        return [pair for pair in writes if pair[0] in shown or pair[0] in BARE_KEYS]
 
     def _update(self, task: Task, outcome: TaskResult) -> object:
         keys = self._keys

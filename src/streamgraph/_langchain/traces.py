@@ -93,7 +93,14 @@ class Trace:
             kind = AsyncGraphCallbackManager if asynchronous else SyncGraphCallbackManager
             tell: Any = kind(graph_handlers(run.handlers), run_id=run.run_id).on_interrupt
             event = GraphInterruptEvent(run.run_id, "pending", "", (), tuple(asked))
-            yield Call(Action(None, tell) if asynchronous else Action(tell, None), (event,), nonblocking=True)
+            try:
+                yield Call(Action(None, tell) if asynchronous else Action(tell, None), (event,), nonblocking=True)
+            except Exception as insisting:  # of a handler with raise_error
+                report = run.on_chain_error
+                yield Call(
+                    Action(None, report) if asynchronous else Action(report, None), (insisting,), nonblocking=True
+                )
+                raise
         if error is not None:
             reports: List[Tuple[Any, object]] = [(run.on_chain_error, error)]
         else:

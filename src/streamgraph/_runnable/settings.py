@@ -233,18 +233,18 @@ def _flag(graph: GraphSettings, value: object) -> object:
     return value
 
 
-def _modes(graph: GraphSettings, value: Any) -> object:
+def _modes(graph: GraphSettings, value: Modes) -> object:
     if not checked_modes(value if value is not None else ()):
         raise UnknownOptionError("stream_mode names no mode", hint='As in stream_mode = "updates".')
     return value
 
 
-def _stream_channels(graph: GraphSettings, value: Any) -> object:
+def _stream_channels(graph: GraphSettings, value: Keys) -> object:
     graph._stream_keys = _all_or_some(graph._plan, value)
     return value
 
 
-def _output_channels(graph: GraphSettings, value: Any) -> object:
+def _output_channels(graph: GraphSettings, value: Keys) -> object:
     if value is None:
         raise UnknownOptionError("output_channels names no key", hint="Give one key, or a list of keys.")
     graph._output_keys = _all_or_some(graph._plan, value)
@@ -263,13 +263,13 @@ def _step_timeout(graph: GraphSettings, value: object) -> object:
     return check_seconds("step_timeout", value)
 
 
-def _retries(graph: GraphSettings, value: Any) -> object:
+def _retries(graph: GraphSettings, value: Sequence[RetryPolicy]) -> object:
     policies = retry_policies(value)
     graph._with_default_policies(policies, getattr(graph, "cache_policy", None))
     return policies
 
 
-def _cache_policy(graph: GraphSettings, value: Any) -> object:
+def _cache_policy(graph: GraphSettings, value: Optional[CachePolicy]) -> object:
     policy = checked_cache_policy(value)
     graph._with_default_policies(getattr(graph, "retry_policy", ()), policy)
     return policy

@@ -197,7 +197,7 @@ def _reader(node: PregelNode, managed: Mapping[str, Callable[[int, int], object]
     return StateView(tuple(key for key in dict.fromkeys(names) if key not in managed), mapper, computed)
 
 
-def _only(name: str, mapper: Optional[Callable[[Any], object]], seen: Dict[str, object]) -> object:
+def _only(name: str, mapper: Optional[Callable[..., object]], seen: Dict[str, object]) -> object:
     value = seen.get(name)
     return value if mapper is None else mapper(value)
 

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Generic, Mapping, Optional, Sequence, Tu
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel, RootModel, create_model
-from typing_extensions import Literal, Self, TypeVar
+from typing_extensions import Literal, Self
 
 from streamgraph._core.state import Writes
 from streamgraph._core.unknown_keys import check_keys
@@ -27,14 +27,9 @@ from streamgraph.pregel._draw import Depth, drawable
 from streamgraph.pregel._inspection import GraphInspection
 from streamgraph.pregel._planner import as_names, built_nodes, check_graph, check_option, plan_of, sorted_channels
 from streamgraph.pregel._read import PregelNode
-from streamgraph.pregel.protocol import PregelProtocol
+from streamgraph.pregel.protocol import ContextT, InputT, OutputT, PregelProtocol, StateT
 
 __all__ = ["NodeBuilder", "Pregel"]
-
-StateT = TypeVar("StateT", default=Any)
-ContextT = TypeVar("ContextT", default=Any)
-InputT = TypeVar("InputT", default=Any)
-OutputT = TypeVar("OutputT", default=Any)
 
 
 class Pregel(  # type: ignore[misc]  # the protocol has the signatures without overloads
@@ -96,7 +91,7 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
         self,
         *,
         nodes: Mapping[str, Union[PregelNode, NodeBuilder]],
-        channels: Optional[Mapping[str, Any]],
+        channels: Optional[Mapping[str, object]],
         auto_validate: bool = True,
         stream_mode: Modes = "values",
         stream_eager: bool = False,
@@ -174,7 +169,7 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
         return self
 
     @property
-    def channels(self) -> Mapping[str, Any]:
+    def channels(self) -> Mapping[str, object]:
         """The channels by name; of a compiled graph, the keys of its state."""
         return self._given_channels
 
@@ -211,7 +206,7 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
         fields: Dict[str, Any] = {name: (self._type_of(name, kind), None) for name in names}
         return create_model(title, **fields)
 
-    def _writes(self, given: Any, *, lenient: bool) -> Writes:
+    def _writes(self, given: object, *, lenient: bool) -> Writes:
         if not self._is_valid:
             self.validate()
         inputs = self._inputs
@@ -229,7 +224,7 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
             raise EmptyInputError(f"Received no input for {inputs!r}", hint="Give a value for at least one of them.")
         return writes
 
-    def _typed(self, output: Any) -> Any:
+    def _typed(self, output: object) -> object:
         return output
 
     def _drawn(self, xray: Depth, parents: Tuple[GraphBase, ...]) -> Graph:

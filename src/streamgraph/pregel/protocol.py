@@ -11,6 +11,7 @@ from langchain_core.runnables.graph import Graph
 from typing_extensions import Literal, Self, TypeVar
 
 from streamgraph._types import All, Command, StreamMode
+from streamgraph.types import StateSnapshot
 
 __all__ = ["PregelProtocol", "StreamProtocol"]
 
@@ -42,10 +43,10 @@ class PregelProtocol(Runnable[Any, Any], Generic[StateT, ContextT, InputT, Outpu
     async def aget_graph(self, config: Config = None, *, xray: Union[bool, int] = False) -> Graph: ...
 
     @abstractmethod
-    def get_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> Any: ...
+    def get_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot: ...
 
     @abstractmethod
-    async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> Any: ...
+    async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot: ...
 
     @abstractmethod
     def get_state_history(
@@ -55,7 +56,7 @@ class PregelProtocol(Runnable[Any, Any], Generic[StateT, ContextT, InputT, Outpu
         filter: Optional[Mapping[str, object]] = None,
         before: Config = None,
         limit: Optional[int] = None,
-    ) -> Iterator[Any]: ...
+    ) -> Iterator[StateSnapshot]: ...
 
     @abstractmethod
     def aget_state_history(
@@ -65,7 +66,7 @@ class PregelProtocol(Runnable[Any, Any], Generic[StateT, ContextT, InputT, Outpu
         filter: Optional[Mapping[str, object]] = None,
         before: Config = None,
         limit: Optional[int] = None,
-    ) -> AsyncIterator[Any]: ...
+    ) -> AsyncIterator[StateSnapshot]: ...
 
     @abstractmethod
     def bulk_update_state(self, config: RunnableConfig, updates: Updates) -> RunnableConfig: ...

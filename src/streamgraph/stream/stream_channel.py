@@ -24,7 +24,7 @@ __all__ = ["StreamChannel"]
 T = TypeVar("T")
 
 
-class Numbering(Protocol):
+class _Numbering(Protocol):
     """Numbers the items of several channels, in the order in which they come."""
 
     def _next_push_seq(self) -> int: ...
@@ -61,7 +61,7 @@ class StreamChannel(Generic[T]):
         self._request_more: Optional[Callable[[], bool]] = None
         self._arequest_more: Optional[Callable[[], Awaitable[bool]]] = None
         self._wire_fn: Optional[Callable[[T], None]] = None
-        self._mux: Optional[Numbering] = None
+        self._mux: Optional[_Numbering] = None
 
     def __repr__(self) -> str:
         state = "failed" if self._error is not None else "closed" if self._closed else "open"
@@ -73,7 +73,7 @@ class StreamChannel(Generic[T]):
             raise RuntimeError("StreamChannel is already bound: it belongs to the projection of one transformer.")
         self._is_async = is_async
 
-    def _bind_mux(self, mux: Numbering) -> None:
+    def _bind_mux(self, mux: _Numbering) -> None:
         self._mux = mux
 
     def _wire(self, fn: Callable[[T], None]) -> None:

@@ -67,6 +67,41 @@ def test_interrupted_runs(kind, asynchronous):
     assert handler.order[-2:] == ["interrupt", "end"]
 
 
+class Failing(Told):
+    """A handler that fails, as a function or a coroutine function."""
+
+    def __init__(self, raise_error):
+        super().__init__()
+        self.raise_error = raise_error
+
+    def on_interrupt(self, event):
+        raise KeyError("handler")
+
+    def on_chain_error(self, error, *, run_id, **kwargs):
+        if run_id == self.run_id:
+            self.order.append(type(error))
+
+
+@pytest.mark.parametrize("raise_error", [False, True])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_handlers_that_fail(raise_error, asynchronous):
+    """A handler's error is logged and others are told, or it ends the run with an error if it is to be raised."""
+    failing, told = Failing(raise_error), Told()
+    graph, config = line(("ask", ask)), {"callbacks": [failing, told]}
+
+    def call():
+        return asyncio.run(graph.ainvoke({"x": []}, config)) if asynchronous else graph.invoke({"x": []}, config)
+
+    if raise_error:
+        with pytest.raises(KeyError, match="handler"):
+            call()
+        assert failing.order[-1] is KeyError
+    else:
+        assert "__interrupt__" in call()
+        assert failing.order[-1] == told.order[-1] == "end"
+        assert len(told.events) == 1
+
+
 def test_other_runs_tell_nothing():
     """A run that ends, or fails, without a question is no news."""
     handler = Told()
