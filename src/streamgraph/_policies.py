@@ -186,7 +186,20 @@ def retry_policies(given: Union[RetryPolicy, Sequence[RetryPolicy], None]) -> Tu
     several: Any = (given,) if isinstance(given, RetryPolicy) else given
     if not isinstance(several, (list, tuple)) or not all(isinstance(policy, RetryPolicy) for policy in several):
         raise TypeError(f"retry_policy is {given!r:.80}; give a RetryPolicy or a list of them.")
+    for policy in several:
+        if not _names_errors(policy.retry_on):
+            raise TypeError(
+                "retry_on must be an Exception class, a list or tuple of Exception classes, or a callable; "
+                f"got {policy.retry_on!r:.80}."
+            )
     return tuple(several)
+
+
+def _names_errors(on: object) -> bool:
+    """Return whether a policy can decide with this whether an error is worth another attempt."""
+    if isinstance(on, (list, tuple, set, frozenset)):
+        return all(map(_names_errors, on)) and all(isinstance(kind, type) for kind in on)
+    return issubclass(on, BaseException) if isinstance(on, type) else callable(on)
 
 
 def checked_cache_policy(given: Optional[CachePolicy]) -> Optional[CachePolicy]:

@@ -226,8 +226,10 @@ PROMISED: dict[tuple[str, Any], Any] = {
     ("ids_of_the_first_messages_of_a_key_without_default", "values"): [
         {"messages": [("HumanMessage", {"content": "hi", "id": "<id1>"})]}
     ],
+    ("message_without_id_sent_to_a_node_that_returns_it", "messages"): [],
     ("messages_without_ids_sent_to_a_graph", "messages"): [("AIMessage", "answer")],
     ("messages_without_ids_in_a_plain_key_of_the_outer_state", "messages"): [("AIMessage", "answer")],
+    ("messages_in_a_command_for_the_parent", "messages"): [("AIMessage", "by command")],
     ("messages_after_the_marker_that_removes_all", "values"): [
         {"messages": [("HumanMessage", {"content": "hi", "id": "h1"})]},
         {"messages": [("AIMessage", {"content": "second", "id": "f"})]},

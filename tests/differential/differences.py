@@ -234,7 +234,7 @@ DIFFERENCES = [
     ),
     Difference(
         "input-is-never-emitted",
-        "Input and history are never emitted: LangGraph shows messages that had no ids in a nested graph's input (B7)",
+        "Input and history are never emitted: LangGraph shows those that had no ids, such as a nested graph's (B7)",
         promised,
     ),
     Difference(
@@ -242,6 +242,12 @@ DIFFERENCES = [
         "Every message that enters state through a node is emitted once; not by LangGraph with `subgraphs=True` if it "
         "was also the input of a graph that the node has called",
         one_more,
+    ),
+    Difference(
+        "messages-of-commands-for-the-parent",
+        "Every message that enters state through a node is emitted once, for every return type: … `Command`; LangGraph "
+        "shows none of a command for the parent graph (R16)",
+        promised,
     ),
     Difference(
         "a-marker-drops-only-what-is-before-it",

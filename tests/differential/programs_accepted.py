@@ -44,7 +44,7 @@ def names_of_runnables_in_a_sequence(lib: Lib) -> Case:
     return Case(builder.compile(), {"x": []})
 
 
-@program()
+@program(ordered=False)
 def targets_that_are_no_strings(lib: Lib) -> Case:
     builder = graph(lib, [put("a"), put("b"), put("c")], [(lib.START, "a")])
     builder.add_conditional_edges("a", lambda state: [True, 2], {True: "b", 2: "c", False: lib.END})

@@ -255,6 +255,14 @@ def messages_without_ids_sent_to_a_graph(lib: Lib) -> Case:
     return Case(builder.compile(), {"messages": [HumanMessage("hi")]})
 
 
+@program(modes=("messages", "values"), differs=("input-is-never-emitted",))
+def message_without_id_sent_to_a_node_that_returns_it(lib: Lib) -> Case:
+    builder = lib.StateGraph(lib.MessagesState)
+    builder.add_node("w", lambda state: {"messages": state["messages"]})
+    builder.add_conditional_edges(lib.START, lambda state: [lib.Send("w", {"messages": [HumanMessage("q")]})], ["w"])
+    return Case(builder.compile(), {"messages": []})
+
+
 @program(modes=("messages", "values", "updates"), differs=("input-is-never-emitted",))
 def messages_without_ids_in_a_plain_key_of_the_outer_state(lib: Lib) -> Case:
     class Outer(TypedDict):
@@ -272,6 +280,19 @@ def messages_made_for_a_graph_and_returned(lib: Lib) -> Case:
         return {"messages": inner.invoke({"messages": [HumanMessage("question")]})["messages"]}
 
     return Case(line(lib, call, schema=lib.MessagesState), {"messages": [HumanMessage("hi")]})
+
+
+@program(modes=("messages",), differs=("messages-of-commands-for-the-parent",))
+def messages_in_a_command_for_the_parent(lib: Lib) -> Case:
+    def leave(state: Any) -> Any:
+        update = {"messages": [AIMessage("by command", id="c1")]}
+        return lib.Command(graph=lib.Command.PARENT, update=update, goto="next")
+
+    builder = lib.StateGraph(lib.MessagesState)
+    builder.add_node("sub", line(lib, ("i", leave), schema=lib.MessagesState))
+    builder.add_node("next", lambda state: None)
+    builder.add_edge(lib.START, "sub")
+    return Case(builder.compile(), {"messages": [HumanMessage("hi", id="h1")]})
 
 
 @program(modes=("values",), differs=("a-marker-drops-only-what-is-before-it",))

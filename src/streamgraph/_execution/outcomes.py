@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, cast
+from typing import Mapping, Optional, cast
 
 from langchain_core.runnables import Runnable
 
@@ -20,7 +20,7 @@ from streamgraph._streams.watchdog import Watchdog
 from streamgraph._types import Send
 
 
-def called_further(result: AnyRunnable, task: Task, invocation: Invocation, watch: Optional[Watchdog]) -> Work[Any]:
+def called_further(result: AnyRunnable, task: Task, invocation: Invocation, watch: Optional[Watchdog]) -> Work[object]:
     """Call the Runnable that a node returned in place of a result, with the node's input.
 
     Args:
@@ -29,15 +29,15 @@ def called_further(result: AnyRunnable, task: Task, invocation: Invocation, watc
         invocation: The config and scope of the task.
         watch: How long it may take.
     """
-    further: Any = result
+    further: object = result
     while isinstance(further, Runnable):
         further = yield Call(as_action(further), (task.input, invocation), False, watch)
     return further
 
 
-def called_branch(branch: Branch, seen: object, invocation: Invocation) -> Work[Any]:
+def called_branch(branch: Branch, seen: object, invocation: Invocation) -> Work[object]:
     """Call a branch, and a Runnable that it may return in place of an answer."""
-    answer = yield Call(branch.action, (seen, invocation))
+    answer: object = yield Call(branch.action, (seen, invocation))
     while isinstance(answer, Runnable):
         answer = yield Call(as_action(answer), (seen, invocation))
     return answer

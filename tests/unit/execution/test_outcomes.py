@@ -109,8 +109,8 @@ def counting() -> Any:
 def test_a_reducer_runs_once_for_each_write(branches: bool, mode: str) -> None:
     """Beside other nodes and before branches too, in every mode."""
     add, runs = counting()
-    state = TypedDict("state", {"x": Annotated[list, add], "y": Annotated[list, add]})  # type: ignore[misc]
-    builder = StateGraph(state)
+    two = {"x": Annotated[list, add], "y": Annotated[list, add]}
+    builder = StateGraph(TypedDict("state", two))  # type: ignore[misc]
     for key in "xy":
         builder.add_node(f"to_{key}", lambda given, key=key: {key: [AIMessage(key)]})
         builder.add_edge(START, f"to_{key}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import Any, List
 
 import httpx
 import pytest
@@ -11,6 +11,7 @@ import requests
 from streamgraph._execution import retry
 from streamgraph._policies import default_retry_on
 from streamgraph.errors import GraphRecursionError, InvalidUpdateError, NodeCancelledError, NodeTimeoutError
+from streamgraph.graph import StateGraph
 from streamgraph.types import RetryPolicy
 
 REQUEST = httpx.Request("GET", "http://localhost")
@@ -111,3 +112,16 @@ def test_jitter() -> None:
     assert max(pauses) <= 5
     assert len(set(pauses)) > 100
     assert retry._pause(policy._replace(jitter=False), 1) == 4
+
+
+@pytest.mark.parametrize("retry_on", [5, "ValueError", [5], ("ValueError",), int, [ValueError, int]], ids=repr)
+def test_what_retry_on_cannot_be(retry_on: Any) -> None:
+    """What is no error, no list of them and no function is refused when the node is added, in LangGraph's words."""
+    with pytest.raises(TypeError, match="retry_on must be an Exception class"):
+        StateGraph(dict).add_node("n", lambda state: None, retry_policy=RetryPolicy(retry_on=retry_on))
+
+
+@pytest.mark.parametrize("retry_on", [ValueError, [ValueError], (), {KeyError}, lambda error: True], ids=repr)
+def test_what_retry_on_can_be(retry_on: Any) -> None:
+    """Errors, none of them, and functions."""
+    StateGraph(dict).add_node("n", lambda state: None, retry_policy=RetryPolicy(retry_on=retry_on))

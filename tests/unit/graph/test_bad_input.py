@@ -209,10 +209,14 @@ def test_schema(schema, words, place):
 @pytest.mark.parametrize("place", ["input", "output"])
 def test_computed_keys_at_the_ends(place):
     """What is computed for each step can be neither given nor returned; the schema of the state itself is fine."""
-    managed = TypedDict("managed", {"x": list, "left": RemainingSteps})
-    with pytest.raises(E.StateSchemaError, match=r"Invalid managed channels detected in managed: left\. .*Input/Output"):
-        StateGraph(State, **{f"{place}_schema": managed})
-    assert StateGraph(managed, **{f"{place}_schema": managed}).managed.keys() == {"left"}
+
+    class Managed(TypedDict):
+        x: list
+        left: RemainingSteps
+
+    with pytest.raises(E.StateSchemaError, match=r"managed channels detected in Managed: left\. .*Input/Output"):
+        StateGraph(State, **{f"{place}_schema": Managed})
+    assert StateGraph(Managed, **{f"{place}_schema": Managed}).managed.keys() == {"left"}
 
 
 @pytest.mark.parametrize("schema", [{"x": int}, ["x"], {"x"}])
