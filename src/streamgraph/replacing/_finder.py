@@ -22,7 +22,7 @@ from typing import Iterator, List, Optional, Protocol, Sequence, Tuple, Union
 
 import streamgraph
 from streamgraph.replacing._errors import MissingModuleError
-from streamgraph.replacing._names import OURS, ADD_ONS, REPLACED, VERSION, own_name, own_tops, add_on_of, siblings
+from streamgraph.replacing._names import ADD_ONS, OURS, REPLACED, VERSION, add_on_of, own_name, own_tops, siblings
 from streamgraph.replacing._version import VersionLoader
 
 PATH_ENTRY = os.path.join(os.path.dirname(os.path.abspath(streamgraph.__file__)), "<langgraph>")

@@ -7,7 +7,7 @@ from types import FunctionType, ModuleType
 from typing import AbstractSet, List, Optional
 
 from streamgraph.replacing._finder import is_own
-from streamgraph.replacing._names import OURS, is_below, add_on_of
+from streamgraph.replacing._names import OURS, add_on_of, is_below
 
 
 def real_modules() -> List[str]:

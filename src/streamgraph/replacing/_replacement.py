@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Type, TypeVar
 from streamgraph.replacing._errors import ReplacedTooLateError
 from streamgraph.replacing._finder import PATH_ENTRY, Finder, PathHook, is_own
 from streamgraph.replacing._loaded import importers_of, real_modules
-from streamgraph.replacing._names import ADD_ONS, REPLACED, VERSION, is_below, add_on_of
+from streamgraph.replacing._names import ADD_ONS, REPLACED, VERSION, add_on_of, is_below
 
 
 class Replacement:
@@ -146,8 +146,8 @@ def _take_away() -> None:
 
 
 def _give_add_ons_their_parent(modules: Dict[str, Optional[ModuleType]]) -> None:
-    # Parts that were loaded meanwhile stay loaded: they are not ours, and a second copy of their classes would not fit
-    # to the objects that exist. So the package above them has to be there as well.
+    # Add-ons that were loaded meanwhile stay loaded: they are not ours, and a second copy of their classes would not
+    # fit the objects that exist. So the package above them has to be there as well.
     if _loaded_add_ons():
         if REPLACED not in modules and importlib.util.find_spec(REPLACED) is not None:
             importlib.import_module(REPLACED)
