@@ -221,6 +221,22 @@ def ids_of_the_input_of_a_graph_in_a_node(lib: Lib) -> Case:
     return Case(line(lib, call, schema=chat_with_facts(lib)), {"messages": [], "facts": []})
 
 
+@program(modes=("values",))
+def ids_changed_on_the_messages_of_the_state(lib: Lib) -> Case:
+    def renamed(state: Any) -> dict:
+        state["messages"][0].id = "new"
+        return {"messages": [state["messages"][0]]}
+
+    def removed(state: Any) -> dict:
+        state["messages"][1].id = "newer"
+        return {"messages": [RemoveMessage("newer")]}
+
+    first = ("first", lambda state: {"messages": AIMessage("answer", id="a1")})
+    return Case(
+        line(lib, first, renamed, removed, schema=lib.MessagesState), {"messages": [HumanMessage("hi", id="h1")]}
+    )
+
+
 # What we promise and LangGraph does not do.
 
 

@@ -14,12 +14,14 @@ class MessageList(List[BaseMessage]):
     """The messages of a state key, as the state holds them; a receiver gets a plain list.
 
     It is never changed: each merge makes another list. The lists that follow each other share one dict of places, to
-    which each merge adds; an entry that does not fit a list was added by a later list or by one beside it.
+    which each merge adds; an entry that does not fit a list was added by a later list or by one beside it. It has the
+    places by the ids of the messages, which are strings, and by the identities of the objects, which are numbers: code
+    may have given another id to a message that it got, and return it.
     """
 
     __slots__ = ("_places",)
 
-    def __init__(self, messages: Iterable[BaseMessage], places: Optional[Dict[Optional[str], int]] = None) -> None:
+    def __init__(self, messages: Iterable[BaseMessage], places: Optional[Dict[object, int]] = None) -> None:
         super().__init__(messages)
         self._places = places
 
@@ -27,13 +29,27 @@ class MessageList(List[BaseMessage]):
         """Return where the message with this id is, or `None`; of several with one id, the last."""
         places = self._places
         if places is None:
-            places = self._places = {message.id: place for place, message in enumerate(self)}
+            places = self._places = self._indexed()
         place = places.get(id)
         if place is None or place >= len(self):
             return None
         if self[place].id != id:
             self._places = None
             return self.place(id)
+        return place
+
+    def _indexed(self) -> Dict[object, int]:
+        places: Dict[object, int] = {id(message): place for place, message in enumerate(self)}
+        places.update((message.id, place) for place, message in enumerate(self))
+        return places
+
+    def _renamed(self, message: BaseMessage) -> Optional[int]:
+        """Return where this very object is if it has got another id since, or `None`."""
+        assert self._places is not None
+        place = self._places.get(id(message))
+        if place is None or place >= len(self) or self[place] is not message:
+            return None
+        self._places[message.id] = place
         return place
 
     def with_id(self, id: Optional[str]) -> Optional[BaseMessage]:  # noqa: A002  (the field's name)
@@ -62,15 +78,23 @@ class MessageList(List[BaseMessage]):
             place = after.place(message.id)
             if isinstance(message, RemoveMessage):
                 if place is None:
+                    after._places = None  # the message may have got this id since
+                    place = after.place(message.id)
+                if place is None:
                     raise ValueError(f"Attempting to delete a message with an ID that doesn't exist ({message.id!r})")
                 removed[place] = None
-            elif place is None:
-                assert after._places is not None
-                after._places[message.id] = len(after)
+                continue
+            assert after._places is not None
+            if place is None:
+                place = after._renamed(message)
+            if place is None:
+                place = len(after)
+                after._places[message.id] = place
                 after.append(message)
             else:
                 after[place] = message
                 removed.pop(place, None)
+            after._places[id(message)] = place
         if not removed:
             return after
         return MessageList(message for place, message in enumerate(after) if place not in removed)

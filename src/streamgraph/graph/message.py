@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from functools import partial
 from typing import Any, Callable, List, Optional, Sequence, TypeVar, Union, cast
@@ -83,6 +84,9 @@ def add_messages(
     return _in_openai_format(merged) if format else merged
 
 
+_naming = threading.Lock()
+
+
 def _one_side(given: str) -> ValueError:
     return ValueError(f"Must specify non-null arguments for both 'left' and 'right'. Only received: {given!r}.")
 
@@ -99,7 +103,9 @@ def prepare_messages(update: Messages) -> List[BaseMessage]:
         if isinstance(message, BaseMessageChunk):
             message = message_chunk_to_message(message)
         if message.id is None:
-            message.id = str(uuid4())
+            with _naming:  # runs in several threads may be given one and the same object
+                if message.id is None:
+                    message.id = str(uuid4())
         messages.append(message)
     return messages
 

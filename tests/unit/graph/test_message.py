@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import pytest
 from langchain_core.messages import (
@@ -18,6 +19,7 @@ from typing_extensions import Annotated, TypedDict
 
 from streamgraph.errors import UnknownOptionError
 from streamgraph.graph import MessagesState, add_messages
+from streamgraph.graph import message as module
 from streamgraph.graph.message import REMOVE_ALL_MESSAGES
 from support.list_graphs import chat, line
 
@@ -117,6 +119,23 @@ def test_missing_ids_are_set_on_the_given_messages():
     assert [message.content for message in made] == ["a", "new", "b", "c"]
 
 
+def test_one_message_in_two_threads_gets_one_id(monkeypatch):
+    """Runs that are given one and the same object at the same time agree on its id."""
+    shared, found = human("shared"), []
+    other = threading.Thread(target=lambda: found.append(add_messages([], [shared])[0].id))
+
+    def slowly():
+        monkeypatch.undo()
+        other.start()
+        other.join(0.2)  # it waits for the id; without the lock it would end with another one
+        return "mine"
+
+    monkeypatch.setattr(module, "uuid4", slowly)
+    assert add_messages([], [shared])[0].id == "mine"
+    other.join()
+    assert found == ["mine"]
+
+
 def test_none_is_no_list_of_messages():
     """One side alone is refused, by hand and in a graph, and the error says which one is there."""
     for given, sides in (((None, [ONE]), "'right'"), (([ONE], None), "'left'")):
@@ -214,3 +233,36 @@ def test_node_knows_the_id_of_its_message(modes):
         assert kept.id == stream.output["messages"][1].id is not None
     kept.id = None
     assert kept == AIMessage("kept")
+
+
+def test_ids_that_were_changed_on_the_messages_themselves():
+    """A message that a node got is the same one under another id: it is replaced or removed, not doubled."""
+
+    def node(change):
+        def run(state):
+            return {"messages": change(state["messages"])}
+
+        return run
+
+    def renamed(messages):
+        messages[1].id = "new"
+        return [messages[1]]
+
+    def nameless(messages):
+        for message in messages:
+            message.id = None
+        return messages
+
+    def removed(messages):
+        messages[0].id = "new"
+        return [RemoveMessage("new")]
+
+    found = []
+    for change in (renamed, nameless, removed):
+        first = node(lambda messages: AIMessage("three", id="3"))
+        given = [human("one", "1"), human("two", "2")]
+        found.append(chat(first, node(change), node(lambda messages: [])).invoke({"messages": given})["messages"])
+    assert told(found[0]) == [("1", "one"), ("new", "two"), ("3", "three")]
+    assert [message.content for message in found[1]] == ["one", "two", "three"]
+    assert len({message.id for message in found[1]} - {None}) == 3
+    assert told(found[2]) == [("2", "two"), ("3", "three")]
