@@ -71,14 +71,14 @@ class GraphCallbackHandler(BaseCallbackHandler):
                 notify(event.interrupts)
     """
 
-    def on_interrupt(self, event: GraphInterruptEvent) -> Any:
+    def on_interrupt(self, event: GraphInterruptEvent) -> object:
         """Take note that a run has ended with questions.
 
         Args:
             event: The run and its questions.
         """
 
-    def on_resume(self, event: GraphResumeEvent) -> Any:
+    def on_resume(self, event: GraphResumeEvent) -> object:
         """Take note that a saved run goes on.
 
         Args:

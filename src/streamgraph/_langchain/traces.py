@@ -30,6 +30,9 @@ from streamgraph._protocols import Call, Work
 
 _logger = logging.getLogger(__name__)
 
+Manager = Any
+"""A callback manager, or that of a run: sync and async ones have the same methods."""
+
 _RECORD_ALL = TracePolicy()
 
 
@@ -48,9 +51,9 @@ class Trace:
         self._manager = manager
         self._chunks = chunks
         self._policy = policy or _RECORD_ALL
-        self._run: Any = None
+        self._run: Manager = None
 
-    def start(self, given: Any, name: str, run_id: Any = None) -> Call:
+    def start(self, given: object, name: str, run_id: object = None) -> Call:
         """Return the call that starts the run.
 
         Args:
@@ -74,7 +77,7 @@ class Trace:
         manager: BaseCallbackManager = self._run.get_child(tag)
         return manager
 
-    def closing(self, output: Any, error: Optional[BaseException], asked: Sequence[Interrupt] = ()) -> Work[None]:
+    def closing(self, output: object, error: Optional[BaseException], asked: Sequence[Interrupt] = ()) -> Work[None]:
         """End the run with its output, or with `error` if it is not `None`.
 
         Graph handlers are told of the questions `asked` with which a whole run ends. An error that is not an
@@ -91,7 +94,7 @@ class Trace:
             run, asynchronous = run.get_sync(), False
         if asked and graph_handlers(run.handlers):
             kind = AsyncGraphCallbackManager if asynchronous else SyncGraphCallbackManager
-            tell: Any = kind(graph_handlers(run.handlers), run_id=run.run_id).on_interrupt
+            tell: Manager = kind(graph_handlers(run.handlers), run_id=run.run_id).on_interrupt
             event = GraphInterruptEvent(run.run_id, "pending", "", (), tuple(asked))
             try:
                 yield Call(Action(None, tell) if asynchronous else Action(tell, None), (event,), nonblocking=True)
@@ -102,7 +105,7 @@ class Trace:
                 )
                 raise
         if error is not None:
-            reports: List[Tuple[Any, object]] = [(run.on_chain_error, error)]
+            reports: List[Tuple[Manager, object]] = [(run.on_chain_error, error)]
         else:
             shares = _shares(run, output, self._policy.process_outputs)
             reports = [(share.on_chain_end, shown) for share, shown in reversed(shares)]
@@ -124,14 +127,14 @@ class Trace:
             self._adopt(run)
             run_id = run.run_id
 
-    def _adopt(self, run: Any) -> None:
+    def _adopt(self, run: Manager) -> None:
         """Keep a run that has started; the end of it, and what runs inside, concerns all handlers."""
         if self._run is None:
             run.handlers = self._manager.handlers
             self._run = run
 
 
-def _shares(manager: Any, payload: object, process: Optional[Callable[[Any], Any]]) -> List[Tuple[Any, object]]:
+def _shares(manager: Manager, payload: object, process: Optional[Callable[[Any], Any]]) -> List[Tuple[Manager, object]]:
     """Return a manager with the payload for its handlers; if tracers get another one, two managers.
 
     Handlers that follow a stream are no tracers in that sense, since users get the payload from them.
@@ -157,7 +160,7 @@ def _shares(manager: Any, payload: object, process: Optional[Callable[[Any], Any
     return [(others, payload), (tracing, recorded)]
 
 
-def _show(run: Any, output: Any) -> None:
+def _show(run: Manager, output: object) -> None:
     """Pass a result to the handlers that follow a stream; langchain-core identifies them by the method's name."""
     for handler in run.handlers:
         tap = getattr(handler, "tap_output_iter", None)

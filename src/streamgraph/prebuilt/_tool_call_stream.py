@@ -7,6 +7,8 @@ from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Iterator, Mapp
 from langchain_core.messages import ToolMessage
 
 from streamgraph.stream import ProtocolEvent, StreamChannel, StreamTransformer
+from streamgraph.stream._mux import StreamMux
+from streamgraph.stream._types import Projection
 
 __all__ = ["ToolCallStream", "ToolCallTransformer"]
 
@@ -35,22 +37,22 @@ class ToolCallStream:
         self.output: Any = None
         self.error: Optional[str] = None
         self.completed = False
-        self._output_deltas: StreamChannel[Any] = StreamChannel()
+        self._output_deltas: StreamChannel[object] = StreamChannel()
 
     def __repr__(self) -> str:
         status = "running" if not self.completed else "completed" if self.error is None else "failed"
         return f"ToolCallStream(tool_call_id={self.tool_call_id!r}, tool_name={self.tool_name!r}, status={status})"
 
     @property
-    def output_deltas(self) -> StreamChannel[Any]:
+    def output_deltas(self) -> StreamChannel[object]:
         """The pieces of the output that the tool streams; the channel ends with the call."""
         return self._output_deltas
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         """Read the pieces of the output in a sync run."""
         return iter(self._output_deltas)
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[object]:
         """Read the pieces of the output in an async run."""
         return self._output_deltas.__aiter__()
 
@@ -95,11 +97,11 @@ class ToolCallTransformer(StreamTransformer):
         self._pump_fn: Optional[Callable[[], bool]] = None
         self._apump_fn: Optional[Callable[[], Awaitable[bool]]] = None
 
-    def init(self) -> Dict[str, Any]:
+    def init(self) -> Projection:
         """Return the channel of tool calls."""
         return {"tool_calls": self._log}
 
-    def _on_register(self, mux: Any) -> None:
+    def _on_register(self, mux: StreamMux) -> None:
         self._is_async = mux.is_async
 
     def _bind_pump(self, fn: Callable[[], bool]) -> None:

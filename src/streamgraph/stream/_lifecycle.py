@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 from typing_extensions import Literal, NotRequired, TypedDict
 
 from streamgraph.errors import GraphBubbleUp, GraphDrained
-from streamgraph.stream._types import Payload, ProtocolEvent, Scope, StreamTransformer
+from streamgraph.stream._types import Payload, Projection, ProtocolEvent, Scope, StreamTransformer
 from streamgraph.stream.stream_channel import StreamChannel
 
 __all__ = ["LifecyclePayload", "LifecycleTransformer", "SubgraphStatus", "_TasksLifecycleBase"]
@@ -172,7 +172,7 @@ class LifecycleTransformer(_TasksLifecycleBase):
         super().__init__(scope)
         self._channel: StreamChannel[LifecyclePayload] = StreamChannel("lifecycle")
 
-    def init(self) -> Dict[str, Any]:
+    def init(self) -> Projection:
         """Return the channel of starts and ends."""
         return {"lifecycle": self._channel}
 

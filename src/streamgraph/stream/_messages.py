@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage, ToolMessage
 
 from streamgraph._compat.langchain_core import message_streams
 from streamgraph.errors import NotSupportedError
-from streamgraph.stream._types import ProtocolEvent, Scope, StreamTransformer, is_at
+from streamgraph.stream._types import Projection, ProtocolEvent, Scope, StreamTransformer, is_at
 from streamgraph.stream.stream_channel import StreamChannel
 
 __all__ = ["MessagesTransformer"]
@@ -46,7 +46,7 @@ class MessagesTransformer(StreamTransformer):
         self._pump_fn: Optional[Callable[[], bool]] = None
         self._apump_fn: Optional[Callable[[], Awaitable[bool]]] = None
 
-    def init(self) -> Dict[str, Any]:
+    def init(self) -> Projection:
         """Return the channel of the messages."""
         return {"messages": self._log}
 

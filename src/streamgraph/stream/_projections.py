@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Dict, List, Optional
 
-from streamgraph.stream._types import ProtocolEvent, Scope, StreamTransformer, is_at
+from streamgraph.stream._types import Projection, ProtocolEvent, Scope, StreamTransformer, is_at
 from streamgraph.stream.stream_channel import StreamChannel
 
 __all__ = [
@@ -27,7 +27,7 @@ class _ModeTransformer(StreamTransformer):
         super().__init__(scope)
         self._log: StreamChannel[Any] = StreamChannel()
 
-    def init(self) -> Dict[str, Any]:
+    def init(self) -> Projection:
         """Return the channel of the payloads, under the name of the mode."""
         return {self.mode: self._log}
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Union
+from typing import Dict, List, Optional, Union
 
 from streamgraph.stream._lifecycle import SubgraphStatus, _TasksLifecycleBase, status_of
 from streamgraph.stream._mux import StreamMux
-from streamgraph.stream._types import ProtocolEvent, Scope
+from streamgraph.stream._types import Projection, ProtocolEvent, Scope
 from streamgraph.stream.run_stream import AsyncSubgraphRunStream, SubgraphRunStream
 from streamgraph.stream.stream_channel import StreamChannel
 
@@ -35,7 +35,7 @@ class SubgraphTransformer(_TasksLifecycleBase):
         self._handles: Dict[Scope, Handle] = {}
         self._mux: Optional[StreamMux] = None
 
-    def init(self) -> Dict[str, Any]:
+    def init(self) -> Projection:
         """Return the channel of nested graphs."""
         return {"subgraphs": self._log}
 

@@ -13,6 +13,9 @@ __all__ = ["ProtocolEvent", "StreamTransformer", "transformer_requires_async"]
 
 T = TypeVar("T")
 
+Projection = Dict[str, Any]
+"""Names, and what they stand for: a `StreamChannel`, or any other object of the transformer."""
+
 Scope = Tuple[str, ...]
 """A namespace, one entry for each level of nested graphs; `()` is the root."""
 
@@ -32,7 +35,7 @@ class _ProtocolEventParams(TypedDict):
     namespace: List[str]
     timestamp: int
     data: Any
-    interrupts: NotRequired[Tuple[Any, ...]]
+    interrupts: NotRequired[Tuple[object, ...]]
 
 
 class ProtocolEvent(TypedDict):
@@ -94,7 +97,7 @@ class StreamTransformer(ABC):
         self.scope = scope
 
     @abstractmethod
-    def init(self) -> Dict[str, Any]:
+    def init(self) -> Projection:
         """Return the projection: names and what they stand for, most often a `StreamChannel`."""
 
     def _on_register(self, mux: Any) -> None:  # noqa: B027  (a subclass overrides what it needs)
@@ -162,7 +165,7 @@ class StreamTransformer(ABC):
             ) from None
         task: asyncio.Task[Any] = loop.create_task(_logged(coro) if on_error == "log" else coro)
         # Made here, since a subclass need not call `__init__`.
-        tasks: Set[asyncio.Task[Any]] = vars(self).setdefault("_stream_scheduled_tasks", set())
+        tasks: Set[object] = vars(self).setdefault("_stream_scheduled_tasks", set())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
         return task
@@ -189,7 +192,7 @@ def transformer_requires_async(transformer: StreamTransformer) -> bool:
     return any(getattr(kind, name) is not getattr(StreamTransformer, name) for name in names)
 
 
-def checked_factories(given: object) -> Tuple[Callable[[Scope], Any], ...]:
+def checked_factories(given: object) -> Tuple[Callable[..., Any], ...]:
     """Return what makes transformers for each run and nested graph.
 
     Args:

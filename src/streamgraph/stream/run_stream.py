@@ -13,6 +13,10 @@ from streamgraph.stream._interleave import interleaved
 from streamgraph.stream._mux import StreamMux
 from streamgraph.stream._types import ProtocolEvent, Scope, is_at
 
+State = Dict[str, Any]
+Parts = Iterator[Mapping[str, Any]]
+AsyncParts = AsyncIterator[Mapping[str, Any]]
+
 __all__ = ["AsyncGraphRunStream", "AsyncSubgraphRunStream", "GraphRunStream", "SubgraphRunStream"]
 
 
@@ -26,9 +30,9 @@ class _RunView:
     def __init__(self, mux: StreamMux) -> None:
         self._mux = mux
         self._exhausted = False
-        self._latest: Optional[Dict[str, Any]] = None
+        self._latest: Optional[State] = None
         self._interrupted = False
-        self._interrupts: List[Any] = []
+        self._interrupts: List[object] = []
         self.extensions: Mapping[str, Any] = MappingProxyType(mux.extensions)
         for key in mux.native_keys:
             setattr(self, key, mux.extensions[key])
@@ -77,7 +81,7 @@ class GraphRunStream(_RunView):
         extensions: The projections of all transformers, by name; those of native ones are attributes as well.
     """
 
-    def __init__(self, graph_iter: Optional[Iterator[Any]], mux: StreamMux, *, wire_pump: bool = True) -> None:
+    def __init__(self, graph_iter: Optional[Parts], mux: StreamMux, *, wire_pump: bool = True) -> None:
         super().__init__(mux)
         self._graph_iter = graph_iter
         if wire_pump:
@@ -128,7 +132,7 @@ class GraphRunStream(_RunView):
         self.abort()
 
     @property
-    def output(self) -> Optional[Dict[str, Any]]:
+    def output(self) -> Optional[State]:
         """The state at the end of the run, which is run to its end for that.
 
         Raises:
@@ -144,7 +148,7 @@ class GraphRunStream(_RunView):
         return self._interrupted
 
     @property
-    def interrupts(self) -> List[Any]:
+    def interrupts(self) -> List[object]:
         """The open questions with which the run, which is run to its end for that, has ended."""
         self._drive()
         return self._interrupts
@@ -183,11 +187,11 @@ class AsyncGraphRunStream(_RunView):
         extensions: The projections of all transformers, by name; those of native ones are attributes as well.
     """
 
-    def __init__(self, graph_aiter: Optional[AsyncIterator[Any]], mux: StreamMux, *, wire_pump: bool = True) -> None:
+    def __init__(self, graph_aiter: Optional[AsyncParts], mux: StreamMux, *, wire_pump: bool = True) -> None:
         super().__init__(mux)
         self._graph_aiter = graph_aiter
         # The pull that is going on, which only one task can wait for, and whether `abort` has cancelled it.
-        self._anext_task: Optional[asyncio.Future[Any]] = None
+        self._anext_task: Optional[asyncio.Future[Mapping[str, Any]]] = None
         self._advanced: Optional[asyncio.Future[None]] = None
         self._aborting = False
         if wire_pump:
@@ -207,7 +211,7 @@ class AsyncGraphRunStream(_RunView):
             self._advanced.set_result(None)
             self._advanced = None
 
-    async def _advance(self, parts: AsyncIterator[Any]) -> bool:
+    async def _advance(self, parts: AsyncParts) -> bool:
         # In a task of its own, since a generator that runs can be cancelled, but not closed.
         pull = self._anext_task = asyncio.ensure_future(_next(parts))
         try:
@@ -268,7 +272,7 @@ class AsyncGraphRunStream(_RunView):
     ) -> None:
         await self.abort()
 
-    async def output(self) -> Optional[Dict[str, Any]]:
+    async def output(self) -> Optional[State]:
         """Run to the end, and return the state there.
 
         Raises:
@@ -282,7 +286,7 @@ class AsyncGraphRunStream(_RunView):
         await self._drive()
         return self._interrupted
 
-    async def interrupts(self) -> List[Any]:
+    async def interrupts(self) -> List[object]:
         """Run to the end, and return the open questions."""
         await self._drive()
         return self._interrupts
@@ -292,7 +296,7 @@ class AsyncGraphRunStream(_RunView):
         return self._mux._events.__aiter__()
 
 
-async def _next(parts: AsyncIterator[Any]) -> Any:
+async def _next(parts: AsyncParts) -> Mapping[str, Any]:
     return await parts.__anext__()
 
 
