@@ -15,6 +15,7 @@ from typing_extensions import get_type_hints
 from streamgraph._core.plan import Node
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.subgraphs import graph_in
+from streamgraph.constants import START, TAG_HIDDEN
 from streamgraph.pregel._draw import Depth, below
 from streamgraph.pregel._read import PregelNode
 from streamgraph.warnings import LangGraphDeprecatedSinceV10
@@ -25,18 +26,22 @@ class GraphInspection(GraphBase):
 
     @property
     def nodes(self) -> Mapping[str, PregelNode]:
-        """The nodes by name. What a node runs is its `bound`."""
+        """The nodes by name, with the start of a compiled graph, as in LangGraph. What a node runs is its `bound`."""
         made: Optional[Mapping[str, PregelNode]] = vars(self).get("_nodes")
         if made is None:
-            pairs = ((name, self._node(node, self._targets.get(name))) for name, node in self._own_plan.nodes.items())
-            made = self._nodes = MappingProxyType(dict(pairs))
+            plan, found = self._own_plan, {}
+            if plan.start.name == START:
+                found[START] = PregelNode(channels=START, triggers=(START,), tags=(TAG_HIDDEN,))
+            found.update({name: self._node(node, self._targets.get(name)) for name, node in plan.nodes.items()})
+            made = self._nodes = MappingProxyType(found)
         return made
 
     def _node(self, node: Node, target: object) -> PregelNode:
         """Return what callers see of a node."""
         reader = node.reader
         keys = self._own_plan.channels if reader.keys is None else reader.keys
-        channels = self._own_plan.bare_key if reader.root else None
+        # A workflow gets its input as it is given, and reads nothing.
+        channels = START if node.kind == "entrypoint" else self._own_plan.bare_key if reader.root else None
         return PregelNode(
             channels=[*keys, *reader.managed] if channels is None else channels,
             triggers=node.triggers,
@@ -63,7 +68,7 @@ class GraphInspection(GraphBase):
     def trigger_to_nodes(self) -> Mapping[str, Sequence[str]]:
         """The nodes that each trigger can start."""
         found: Dict[str, List[str]] = {}
-        for name, node in self._plan.nodes.items():
+        for name, node in self.nodes.items():
             for trigger in node.triggers:
                 found.setdefault(trigger, []).append(name)
         return MappingProxyType(found)

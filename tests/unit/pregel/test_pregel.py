@@ -181,7 +181,8 @@ def test_nodes_of_a_compiled_graph() -> None:
 
     builder = StateGraph(State).add_node("note", note, metadata={"owner": "me"}, retry_policy=RetryPolicy())
     graph = builder.add_node("later", later).add_node("sub", compiled()).add_edge(START, "note").compile()
-    assert list(graph.nodes) == ["note", "later", "sub"]
+    assert list(graph.nodes) == [START, "note", "later", "sub"]
+    assert dict(graph.trigger_to_nodes)[START] == [START]
     node = graph.nodes["note"]
     assert node.invoke({"log": []}) == {"log": ["note"]}
     assert asyncio.run(graph.nodes["later"].ainvoke({"log": []})) == {"log": ["later"]}

@@ -62,7 +62,7 @@ def test_levels() -> None:
     made = sequence("streamgraph", sequence("streamgraph", one("streamgraph")))
     assert [name for name, _ in made.get_subgraphs(recurse=True)] == ["n0", "n0|n0"]
     ((name, graph),) = made.get_subgraphs(namespace="n0|n0", recurse=True)
-    assert list(graph.nodes) == ["inside"]
+    assert list(graph.nodes) == ["__start__", "inside"]  # as in LangGraph
 
 
 def test_a_graph_that_calls_itself() -> None:
