@@ -198,9 +198,11 @@ def test_unknown_keyword(call: Any, name: str, closest: str) -> None:
 
 
 def test_deprecated_keyword() -> None:
-    """LangGraph's old name of `retry_policy` works under its warning, since programs that moved over have it."""
+    """LangGraph's old name of `retry_policy` is taken under its warning, as the contract says."""
     with pytest.warns(LangGraphDeprecatedSinceV05, match="retry_policy"):
         task(retry=None)  # type: ignore[call-overload]
+    with pytest.raises(UnknownKeywordError, match="retry_policy"):
+        task(retries=None)  # type: ignore[call-overload]
 
 
 def test_function_by_name() -> None:

@@ -46,11 +46,11 @@ class TaskFailed:
 class TaskSignalled:
     """A task has ended with a control signal, without a result or a failure.
 
-    It makes no parts, runs no error handler, and adds no note to the exception.
+    It runs no error handler, adds no note to the exception, and makes no parts but those of questions.
 
     Args:
         task: The task.
-        signal: The control signal for the caller of the graph: a request to drain, or a command for the parent.
+        signal: The control signal for the caller of the graph: a drain, questions, or a command for the parent.
     """
 
     __slots__ = ("signal", "task")

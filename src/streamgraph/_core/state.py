@@ -280,8 +280,12 @@ def unwrap(value: object) -> Tuple[bool, object]:
     """Return whether `value` replaces the current one, and the value without its wrapper."""
     if isinstance(value, Overwrite):
         return True, value.value
-    if type(value) is dict and len(value) == 1 and "__overwrite__" in value:
-        return True, value["__overwrite__"]
+    if type(value) is dict:
+        # The two forms that an `Overwrite` has in JSON.
+        if len(value) == 1 and "__overwrite__" in value:
+            return True, value["__overwrite__"]
+        if value.get("type") == "__overwrite__" and "value" in value:
+            return True, value["value"]
     return False, value
 
 

@@ -9,6 +9,7 @@ from typing_extensions import Self
 from streamgraph.channels._overwrite import read_all
 from streamgraph.channels._single_value import SingleValueChannel
 from streamgraph.channels._typing import first_value, same_function, without_snapshot
+from streamgraph.channels._typing import plain_type as _strip_extras  # noqa: F401  (LangGraph's name and place for it)
 from streamgraph.channels.base import MISSING, Missing, Value
 
 __all__ = ["BinaryOperatorAggregate"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any, Dict, List
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamgraph._core.channel_objects import NO_VALUE, ChannelTemplate, updated_keys
 from streamgraph._core.plan import Channel, StateView
@@ -12,7 +15,15 @@ from streamgraph._core.run import Run
 from streamgraph._core.state import State
 from streamgraph._locations import location_of
 from streamgraph._types import Overwrite
-from streamgraph.channels import AnyValue, EphemeralValue, LastValueAfterFinish, NamedBarrierValue, Topic
+from streamgraph.channels import (
+    AnyValue,
+    DeltaChannel,
+    EphemeralValue,
+    LastValueAfterFinish,
+    NamedBarrierValue,
+    NamedBarrierValueAfterFinish,
+    Topic,
+)
 from streamgraph.channels.base import MISSING, BaseChannel
 from streamgraph.errors import EmptyChannelError, InvalidUpdateError
 from unit.core.plans import SEED, Driver, channels, node, plan
@@ -226,6 +237,36 @@ def test_a_run_goes_on_where_it_was() -> None:
     step(second, [("n", "b")])
     assert second.values["n"] is None
     assert saved == {"l": [], "p": [1], "t": [1], "y": [1], "n": {"a"}}
+
+
+EVERY = {
+    "any": AnyValue(int),
+    "ephemeral": EphemeralValue(int, guard=False),
+    "finished": LastValueAfterFinish(int),
+    "names": NamedBarrierValue(int, {0, 1}),
+    "names_finished": NamedBarrierValueAfterFinish(int, {0, 1}),
+    "topic": Topic(int),
+    "log": Topic(int, accumulate=True),
+    "delta": (DeltaChannel(lambda now, writes: [*now, *writes]), {"saves_value": True}),
+    "tally": Tally(),
+}
+
+written = st.lists(st.tuples(st.sampled_from([*EVERY, "q", "l"]), st.integers(0, 1)), max_size=4)
+
+
+@given(st.lists(st.tuples(written, st.booleans()), max_size=6))
+def test_taken_up_after_any_step(steps: Any) -> None:
+    """A state that is made anew from what was saved, in another process, goes on like the one that was kept."""
+    kept, left = state(**EVERY), state(**EVERY)
+    for writes, ends in steps:
+        writes = [(key, [value] if key == "l" else value) for key, value in dict(writes).items()]
+        left = State(plan([], keys=held(**EVERY)), pickle.loads(pickle.dumps(left.saved())))
+        for made in (kept, left):
+            fresh = step(made, writes)
+            if ends:
+                made.finish(fresh)
+        assert left.values == kept.values
+        assert left.saved() == kept.saved()
 
 
 def test_a_resumed_run_returns_its_state() -> None:
