@@ -88,7 +88,7 @@ class NodeInterrupt(GraphInterrupt):
 
     def __init__(self, value: object, id: Optional[str] = None) -> None:  # noqa: A002  (LangGraph's name)
         warnings.warn(
-            "NodeInterrupt is deprecated. Call `streamgraph.types.interrupt` in the node instead of raising it.",
+            "NodeInterrupt is deprecated. Please use `streamgraph.types.interrupt` instead: call it in the node.",
             LangGraphDeprecatedSinceV10,
             stacklevel=2,
         )

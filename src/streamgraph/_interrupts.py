@@ -49,8 +49,6 @@ class Interrupt(Generic[ResponseT]):
         response_schema: See above.
     """
 
-    __slots__ = ("id", "response_schema", "value")
-
     value: Any
     id: str
     response_schema: Response[ResponseT]

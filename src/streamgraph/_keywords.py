@@ -1,14 +1,41 @@
-"""Unknown keyword arguments: refused with the closest right name."""
+"""Keyword arguments: unknown ones are refused with the closest right name, deprecated ones accepted under a warning."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, Callable, Mapping, TypeVar, cast
+import warnings
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Type, TypeVar, cast
 
 from streamgraph.errors import UnknownKeywordError
+from streamgraph.warnings import (
+    LangGraphDeprecatedSinceV05,
+    LangGraphDeprecatedSinceV10,
+    LangGraphDeprecationWarning,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Renamed(NamedTuple):
+    """What became of a deprecated keyword argument.
+
+    Attributes:
+        new: Its new name.
+        category: The warning, which says since when.
+        convert: Returns the new argument for the old one.
+    """
+
+    new: str
+    category: Type[LangGraphDeprecationWarning]
+    convert: Callable[[Any], object] = lambda given: given
+
+
+CHECKPOINT_DURING = Renamed("durability", LangGraphDeprecatedSinceV10, lambda during: "async" if during else "exit")
+CONFIG_SCHEMA = Renamed("context_schema", LangGraphDeprecatedSinceV10)
+INPUT = Renamed("input_schema", LangGraphDeprecatedSinceV05)
+OUTPUT = Renamed("output_schema", LangGraphDeprecatedSinceV05)
+RETRY = Renamed("retry_policy", LangGraphDeprecatedSinceV05)
 
 
 def checked_keywords(function: F) -> F:
@@ -17,22 +44,54 @@ def checked_keywords(function: F) -> F:
     A misspelt option that is silently ignored is the worst kind of error (langgraph #6451), and Python's own message
     suggests no name before 3.13.
     """
+    return _checked(function, {})
+
+
+def renamed_keywords(**renamed: Renamed) -> Callable[[F], F]:
+    """Do the same, and make the function accept old names of its keyword arguments.
+
+    Args:
+        **renamed: The old names, and what became of them.
+
+    Returns:
+        A decorator. The function raises `UnknownKeywordError` if an argument is given under both names.
+    """
+    return lambda function: _checked(function, renamed)
+
+
+def _checked(function: F, renamed: Mapping[str, Renamed]) -> F:
     known = tuple(name for name in inspect.signature(function).parameters if name != "self")
     allowed = frozenset(known)
 
-    def check(kwargs: Mapping[str, Any]) -> None:
-        if not allowed.issuperset(kwargs):
-            name = next(key for key in kwargs if key not in allowed)
-            raise UnknownKeywordError(f"{function.__name__}() has no argument {name!r}", name=name, known=known)
+    def read(kwargs: Dict[str, Any]) -> Dict[str, Any]:
+        """Return the arguments under their new names, if some have old ones."""
+        named = {name: value for name, value in kwargs.items() if name not in renamed}
+        for name in named:
+            if name not in allowed:
+                raise UnknownKeywordError(f"{function.__name__}() has no argument {name!r}", name=name, known=known)
+        for old, (new, category, convert) in renamed.items():
+            if old not in kwargs:
+                continue
+            if named.get(new) is not None:
+                raise UnknownKeywordError(
+                    f"{function.__name__}() got {new!r}, and {old!r}, its deprecated name", hint=f"Leave {old}= out."
+                )
+            # Programs ignore these warnings by the text that LangGraph gives them.
+            text = f"`{old}` is deprecated and will be removed. Please use `{new}` instead."
+            warnings.warn(text, category, stacklevel=3)
+            named[new] = convert(kwargs[old])
+        return named
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        check(kwargs)
+        if not allowed.issuperset(kwargs):
+            kwargs = read(kwargs)
         return function(*args, **kwargs)
 
     @functools.wraps(function)
     async def acall(*args: Any, **kwargs: Any) -> Any:
-        check(kwargs)
+        if not allowed.issuperset(kwargs):
+            kwargs = read(kwargs)
         return await function(*args, **kwargs)
 
     # A coroutine function stays one, since callers may check the bound method for that.

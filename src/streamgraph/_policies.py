@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass, is_dataclass
 from datetime import timedelta
-from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, Union
 
 from typing_extensions import Literal
 
@@ -33,18 +33,18 @@ _PEER = "langgraph.types"
 _HTTP_CLIENTS = ("httpx", "httpx2", "requests")
 
 
-def default_retry_on(error: Exception) -> bool:
+def default_retry_on(exc: Exception) -> bool:
     """Return True if another attempt may help: for errors of a connection or server, not for mistakes in the code.
 
     Args:
-        error: The exception that a node raised.
+        exc: The exception that a node raised.
     """
-    if isinstance(error, (ConnectionError, NodeTimeoutError)):
+    if isinstance(exc, (ConnectionError, NodeTimeoutError)):
         return True
-    if type(error).__module__.partition(".")[0] in _HTTP_CLIENTS:
-        status = getattr(getattr(error, "response", None), "status_code", None)
+    if type(exc).__module__.partition(".")[0] in _HTTP_CLIENTS:
+        status = getattr(getattr(exc, "response", None), "status_code", None)
         return status is None or status >= 500
-    return not isinstance(error, _HOPELESS)
+    return not isinstance(exc, _HOPELESS)
 
 
 class RetryPolicy(NamedTuple):
@@ -216,6 +216,52 @@ def checked_cache_policy(given: Optional[CachePolicy]) -> Optional[CachePolicy]:
 
 
 @dataclass(frozen=True)
+class TracePolicy:
+    """What tracers record of a node's input and output.
+
+    It concerns the node's own run in traces, not what runs inside the node, and neither the run nor its stream. To hide
+    secrets everywhere, use the settings of the tracer: LangSmith's client has `hide_inputs` and `anonymizer`.
+
+    Args:
+        process_inputs: Returns what is recorded of the input, which it must not change; `None` to record the input.
+        process_outputs: The same for the output.
+    """
+
+    process_inputs: Optional[Callable[[Any], Any]] = None
+    process_outputs: Optional[Callable[[Any], Any]] = None
+
+
+def omit_payload(_value: object) -> Dict[str, object]:
+    """Return an empty payload: for a `TracePolicy` that records only that a node has run, and how long.
+
+    Args:
+        _value: The input or output, which is not recorded.
+    """
+    return {}
+
+
+def checked_trace_policy(given: object) -> Optional[TracePolicy]:
+    """Return `given` as a policy, or `None`; that of LangGraph is one as well.
+
+    Raises:
+        TypeError: `given` is something else, or cannot be called.
+    """
+    if given is None or isinstance(given, TracePolicy):
+        policy = given
+    elif hasattr(given, "process_inputs") and hasattr(given, "process_outputs"):
+        policy = TracePolicy(given.process_inputs, given.process_outputs)
+    else:
+        raise TypeError(f"trace_policy is {given!r:.80}; give a TracePolicy.")
+    if policy is not None:
+        for name, process in vars(policy).items():
+            if process is not None and not callable(process):
+                raise TypeError(
+                    f"{name} of the trace_policy is {process!r:.80}; give a function, such as omit_payload."
+                )
+    return policy
+
+
+@dataclass(frozen=True)
 class Policies:
     """All policies of a node.
 
@@ -228,6 +274,7 @@ class Policies:
     retry: Tuple[RetryPolicy, ...] = ()
     cache: Optional[CachePolicy] = None
     timeout: Optional[TimeoutPolicy] = None
+    trace: Optional[TracePolicy] = None
 
 
 NO_POLICIES = Policies()

@@ -53,7 +53,7 @@ def __getattr__(name: str) -> object:
         AttributeError: It never was.
     """
     if name in _MOVED:
-        instead = f"Use `from streamgraph.types import {name}` instead."
+        instead = f"Please use 'from streamgraph.types import {name}' instead."
         # At the time of the call: `streamgraph.types` imports this module.
         found: object = getattr(import_module("streamgraph.types"), name)
     elif name in _reserved.__all__:

@@ -13,11 +13,15 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── EmptyInputError                    a run was started without input
     ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
     │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that does not exist
+    ├── EmptyChannelError                  a channel was read that has no value
     ├── GraphRecursionError (RecursionError)
     ├── NodeCancelledError                 an async node raised CancelledError without having been cancelled
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node exceeded its `timeout`
     ├── RunTimeoutError (TimeoutError)     a run exceeded the `timeout` of the call
+    ├── StepTimeoutError (TimeoutError)    a step exceeded the `step_timeout` of the graph
     ├── StateMutationError (RuntimeError)  a node changed the state in place; raised in the checking mode
+    ├── FixedAttributeError (AttributeError)  an attribute of a compiled graph was set that cannot take effect
+    ├── NoCheckpointerError (ValueError)   the state of a run was asked for, but runs are not saved
     ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
     ├── StreamOverflowError (RuntimeError) more chunks than allowed were waiting for a slow consumer
@@ -45,6 +49,7 @@ from typing import ClassVar, Mapping, Optional, Sequence, Tuple
 
 from typing_extensions import Literal
 
+from streamgraph._closest import closest
 from streamgraph._control_errors import (
     GraphBubbleUp,
     GraphDrained,
@@ -54,15 +59,18 @@ from streamgraph._control_errors import (
     UnknownInterruptError,
     is_invalid_resume,
 )
-from streamgraph._errors import GraphError, closest
+from streamgraph._errors import GraphError
+from streamgraph._graph_errors import FixedAttributeError, NoCheckpointerError, StepTimeoutError
 from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
 
 __all__ = [
+    "EmptyChannelError",
     "EmptyInputError",
     "ErrorCode",
     "ErrorLocation",
     "EventLoopError",
+    "FixedAttributeError",
     "GraphBubbleUp",
     "GraphBuildError",
     "GraphDrained",
@@ -70,6 +78,7 @@ __all__ = [
     "GraphInterrupt",
     "GraphRecursionError",
     "InvalidUpdateError",
+    "NoCheckpointerError",
     "NodeCancelledError",
     "NodeError",
     "NodeInterrupt",
@@ -80,6 +89,7 @@ __all__ = [
     "RunTimeoutError",
     "StateMutationError",
     "StateSchemaError",
+    "StepTimeoutError",
     "StreamBusyError",
     "StreamClosed",
     "StreamOverflowError",
@@ -144,6 +154,13 @@ class UnknownKeywordError(GraphError, TypeError):
 
 class EmptyInputError(GraphError):
     """A run was started without input."""
+
+
+class EmptyChannelError(GraphError):
+    """A channel was read that has no value; a channel class raises it in `get`, without arguments."""
+
+    def __init__(self, what: str = "The channel has no value") -> None:
+        super().__init__(what)
 
 
 class InvalidUpdateError(GraphError):

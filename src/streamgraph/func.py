@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Dict, Generic, Optional, Type, Union, overload
+from types import MappingProxyType
+from typing import Any, Awaitable, Callable, Dict, Generic, Mapping, Optional, Tuple, Type, Union, overload
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -28,6 +29,7 @@ from typing_extensions import (
     Concatenate,
     Literal,
     ParamSpec,
+    Self,
     TypeVar,
     Unpack,
     get_args,
@@ -39,9 +41,8 @@ from streamgraph._compat.langgraph import peer_class
 from streamgraph._core.action import Action
 from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.state import Writes
-from streamgraph._deprecated import CONFIG_SCHEMA, RETRY, renamed_keywords
 from streamgraph._execution.cache import check_cache
-from streamgraph._keywords import checked_keywords
+from streamgraph._keywords import CONFIG_SCHEMA, RETRY, renamed_keywords
 from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import as_action, identity_of, name_of
 from streamgraph._policies import (
@@ -51,13 +52,15 @@ from streamgraph._policies import (
     retry_policies,
     timeout_policy,
 )
-from streamgraph._runnable.runnable import GraphRunnable
+from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.schema import Hint, as_mapping, read_schema
 from streamgraph._runnable.schema_models import model_of
 from streamgraph._runnable.task_function import Retry, TaskDecorator, TaskFunction, TaskKeywords, Timeout
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
 from streamgraph.errors import EmptyInputError
+from streamgraph.pregel._draw import Depth
+from streamgraph.pregel.main import Pregel
 
 __all__ = ["TaskFunction", "Workflow", "entrypoint", "task"]
 
@@ -85,7 +88,6 @@ def task(func: Callable[P, R], **options: Unpack[TaskKeywords]) -> TaskFunction[
 
 
 @renamed_keywords(retry=RETRY)
-@checked_keywords
 def task(
     func: Union[Callable[..., object], Runnable[Any, Any], None] = None,
     *,
@@ -124,7 +126,7 @@ def task(
     return decorate if func is None else decorate(func)
 
 
-class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
+class Workflow(Pregel[OutputT, Any, InputT, OutputT, Literal[False]], Generic[InputT, OutputT]):
     """A functional workflow that is ready to run; created by `entrypoint`.
 
     It is a Runnable like a compiled graph, with the same stream modes, config, composition and nesting.
@@ -132,10 +134,7 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
 
     def __init__(self, function: Callable[..., Any], node: Node, **options: Any) -> None:
         name = "LangGraph"
-        super().__init__(name=name, **options)
-        self.func = function
-        self.__doc__ = function.__doc__
-        self._plan = Plan(
+        plan = Plan(
             name=name,
             start=node,
             nodes={node.name: node},
@@ -144,7 +143,24 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
             output_keys=(RESULT_KEY,),
             as_mapping=as_mapping,
         )
+        self._set_up(plan, name=name, **options)
         self._targets = {node.name: function}
+        self._func = function
+        self.__doc__ = function.__doc__
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """The function."""
+        return self._func
+
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """The one key of the state: what the function returns."""
+        return MappingProxyType(dict(self._plan.channels))
+
+    def validate(self) -> Self:
+        """Return the workflow, of which there is nothing to check: it is one function."""
+        return self
 
     def __repr__(self) -> str:
         return f"entrypoint({next(iter(self._plan.nodes))!r})"
@@ -171,8 +187,8 @@ class Workflow(GraphRunnable[InputT, Any, OutputT, OutputT, Literal[False]]):
             hint = get_args(hint)[0]
         return _model(Any if hint is entrypoint.final else hint, self.get_name("Output"))
 
-    def get_graph(self, config: Optional[RunnableConfig] = None, *, xray: Union[bool, int] = False) -> Graph:
-        """Return the workflow as a drawable graph of one node; tasks are known only at run time."""
+    def _drawn(self, xray: Depth, parents: Tuple[GraphBase, ...]) -> Graph:
+        # A graph of one node; tasks are known only at run time.
         graph = Graph()
         start, end = graph.add_node(None, START), graph.add_node(None, END)
         for name in self._plan.nodes:
@@ -222,7 +238,6 @@ class entrypoint:  # noqa: N801  (LangGraph's name)
         save: S
 
     @renamed_keywords(config_schema=CONFIG_SCHEMA, retry=RETRY)
-    @checked_keywords
     def __init__(
         self,
         checkpointer: None = None,

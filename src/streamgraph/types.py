@@ -13,7 +13,7 @@ from typing_extensions import Annotated, Literal
 from streamgraph import _types
 from streamgraph._interrupting import interrupt
 from streamgraph._interrupts import Interrupt
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, default_retry_on
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy, default_retry_on, omit_payload
 from streamgraph._signals import Gap, Heartbeat, RunFailure, RunningTask, Unstreamed
 from streamgraph._snapshots import (
     CacheKey,
@@ -94,12 +94,14 @@ __all__ = [
     "TimeoutPolicy",
     "ToolPayload",
     "ToolsStreamPart",
+    "TracePolicy",
     "Unstreamed",
     "UpdatesStreamPart",
     "ValuesStreamPart",
     "default_retry_on",
     "ensure_valid_checkpointer",
     "interrupt",
+    "omit_payload",
 ]
 
 StreamWriter = Annotated[Callable[[Any], None], InjectedToolArg(), WithJsonSchema({})]

@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from typing_extensions import Annotated, TypedDict
 
 from costs.counting import Counting, per_unit
+from streamgraph.channels import DeltaChannel, EphemeralValue, Topic, UntrackedValue
 from streamgraph.graph import START, StateGraph, add_messages
 
 SIZES = [10, 1_000, 100_000]
@@ -82,6 +83,54 @@ def test_one_more_message(mode: str) -> None:
         node = lambda state: {"messages": AIMessage("yes")}  # noqa: E731
         found.append(per_unit(reading(Chat, node, {"messages": history}, mode)))
     assert found[0] == found[1] == found[2]
+
+
+class Held(TypedDict, total=False):
+    """A state with data in channel objects that no node writes to."""
+
+    n: int
+    log: Annotated[List[Any], Topic(dict, accumulate=True)]
+    data: Annotated[List[Any], UntrackedValue]
+    batches: Annotated[List[Any], DeltaChannel(lambda state, writes: [*state, *(x for write in writes for x in write)])]
+    jump: Annotated[str, EphemeralValue]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_channel_objects_hold(mode: Any) -> None:
+    """A step costs the same whatever lies in channels that it does not write to, and copies none of it."""
+    found: List[Dict[str, float]] = []
+    for size in SIZES:
+        data = [{"id": index} for index in range(size)]
+        given = {"n": 0, "log": data, "data": data, "batches": data}
+        found.append(per_unit(reading(Held, lambda state: {"n": state["n"] + 1}, given, mode)))
+    assert found[0] == found[1] == found[2]
+
+
+COPIED: List[str] = []
+
+
+class Copied(Topic[Any]):
+    """A topic that counts its copies."""
+
+    def copy(self) -> Any:
+        COPIED.append(self.key)
+        return super().copy()
+
+
+class Topics(TypedDict, total=False):
+    """A channel that may forget what it holds, and one that never does."""
+
+    once: Annotated[List[Any], Copied(int)]
+    kept: Annotated[List[Any], Topic(int, accumulate=True)]
+    n: int
+
+
+def test_copies_of_channel_objects() -> None:
+    """A run copies a channel where it is written to, and where it may forget what it holds."""
+    graph = chain(Topics, lambda state: {"n": 1}, 5)
+    COPIED.clear()
+    graph.invoke({"once": [1], "kept": [1]})
+    assert COPIED == ["once"] * 2
 
 
 def test_what_a_node_loads() -> None:

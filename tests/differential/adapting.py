@@ -87,6 +87,36 @@ def task_metadata(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     return theirs, dataclasses.replace(ours, chunks=tuple(walk(chunk) for chunk in ours.chunks))
 
 
+def interrupts_without_schema(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict) and "__interrupt__" in value:
+            value = {"__interrupt__": value["__interrupt__"]}
+        if isinstance(value, dict):
+            return {key: walk(item) for key, item in value.items() if (key, item) != ("response_schema", None)}
+        return type(value)(walk(item) for item in value) if isinstance(value, (tuple, list)) else value
+
+    def is_shown(chunk: Any) -> bool:
+        """In the `values` beside other modes, and of nested graphs, 0.6 shows no questions."""
+        several, nested = isinstance(where.setup.mode, tuple), where.setup.subgraphs and chunk[0] != ()
+        mode = chunk[-2] if several else where.setup.mode
+        return not (mode == "values" and (several or nested) and "__interrupt__" in chunk[-1])
+
+    plain = (
+        dataclasses.replace(one, chunks=tuple(walk(chunk) for chunk in one.chunks if is_shown(chunk)))
+        for one in (theirs, ours)
+    )
+    return tuple(plain) if OLD else (theirs, ours)
+
+
+def written_once(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: walk(item) for key, item in value.items()}
+        return ["given", *value[2:]] if isinstance(value, list) and value[:2] == ["given", "given"] else value
+
+    return dataclasses.replace(theirs, chunks=tuple(walk(chunk) for chunk in theirs.chunks)), ours
+
+
 def last_chunk(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     promised = (where.program.name, where.setup.mode) in PROMISED
     if not OLD or promised or theirs.error is None or len(ours.chunks) <= len(theirs.chunks):
@@ -144,6 +174,13 @@ def told(chunk: Any) -> Any:
 PROMISED: dict[tuple[str, Any], Any] = {
     ("pydantic_returned_in_part", "updates"): [{"a": {"x": ["a"]}}],
     ("pydantic_returned_in_part", "values"): [{"x": ["in"], "y": 1}, {"x": ["in", "a"], "y": 1}],
+    ("question_and_an_update_in_one_step", "values"): [
+        {"x": []},
+        {
+            "x": ["b"],
+            "__interrupt__": (("Interrupt", {"value": "sure?", "id": "<id1>", "response_schema": None}),),
+        },
+    ],
     ("unknown_key_of_a_dataclass", "updates"): [],
     ("unknown_key_of_a_dataclass", "values"): [{"x": ["in"]}],
     ("node_returns_a_list_of_sends", "updates"): [{"r": None}, {"w": {"x": ["w"]}}],
@@ -176,6 +213,7 @@ PROMISED: dict[tuple[str, Any], Any] = {
     ],
     ("overwrite_bypasses_the_reducer", "values"): [{"x": ["old"]}, {"x": ["new"]}, {"x": ["new", "b"]}],
     ("two_overwrites_in_one_step", "values"): [{"x": ["old"]}],
+    ("pregel_overwriting", "values"): [{"log": [2]}, {"log": ["new"]}],
     ("retry_after_changing_the_input", "values"): [{"x": ["in"]}, {"x": ["in", 2]}],
     ("retry_after_changing_the_input", "updates"): [{"a": {"x": [2]}}],
     ("cached_message", "messages"): [("AIMessage", "kept")],

@@ -18,6 +18,7 @@ from differential.adapting import (
     error_type,
     failure_part,
     integration,
+    interrupts_without_schema,
     last_chunk,
     last_of_chain,
     no_error,
@@ -32,7 +33,9 @@ from differential.adapting import (
     task_metadata,
     whole_id,
     with_config,
+    written_once,
 )
+from differential.differ_pregel import limited, sends, updated
 from differential.differ_tasks import custom_of_tasks, messages_of_tasks, waited_for
 from differential.harness import Outcome
 
@@ -66,6 +69,22 @@ def comparable(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
 
 
 DIFFERENCES = [
+    Difference(
+        "sends-are-no-state",
+        "`updates` and `values` show the state; LangGraph also shows the private channel of `Send`s of a bare `Pregel`",
+        sends,
+    ),
+    Difference(
+        "no-step-beyond-the-limit",
+        "A run that ends exactly at the recursion limit succeeds (Q7), and no run goes beyond it",
+        limited,
+    ),
+    Difference(
+        "channels-that-were-updated",
+        "a node runs after a step that has updated its channel; LangGraph also starts one whose channel has had a "
+        "value from the beginning, once a step has updated nothing",
+        updated,
+    ),
     Difference(
         "failure-is-told",
         "in the typed form (`v2`) an `error` part precedes the exception (R20)",
@@ -210,6 +229,21 @@ DIFFERENCES = [
         "custom-of-tasks",
         "the namespace format: `()` for the root; in LangGraph only the custom data of a `@task` has another (Q36)",
         custom_of_tasks,
+    ),
+    Difference(
+        "interrupts-before-1.2",
+        "where the contract is silent, behave like LangGraph 1.x; in 0.6 `values` shows interrupts without the state",
+        interrupts_without_schema,
+    ),
+    Difference(
+        "questions-in-the-values-of-the-step",
+        "per step: all of that, then `values`: LangGraph shows a question before the step, and then values without it",
+        promised,
+    ),
+    Difference(
+        "command-writes-once",
+        "A reducer runs once for each write: LangGraph writes the update of a Command that starts a run twice",
+        written_once,
     ),
     Difference(
         "tasks-are-waited-for",

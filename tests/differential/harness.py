@@ -28,7 +28,7 @@ Mode = Union[str, "tuple[str, ...]", None]
 _HOMES = {
     "graph": ("StateGraph", "START", "END", "MessagesState", "add_messages"),
     "graph.message": ("REMOVE_ALL_MESSAGES",),
-    "types": ("Send", "Command", "Overwrite", "StreamWriter"),
+    "types": ("Send", "Command", "Overwrite", "StreamWriter", "interrupt"),
     "config": ("get_stream_writer", "get_config"),
     "errors": ("InvalidUpdateError", "GraphRecursionError", "EmptyInputError"),
     "managed": ("RemainingSteps", "IsLastStep"),

@@ -12,15 +12,17 @@ __all__ = ["MISSING"]
 
 _IMPORTED = "LangGraph's module imports it for its own use, and it is there at its own place"
 
-_TYPE_CHECKING = "a constant of the module `typing`, of which LangGraph's module has no `__all__` to leave it out"
-
-_REMOTE = "it is part of the protocol of LangGraph's server, and `RemoteGraph` is what uses it"
+_REMOTE = "it talks to LangGraph's server; the class is here for `isinstance`, and LangGraph's own works as a node"
 
 _PREGEL = "it belongs to LangGraph's machine, which runs nothing here"
 
+_ATTACH = "a compiled graph does not change: nodes and edges are added to the builder, which is compiled again"
+
 MISSING = {
     # Modules, as "module".
-    # Names, as "module:name".
+    "langgraph.pregel.debug": "it prints what LangGraph's machine does; `compile(debug=True)` prints a run here",
+    # Names, as "module:name"; with ".*", what a class has.
+    "langgraph.pregel.remote:RemoteGraph.*": _REMOTE,
     "langgraph.config:CONF": _IMPORTED,
     "langgraph.config:CONFIG_KEY_RUNTIME": _IMPORTED,
     "langgraph.prebuilt.tool_node:CONF": _IMPORTED,
@@ -29,8 +31,11 @@ MISSING = {
     "langgraph.prebuilt.tool_node:ContextT": _IMPORTED,
     "langgraph.prebuilt.tool_node:REMOVE_ALL_MESSAGES": _IMPORTED,
     "langgraph.prebuilt.tool_node:StateT": _IMPORTED,
-    "langgraph.prebuilt.tool_node:TYPE_CHECKING": _TYPE_CHECKING,
     # Attributes, as "module:class.attribute".
+    "langgraph.graph.state:CompiledStateGraph.attach_branch": _ATTACH,
+    "langgraph.graph.state:CompiledStateGraph.attach_edge": _ATTACH,
+    "langgraph.graph.state:CompiledStateGraph.attach_node": _ATTACH,
+    "langgraph.graph.state:CompiledStateGraph.schema_to_mapper": _PREGEL,
     # Parameters, as "module:callable(parameter)".
     "langgraph.func:task(__func_or_none__)": "it is given by position; its name says that it is private",
     "langgraph.graph.state:CompiledStateGraph(schema_to_mapper)": _PREGEL,

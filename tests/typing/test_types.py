@@ -17,7 +17,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
-PROGRAMS = ("program_graph.py", "program_functional.py")
+PROGRAMS = ("program_graph.py", "program_functional.py", "program_pregel.py")
 
 Diagnostics = Dict[int, str]
 """What a checker says of a line: the messages, joined."""

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import pytest
 
 from streamgraph import Command, errors
+from streamgraph._control_errors import mark_invalid_resume
 from streamgraph._locations import locate
 from streamgraph.errors import ErrorLocation, GraphError, ParentCommand, closest, location_of
+from streamgraph.types import Interrupt
+from streamgraph.warnings import LangGraphDeprecatedSinceV10
 from support.list_graphs import collected, line
 
 CLASSES = [
@@ -33,8 +36,9 @@ COPIES = [copy.copy, copy.deepcopy, *(
 )]  # fmt: skip
 
 
+# NodeCancelledError takes LangGraph's arguments, the node first: it has a test of its own.
 @pytest.mark.parametrize("make", COPIES)
-@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", CLASSES[:-1], ids=lambda kind: kind.__name__)
 def test_copies(kind, make):
     """A copied or unpickled error has its class, its text and all of its attributes."""
     error = kind("It broke", node="n", key="k", step=3, name="nmae", known=("name", 5), hint="Mend it.")
@@ -50,10 +54,79 @@ def test_copies(kind, make):
 
 @pytest.mark.parametrize("make", COPIES)
 def test_copies_of_a_parent_command(make):
-    """The error that carries a command keeps it."""
+    """The error that carries a command keeps it, also where LangGraph has it."""
     made = make(ParentCommand(Command(graph=Command.PARENT, goto="x")))
     assert made.command == Command(graph=Command.PARENT, goto="x")
+    assert made.args == (made.command,)
     assert "parent" in str(made)
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_copies_of_a_cancelled_node(make):
+    """The error names the node, and says what happened if nothing else is said."""
+    made = make(errors.NodeCancelledError("ask", step=2))
+    assert (made.node, made.step) == ("ask", 2)
+    assert str(made) == "Node 'ask' raised asyncio.CancelledError (at node 'ask', step 2)."
+    assert str(make(errors.NodeCancelledError("ask", "It broke"))) == "It broke (at node 'ask')."
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_copies_of_an_interrupt(make):
+    """The error that carries questions keeps them, also where LangGraph has them, and says what to do with it."""
+    made = make(errors.GraphInterrupt((Interrupt("sure?", "1"), Interrupt("really?", "2"))))
+    assert made.interrupts == made.args[0] == (Interrupt("sure?", "1"), Interrupt("really?", "2"))
+    assert str(made) == (
+        "A node waits for an answer to 'sure?', 'really?'. "
+        "Let this exception pass: whoever runs the graph finds the question under `__interrupt__`."
+    )
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_copies_of_a_node_interrupt(make):
+    """It warns when it is made, and not again when it is copied."""
+    with pytest.warns(LangGraphDeprecatedSinceV10, match="Please use `streamgraph.types.interrupt` instead") as caught:
+        error = errors.NodeInterrupt("sure?", "1")
+    assert caught[0].filename == __file__
+    made = make(error)
+    assert type(made) is errors.NodeInterrupt
+    assert made.interrupts == (Interrupt("sure?", "1"),)
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_copies_of_an_unknown_interrupt(make):
+    """The error says which questions are waiting."""
+    error = errors.UnknownInterruptError(
+        "Nobody asked 'x'.", reason="not_pending", interrupt_ids=["x"], pending_ids=["1", "2"]
+    )
+    made = make(error)
+    assert (made.reason, made.interrupt_ids, made.pending_ids) == ("not_pending", ("x",), ("1", "2"))
+    assert str(made) == "Nobody asked 'x'. Waiting for an answer: '1', '2'."
+    assert str(errors.UnknownInterruptError("It names none", reason="empty_map")) == (
+        "It names none. No question is waiting."
+    )
+
+
+def test_an_invalid_answer_is_marked():
+    """The mark tells a wrong answer from a wrong argument; LangGraph's own mark is known, too."""
+    error, theirs = ValueError(), ValueError()
+    assert not errors.is_invalid_resume(error)
+    mark_invalid_resume(error)
+    theirs._langgraph_invalid_resume = True
+    assert errors.is_invalid_resume(error)
+    assert errors.is_invalid_resume(theirs)
+
+
+def test_error_codes():
+    """A code leads to the page about it."""
+    text = errors.create_error_message(message="It broke", error_code=errors.ErrorCode.GRAPH_RECURSION_LIMIT)
+    assert text.splitlines()[0] == "It broke"
+    assert text.endswith("/errors/GRAPH_RECURSION_LIMIT")
+
+
+@pytest.mark.parametrize("kind", [errors.GraphError, errors.GraphInterrupt, errors.ParentCommand])
+def test_errors_are_where_they_are_imported_from(kind):
+    """Tracebacks and pickles name the public module."""
+    assert kind.__module__ == "streamgraph.errors"
 
 
 @pytest.mark.parametrize("kind", CLASSES[1:], ids=lambda kind: kind.__name__)
@@ -146,3 +219,10 @@ def test_a_node_that_raises_such_an_exception():
         with pytest.raises(Frozen) as raised:
             run()
         assert (raised.value.code, location_of(raised.value).node) == (5, "inner")
+
+
+@pytest.mark.parametrize("make", COPIES)
+def test_copies_of_an_empty_channel_error(make):
+    """It is made without arguments."""
+    made = make(errors.EmptyChannelError())
+    assert (type(made), str(made)) == (errors.EmptyChannelError, "The channel has no value.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.runnables.utils import accepts_run_manager
-from langchain_core.tracers import _streaming
+from langchain_core.tracers import BaseTracer, _streaming
 from langchain_core.tracers.context import register_configure_hook
 
 from streamgraph._compat.cpython import current_frame
@@ -31,6 +31,7 @@ __all__ = [
     "looked_up_each_time",
     "message_streams",
     "parts_of",
+    "records",
     "set_run",
     "streaming_handler",
     "streams",
@@ -64,6 +65,16 @@ def streaming_handler(kind: HandlerT) -> HandlerT:
     if known is not None and not issubclass(kind, known):
         known.register(kind)
     return kind
+
+
+def records(handler: BaseCallbackHandler) -> bool:
+    """Return whether a handler records runs for later, in contrast to one that passes on what happens.
+
+    `astream_log` and `astream_events` have handlers that are tracers as well; they inherit from
+    `_StreamingCallbackHandler`, in all versions. Without that name they would count as handlers that record.
+    """
+    passes_on = getattr(_streaming, "_StreamingCallbackHandler", None)
+    return isinstance(handler, BaseTracer) and passes_on not in type(handler).__mro__
 
 
 def add_to_every_call(handler: Callable[[], Optional[BaseCallbackHandler]]) -> None:

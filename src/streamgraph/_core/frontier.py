@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import AbstractSet, Dict, FrozenSet, List, Sequence, Set, Tuple
+from typing import AbstractSet, Dict, FrozenSet, Iterable, List, Sequence, Set, Tuple
 
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.results import Route
@@ -33,14 +33,21 @@ class Frontier:
         """Return a copy that later steps do not change."""
         return Frontier(self.step, set(self.due), self.sends, dict(self.joined), set(self.deferred))
 
-    def advance(self, plan: Plan, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str]) -> None:
-        """Compute what is due after a step.
+    def advance(
+        self,
+        plan: Plan,
+        finished: Sequence[Tuple[Node, Sequence[Route]]],
+        ran: AbstractSet[str],
+        updated: Iterable[str] = (),
+    ) -> bool:
+        """Compute what is due after a step; return whether nothing is, but for nodes that have waited for that.
 
         Args:
             plan: The graph.
             finished: The nodes that have finished, each with its routes.
             ran: The names of all nodes that ran, including those whose failure was handled; only used while a join is
                 in progress.
+            updated: The keys that were updated, if nodes are started by keys.
         """
         due: Set[str] = set()
         sends: List[Send] = []
@@ -56,6 +63,8 @@ class Frontier:
                     sends.append(route)
                 else:
                     due.add(route)
+        for key in updated:
+            due.update(plan.started_by.get(key, ()))
         for trigger, names in arriving.items():
             join = plan.joins[trigger]
             self.joined[trigger] = self.joined.get(trigger, frozenset()) | names
@@ -65,10 +74,12 @@ class Frontier:
             waiting = due & plan.deferred
             due -= waiting
             self.deferred |= waiting
-        if self.deferred and not due and not sends:
+        nothing = not due and not sends
+        if self.deferred and nothing:
             due, self.deferred = self.deferred, set()
         self.due = due
         self.sends = tuple(sends)
+        return nothing
 
     def _reset_joins(self, plan: Plan, ran: AbstractSet[str]) -> None:
         """Reset the complete joins whose targets have just run."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
+from streamgraph._core.channel_objects import Folded
+from streamgraph._core.plan import BARE_KEYS
 from streamgraph._core.results import TaskResult
-from streamgraph._core.state import State, as_result, as_view
+from streamgraph._core.state import State, Writes, as_result, as_view
 from streamgraph._core.task import Task
 from streamgraph._interrupts import Interrupt
 from streamgraph._reserved import INTERRUPT
@@ -25,6 +27,7 @@ class PartBuilder:
         ns: The namespace of the graph.
         subscribers: The subscribers of the graph.
         keys: The state keys in `values` and `updates`: `None` for all, several, or one whose bare value is shown.
+        results: The state keys in the results of tasks, likewise.
         metadata: The metadata of the run for its task events.
         tags: The tags of the run, likewise.
         clock: Returns the time for `debug`, as ISO 8601 text.
@@ -39,6 +42,7 @@ class PartBuilder:
         subscribers: Subscribers,
         *,
         keys: Keys = None,
+        results: Keys = None,
         metadata: Optional[Mapping[str, object]] = None,
         tags: Sequence[str] = (),
         clock: Callable[[], str],
@@ -46,6 +50,7 @@ class PartBuilder:
         self._modes_of = subscribers.modes_of
         self._ns = ns
         self._keys = keys
+        self._results = (results,) if isinstance(results, str) else results
         self._metadata = metadata or {}
         self._tags = tags
         self._clock = clock
@@ -64,12 +69,19 @@ class PartBuilder:
         if interrupts and self._values:
             shown = None if isinstance(self._keys, str) or state.bare_key is not None else state.chunk(self._keys)
             return [Part(self._ns, "values", with_interrupts(shown, tuple(interrupts)))]
-        if not self._values or not fresh:
+        if not self._values:
             return []
         keys = self._keys
-        if isinstance(keys, str):
+        if type(fresh) is Folded:
+            if not fresh.touches(keys):
+                return []  # what a channel object forgets by itself is shown with the next write
+            if isinstance(keys, str):
+                return [Part(self._ns, "values", own(state.values.get(keys)))]
+        elif not fresh:
+            return []
+        elif isinstance(keys, str):
             return [Part(self._ns, "values", own(fresh[keys]))] if keys in fresh else []
-        if keys is not None and not any(key in fresh for key in keys):
+        elif keys is not None and not any(key in fresh for key in keys):
             return []
         if state.bare_key is not None:
             return [Part(self._ns, "values", root_or_mapping(state))]
@@ -78,7 +90,7 @@ class PartBuilder:
     def started(self, task: Task) -> List[Part]:
         """Return the parts for the start of a task."""
         modes = self._modes_of(task.name)
-        if task.node.action is None or modes.isdisjoint(TASK_MODES):
+        if task.node.action is None or task.node.hidden or modes.isdisjoint(TASK_MODES):
             return []
         payload: Dict[str, object] = {
             "id": task.id,
@@ -87,8 +99,9 @@ class PartBuilder:
             "triggers": task.triggers,
         }
         metadata = {**self._metadata, **task.node.metadata}
-        if self._tags:
-            metadata["tags"] = list(self._tags)
+        own = task.node.tags if task.node.writes is not None else ()  # those of a node's Runnable are not its own
+        if self._tags or own:
+            metadata["tags"] = [*self._tags, *own]
         if metadata:
             payload["metadata"] = copy_containers(metadata)
         return self._task_event(task, modes, "task", payload)
@@ -96,7 +109,7 @@ class PartBuilder:
     def finished(self, task: Task, outcome: TaskResult, cached: bool = False) -> List[Part]:
         """Return the update and the result of a finished task; for a cached result only the update."""
         modes = self._modes_of(task.name)
-        if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
+        if task.node.action is None or task.node.hidden or modes.isdisjoint(UPDATE_MODES):
             return []
         parts: List[Part] = []
         if "updates" in modes:
@@ -105,20 +118,22 @@ class PartBuilder:
                 update["__metadata__"] = {"cached": True}
             parts.append(Part(self._ns, "updates", update, task.name))
         if not cached and not modes.isdisjoint(TASK_MODES):
-            parts += self._task_event(task, modes, "task_result", _result(task, as_result(outcome.writes)))
+            writes = outcome.writes if self._results is None else self._shown_results(outcome.writes)
+            parts += self._task_event(task, modes, "task_result", _result(task, as_result(writes)))
         return parts
 
     def failed(self, task: Task, error: BaseException, outcome: Optional[TaskResult]) -> List[Part]:
         """Return the result of a failed task, and the update of its node if a branch after it has failed."""
         modes = self._modes_of(task.name)
-        if task.node.action is None or modes.isdisjoint(UPDATE_MODES):
+        if task.node.action is None or task.node.hidden or modes.isdisjoint(UPDATE_MODES):
             return []
         parts: List[Part] = []
         if outcome is not None and "updates" in modes:
             parts.append(Part(self._ns, "updates", {task.name: self._update(task, outcome)}, task.name))
         if not modes.isdisjoint(TASK_MODES):
-            result = as_result(outcome.writes) if outcome is not None else {}
-            parts += self._task_event(task, modes, "task_result", _result(task, result, error))
+            writes: Writes = () if outcome is None else outcome.writes
+            writes = writes if self._results is None else self._shown_results(writes)
+            parts += self._task_event(task, modes, "task_result", _result(task, as_result(writes), error))
         return parts
 
     def interrupted(self, task: Task, interrupts: Sequence[Interrupt], *, called: bool = False) -> List[Part]:
@@ -138,6 +153,10 @@ class PartBuilder:
             parts += self._task_event(task, modes, "task_result", {**_result(task, {}), "interrupts": asked})
         return parts
 
+    def _shown_results(self, writes: Writes) -> Writes:
+        shown = self._results or ()
+        return [pair for pair in writes if pair[0] in shown or pair[0] in BARE_KEYS]
+
     def _update(self, task: Task, outcome: TaskResult) -> object:
         keys = self._keys
         if keys is None or task.node.kind != "node":
@@ -145,7 +164,7 @@ class PartBuilder:
         if not isinstance(keys, str):
             return as_view([pair for pair in outcome.writes if pair[0] in keys])
         shown = [value for key, value in outcome.writes if key == keys]
-        return own(shown[-1]) if shown else None
+        return [own(value) for value in shown] if len(shown) > 1 else own(shown[0]) if shown else None
 
     def _task_event(self, task: Task, modes: FrozenSet[str], kind: str, payload: Dict[str, object]) -> List[Part]:
         parts = [Part(self._ns, "tasks", payload, task.name)] if "tasks" in modes else []
@@ -156,10 +175,20 @@ class PartBuilder:
         return parts
 
 
-def root_or_mapping(state: State, keys: Optional[Sequence[str]] = None) -> object:
-    """Return the state as a user sees it: a mapping, or the bare value of a root state or a workflow."""
+def root_or_mapping(
+    state: State, keys: Optional[Sequence[str]] = None, instead: Optional[Mapping[str, object]] = None
+) -> object:
+    """Return the state as a user sees it: a mapping, or the bare value of a root state or a workflow.
+
+    Args:
+        state: The state.
+        keys: The keys of the mapping; all by default.
+        instead: See `State.snapshot`.
+    """
     bare = state.bare_key
-    return state.snapshot(keys) if bare is None else own(state.values.get(bare))
+    if bare is None:
+        return state.snapshot(keys, instead)
+    return state.snapshot([bare], instead).get(bare) if instead else own(state.values.get(bare))
 
 
 def with_interrupts(output: object, interrupts: Sequence[Interrupt]) -> Dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, FrozenSet, Hashable, Mapping, Optional, 
 from typing_extensions import Literal
 
 from streamgraph._core.action import Action
+from streamgraph._core.channel_objects import ChannelTemplate
 from streamgraph._policies import NO_POLICIES, Policies
 
 ROOT_KEY = "__root__"
@@ -44,6 +45,8 @@ class Channel:
         default: Makes the initial value of a reducer; without it the first write is stored as it is.
         prepare: Converts an update to the form in which it is stored (messages get their ids).
         pure: `reduce` changes neither of its arguments, and returns neither if they are containers.
+        template: Makes the channel object that holds the value in a run; such a key has neither `reduce` nor `default`.
+        shown: The channel as users see it, for the key of a state schema: an instance of a public channel class.
     """
 
     key: str
@@ -51,6 +54,8 @@ class Channel:
     default: Optional[Callable[[], object]] = None
     prepare: Optional[Callable[[Any], object]] = None
     pure: bool = False
+    template: Optional[ChannelTemplate] = None
+    shown: object = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,9 @@ class Node:
         handler: The node that runs in its place when it has failed.
         shown: Makes the input that traces show; by default the node's input.
         kind: A node of a graph, a `@task` or an `@entrypoint`.
+        writes: Makes what it has written from its result, which is otherwise read as an update.
+        needs: It does not run while this key has no value.
+        hidden: Streams do not show it.
         passes_on: Its result may have keys that the state does not have: it is a graph with a state of its own.
     """
 
@@ -143,6 +151,9 @@ class Node:
     shown: Optional[Callable[[Any], object]] = None
     kind: NodeKind = "node"
     passes_on: bool = False
+    writes: Optional[Callable[[object], Any]] = None
+    needs: Optional[str] = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,7 @@ class Plan:
             else.
         computed: The keys that nodes see and that are computed for each step.
         closed: The schema allows no other keys.
+        started_by: For a graph of nodes and channels, the nodes that run when a key was updated, by key.
     """
 
     name: str
@@ -172,16 +184,24 @@ class Plan:
     as_mapping: Callable[[object], Optional[Mapping[str, object]]]
     computed: FrozenSet[str] = frozenset()
     closed: bool = False
+    started_by: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def root(self) -> bool:
         """True if nodes see and write one value instead of a mapping."""
-        return ROOT_KEY in self.channels
+        return ROOT_KEY in self.channels and not self.started_by
 
     @cached_property
     def bare_key(self) -> Optional[str]:
         """The key whose bare value is the state as users see it; `None` if they see a mapping."""
-        return next((key for key in (ROOT_KEY, RESULT_KEY) if key in self.channels), None)
+        bare = (ROOT_KEY, RESULT_KEY) if not self.started_by else ()
+        return next((key for key in bare if key in self.channels), None)
+
+    @cached_property
+    def templates(self) -> Mapping[str, ChannelTemplate]:
+        """What makes the channel objects of a run, by key."""
+        made = ((key, channel.template) for key, channel in self.channels.items())
+        return {key: template for key, template in made if template is not None}
 
     @cached_property
     def deferred(self) -> FrozenSet[str]:

@@ -48,6 +48,8 @@ def read_result(plan: Plan, node: str, result: object) -> TaskResult:
         UnknownRouteError: A `goto` or `Send` names an unknown node.
         ParentCommand: A command is for the parent graph.
     """
+    if plan.started_by:
+        return _read_written(plan, node, result)
     if result is None:
         return NOTHING
     if type(result) is dict and not plan.root:
@@ -60,6 +62,22 @@ def read_result(plan: Plan, node: str, result: object) -> TaskResult:
     if isinstance(result, (list, tuple)) and any(isinstance(item, (Command, Send)) for item in result):
         return _read_several(plan, node, result)
     return TaskResult(_read_update(plan, node, result))
+
+
+def _read_written(plan: Plan, node: str, result: object) -> TaskResult:
+    """Return what a node of a graph of nodes and channels has written."""
+    writes = plan.nodes[node].writes
+    assert writes is not None
+    outcome: TaskResult = writes(result)
+    for key, _ in outcome.writes:
+        if key not in plan.channels:
+            raise InvalidUpdateError(
+                f"The node has written to channel {key!r}, which the graph does not have",
+                node=node,
+                name=key,
+                known=plan.channels,
+            )
+    return outcome._replace(routes=tuple([check_route(plan, node, route) for route in outcome.routes]))
 
 
 def read_command(plan: Plan, command: Command) -> TaskResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Deque, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
+from streamgraph._core.channel_objects import Folded, touches, updated_keys
 from streamgraph._core.control import RunControl
 from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, OpenStep, StartTask
 from streamgraph._core.events import Event, TaskDone, TaskFailed
@@ -72,7 +73,8 @@ class Run:
     ) -> None:
         self.plan = plan
         self.state = State(plan) if state is None else state
-        self.frontier = Frontier() if frontier is None else frontier
+        # The steps of a graph of nodes and channels are counted from 0, since none is needed to take the input.
+        self.frontier = Frontier(step=-1 if plan.started_by else 0) if frontier is None else frontier
         self._steps = limit
         self.limit = self.frontier.step + limit
         self._parts = parts
@@ -83,7 +85,11 @@ class Run:
         self._control = control
         self._entry = entry
         # The input as state values, until the first `values` part contains them.
-        self._fresh_input: Dict[str, Any] = {}
+        self._fresh_input: Optional[Mapping[str, object]] = None
+        # The values of channel objects after the last step that wrote something to return; they may be gone since.
+        self._shown_objects = self.state.object_values()
+        # False until there is something to return, for a graph of nodes and channels.
+        self._answered = not plan.started_by or frontier is not None
         self._running: Dict[str, Task] = {}
         self._waiting: Deque[Task] = deque()
         self._done: Dict[str, TaskResult] = {}
@@ -107,6 +113,8 @@ class Run:
         else:
             try:
                 self._fresh_input = self.state.fold([(start.name, writes)])
+                if self.plan.started_by:
+                    return self._enter()
             except Exception as error:
                 return [Fail(error)]
             if not start.branches:
@@ -114,6 +122,20 @@ class Run:
             # The branches of the start run like a node of their own, before the first step, and make no parts.
             self.state.store(self._fresh_input)
         return self._start([Task(task_id(self._seed, 0, start.name, -1), start, 0, given, start.triggers, -1)])
+
+    def _enter(self) -> List[Effect]:
+        """Begin with the nodes that the input starts; no step has run, so the input is not shown as one."""
+        fresh, self._fresh_input = self._fresh_input or {}, None
+        self.state.store(fresh)
+        self.frontier.advance(self.plan, [(self.plan.start, self._entry)], _NONE, updated_keys(fresh))
+        self._entry = ()
+        self._drop_unready()
+        return [self._next()]
+
+    def _drop_unready(self) -> None:
+        """Leave out the nodes that are due but whose one channel has no value."""
+        nodes, values = self.plan.nodes, self.state.values
+        self.frontier.due = {name for name in self.frontier.due if nodes[name].needs in (None, *values)}
 
     def resume(self) -> List[Effect]:
         """Continue from the state and the frontier with which the run was built."""
@@ -197,15 +219,47 @@ class Run:
                 known.append(did.folded)
         try:
             folded = did.folded if len(tasks) == 1 and did is not None else None
-            fresh = self.state.fold(written, known, at=(self.frontier.step, self.ns)) if folded is None else folded
-            if self._fresh_input:
-                fresh, self._fresh_input = {**self._fresh_input, **fresh}, {}
+            if self._fresh_input is not None:
+                fresh, self._fresh_input = self._fresh_input, None  # branches of the start write nothing
+            elif folded is None:
+                at = (self.frontier.step, self.ns)
+                fresh = self.state.fold(
+                    written, known, at=at, consumed=self._consumed() if self.plan.started_by else ()
+                )
+            else:
+                fresh = folded
             self.state.store(fresh)
             ran = {task.name for task in tasks} if self.frontier.joined else _NONE
-            self.frontier.advance(self.plan, finished, ran)
+            updated = updated_keys(fresh) if self.plan.started_by else _NONE
+            nothing = self.frontier.advance(self.plan, finished, ran, updated)
+            if isinstance(fresh, Folded):
+                if nothing and not self.interrupts:
+                    self.state.finish(fresh)
+                if fresh.touches(self._output):
+                    self._shown_objects = self.state.object_values()
+            if self.plan.started_by:
+                if nothing and updated_keys(fresh) != updated:
+                    self.frontier.advance(self.plan, (), _NONE, updated_keys(fresh))
+                self._drop_unready()
+                self._answered = self._answered or touches(fresh, self._output)
         except Exception as error:
             return [Fail(error)]
         return [*self._parts.values(self.state, fresh, self.interrupts), self._next()]
+
+    def _consumed(self) -> List[str]:
+        """Return the keys that have started the tasks of the step, in a fixed order."""
+        triggers = dict.fromkeys(trigger for task in self.tasks for trigger in task.triggers)
+        return [key for key in triggers if key in self.plan.channels]
+
+    def fold(self, task: Task, stored: Writes) -> Mapping[str, object]:
+        """Return what the writes of one task change, for the branches after it.
+
+        Args:
+            task: The task.
+            stored: Its writes in the form in which they are stored.
+        """
+        # What the input changes is in the state already, and channel objects may forget it in the next step.
+        return {} if task.node is self.plan.start else self.state.fold([(task.name, stored)])
 
     def _next(self) -> Effect:
         """Return the effect that follows a step; the frontier is not changed."""
@@ -233,6 +287,7 @@ class Run:
         """Begin the step that is due."""
         frontier, nodes = self.frontier, self.plan.nodes
         step = frontier.step = frontier.step + 1
+        limit = self.limit + 1 if self.plan.started_by else self.limit  # computed values count from step 1
         self._done.clear()
         self._shown.clear()
         tasks: List[Task] = []
@@ -244,7 +299,7 @@ class Run:
                     tasks.append(self._sent(send, index))
             for name in sorted(frontier.due) if len(frontier.due) > 1 else frontier.due:
                 node = nodes[name]
-                seen = self.state.read(node.reader, step, self.limit)
+                seen = self.state.read(node.reader, step, limit)
                 tasks.append(Task(task_id(self._seed, step, name, -1), node, step, seen, node.triggers, -1))
         except Exception as error:
             locate(error, ErrorLocation(name, step, self.ns))
@@ -291,11 +346,11 @@ class Run:
         return with_interrupts(output, list(self.interrupts)) if self.interrupts else output
 
     def _own_output(self) -> Any:
-        if not self.state.written and not self.interrupts:
+        if not self.interrupts and not (self.state.written and self._answered):
             return None
         if isinstance(self._output, str):
-            return self.state.snapshot([self._output]).get(self._output)
-        return root_or_mapping(self.state, self._output)
+            return self.state.snapshot([self._output], self._shown_objects).get(self._output)
+        return root_or_mapping(self.state, self._output, self._shown_objects)
 
 
 _OPEN_STEP, _FINISH = OpenStep(), Finish()

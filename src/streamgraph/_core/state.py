@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain, repeat
 from typing import AbstractSet, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Sized, Tuple, cast
 
+from streamgraph._core.channel_objects import NO_VALUE, ChannelObjectError, ChannelObjects, Folded
 from streamgraph._core.plan import BARE_KEYS, RESULT_KEY, ROOT_KEY, Channel, Plan, StateView
 from streamgraph._locations import add_note, locate
 from streamgraph._streams.copying import COPIES, LARGE, CopyOnAccess, own
@@ -26,7 +27,7 @@ class State:
 
     Args:
         plan: The graph whose state this is.
-        values: The values of a resumed run; by default the schema's defaults.
+        values: What `saved` returned in an earlier run; by default the state is that of a new run.
 
     Attributes:
         bare_key: The key whose bare value is the state as users see it; `None` if they see a mapping.
@@ -34,7 +35,7 @@ class State:
         written: True if a value was ever written.
     """
 
-    __slots__ = ("_containers", "_large", "_plan", "bare_key", "values", "written")
+    __slots__ = ("_containers", "_large", "_objects", "_plan", "bare_key", "values", "written")
 
     def __init__(self, plan: Plan, values: Optional[Mapping[str, object]] = None) -> None:
         self._plan = plan
@@ -43,15 +44,42 @@ class State:
         # The keys whose values are containers, and those of them that are copied only when they are asked for.
         self._containers: Set[str] = set()
         self._large: Set[str] = set()
+        self.written = False
+        self._objects: Optional[ChannelObjects] = None
         if values is None:
             self.store({key: channel.default() for key, channel in plan.channels.items() if channel.default})
         else:
-            self.store(values)
+            self.store({key: value for key, value in values.items() if key not in plan.templates})
+        if plan.templates:
+            self._objects = ChannelObjects(plan.templates, values or {})
+            self.store(self._objects.values())
         self.written = bool(values)
 
-    def snapshot(self, keys: Optional[Sequence[str]] = None) -> Dict[str, object]:
-        """Return the values of `keys` that have one, or of all keys, each owned by the receiver."""
+    def saved(self) -> Dict[str, object]:
+        """Return what this state can be made from again: values, and the checkpoints of channel objects."""
+        if self._objects is None:
+            return self.snapshot()
+        plain = [key for key in self.values if key not in self._plan.templates]
+        return {**self.snapshot(plain), **self._objects.saved()}
+
+    def object_values(self) -> Dict[str, object]:
+        """Return the values of the keys that have channel objects, with `NO_VALUE` for those that have none."""
+        return {key: self.values.get(key, NO_VALUE) for key in self._plan.templates}
+
+    def snapshot(
+        self, keys: Optional[Sequence[str]] = None, instead: Optional[Mapping[str, object]] = None
+    ) -> Dict[str, object]:
+        """Return the values of `keys` that have one, or of all keys, each owned by the receiver.
+
+        Args:
+            keys: The keys.
+            instead: What `object_values` returned after an earlier step, instead of the values that there are now.
+        """
         values = self.values
+        if instead:
+            known = {**values, **instead}
+            ordered = self._plan.channels if keys is None else keys
+            return {key: own(known[key]) for key in ordered if known.get(key, NO_VALUE) is not NO_VALUE}
         if keys is None:
             seen = dict(values)
             for key in self._containers:
@@ -73,7 +101,11 @@ class State:
             limit: The recursion limit, for managed values.
             fresh: Values that take precedence over the stored ones.
         """
-        values = {**self.values, **fresh} if fresh else self.values
+        values = self.values
+        if fresh:
+            values = {**values, **fresh}
+        if type(fresh) is Folded and fresh.gone:
+            values = {key: value for key, value in values.items() if key not in fresh.gone}
         if reader.root:
             return own(values.get(ROOT_KEY))
         seen = dict(values) if reader.keys is None else {key: values[key] for key in reader.keys if key in values}
@@ -97,6 +129,7 @@ class State:
         folded: Sequence[Optional[Mapping[str, object]]] = (),
         *,
         at: Optional[Tuple[int, Tuple[str, ...]]] = None,
+        consumed: Iterable[str] = (),
     ) -> Dict[str, object]:
         """Return the new values of the keys written in one step, without storing them.
 
@@ -105,11 +138,19 @@ class State:
             folded: For each task what `fold` returned for its writes alone, if a branch had to see that. It is stored
                 where no earlier task wrote the key, so that the reducer runs once for each write.
             at: The step and the namespace of the graph, attached to errors as their location.
+            consumed: The keys that have started tasks of the step, if nodes are started by keys.
+
+        Returns:
+            The values; for a state with channel objects they are `Folded`. `updated_keys` says which were updated.
 
         Raises:
-            InvalidUpdateError: A key without a reducer was written twice, or one with a reducer was overwritten twice.
-            Exception: The exception of a reducer.
+            InvalidUpdateError: A key without a reducer was written twice, or one with a reducer was overwritten twice,
+                or a channel object does not take what was written.
+            Exception: The exception of a reducer or a channel object.
         """
+        given: Dict[str, List[Tuple[str, object]]] = {}
+        if self._objects is not None:
+            writes, given = self._apart(writes)
         fresh: Dict[str, object] = {}
         writers: Dict[str, str] = {}
         overwritten: Dict[str, str] = {}
@@ -148,13 +189,59 @@ class State:
             if at is not None:
                 locate(error, ErrorLocation(node, *at))
             raise
-        return fresh
+        return fresh if self._objects is None else self._with_objects(self._objects, fresh, given, at, consumed)
+
+    def _apart(
+        self, writes: Iterable[Tuple[str, Writes]]
+    ) -> Tuple[List[Tuple[str, Writes]], Dict[str, List[Tuple[str, object]]]]:
+        """Return the writes to plain keys, and for each other key the values with the nodes that wrote them."""
+        templates = self._plan.templates
+        plain: List[Tuple[str, Writes]] = []
+        given: Dict[str, List[Tuple[str, object]]] = {}
+        for node, pairs in writes:
+            plain.append((node, [pair for pair in pairs if pair[0] not in templates]))
+            for key, value in pairs:
+                if key in templates:
+                    given.setdefault(key, []).append((node, value))
+        return plain, given
+
+    def _with_objects(
+        self,
+        objects: ChannelObjects,
+        fresh: Dict[str, object],
+        given: Mapping[str, Sequence[Tuple[str, object]]],
+        at: Optional[Tuple[int, Tuple[str, ...]]],
+        consumed: Iterable[str],
+    ) -> Folded:
+        """Add what a step changes in the channel objects, each of which gets all of its values at once."""
+        folded = Folded(fresh)
+        try:
+            objects.fold(folded, {key: [value for _, value in pairs] for key, pairs in given.items()}, consumed)
+        except ChannelObjectError as failure:
+            raise _located(failure, given, at) from failure.error.__cause__
+        return folded
+
+    def finish(self, fresh: Folded) -> None:
+        """Tell the channel objects that nothing else is due in the run, and store what that changes.
+
+        Args:
+            fresh: What `fold` returned for the last step, to which the changes are added.
+        """
+        assert self._objects is not None
+        try:
+            self._objects.finish(fresh)
+        except ChannelObjectError as failure:
+            raise _located(failure, {}, None) from failure.error.__cause__
+        self.store(fresh)
 
     def store(self, fresh: Mapping[str, object]) -> None:
         """Store the values that `fold` returned."""
+        if type(fresh) is Folded:
+            self._store_objects(fresh)
+        elif fresh:
+            self.written = True
         if not fresh:
             return
-        self.written = True
         known = len(self.values)
         self.values.update(fresh)
         for key, value in fresh.items():
@@ -167,8 +254,17 @@ class State:
             elif key in self._containers:
                 self._containers.discard(key)
                 self._large.discard(key)
-        if 0 < known < len(self.values):
+        if known < len(self.values) and (known or type(fresh) is Folded):
             self.values = {key: self.values[key] for key in self._plan.channels if key in self.values}
+
+    def _store_objects(self, fresh: Folded) -> None:
+        assert self._objects is not None
+        self._objects.current.update(fresh.objects)
+        self.written = self.written or bool(fresh.written)
+        for key in fresh.gone:
+            self.values.pop(key, None)
+            self._containers.discard(key)
+            self._large.discard(key)
 
 
 _REPLACING = (Overwrite, dict)
@@ -184,8 +280,12 @@ def unwrap(value: object) -> Tuple[bool, object]:
     """Return whether `value` replaces the current one, and the value without its wrapper."""
     if isinstance(value, Overwrite):
         return True, value.value
-    if type(value) is dict and len(value) == 1 and "__overwrite__" in value:
-        return True, value["__overwrite__"]
+    if type(value) is dict:
+        # The two forms that an `Overwrite` has in JSON.
+        if len(value) == 1 and "__overwrite__" in value:
+            return True, value["__overwrite__"]
+        if value.get("type") == "__overwrite__" and "value" in value:
+            return True, value["value"]
     return False, value
 
 
@@ -200,6 +300,25 @@ def _reduced(channel: Channel, current: object, value: object, node: str) -> obj
     except Exception as error:
         add_note(error, f"In the reducer of key {channel.key!r}, with what node {node!r} wrote.")
         raise
+
+
+def _located(
+    failure: ChannelObjectError,
+    given: Mapping[str, Sequence[Tuple[str, object]]],
+    at: Optional[Tuple[int, Tuple[str, ...]]],
+) -> Exception:
+    """Return the error of a channel object, with the key and the nodes that wrote to it."""
+    nodes = [node for node, _ in given.get(failure.key, ())]
+    by = f", with what {_nodes(nodes)} wrote" if nodes else ""
+    add_note(failure.error, f"In the channel of key {failure.key!r}{by}.")
+    if at is not None:
+        locate(failure.error, ErrorLocation(nodes[-1] if nodes else "", *at))
+    return failure.error
+
+
+def _nodes(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    return f"node {unique[0]!r}" if len(unique) == 1 else f"nodes {', '.join(map(repr, unique))}"
 
 
 def _two_writes(key: str, first: str, second: str) -> InvalidUpdateError:

@@ -66,8 +66,9 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         if not self._pull_lock.acquire(False):
             raise StreamBusyError("another asyncio task, or by one of the graph's own nodes")
         try:
-            if self._clock is not None and self._clock.pull() and self._timeout_error is None:
-                self._time_out(self._inbox.put)
+            late = None if self._clock is None else self._clock.pull()
+            if late is not None and self._timeout_error is None:
+                self._time_out(late, self._inbox.put)
                 self._backend.cancel_all()
             if not self._begun:
                 await self._begin(loop)
@@ -227,6 +228,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
 
         Raises:
             RunTimeoutError: The time limit of the run is over.
+            StepTimeoutError: The time limit of the step is over.
         """
         assert self._clock is not None
         heartbeat = self._clock.poll()

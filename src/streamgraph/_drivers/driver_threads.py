@@ -50,8 +50,9 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             raise self._busy()
         try:
             self._reader_link = HERE.link
-            if self._clock is not None and self._clock.pull() and self._timeout_error is None:
-                self._time_out(self._inbox.end)
+            late = None if self._clock is None else self._clock.pull()
+            if late is not None and self._timeout_error is None:
+                self._time_out(late, self._inbox.end)
             if not self._begun:
                 self._begin()
             chunk = self._advance()
@@ -169,6 +170,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
 
         Raises:
             RunTimeoutError: The time limit of the run is over.
+            StepTimeoutError: The time limit of the step is over.
         """
         assert self._clock is not None
         seconds_left = 0.0

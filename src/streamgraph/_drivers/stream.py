@@ -11,7 +11,7 @@ from typing_extensions import Literal
 
 from streamgraph._core.effects import Effect, Exit, Fail
 from streamgraph._core.events import Event, TaskFailed
-from streamgraph._drivers.clock import ConsumerClock
+from streamgraph._drivers.clock import ConsumerClock, TimeLimitError
 from streamgraph._drivers.exceptions import as_public_error
 from streamgraph._drivers.shutdown import HERE, drop, opened, over
 from streamgraph._protocols import Partial, Session, TaskRun
@@ -19,7 +19,7 @@ from streamgraph._signals import RunFailure, Unstreamed
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
-from streamgraph.errors import RunTimeoutError, location_of
+from streamgraph.errors import location_of
 
 _UNKNOWN: object = object()
 
@@ -71,7 +71,7 @@ class Stream:
         self._sole = session.router.subscribers.sole
         self._parent_capacity = session.router.parent_capacity
         self._clock = ConsumerClock(flow) if flow.watches else None
-        self._timeout_error: Optional[RunTimeoutError] = None
+        self._timeout_error: Optional[TimeLimitError] = None
         self._failure: Optional[Exception] = None
         self._status: Status = "pending"
         self._seq = 0
@@ -171,6 +171,7 @@ class Stream:
 
         Raises:
             RunTimeoutError: The time limit of the run is over.
+            StepTimeoutError: The time limit of a step is over.
             StreamClosed: The parent run has ended early, or is failing.
         """
         if self._timeout_error is not None:
@@ -187,15 +188,15 @@ class Stream:
         self._status = status
         over(self)
 
-    def _time_out(self, put: Callable[[Wakeup], None]) -> None:
-        """Cancel all tasks because the run exceeds its time limit; it fails after the parts that are in the inbox.
+    def _time_out(self, error: TimeLimitError, put: Callable[[Wakeup], None]) -> None:
+        """Cancel all tasks because a time limit is exceeded; the run fails after the parts that are in the inbox.
 
         Args:
+            error: The error of the run.
             put: Adds an item to the inbox.
         """
-        assert self._clock is not None
-        self._timeout_error = self._clock.error()
-        put(Wakeup([], self._timeout_error))
+        self._timeout_error = error
+        put(Wakeup([], error))
         for job in tuple(self._jobs.values()):
             job.stop.set()
 

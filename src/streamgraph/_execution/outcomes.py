@@ -6,7 +6,7 @@ from typing import Any, Mapping, Optional, cast
 
 from langchain_core.runnables import Runnable
 
-from streamgraph._core.plan import Branch
+from streamgraph._core.plan import Branch, Plan
 from streamgraph._core.results import Pairs, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
@@ -14,7 +14,7 @@ from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import AnyRunnable, as_action
 from streamgraph._langchain.scope import Scope
 from streamgraph._langchain.state_access import TASKS
-from streamgraph._messages.matching import ids_come_from_reducers, prepared_writes, without_ids
+from streamgraph._messages.matching import ids_come_from_reducers, prepared, prepared_writes, without_ids
 from streamgraph._protocols import Call, Work
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph._types import Send
@@ -43,6 +43,30 @@ def called_branch(branch: Branch, seen: object, invocation: Invocation) -> Work[
     return answer
 
 
+def completed(run: Run, scope: Scope, outcome: TaskResult, *, cached: bool) -> TaskResult:
+    """Return the result of a task with what belongs to it besides what its node returned.
+
+    Args:
+        run: The run of the task.
+        scope: The task; what it has sent while it ran is taken from it.
+        outcome: What its node returned.
+        cached: The run has a cache. Messages without an id get a new one each time that a result is used again.
+    """
+    outcome = with_sent(run, scope, outcome)
+    if cached and scope.task.node.policies.cache is not None:
+        outcome = outcome._replace(kept=without_ids(outcome.writes))
+    if run.plan.templates:
+        outcome = outcome._replace(writes=_with_ids_of_batches(run.plan, outcome.writes))
+    return outcome
+
+
+def _with_ids_of_batches(plan: Plan, writes: Pairs) -> Pairs:
+    """Return writes in which the messages for a `DeltaChannel` have ids, before anybody sees them."""
+    return tuple(
+        [(key, prepared(plan.channels[key], value) if key in plan.templates else value) for key, value in writes]
+    )
+
+
 def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
     """Return a result with its writes folded into the state's values, for branches to see; the step stores the same.
 
@@ -55,7 +79,7 @@ def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
         Exception: The exception of a reducer.
     """
     stored = outcome.stored or prepared_writes(run.plan, outcome.writes)
-    return outcome._replace(stored=stored, folded=run.state.fold([(task.name, stored)]))
+    return outcome._replace(stored=stored, folded=run.fold(task, stored))
 
 
 def fold_early(run: Run, task: Task, writes: Pairs) -> Mapping[str, object]:
@@ -89,14 +113,6 @@ def with_sent(run: Run, scope: Scope, outcome: TaskResult) -> TaskResult:
         return outcome._replace(writes=(*writes, *outcome.writes))
     stored = (*outcome.stored, *prepared_writes(run.plan, writes))
     return folded(run, scope.task, outcome._replace(writes=(*outcome.writes, *writes), stored=stored))
-
-
-def for_cache(outcome: TaskResult) -> TaskResult:
-    """Return a result with the writes that a cache keeps.
-
-    Messages without an id get a new one each time that a result is used again.
-    """
-    return outcome._replace(kept=without_ids(outcome.writes))
 
 
 def with_ids(run: Run, task: Task, outcome: TaskResult) -> TaskResult:

@@ -24,17 +24,9 @@ from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
+from streamgraph._execution import outcomes
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
-from streamgraph._execution.outcomes import (
-    called_branch,
-    called_further,
-    fold_early,
-    folded,
-    for_cache,
-    with_ids,
-    with_sent,
-)
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._execution.task_context import enter_task, opened_trace, traced_end
@@ -134,7 +126,7 @@ class GraphSession:
             control=control,
             subscribers=subscribers,
             state=run.state.snapshot,
-            fold=partial(fold_early, run),
+            fold=partial(outcomes.fold_early, run),
             call=self._subtasks.start,
             stop=self.stop,
             capacity=capacity,
@@ -171,7 +163,7 @@ class GraphSession:
             forget(self._messages)
         if self._trace is not None:
             if error is None or is_signal(error, self.run.ns) or passes_through(error):
-                yield from self._trace.closing(self.run.output(), None)
+                yield from self._trace.closing(self.run.output(), None, () if self.run.ns else self.run.interrupts)
             else:
                 yield from self._trace.closing(None, error)
 
@@ -281,7 +273,7 @@ class GraphSession:
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None) if below is raised else below.command
                 if isinstance(result, Runnable) and node.kind == "node":
-                    result = yield from called_further(result, task, invocation, scope.watch)
+                    result = yield from outcomes.called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)
                 if node.kind == "node":
@@ -290,16 +282,14 @@ class GraphSession:
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
-                if scope.writes:
-                    outcome = with_sent(run, scope, outcome)
-                if self._cache is not None and node.policies.cache is not None:
-                    outcome = for_cache(outcome)
+                if scope.writes or self._cache is not None or run.plan.templates:
+                    outcome = outcomes.completed(run, scope, outcome, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
             scope.over = True
             if messages is not None and "messages" in self._wanted:
-                outcome = messages.returned(run.plan, scope, with_ids(run, task, outcome), run.state.values)
+                outcome = messages.returned(run.plan, scope, outcomes.with_ids(run, task, outcome), run.state.values)
         except Exception as raised:
             error = own_error(raised)
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
@@ -344,14 +334,14 @@ class GraphSession:
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
-        run, outcome = self.run, folded(self.run, task, outcome)
+        run, outcome = self.run, outcomes.folded(self.run, task, outcome)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
             seen = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
             checked = TrackedInput(seen) if self._shared.checks_mutations else None
             seen = seen if checked is None else checked.value
             if trace is None:
-                answer = yield from called_branch(branch, seen, invocation)
+                answer = yield from outcomes.called_branch(branch, seen, invocation)
             else:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             if checked is not None:
@@ -359,7 +349,7 @@ class GraphSession:
             if PEER in modules:
                 answer = own_result(answer)
             routes += read_routes(run.plan, task.name, branch, answer)
-        return with_sent(run, invocation.scope, outcome._replace(routes=tuple(routes)))
+        return outcomes.with_sent(run, invocation.scope, outcome._replace(routes=tuple(routes)))
 
     def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
         """Call a branch as a trace of its own inside that of the node."""
@@ -370,7 +360,7 @@ class GraphSession:
                 yield own.start(seen, branch.name)
                 manager = own.child()
             config = self._enter(scope, manager, traced=True)
-            answer = yield from called_branch(branch, seen, Invocation(config, scope))
+            answer = yield from outcomes.called_branch(branch, seen, Invocation(config, scope))
         except GeneratorExit:
             raise
         except BaseException as error:

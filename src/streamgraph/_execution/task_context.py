@@ -76,7 +76,7 @@ def opened_trace(task: Task, parent: ParentTrace, ns: Tuple[str, ...]) -> Work[T
     called = task.node.kind == "task"
     manager = parent.child("seq:step:1" if called else f"graph:step:{task.step}")
     manager.add_metadata({**task.node.metadata, **metadata_of(task, ns)}, inherit=True)
-    trace = Trace(manager, chunks=True)
+    trace = Trace(manager, chunks=True, policy=task.node.policies.trace)
     given = task.input if task.node.shown is None else task.node.shown(task.input)
     try:
         yield trace.start(given, task.name)

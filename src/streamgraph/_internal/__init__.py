@@ -12,5 +12,6 @@ comment with who needs it; a name that nobody needs is not added. New code impor
 | `_internal._typing.StateLike` | `streamgraph.typing.StateLike` |
 | `_internal._retry.default_retry_on` | `streamgraph.types.default_retry_on` |
 
-Unlike elsewhere, the files have private names in a private folder, since LangGraph's have.
+`streamgraph.graph._node` is the only such module elsewhere. Unlike elsewhere, the files have private names in a private
+folder, since LangGraph's have.
 """

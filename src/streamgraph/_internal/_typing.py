@@ -6,17 +6,15 @@ from typing import Tuple
 
 from typing_extensions import TypedDict
 
+from streamgraph.channels.base import MISSING
 from streamgraph.typing import StateLike
 
 __all__ = [
     "EMPTY_SEQ",  # libraries that make node specs
-    "MISSING",  # langgraph-supervisor, langgraph-swarm
+    "MISSING",  # langgraph-supervisor, langgraph-swarm; users' channel classes
     "DeprecatedKwargs",  # langgraph-supervisor, langgraph-swarm
     "StateLike",  # builders of graphs with generic states
 ]
-
-MISSING = object()
-"""Stands for an argument that was not given."""
 
 EMPTY_SEQ: Tuple[str, ...] = ()
 """No names."""

@@ -96,7 +96,8 @@ class RunnableCallable(NodeRunnable):
         self.explode_args = explode_args
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.get_name()!r}, func={self.func!r}, afunc={self.afunc!r})"
+        tags = f", tags={self.tags!r}" if self.tags else ""
+        return f"{type(self).__name__}({self.get_name()!r}, func={self.func!r}, afunc={self.afunc!r}{tags})"
 
     def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: object) -> Any:  # noqa: A002
         """Call the function.

@@ -13,6 +13,7 @@ from langchain_core.runnables import (
     RunnableParallel,
 )
 from langchain_core.runnables.utils import accepts_config
+from typing_extensions import Self
 
 from streamgraph._compat.langchain_core import is_async_only, lambda_functions
 from streamgraph._core.action import Action
@@ -34,6 +35,11 @@ class NodeRunnable(AnyRunnable):
 
     tags: Optional[Sequence[str]] = None
     """Tags for everything that runs in it."""
+
+    @property
+    def bound(self) -> Self:
+        """The Runnable itself: in LangGraph a node of a compiled graph is a wrapper with this attribute."""
+        return self
 
     @abstractmethod
     def node_action(self, *, error: bool = False) -> Action:

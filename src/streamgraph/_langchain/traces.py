@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from copy import copy
 from inspect import iscoroutinefunction
-from typing import Any, Optional
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -13,9 +15,22 @@ from langchain_core.callbacks import (
     CallbackManagerForChainRun,
 )
 
+from streamgraph._compat.langchain_core import records
 from streamgraph._core.action import Action
+from streamgraph._interrupts import Interrupt
 from streamgraph._langchain.handlers import TaskHandler
+from streamgraph._langchain.lifecycle import (
+    AsyncGraphCallbackManager,
+    GraphInterruptEvent,
+    SyncGraphCallbackManager,
+    graph_handlers,
+)
+from streamgraph._policies import TracePolicy
 from streamgraph._protocols import Call, Work
+
+_logger = logging.getLogger(__name__)
+
+_RECORD_ALL = TracePolicy()
 
 
 class Trace:
@@ -24,11 +39,15 @@ class Trace:
     Args:
         manager: The callback manager.
         chunks: True to report the result as a chunk to handlers that follow streams, such as `astream_events`.
+        policy: What tracers record in place of the input and the output.
     """
 
-    def __init__(self, manager: BaseCallbackManager, *, chunks: bool = False) -> None:
+    def __init__(
+        self, manager: BaseCallbackManager, *, chunks: bool = False, policy: Optional[TracePolicy] = None
+    ) -> None:
         self._manager = manager
         self._chunks = chunks
+        self._policy = policy or _RECORD_ALL
         self._run: Any = None
 
     def start(self, given: Any, name: str, run_id: Any = None) -> Call:
@@ -55,11 +74,12 @@ class Trace:
         manager: BaseCallbackManager = self._run.get_child(tag)
         return manager
 
-    def closing(self, output: Any, error: Optional[BaseException]) -> Work[None]:
+    def closing(self, output: Any, error: Optional[BaseException], asked: Sequence[Interrupt] = ()) -> Work[None]:
         """End the run with its output, or with `error` if it is not `None`.
 
-        An error that is not an `Exception` is reported without awaiting: after the cancellation of a task, or the drop
-        of a stream, there may be no other chance.
+        Graph handlers are told of the questions `asked` with which a whole run ends. An error that is not an
+        `Exception` is reported without awaiting: after the cancellation of a task, or the drop of a stream, there may
+        be no other chance.
         """
         run, self._run = self._run, None
         if run is None:
@@ -69,17 +89,72 @@ class Trace:
         asynchronous = isinstance(run, AsyncCallbackManagerForChainRun)
         if asynchronous and error is not None and not isinstance(error, Exception):
             run, asynchronous = run.get_sync(), False
-        report, outcome = (run.on_chain_end, output) if error is None else (run.on_chain_error, error)
-        yield Call(Action(None, report) if asynchronous else Action(report, None), (outcome,), nonblocking=True)
+        if asked and graph_handlers(run.handlers):
+            kind = AsyncGraphCallbackManager if asynchronous else SyncGraphCallbackManager
+            tell: Any = kind(graph_handlers(run.handlers), run_id=run.run_id).on_interrupt
+            event = GraphInterruptEvent(run.run_id, "pending", "", (), tuple(asked))
+            try:
+                yield Call(Action(None, tell) if asynchronous else Action(tell, None), (event,), nonblocking=True)
+            except Exception as insisting:  # of a handler with raise_error
+                report = run.on_chain_error
+                yield Call(
+                    Action(None, report) if asynchronous else Action(report, None), (insisting,), nonblocking=True
+                )
+                raise
+        if error is not None:
+            reports: List[Tuple[Any, object]] = [(run.on_chain_error, error)]
+        else:
+            shares = _shares(run, output, self._policy.process_outputs)
+            reports = [(share.on_chain_end, shown) for share, shown in reversed(shares)]
+        for report, outcome in reports:
+            yield Call(Action(None, report) if asynchronous else Action(report, None), (outcome,), nonblocking=True)
 
     def _start(self, given: Any, name: str, run_id: Any) -> None:
-        assert isinstance(self._manager, CallbackManager)
-        run: CallbackManagerForChainRun = self._manager.on_chain_start({}, given, name=name, run_id=run_id)
-        self._run = run
+        for manager, shown in _shares(self._manager, given, self._policy.process_inputs):
+            assert isinstance(manager, CallbackManager)
+            run: CallbackManagerForChainRun = manager.on_chain_start({}, shown, name=name, run_id=run_id)
+            self._adopt(run)
+            run_id = run.run_id
 
     async def _astart(self, given: Any, name: str, run_id: Any) -> None:
-        assert isinstance(self._manager, AsyncCallbackManager)
-        self._run = await self._manager.on_chain_start({}, given, name=name, run_id=run_id)
+        # The tracers come last: if this is cancelled before, none of them has a run that never ends.
+        for manager, shown in _shares(self._manager, given, self._policy.process_inputs):
+            assert isinstance(manager, AsyncCallbackManager)
+            run: AsyncCallbackManagerForChainRun = await manager.on_chain_start({}, shown, name=name, run_id=run_id)
+            self._adopt(run)
+            run_id = run.run_id
+
+    def _adopt(self, run: Any) -> None:
+        """Keep a run that has started; the end of it, and what runs inside, concerns all handlers."""
+        if self._run is None:
+            run.handlers = self._manager.handlers
+            self._run = run
+
+
+def _shares(manager: Any, payload: object, process: Optional[Callable[[Any], Any]]) -> List[Tuple[Any, object]]:
+    """Return a manager with the payload for its handlers; if tracers get another one, two managers.
+
+    Handlers that follow a stream are no tracers in that sense, since users get the payload from them.
+
+    Args:
+        manager: The callback manager, or that of a run.
+        payload: The input or output.
+        process: Returns what tracers get; `None` for the payload.
+    """
+    if process is None:
+        return [(manager, payload)]
+    try:
+        recorded = process(payload)
+    except Exception:
+        # A trace must not end a run that works. As in LangGraph, this says so and records everything.
+        _logger.exception("A function of a trace_policy has failed; the payload is recorded as it is.")
+        return [(manager, payload)]
+    if recorded is payload:
+        return [(manager, payload)]
+    tracing, others = copy(manager), copy(manager)
+    tracing.handlers = [handler for handler in manager.handlers if records(handler)]
+    others.handlers = [handler for handler in manager.handlers if not records(handler)]
+    return [(others, payload), (tracing, recorded)]
 
 
 def _show(run: Any, output: Any) -> None:

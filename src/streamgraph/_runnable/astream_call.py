@@ -9,7 +9,7 @@ from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
 from streamgraph._drivers.driver_asyncio import AsyncGraphStream
-from streamgraph._keywords import checked_keywords, takes_options
+from streamgraph._keywords import CHECKPOINT_DURING, renamed_keywords, takes_options
 from streamgraph._runnable.options import Keys
 from streamgraph._runnable.stream_call import StreamRunnable
 from streamgraph._runnable.stream_options import (
@@ -270,7 +270,7 @@ class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         self, input: GivenT, config: Config = None, **options: Unpack[StreamOptions[ContextT]]
     ) -> AsyncGraphStream[Any]: ...
 
-    @checked_keywords
+    @renamed_keywords(checkpoint_during=CHECKPOINT_DURING)
     @takes_options(StreamOptions, **DEFAULTS)
     def astream(
         self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[StreamOptions[Any]]

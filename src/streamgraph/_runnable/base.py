@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from os import urandom
 from sys import modules
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
-from typing_extensions import Literal, Self
+from langchain_core.runnables import RunnableBinding, RunnableConfig
 
 from streamgraph._compat.langgraph import PEER, is_peer_graph
 from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import Node, Plan
+from streamgraph._core.plan import Node
 from streamgraph._core.results import Route, read_command
 from streamgraph._core.run import Run
 from streamgraph._core.state import Writes
@@ -23,9 +21,8 @@ from streamgraph._drivers.backend_threads import ThreadBackend
 from streamgraph._drivers.driver_asyncio import AsyncGraphStream
 from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._execution.cache import Cache
-from streamgraph._execution.mutations import checks_by_default
 from streamgraph._execution.session import GraphSession
-from streamgraph._langchain.configs import bound_together, resolve_config
+from streamgraph._langchain.configs import resolve_config
 from streamgraph._langchain.peer_tasks import peer_scope
 from streamgraph._langchain.scope import Scope, current_scope
 from streamgraph._messages.coalescing import COALESCER
@@ -33,10 +30,11 @@ from streamgraph._messages.copying import copy_payload
 from streamgraph._protocols import Backend
 from streamgraph._runnable.config_checks import check_config
 from streamgraph._runnable.inputs import coerce_context
-from streamgraph._runnable.options import Keys, Modes, Subscription, check_keys
+from streamgraph._runnable.options import Keys, Subscription, check_keys
 from streamgraph._runnable.printing import printing
 from streamgraph._runnable.schema import read_schema
 from streamgraph._runnable.schema_models import model_of
+from streamgraph._runnable.settings import GraphSettings
 from streamgraph._runnable.timestamps import timestamp
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.formats import chunk_format, split_interrupts
@@ -47,43 +45,14 @@ from streamgraph._types import Command, GraphOutput
 from streamgraph.errors import UnknownOptionError
 
 
-class GraphBase(Runnable[Any, Any]):
+class GraphBase(GraphSettings):
     """Base class of graphs and workflows that are ready to run.
 
     An instance holds no state of a run, so it can run many times at once.
-
-    Attributes:
-        name: The name of its runs in traces.
-        config: The config bound with `with_config`; `None` if there is none.
-        context_schema: The class of the object passed to a run as `context=`.
-        store: The store that its nodes get.
-        cache: Storage for the results of nodes with a cache policy.
-        checks_mutations: True if nodes that change the state in place are found.
-        debug: True if every run prints its updates and values.
     """
 
-    _plan: Plan
     _targets: Mapping[str, Any]
     """The functions or Runnables of the nodes, by node name."""
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        context_schema: Optional[Type[Any]],
-        store: Any,
-        cache: Any,
-        debug: Union[bool, Literal["mutations"]] = False,
-    ) -> None:
-        self.name = name
-        self.config: Optional[RunnableConfig] = None
-        self.context_schema = context_schema
-        self.store = store
-        self.cache = cache
-        if debug not in (True, False, "mutations"):
-            raise UnknownOptionError(f"Unknown debug {debug!r}", name=debug, known=("mutations",))
-        self.debug = debug is True
-        self.checks_mutations = debug == "mutations" or checks_by_default()
 
     @abstractmethod
     def _writes(self, given: Any, *, lenient: bool) -> Writes:
@@ -97,33 +66,6 @@ class GraphBase(Runnable[Any, Any]):
     @abstractmethod
     def _typed(self, output: Any) -> Any:
         """Return an output as an instance of its schema, for `version="v2"`."""
-
-    def with_config(self, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Self:
-        """Return a copy with a bound config; it is merged with the config of each call.
-
-        Args:
-            config: The config.
-            **kwargs: Keys of the config.
-
-        Raises:
-            UnknownOptionError: The config is not a mapping, or one of its keys or values is invalid.
-        """
-        check_config(config)
-        check_config(kwargs)
-        bound = copy.copy(self)
-        given = RunnableConfig(**{**(config or {}), **kwargs})  # type: ignore[typeddict-item]
-        bound.config = given if self.config is None else bound_together(self.config, given)
-        return bound
-
-    def copy(self, update: Optional[Mapping[str, Any]] = None) -> Self:
-        """Return a copy with changed attributes, such as its name.
-
-        Args:
-            update: The attributes and their values.
-        """
-        copied = copy.copy(self)
-        vars(copied).update(update or {})
-        return copied
 
     def get_context_jsonschema(self) -> Optional[Dict[str, Any]]:
         """Return the JSON schema of `context=`, or `None` if the graph has no `context_schema`."""
@@ -158,14 +100,9 @@ class GraphBase(Runnable[Any, Any]):
                 raise UnknownOptionError(f"There is no node {name!r} to forget results of", name=name, known=nodes)
         return [nodes[name] for name in (nodes if names is None else names)]
 
-    def _print_mode(self, given: Modes, debug: Optional[bool]) -> Modes:
-        return ("updates", "values") if (self.debug if debug is None else debug) and not given else given
-
     def _shown_keys(self, keys: Keys) -> Keys:
         """Return the output keys of `invoke`; by default those of the output schema."""
-        if keys is None and len(self._plan.output_keys) < len(self._plan.channels):
-            return self._plan.output_keys
-        return check_keys(self._plan, keys)
+        return self._output_keys if keys is None else check_keys(self._plan, keys)
 
     def _as_output(self, output: Any, version: str) -> Any:
         if version != "v2":
@@ -235,6 +172,7 @@ class GraphBase(Runnable[Any, Any]):
             ns,
             subscribers.here,
             keys=subscription.keys,
+            results=self._stream_keys,
             metadata=settings.metadata,
             tags=settings.tags,
             clock=timestamp,
@@ -247,7 +185,7 @@ class GraphBase(Runnable[Any, Any]):
             ns=ns,
             limit=settings.limit,
             concurrency=settings.concurrency,
-            output=subscription.keys,
+            output=subscription.output,
             entry=entry,
             control=control,
         )

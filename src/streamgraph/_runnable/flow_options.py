@@ -15,19 +15,26 @@ def check_flow_control(
     overflow: Overflow = "block",
     heartbeat: Optional[Seconds] = None,
     timeout: Optional[Seconds] = None,
+    step_timeout: Optional[float] = None,
 ) -> FlowControl:
-    """Validate the flow control options; see `GraphRunnable.stream`.
+    """Validate the flow control options; see `GraphRunnable.stream`, and `GraphSettings` for `step_timeout`.
 
     Raises:
         UnknownOptionError: A number or time is not positive, or `overflow` is unknown.
     """
     if overflow not in OVERFLOWS:
         raise UnknownOptionError(f"Unknown overflow {overflow!r}", name=overflow, known=OVERFLOWS)
-    if max_buffer is None and heartbeat is None and timeout is None:
+    if max_buffer is None and heartbeat is None and timeout is None and step_timeout is None:
         if overflow != "block":
             raise UnknownOptionError(f"overflow={overflow!r} needs max_buffer", hint="Say how many chunks may wait.")
         return UNLIMITED
-    return FlowControl(_count(max_buffer), overflow, _seconds("heartbeat", heartbeat), _seconds("timeout", timeout))
+    return FlowControl(
+        _count(max_buffer),
+        overflow,
+        check_seconds("heartbeat", heartbeat),
+        check_seconds("timeout", timeout),
+        step_timeout,
+    )
 
 
 def _count(given: object) -> Optional[int]:
@@ -36,7 +43,12 @@ def _count(given: object) -> Optional[int]:
     raise UnknownOptionError(f"max_buffer must be a number of chunks greater than 0, got {given!r:.80}")
 
 
-def _seconds(name: str, given: object) -> Optional[float]:
+def check_seconds(name: str, given: object) -> Optional[float]:
+    """Return a time as seconds.
+
+    Raises:
+        UnknownOptionError: It is not a positive number of seconds, nor a `timedelta`.
+    """
     if given is None:
         return None
     seconds = given.total_seconds() if isinstance(given, timedelta) else given

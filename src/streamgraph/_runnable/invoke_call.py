@@ -8,7 +8,7 @@ from typing import Any, List, Optional, Tuple, cast, overload
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
-from streamgraph._keywords import checked_keywords, takes_options
+from streamgraph._keywords import CHECKPOINT_DURING, renamed_keywords, takes_options
 from streamgraph._runnable.astream_call import AsyncStreamRunnable
 from streamgraph._runnable.flow_options import check_flow_control
 from streamgraph._runnable.options import Subscription, output_only
@@ -165,7 +165,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     @overload
     def invoke(self, input: GivenT, config: Config = None, **options: Unpack[InvokeOptions[ContextT]]) -> Any: ...
 
-    @checked_keywords
+    @renamed_keywords(checkpoint_during=CHECKPOINT_DURING)
     @takes_options(InvokeOptions, **DEFAULTS, stream_mode="values")
     def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[InvokeOptions[Any]]) -> Any:
         """Run the graph to its end and return its output.
@@ -201,7 +201,8 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     def _read_one(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
         """Validate the options of a call that returns the output."""
         refuse(interrupt_before=options.get("interrupt_before"), interrupt_after=options.get("interrupt_after"))
-        keys, flow = self._shown_keys(options.get("output_keys")), check_flow_control(timeout=options.get("timeout"))
+        keys = self._shown_keys(options.get("output_keys"))
+        flow = check_flow_control(timeout=options.get("timeout"), step_timeout=self.step_timeout)
         quiet = output_only(
             self._plan,
             print_mode=self._print_mode(options.get("print_mode", ()), options.get("debug")),
@@ -214,6 +215,8 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
     def _read_several(self, options: InvokeOptions[Any]) -> Tuple[Subscription, FlowControl]:
         """Validate the options of a call that returns all chunks of a stream."""
         keys = self._shown_keys(options.get("output_keys"))
+        if keys is None and self._stream_keys is not None:
+            keys = tuple(self._plan.channels)
         return self._read(cast("StreamOptions[Any]", {**options, "output_keys": keys}))
 
     @overload  # type: ignore[override]
@@ -341,7 +344,7 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         self, input: GivenT, config: Config = None, **options: Unpack[InvokeOptions[ContextT]]
     ) -> Any: ...
 
-    @checked_keywords
+    @renamed_keywords(checkpoint_during=CHECKPOINT_DURING)
     @takes_options(InvokeOptions, **DEFAULTS, stream_mode="values")
     async def ainvoke(
         self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[InvokeOptions[Any]]

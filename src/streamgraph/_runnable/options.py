@@ -30,6 +30,7 @@ class Subscription(NamedTuple):
         namespace: True if chunks carry the namespace.
         version: The format of the chunks.
         keys: The state keys to show; `None` for all.
+        output: The state keys of the output; `None` for those of the output schema.
         control: The handle to request an early end of the run.
         filter: The filter; `None` if nothing is excluded.
     """
@@ -42,6 +43,7 @@ class Subscription(NamedTuple):
     namespace: bool = False
     version: str = "v1"
     keys: Keys = None
+    output: Keys = None
     control: Optional[RunControl] = None
     filter: Optional[Filter] = None
 
@@ -61,6 +63,7 @@ def subscription(
     subgraphs: Optional[bool],
     version: str,
     output_keys: Keys,
+    output: Keys = None,
     control: Optional[RunControl] = None,
     filter_: Optional[Filter] = None,
 ) -> Subscription:
@@ -69,10 +72,11 @@ def subscription(
     Raises:
         UnknownOptionError: A mode, a version or an output key does not exist.
     """
-    shown = _checked_modes("updates" if stream_mode is None else stream_mode)
+    assert stream_mode is not None
+    shown = checked_modes(stream_mode)
     if not shown:
         raise UnknownOptionError("The list of stream modes is empty", hint=f"Choose from {', '.join(STREAM_MODES)}.")
-    printed = _checked_modes(print_mode or ())
+    printed = checked_modes(print_mode or ())
     if subgraphs not in (None, True, False):
         raise UnknownOptionError(f"subgraphs must be True, False or None, got {subgraphs!r}")
     modes = shown | printed
@@ -81,10 +85,11 @@ def subscription(
         nested=modes if subgraphs else frozenset() if subgraphs is False else modes & NESTED_MODES,
         shown=shown,
         printed=printed,
-        several=stream_mode is not None and not isinstance(stream_mode, str),
+        several=not isinstance(stream_mode, str),
         namespace=bool(subgraphs),
         version=check_version(version),
         keys=check_keys(plan, output_keys),
+        output=output,
         control=control,
         filter=filter_,
     )
@@ -95,7 +100,7 @@ def output_only(
 ) -> Subscription:
     """Return the subscription of a call that only waits for the output: no modes except those to be printed."""
     if not print_mode:
-        return Subscription(version=check_version(version), keys=output_keys, control=control)
+        return Subscription(version=check_version(version), keys=output_keys, output=output_keys, control=control)
     return subscription(
         plan,
         stream_mode="values",
@@ -103,11 +108,13 @@ def output_only(
         subgraphs=False,
         version=version,
         output_keys=output_keys,
+        output=output_keys,
         control=control,
     )._replace(shown=frozenset())
 
 
-def _checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
+def checked_modes(modes: Union[str, Sequence[str]]) -> FrozenSet[str]:
+    """Return the modes as a set, else raise UnknownOptionError."""
     names = (modes,) if isinstance(modes, str) else tuple(modes)
     for name in names:
         if name not in STREAM_MODES:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import collections.abc
 import dataclasses
 import inspect
-import operator
 import sys
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Type
@@ -23,23 +21,15 @@ from typing_extensions import (
     is_typeddict,
 )
 
-from streamgraph._core.plan import ROOT_KEY, Channel, Reducer, StateView
+from streamgraph._core.plan import ROOT_KEY, Channel, StateView
+from streamgraph._runnable.channel_marks import channel_mark
+from streamgraph._runnable.reducers import reduced_channel
+from streamgraph.channels import LastValue
 from streamgraph.errors import StateSchemaError
 from streamgraph.managed.base import ManagedValueSpec, StepInfo, is_managed_value
 
 Hint = Any
 """Any type hint: a class, a TypedDict, a special form."""
-
-_CONCRETE: Dict[object, Callable[[], object]] = {
-    collections.abc.Sequence: list,
-    collections.abc.MutableSequence: list,
-    collections.abc.Iterable: list,
-    collections.abc.Collection: list,
-    collections.abc.Set: set,
-    collections.abc.MutableSet: set,
-    collections.abc.Mapping: dict,
-    collections.abc.MutableMapping: dict,
-}
 
 
 @dataclass(frozen=True)
@@ -87,7 +77,7 @@ def read_schema(source: Hint) -> Schema:
         source: A TypedDict, a dataclass, a pydantic model, or any other type for a state of one value.
 
     Raises:
-        StateSchemaError: The schema has no hints, hints that cannot be evaluated, or an unusable reducer.
+        StateSchemaError: The schema has no hints, hints that cannot be evaluated, or an unusable reducer or channel.
     """
     if not _has_keys(source):
         return Schema(source, {ROOT_KEY: _channel(ROOT_KEY, source)}, {})
@@ -96,13 +86,13 @@ def read_schema(source: Hint) -> Schema:
     for key, hint in hints_of(source).items():
         mark = next((item for item in _annotations(hint) if is_managed_value(item)), None)
         if mark is not None:
-            managed[key] = _computed(mark)
+            managed[key] = computed_by(mark)
         else:
             channels[key] = _channel(key, hint)
     return Schema(source, channels, managed, _builder(source))
 
 
-def _computed(kind: ManagedValueSpec) -> Callable[[int, int], object]:
+def computed_by(kind: ManagedValueSpec) -> Callable[[int, int], object]:
     """Return the function of superstep and recursion limit that computes a managed value."""
     return lambda step, limit: kind.get(StepInfo(step, limit))
 
@@ -170,47 +160,12 @@ def _annotations(hint: Hint) -> Tuple[object, ...]:
 
 def _channel(key: str, hint: Hint) -> Channel:
     marks = _annotations(hint)
-    reduce = marks[-1] if marks and callable(marks[-1]) and not inspect.isclass(marks[-1]) else None
-    if reduce is None:
-        return Channel(key)
-    _check_reducer(key, reduce)
-    in_state = getattr(reduce, "in_state", None)
-    pure = in_state is not None or reduce in _PURE
-    kind = _required(get_args(hint)[0])
-    return Channel(key, in_state or reduce, _default(kind), getattr(reduce, "prepare", None), pure)
-
-
-_PURE = (operator.add, operator.or_, operator.and_)
-"""Reducers that change nothing and make something new, whatever containers they are given."""
-
-
-def _check_reducer(key: str, reduce: Reducer) -> None:
-    try:
-        parameters = inspect.signature(reduce).parameters.values()
-    except (TypeError, ValueError):
-        # Some builtins, such as max, have no signature to check.
-        return
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = [p for p in positional if p.default is p.empty]
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    if len(required) > 2 or (len(positional) < 2 and not variadic):
-        name = getattr(reduce, "__name__", repr(reduce))
-        raise StateSchemaError(
-            f"Invalid reducer signature: {name} must take two arguments, the current value and the update",
-            key=key,
-        )
-
-
-def _default(hint: Hint) -> Optional[Callable[[], object]]:
-    """Return the factory for the initial value of a key with a reducer, or `None` if its type has none."""
-    kind = get_origin(hint) or hint
-    make = _CONCRETE.get(kind, kind)
-    try:
-        make()
-    except Exception:
-        # The type has no default value; the first write is then the initial value.
-        return None
-    return make
+    typ = _required(get_args(hint)[0]) if marks else hint
+    found = channel_mark(key, typ, marks)
+    if found is not None:
+        return found
+    reduce: Any = marks[-1] if marks and callable(marks[-1]) and not inspect.isclass(marks[-1]) else None
+    return Channel(key, shown=LastValue(hint, key)) if reduce is None else reduced_channel(key, typ, reduce)
 
 
 def _builder(source: Hint) -> Optional[Callable[[Dict[str, object]], object]]:

@@ -10,7 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from typing_extensions import Literal, Unpack
 
 from streamgraph._drivers.driver_threads import GraphStream
-from streamgraph._keywords import checked_keywords, takes_options
+from streamgraph._keywords import CHECKPOINT_DURING, renamed_keywords, takes_options
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.filter_options import make_filter
 from streamgraph._runnable.flow_options import check_flow_control
@@ -64,14 +64,17 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             options.get("overflow", "block"),
             options.get("heartbeat"),
             options.get("timeout"),
+            self.step_timeout,
         )
+        stream_mode, keys = options.get("stream_mode"), options.get("output_keys")
         wanted = subscription(
             self._plan,
-            stream_mode=options.get("stream_mode"),
+            stream_mode=self.stream_mode if stream_mode is None else stream_mode,
             print_mode=self._print_mode(options.get("print_mode", ()), options.get("debug")),
             subgraphs=options.get("subgraphs"),
             version=options.get("version", "v1"),
-            output_keys=options.get("output_keys"),
+            output_keys=self._stream_keys if keys is None else keys,
+            output=self._output_keys if keys is None else keys,
             control=options.get("control"),
             filter_=filter_,
         )
@@ -309,7 +312,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
         self, input: GivenT, config: Config = None, **options: Unpack[StreamOptions[ContextT]]
     ) -> GraphStream[Any]: ...
 
-    @checked_keywords
+    @renamed_keywords(checkpoint_during=CHECKPOINT_DURING)
     @takes_options(StreamOptions, **DEFAULTS)
     def stream(
         self, input: Any, config: Optional[RunnableConfig] = None, **options: Unpack[StreamOptions[Any]]

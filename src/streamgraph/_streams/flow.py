@@ -22,17 +22,19 @@ class FlowControl:
         overflow: The policy for further chunks.
         heartbeat: Seconds without a chunk after which the stream yields a heartbeat; `None` for never.
         timeout: Time limit of the whole run in seconds; `None` for no limit.
+        step_timeout: Time limit of each step in seconds; `None` for no limit.
     """
 
     max_buffer: Optional[int] = None
     overflow: Overflow = "block"
     heartbeat: Optional[float] = None
     timeout: Optional[float] = None
+    step_timeout: Optional[float] = None
 
     @property
     def watches(self) -> bool:
-        """True if the stream needs a clock, for heartbeats or the timeout."""
-        return self.heartbeat is not None or self.timeout is not None
+        """True if the stream needs a clock, for heartbeats or a timeout."""
+        return self.heartbeat is not None or self.timeout is not None or self.step_timeout is not None
 
 
 UNLIMITED = FlowControl()

@@ -109,7 +109,7 @@ class Planner:
             defer=spec.defer,
             metadata=spec.metadata,
             tags=spec.tags,
-            policies=Policies(how.retry or (), how.cache, how.timeout),
+            policies=Policies(how.retry or (), how.cache, how.timeout, how.trace),
             cache_name=identity_of(spec.action),
             handler=self._handler(name, spec, how),
             passes_on=is_graph(spec.action),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from langchain_core.runnables.graph import Graph
 from langchain_core.runnables.graph import Node as GraphNode
@@ -77,11 +77,3 @@ def _edges(plan: Plan, specs: Mapping[str, NodeSpec]) -> List[Tuple[str, str, Op
     sources = {source for source, _, _, _ in edges}
     last = [(name, END, None, False) for name in sorted(plan.nodes) if name not in sources]
     return sorted(edges, key=lambda edge: edge[:2]) + last
-
-
-Depth = Union[bool, int]
-
-
-def below(xray: Depth) -> Depth:
-    """Return the depth for graphs nested in a graph that is drawn with depth `xray`."""
-    return xray if isinstance(xray, bool) else xray - 1

@@ -13,7 +13,9 @@ from streamgraph._policies import (
     CachePolicy,
     RetryPolicy,
     TimeoutPolicy,
+    TracePolicy,
     checked_cache_policy,
+    checked_trace_policy,
     retry_policies,
     timeout_policy,
 )
@@ -37,12 +39,14 @@ class NodeOptions:
         cache: The cache policy.
         timeout: The time limits of one attempt.
         handler: The error handler, called after the last failed attempt.
+        trace: What tracers record.
     """
 
     retry: Optional[Tuple[RetryPolicy, ...]] = None
     cache: Optional[CachePolicy] = None
     timeout: Optional[TimeoutPolicy] = None
     handler: object = None
+    trace: Optional[TracePolicy] = None
 
     def over(self, other: NodeOptions) -> NodeOptions:
         """Return these options, with unset ones taken from `other`."""
@@ -60,6 +64,7 @@ def node_options(
     cache: Optional[CachePolicy],
     handler: object,
     timeout: Union[float, timedelta, TimeoutPolicy, None],
+    trace: Optional[TracePolicy] = None,
 ) -> NodeOptions:
     """Validate the policy arguments of a node.
 
@@ -72,7 +77,9 @@ def node_options(
     if handler is not None and takes_no_input(handler):
         raise TypeError(f"An error handler takes no argument, but is called with the state: {handler!r}.")
     retries = None if retry is None else retry_policies(retry)
-    return NodeOptions(retries, checked_cache_policy(cache), timeout_policy(timeout), handler)
+    return NodeOptions(
+        retries, checked_cache_policy(cache), timeout_policy(timeout), handler, checked_trace_policy(trace)
+    )
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, Set, Tuple
 
 from streamgraph._core.plan import Channel
+from streamgraph._runnable.channel_marks import shown_channels
 from streamgraph._runnable.schema import Hint, Schema
+from streamgraph.channels import BaseChannel
 from streamgraph.graph._compiler import JoinSpec
 from streamgraph.graph._specs import BranchSpec, NodeSpec, OutEdges
 
@@ -24,14 +25,14 @@ class BuilderViews:
 
     _schema: Schema
     _schemas: Dict[Hint, Schema]
-    _channels: Dict[str, Channel]
+    _channels: Mapping[str, Channel]
     _outgoing: Dict[str, OutEdges]
     _joins: List[JoinSpec]
 
     @property
-    def channels(self) -> Mapping[str, Channel]:
-        """The keys of the state with their reducers."""
-        return MappingProxyType(self._channels)
+    def channels(self) -> Mapping[str, BaseChannel[object, object, object]]:
+        """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
+        return shown_channels(self._channels)
 
     @property
     def managed(self) -> Mapping[str, Any]:
@@ -40,8 +41,10 @@ class BuilderViews:
 
     @property
     def schemas(self) -> Mapping[Hint, Mapping[str, Any]]:
-        """The schemas of the graph and its nodes, each with its keys: as stored, or as computed for each step."""
-        return {source: {**schema.channels, **schema.managed} for source, schema in self._schemas.items()}
+        """The schemas of the graph and its nodes, each with its keys: their channels, or what computes them."""
+        return {
+            source: {**shown_channels(schema.channels), **schema.managed} for source, schema in self._schemas.items()
+        }
 
     @property
     def edges(self) -> Set[Tuple[str, str]]:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import Any, Generic, Iterator, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Generic, Mapping, Optional, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
 from pydantic import BaseModel
-from typing_extensions import Literal, TypeVar
+from typing_extensions import Literal, Self, TypeVar
 
-from streamgraph._core.plan import Channel, Plan
+from streamgraph._core.plan import Plan
 from streamgraph._core.state import Writes
 from streamgraph._runnable.base import GraphBase
+from streamgraph._runnable.channel_marks import shown_channels
 from streamgraph._runnable.inputs import read_input
-from streamgraph._runnable.runnable import GraphRunnable
 from streamgraph._runnable.schema import Schema
 from streamgraph._runnable.schema_models import model_of, typed_state
-from streamgraph._runnable.subgraphs import graph_in
-from streamgraph.graph._draw import below, drawable
+from streamgraph.channels import BaseChannel
+from streamgraph.graph._draw import drawable
 from streamgraph.graph._specs import NodeSpec
+from streamgraph.pregel._draw import Depth
+from streamgraph.pregel.main import Pregel
+from streamgraph.stream._mux import TransformerFactory
 
 __all__ = ["CompiledStateGraph"]
 
@@ -30,13 +32,17 @@ OutputT = TypeVar("OutputT", default=StateT)
 
 
 class CompiledStateGraph(
-    GraphRunnable[Union[InputT, Mapping[str, Any]], ContextT, StateT, OutputT, Literal[True]],
+    Pregel[StateT, ContextT, Union[InputT, Mapping[str, Any]], OutputT, Literal[True]],
     Generic[StateT, ContextT, InputT, OutputT],
 ):
     """A graph that is ready to run; created by `StateGraph.compile`.
 
     As a Runnable it can be invoked, streamed, batched, composed with `|`, bound to a config, and used as a node of
     another graph. It holds no state of a run, so one instance can run many times at once.
+
+    Attributes:
+        builder: The `StateGraph` that it was compiled from.
+        stream_transformers: The transformers that were given to `compile`.
     """
 
     def __init__(
@@ -51,13 +57,19 @@ class CompiledStateGraph(
         cache: object,
         name: str,
         debug: Union[bool, Literal["mutations"]],
+        transformers: Tuple[TransformerFactory, ...] = (),
     ) -> None:
-        super().__init__(name=name, context_schema=context_schema, store=store, cache=cache, debug=debug)
-        self.builder = builder
-        self._plan = plan
+        self._set_up(plan, name=name, context_schema=context_schema, store=store, cache=cache, debug=debug)
+        self._builder = builder
+        self.stream_transformers = transformers
         self._specs = specs
         self._targets = {name: spec.action for name, spec in specs.items()}
         self._input, self._output = schemas
+
+    @property
+    def builder(self) -> Any:
+        """The builder that the graph was compiled from."""
+        return self._builder
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, nodes={list(self._plan.nodes)})"
@@ -77,49 +89,31 @@ class CompiledStateGraph(
         return model_of(self._output, self.get_name("Output"))
 
     @property
-    def channels(self) -> Mapping[str, Channel]:
-        """The keys of the state with their reducers."""
-        return MappingProxyType(dict(self._plan.channels))
+    def channels(self) -> Mapping[str, BaseChannel[object, object, object]]:
+        """The keys of the state with their channels, such as a `LastValue` or a `BinaryOperatorAggregate`."""
+        return shown_channels(self._plan.channels)
 
     @property
-    def nodes(self) -> Mapping[str, Any]:
-        """The functions or Runnables of the nodes, by node name."""
-        return MappingProxyType(dict(self._targets))
+    def InputType(self) -> Any:  # noqa: N802  (langchain-core's name)
+        """The schema of the input."""
+        return self._input.source
 
-    def get_subgraphs(self, *, namespace: Optional[str] = None, recurse: bool = False) -> Iterator[Tuple[str, Any]]:
-        """Yield `(node name, graph)` for nodes that are graphs or whose code shows that they call one.
+    @property
+    def OutputType(self) -> Any:  # noqa: N802  (langchain-core's name)
+        """The schema of the output."""
+        return self._output.source
 
-        Args:
-            namespace: Yield only the graph of this name.
-            recurse: Also search these graphs; names have `|` between levels.
+    def validate(self) -> Self:
+        """Check the builder of the graph, which was checked when it was compiled.
+
+        Returns:
+            The graph.
+
+        Raises:
+            GraphBuildError: See `StateGraph.validate`.
         """
-        found = self._inside((self,), recurse=recurse)
-        return (pair for pair in found if namespace is None or pair[0] == namespace)
+        self.builder.validate()
+        return self
 
-    def get_graph(self, config: Optional[RunnableConfig] = None, *, xray: Union[bool, int] = False) -> Graph:
-        """Return the nodes and edges for drawing (`draw_mermaid()`, `draw_ascii()`) or inspection.
-
-        Args:
-            config: Not used; the structure of a graph does not depend on it.
-            xray: Expand nodes that are graphs or call one: `True` at every depth, a number down to that depth.
-        """
-        return self._drawn(xray, (self,))
-
-    def _inside(self, parents: Tuple[GraphBase, ...], *, recurse: bool) -> Iterator[Tuple[str, GraphBase]]:
-        """Yield the graphs in nodes, except the graphs in `parents`, because a graph may call itself."""
-        for name, target in self._targets.items():
-            inner = graph_in(target)
-            if inner is None or any(inner._plan is graph._plan for graph in parents):
-                continue
-            yield name, inner
-            if recurse and isinstance(inner, CompiledStateGraph):
-                for deeper, graph in inner._inside((*parents, inner), recurse=True):
-                    yield f"{name}|{deeper}", graph
-
-    def _drawn(self, xray: Union[bool, int], parents: Tuple[GraphBase, ...]) -> Graph:
-        inner = {
-            name: graph._drawn(below(xray), (*parents, graph))
-            for name, graph in (self._inside(parents, recurse=False) if xray else ())
-            if isinstance(graph, CompiledStateGraph)
-        }
-        return drawable(self._plan, self._specs, inner)
+    def _drawn(self, xray: Depth, parents: Tuple[GraphBase, ...]) -> Graph:
+        return drawable(self._plan, self._specs, self._drawn_inside(xray, parents))

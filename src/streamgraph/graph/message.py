@@ -20,6 +20,9 @@ from typing_extensions import Annotated, Literal, TypedDict
 
 from streamgraph._langchain.scope import current_scope
 from streamgraph._langchain.state_access import send_writes
+from streamgraph._messages.batches import (
+    merge_batches as _messages_delta_reducer,  # noqa: F401  (LangGraph's name and place for it)
+)
 from streamgraph._messages.message_list import MessageList
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 from streamgraph.errors import UnknownOptionError

@@ -8,15 +8,15 @@ from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequen
 from typing_extensions import Literal, Self
 
 from streamgraph._core.plan import Channel
-from streamgraph._deprecated import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, renamed_keywords
 from streamgraph._execution.cache import check_cache
-from streamgraph._keywords import checked_keywords
+from streamgraph._keywords import CONFIG_SCHEMA, INPUT, OUTPUT, RETRY, checked_keywords, renamed_keywords
 from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, takes_no_input
-from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy
+from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy
+from streamgraph._runnable.channel_marks import merged_channels
 from streamgraph._runnable.schema import Hint, Schema, read_schema
 from streamgraph._runnable.unsupported import refuse
 from streamgraph.constants import END, START
-from streamgraph.errors import GraphBuildError, NodeNameError, StateSchemaError, UnknownNodeError
+from streamgraph.errors import GraphBuildError, NodeNameError, UnknownNodeError
 from streamgraph.graph._annotations import literal_results
 from streamgraph.graph._compiler import JoinSpec, Planner, branch_input, node_input
 from streamgraph.graph._names import checked_name
@@ -34,6 +34,8 @@ from streamgraph.graph._specs import (
 from streamgraph.graph._validation import check_edges
 from streamgraph.graph._views import BuilderViews
 from streamgraph.graph.compiled import CompiledStateGraph, ContextT, InputT, OutputT, StateT
+from streamgraph.stream._mux import TransformerFactory
+from streamgraph.stream._types import checked_factories
 
 __all__ = ["StateGraph"]
 
@@ -53,8 +55,9 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
 
     Args:
         state_schema: A TypedDict, dataclass or pydantic model whose fields are the keys of the state. A key annotated
-            as `Annotated[type, reducer]` combines writes with `reducer(current, update)`; any other key takes one write
-            per step. With any other type the state is a single value.
+            as `Annotated[type, reducer]` combines writes with `reducer(current, update)`, one annotated with a channel
+            class does what the class says (`streamgraph.channels`); any other key takes one write per step. With any
+            other type the state is a single value.
         context_schema: The class of the object passed to a run as `context=`.
         input_schema: The keys that the graph takes as input; by default all.
         output_schema: The keys that `invoke` returns; by default all.
@@ -64,7 +67,6 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
     """
 
     @renamed_keywords(config_schema=CONFIG_SCHEMA, input=INPUT, output=OUTPUT)
-    @checked_keywords
     def __init__(
         self,
         state_schema: Type[StateT],
@@ -83,7 +85,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         self._input = self._schema if input_schema is None else read_schema(input_schema)
         self._output = self._schema if output_schema is None else read_schema(output_schema)
         self._schemas: Dict[Hint, Schema] = {}
-        self._channels: Dict[str, Channel] = {}
+        self._channels: Mapping[str, Channel] = {}
         self._outgoing: Dict[str, OutEdges] = {}
         self._joins: List[JoinSpec] = []
         self._defaults = NodeOptions()
@@ -93,7 +95,6 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             self._add_channels(schema)
 
     @renamed_keywords(input=INPUT, retry=RETRY)
-    @checked_keywords
     def add_node(
         self,
         node: object,
@@ -107,6 +108,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         error_handler: object = None,
         destinations: Union[Mapping[str, str], Sequence[str], None] = None,
         timeout: Union[float, timedelta, TimeoutPolicy, None] = None,
+        trace_policy: Optional[TracePolicy] = None,
     ) -> Self:
         """Add a node.
 
@@ -129,9 +131,10 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             destinations: Targets of the node's `Command`s, for drawings: names, or names and labels.
             timeout: The limit of one attempt: seconds, a `timedelta` or a `TimeoutPolicy`. At the limit an async node
                 is cancelled; a sync node cannot be, and stops at its next token or writer call.
+            trace_policy: What tracers record of the node's input and output.
 
         Raises:
-            TypeError: The node is not callable.
+            TypeError: The node is not callable, or a policy is of another type.
             GraphBuildError: A time is not positive.
             NodeNameError: The name is taken, reserved or malformed.
         """
@@ -146,7 +149,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         if takes_no_input(target):
             raise TypeError(f"Node {name!r} takes no argument, but a node is called with the state.")
         name = checked_name(name, target, self._handlers if name in self._handlers else self.nodes)
-        how = node_options(retry_policy, cache_policy, error_handler, timeout)
+        how = node_options(retry_policy, cache_policy, error_handler, timeout, trace_policy)
         if error_handler is not None:
             self._check_free(handler_name(name))
         schema = read_schema(input_schema) if input_schema is not None else node_input(target, self.state_schema)
@@ -317,6 +320,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         interrupt_after: None = None,
         debug: Union[bool, Literal["mutations"]] = False,
         name: Optional[str] = None,
+        transformers: Optional[Sequence[TransformerFactory]] = None,
     ) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
         """Check the graph and return it as a Runnable; later changes to the builder do not affect it.
 
@@ -331,13 +335,17 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
                 node changes in place what lies inside the values of the state; it costs a deep copy of each node's
                 input. The environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` does the same for all graphs.
             name: The name of the graph's runs in traces, and of its node in another graph.
+            transformers: `StreamTransformer` classes, or functions of a namespace that return one, for runs in the v3
+                protocol. They are kept as `stream_transformers`; such runs are not there yet.
 
         Raises:
             GraphBuildError: See `validate`.
+            TypeError: A transformer is neither a class nor a function.
             NotSupportedError: A checkpointer or an interrupt is given.
         """
         refuse(checkpointer=checkpointer, interrupt_before=interrupt_before, interrupt_after=interrupt_after)
         check_cache(cache)
+        factories = checked_factories(transformers)
         self.validate()
         name = name or "LangGraph"
         planner = Planner(self._schema, self._channels, self._defaults)
@@ -353,21 +361,14 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             cache=cache,
             name=name,
             debug=debug,
+            transformers=factories,
         )
 
     def _leaving(self, source: str) -> OutEdges:
         return self._outgoing.setdefault(source, OutEdges())
 
     def _add_channels(self, schema: Schema) -> None:
-        channels = dict(self._channels)
-        for key, channel in schema.channels.items():
-            known = channels.setdefault(key, channel)
-            if known.reduce is None and channel.reduce is not None:
-                # Reducers of the state schema's keys come from that schema; other schemas may omit them.
-                if key in self._schema.channels:
-                    raise StateSchemaError(f"Schemas disagree: only one of them gives {key!r} a reducer", key=key)
-                channels[key] = channel
-        self._channels = channels
+        self._channels = merged_channels(self._channels, schema.channels, self._schema.channels)
         self._schemas[schema.source] = schema
 
     def _check_free(self, name: str) -> None:

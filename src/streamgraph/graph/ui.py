@@ -23,6 +23,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from typing_extensions import Literal, TypedDict
 
 from streamgraph._langchain.scope import Scope, current_scope
+from streamgraph._langchain.state_access import send_writes
 from streamgraph.errors import UnknownOptionError
 
 __all__ = [
@@ -198,4 +199,4 @@ def _scope(function: str, state_key: Optional[str]) -> Scope:
 def _emit(scope: Scope, message: AnyUIMessage, state_key: Optional[str]) -> None:
     scope.write(message)
     if state_key:
-        scope.writes = (*scope.writes, (state_key, message))
+        send_writes(scope, [(state_key, message)])

@@ -8,8 +8,7 @@ from langchain_core.language_models import LanguageModelLike
 from langchain_core.tools import BaseTool
 from typing_extensions import Literal
 
-from streamgraph._deprecated import CONFIG_SCHEMA, renamed_keywords
-from streamgraph._keywords import checked_keywords
+from streamgraph._keywords import CONFIG_SCHEMA, renamed_keywords
 from streamgraph.errors import UnknownOptionError
 from streamgraph.graph import END, START, CompiledStateGraph, StateGraph
 from streamgraph.prebuilt._agent_model import AgentModel, Model, Prompt, Tool, is_bound
@@ -46,7 +45,6 @@ StateSchemaType = Type[StateSchema]
 
 
 @renamed_keywords(config_schema=CONFIG_SCHEMA)
-@checked_keywords
 def create_react_agent(
     model: Model,
     tools: Union[Sequence[Union[Tool, Callable[..., object]]], ToolNode],

@@ -8,19 +8,18 @@ from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from langchain_core.messages import AnyMessage, ToolCall, ToolMessage
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import (
-    ensure_config,
     get_config_list,
     get_executor_for_config,
-    merge_configs,
     run_in_executor,
 )
 from langchain_core.tools import BaseTool
 from typing_extensions import Literal
 
+from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._langchain.runtime import runtime_of
-from streamgraph._langchain.scope import Scope, current_scope, no_writer
+from streamgraph._langchain.scope import current_scope, no_writer
 from streamgraph._langchain.tool_events import tool_call
 from streamgraph._propagation import on_loop
 from streamgraph.prebuilt._gather import gather
@@ -78,7 +77,7 @@ class _Call(NamedTuple):
     as_list: bool
 
 
-class ToolNode(Runnable[Any, Any]):
+class ToolNode(RunnableCallable):
     """Runs the tool calls of the last AI message concurrently and returns their answers.
 
     ::
@@ -118,7 +117,7 @@ class ToolNode(Runnable[Any, Any]):
         ValueError: A function has no docstring, or an error handler has an unusable annotation.
     """
 
-    name: str
+    name: Optional[str]
 
     def __init__(
         self,
@@ -131,13 +130,15 @@ class ToolNode(Runnable[Any, Any]):
         wrap_tool_call: Optional[ToolCallWrapper] = None,
         awrap_tool_call: Optional[AsyncToolCallWrapper] = None,
     ) -> None:
-        self.name = name
-        self.tags = tags
+        super().__init__(self._func, self._afunc, name=name, tags=tags, trace=False)
         self.tools_by_name: Dict[str, BaseTool] = {tool.name: tool for tool in map(as_tool, tools)}
-        self._handler = ErrorHandler(handle_tool_errors)
+        # The names are LangGraph's: libraries make a new node of the settings of a given one.
+        self._tools_by_name = self.tools_by_name
+        self._handle_tool_errors = handle_tool_errors
         self._messages_key = messages_key
-        self._wrap = wrap_tool_call
-        self._awrap = awrap_tool_call
+        self._wrap_tool_call = wrap_tool_call
+        self._awrap_tool_call = awrap_tool_call
+        self._handler = ErrorHandler(handle_tool_errors)
         self._known = {name: runnable_tool(tool) for name, tool in self.tools_by_name.items()}
 
     def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
@@ -157,7 +158,18 @@ class ToolNode(Runnable[Any, Any]):
             Exception: An exception of a tool, if it is not to be handled.
         """
         config = self._config(config)
-        given, calls = self._prepare(input, config)
+        return self._func(input, config, _runtime(config))
+
+    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Run the tool calls of an input; see `invoke`.
+
+        If a call fails and the exception is not handled, the other calls are cancelled.
+        """
+        config = self._config(config)
+        return await self._afunc(input, config, _runtime(config))
+
+    def _func(self, input: Any, config: RunnableConfig, runtime: object) -> Any:  # noqa: A002
+        given, calls = self._prepare(input, config, runtime)
         if len(calls) == 1 and not on_loop():
             # A thread costs more than most tools. On a loop a tool may want to run one of its own, and needs a thread.
             results = [copy_context().run(self._answer, calls[0])]
@@ -166,24 +178,14 @@ class ToolNode(Runnable[Any, Any]):
                 results = list(executor.map(self._answer, calls))
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
-    async def ainvoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: Any) -> Any:  # noqa: A002
-        """Run the tool calls of an input; see `invoke`.
-
-        If a call fails and the exception is not handled, the other calls are cancelled.
-        """
-        config = self._config(config)
-        given, calls = self._prepare(input, config)
+    async def _afunc(self, input: Any, config: RunnableConfig, runtime: object) -> Any:  # noqa: A002
+        given, calls = self._prepare(input, config, runtime)
         results = await gather([self._aanswer(call) for call in calls], config.get("max_concurrency"))
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
-    def _config(self, config: Optional[RunnableConfig]) -> RunnableConfig:
-        config = ensure_config(config)
-        return merge_configs(config, {"tags": self.tags}) if self.tags else config
-
-    def _prepare(self, given: object, config: RunnableConfig) -> Tuple[ToolInput, List[_Call]]:
-        scope = current_scope(config)
-        read = read_input(given, self._messages_key, scope)
-        run_fields = _run_fields(scope, config)
+    def _prepare(self, given: object, config: RunnableConfig, runtime: object) -> Tuple[ToolInput, List[_Call]]:
+        read = read_input(given, self._messages_key, current_scope(config))
+        run_fields = _run_fields(runtime)
         tools = list(self.tools_by_name.values())
         calls = [
             _Call(
@@ -203,28 +205,28 @@ class ToolNode(Runnable[Any, Any]):
         return read, calls
 
     def _answer(self, call: _Call) -> Answer:
-        if self._wrap is None and self._awrap is not None:
+        if self._wrap_tool_call is None and self._awrap_tool_call is not None:
             # A wrapper may forbid calls, so it must not be skipped.
             return asyncio.run(self._aanswer(call))
-        if self._wrap is None:
+        if self._wrap_tool_call is None:
             return self._run(call, call.request)
         run: Callable[[ToolCallRequest], Any] = partial(self._run, call)
         try:
-            return self._wrap(call.request, run)
+            return self._wrap_tool_call(call.request, run)
         except Exception as error:
             return self._handler.message(error, call.request.tool_call)
 
     async def _aanswer(self, call: _Call) -> Answer:
-        if self._awrap is None and self._wrap is not None:
+        if self._awrap_tool_call is None and self._wrap_tool_call is not None:
             return await run_in_executor(None, self._answer, call)
-        if self._awrap is None:
+        if self._awrap_tool_call is None:
             return await self._arun(call, call.request)
 
         async def execute(request: ToolCallRequest) -> Any:
             return await self._arun(call, request)
 
         try:
-            return await self._awrap(call.request, execute)
+            return await self._awrap_tool_call(call.request, execute)
         except Exception as error:
             return self._handler.message(error, call.request.tool_call)
 
@@ -279,13 +281,16 @@ class ToolNode(Runnable[Any, Any]):
         return self._handler.message(reported, call)
 
 
-def _run_fields(scope: Optional[Scope], config: RunnableConfig) -> Dict[str, Any]:
-    """Return the run's fields of a tool's runtime, from this package's scope or LangGraph's runtime, or defaults."""
-    runtime: object
+def _runtime(config: RunnableConfig) -> object:
+    """Return the runtime of the node's task, here or in LangGraph; `None` outside of a graph."""
+    scope = current_scope(config)
     if scope is not None:
-        runtime = runtime_of(scope)
-    else:
-        runtime = (config.get("configurable") or {}).get("__pregel_runtime")
+        return runtime_of(scope)
+    return (config.get("configurable") or {}).get("__pregel_runtime")
+
+
+def _run_fields(runtime: object) -> Dict[str, Any]:
+    """Return the run's fields of a tool's runtime."""
     return {
         "context": getattr(runtime, "context", None),
         "store": getattr(runtime, "store", None),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Coroutine, Dict, List, Mapping, Set, Tuple, TypeVar
+from typing import Any, Callable, ClassVar, Coroutine, Dict, List, Mapping, Sequence, Set, Tuple, TypeVar
 
 from typing_extensions import Literal, NotRequired, TypedDict
 
@@ -187,6 +187,29 @@ def transformer_requires_async(transformer: StreamTransformer) -> bool:
     kind = type(transformer)
     names = ("aprocess", "afinalize", "afail")
     return any(getattr(kind, name) is not getattr(StreamTransformer, name) for name in names)
+
+
+def checked_factories(given: object) -> Tuple[Callable[[Scope], Any], ...]:
+    """Return what makes transformers for each run and nested graph.
+
+    Args:
+        given: Transformer classes, or functions that take a namespace and return a transformer.
+
+    Raises:
+        TypeError: One of them is neither.
+    """
+    if given is not None and (isinstance(given, str) or not isinstance(given, Sequence)):
+        raise TypeError(f"transformers= takes a list of transformer classes or functions, got {given!r}.")
+    for item in given or ():
+        if isinstance(item, StreamTransformer):
+            kind = type(item).__name__
+            raise TypeError(
+                f"transformers= takes what makes a transformer for each run and nested graph, got an object: {item!r}. "
+                f"Give the class, {kind}, or a function, as in lambda scope: {kind}(scope)."
+            )
+        if not callable(item):
+            raise TypeError(f"transformers= takes transformer classes or functions that make one, got {item!r}.")
+    return tuple(given or ())
 
 
 def is_at(event: ProtocolEvent, method: str, scope: Scope) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from typing import (
-    TYPE_CHECKING,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -18,12 +17,17 @@ from typing import (
     TypeVar,
 )
 
-if TYPE_CHECKING:
-    from streamgraph.stream._mux import StreamMux
+from typing_extensions import Protocol
 
 __all__ = ["StreamChannel"]
 
 T = TypeVar("T")
+
+
+class _Numbering(Protocol):
+    """Numbers the items of several channels, in the order in which they come."""
+
+    def _next_push_seq(self) -> int: ...
 
 
 class StreamChannel(Generic[T]):
@@ -57,7 +61,7 @@ class StreamChannel(Generic[T]):
         self._request_more: Optional[Callable[[], bool]] = None
         self._arequest_more: Optional[Callable[[], Awaitable[bool]]] = None
         self._wire_fn: Optional[Callable[[T], None]] = None
-        self._mux: Optional[StreamMux] = None
+        self._mux: Optional[_Numbering] = None
 
     def __repr__(self) -> str:
         state = "failed" if self._error is not None else "closed" if self._closed else "open"
@@ -69,7 +73,7 @@ class StreamChannel(Generic[T]):
             raise RuntimeError("StreamChannel is already bound: it belongs to the projection of one transformer.")
         self._is_async = is_async
 
-    def _bind_mux(self, mux: StreamMux) -> None:
+    def _bind_mux(self, mux: _Numbering) -> None:
         self._mux = mux
 
     def _wire(self, fn: Callable[[T], None]) -> None:

@@ -78,7 +78,7 @@ def test_values_are_apart():
     [
         (None, [{"x": [1]}, {"p": 2}, {"x": [3]}]),
         (("p",), {"p": 2}),
-        ("x", [3]),
+        ("x", [[1], [3]]),  # as in LangGraph: two writes of a node are not shown as one
         ("p", 2),
         (("q",), None),
         ("q", None),

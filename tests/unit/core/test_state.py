@@ -76,7 +76,15 @@ def test_two_writes_to_a_plain_key(first):
     assert all(text in str(raised.value) for text in (repr(first), "'b'", "'p'", "Annotated"))
 
 
-@pytest.mark.parametrize("wrap", [Overwrite, lambda value: {"__overwrite__": value}], ids=["object", "dict"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        Overwrite,
+        lambda value: {"__overwrite__": value},
+        lambda value: {"value": value, "type": "__overwrite__"},
+    ],
+    ids=["object", "dict", "json"],
+)
 def test_overwrite(wrap):
     """An overwrite replaces the value; other writes of its step to the key count for nothing."""
     made = state(x=[0])

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import Annotated, TypedDict
 
 from streamgraph import START, Send, StateGraph
+from streamgraph.errors import NotSupportedError
+from streamgraph.stream import StreamTransformer
 from streamgraph.types import GraphOutput
 from support.list_graphs import State, both, line
 
@@ -319,3 +321,41 @@ def test_one_graph_many_runs():
     streams = [graph.stream({"x": [index]}, stream_mode="values") for index in range(3)]
     assert [[next(stream)["x"][0] for stream in streams] for _ in range(3)] == [[0, 1, 2]] * 3
     assert graph.invoke({"x": [9]}) == {"x": [9, "a", "b"]}
+
+
+def noop(state):
+    """A node."""
+
+
+class Words(StreamTransformer):
+    """A transformer."""
+
+    def init(self):
+        return {}
+
+
+def test_transformers_are_kept():
+    """Transformers for the v3 protocol are kept; runs in it are refused, not run in another."""
+
+    def configured(scope):
+        return Words(scope)
+
+    graph = StateGraph(State).add_node(noop).set_entry_point("noop").compile(transformers=[Words, configured])
+    assert graph.stream_transformers == (Words, configured)
+    assert graph.with_config(tags=["t"]).stream_transformers == (Words, configured)
+    assert StateGraph(State).add_node(noop).set_entry_point("noop").compile().stream_transformers == ()
+    for call in (graph.stream_events, graph.astream_events):
+        with pytest.raises(NotSupportedError, match="v3 protocol"):
+            call({"x": []}, version="v3")
+        with pytest.raises(TypeError, match="transformers= belongs to events of the version 'v3'"):
+            call({"x": []}, version="v2", transformers=[Words])
+    with pytest.raises(NotSupportedError, match="can only be awaited"):
+        graph.stream_events({"x": []}, version="v2")
+
+
+@pytest.mark.parametrize("given", [[Words()], Words, "Words", [3], Words()])
+def test_transformers_that_cannot_work(given):
+    """What makes no transformers is refused when the graph is compiled."""
+    builder = StateGraph(State).add_node(noop).set_entry_point("noop")
+    with pytest.raises(TypeError, match="transformers= takes"):
+        builder.compile(transformers=given)

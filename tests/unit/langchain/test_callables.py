@@ -233,6 +233,7 @@ def test_looks():
     assert RunnableCallable(put, name="given").get_name() == "given"
     assert RunnableCallable(lambda x: x).get_name() == "RunnableCallable"
     assert repr(RunnableCallable(put)).startswith("RunnableCallable('put', func=<function put")
+    assert repr(RunnableCallable(put, tags=["t"])).endswith(", afunc=None, tags=['t'])")
     drawn = (RunnableCallable(put) | RunnableLambda(lambda x: x, name="then")).get_graph()
     assert "put" in [node.name for node in drawn.nodes.values()]
     assert pickle.loads(pickle.dumps(RunnableCallable(put, aput))).invoke({}) == {"x": ["sync"]}

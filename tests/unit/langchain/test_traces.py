@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, CallbackManager
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tracers import BaseTracer
 
 from streamgraph import START, Command, StateGraph
 from streamgraph.errors import GraphDrained, ParentCommand
 from streamgraph.runtime import RunControl
+from streamgraph.types import TracePolicy, omit_payload
 from support.list_graphs import State, chat, collected, line
 from support.models import TEXT, scripted
 
@@ -258,3 +261,112 @@ def test_a_command_for_a_parent_that_is_not_there_is_an_error(asynchronous):
     with pytest.raises(ParentCommand):
         run(graph, {"x": []}, {"callbacks": [recorder]}, asynchronous)
     assert [type(end) for end in recorder.ends.values()] == [ParentCommand, ParentCommand]
+
+
+class Recording(BaseTracer):
+    """A tracer that keeps each run when it ends."""
+
+    run_inline = True
+
+    def __init__(self):
+        super().__init__()
+        self.runs = {}
+
+    def _persist_run(self, run):
+        """Keep nothing more."""
+
+    def _end_trace(self, run):
+        self.runs[run.name] = (run.inputs, run.outputs, run.error)
+        super()._end_trace(run)
+
+
+def policed(policy, action, **options):
+    """A graph whose node `n` has a trace policy."""
+    builder = StateGraph(State).add_node("n", action, trace_policy=policy, **options).add_edge(START, "n")
+    return builder.compile()
+
+
+def short(value):
+    """What is recorded of an input."""
+    return {"keys": sorted(value)}
+
+
+@both_drivers
+def test_trace_policies(asynchronous):
+    """Tracers record what the policy says of the node's own run; other handlers, the run and its parts see it all."""
+    inner = RunnableLambda(lambda state: {"x": ["inner"]}, name="inner")
+    graph = policed(TracePolicy(process_inputs=short, process_outputs=omit_payload), lambda state: inner.invoke(state))
+    tracer, recorder = Recording(), Recorder()
+    chunks = run(
+        graph, {"x": ["in"]}, {"callbacks": [tracer, recorder]}, asynchronous, stream_mode=["updates", "tasks"]
+    )
+    assert tracer.runs["n"] == ({"keys": ["x"]}, {}, None)
+    assert tracer.runs["inner"][:2] == ({"x": ["in"]}, {"x": ["inner"]})
+    assert tracer.runs["LangGraph"][:2] == ({"x": ["in"]}, {"x": ["in", "inner"]})
+    assert (recorder.inputs["n"], recorder.ends["n"]) == ({"x": ["in"]}, {"x": ["inner"]})
+    assert recorder.tree() == {"LangGraph": None, "n": "LangGraph", "inner": "n"}
+    assert ("updates", {"n": {"x": ["inner"]}}) in chunks
+    assert chunks[0][1]["input"] == {"x": ["in"]}
+
+
+@both_drivers
+def test_a_failed_node_with_a_trace_policy(asynchronous):
+    """An error is recorded as it is, for all handlers once."""
+
+    def fails(state):
+        raise KeyError("no")
+
+    tracer, recorder = Recording(), Recorder()
+    with pytest.raises(KeyError):
+        run(
+            policed(TracePolicy(process_inputs=omit_payload), fails),
+            {},
+            {"callbacks": [tracer, recorder]},
+            asynchronous,
+        )
+    given, _, error = tracer.runs["n"]
+    assert given == {}
+    assert "no" in error
+    assert isinstance(recorder.ends["n"], KeyError)
+
+
+@both_drivers
+def test_events_are_not_recorded(asynchronous):
+    """Who follows the run's events gets the payloads, whatever tracers record."""
+    graph = policed(TracePolicy(omit_payload, omit_payload), lambda state: {"x": ["n"]})
+
+    async def events():
+        return [event async for event in graph.astream_events({"x": ["in"]}, version="v2")]
+
+    found = {event["event"]: event["data"] for event in asyncio.run(events()) if event["name"] == "n"}
+    assert found["on_chain_start"] == {"input": {"x": ["in"]}}
+    assert found["on_chain_end"]["output"] == {"x": ["n"]}
+
+
+def test_a_policy_that_fails(caplog):
+    """A trace must not end a run that works: the error is logged and the payload recorded."""
+
+    def breaks(value):
+        raise ValueError("policy")
+
+    tracer = Recording()
+    graph = policed(TracePolicy(breaks, breaks), lambda state: {"x": ["n"]})
+    assert graph.invoke({"x": []}, {"callbacks": [tracer]}) == {"x": ["n"]}
+    assert tracer.runs["n"][:2] == ({"x": []}, {"x": ["n"]})
+    assert caplog.text.count("A function of a trace_policy has failed") == 2
+    graph.invoke({"x": []})
+    assert caplog.text.count("A function of a trace_policy has failed") == 2  # nobody listens, nothing is made
+
+
+@pytest.mark.parametrize("policy", [omit_payload, TracePolicy(process_outputs=3), "omit"])
+def test_bad_policies(policy):
+    """What is no policy is refused when the node is added."""
+    with pytest.raises(TypeError, match="trace_policy is|of trace_policy is"):
+        policed(policy, lambda state: {})
+
+
+def test_policies_of_langgraph():
+    """LangGraph's own policy, or one that has its two attributes, is a policy here."""
+    tracer, theirs = Recording(), SimpleNamespace(process_inputs=omit_payload, process_outputs=None)
+    policed(theirs, lambda state: {"x": ["n"]}).invoke({"x": []}, {"callbacks": [tracer]})
+    assert tracer.runs["n"][:2] == ({}, {"x": ["n"]})

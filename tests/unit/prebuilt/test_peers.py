@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from typing import Any, Dict, List
 
@@ -14,6 +15,7 @@ from typing_extensions import Annotated, TypedDict
 from streamgraph.graph import START, StateGraph, add_messages
 from streamgraph.prebuilt import ToolNode, ToolRuntime
 from streamgraph.types import Command, Send
+from streamgraph.utils.runnable import RunnableCallable
 from support.tool_calls import answers, asking, call, run
 
 with warnings.catch_warnings():
@@ -132,3 +134,44 @@ def test_in_a_graph_of_langgraph() -> None:
     given = asking(call("look"), foo="F")
     assert list(graph.stream(given, stream_mode="custom")) == ["looking"]
     assert graph.invoke(given)["messages"][-1].content == "F None"
+
+
+@pytest.mark.skipif(not hasattr(peer.tool_node, "CONFIG_KEY_READ"), reason="LangGraph's ToolNode reads no state")
+@DRIVERS
+def test_its_node_reads_our_state(driver: str) -> None:
+    """LangGraph's `ToolNode`, sent a call alone, takes the state from the config of our task."""
+
+    @tool
+    def look(state: Annotated[Dict[str, Any], peer.InjectedState]) -> str:
+        """Look."""
+        return f"{state['foo']} {len(state['messages'])}"
+
+    builder = StateGraph(State).add_node("tools", peer.ToolNode([look]))
+    builder.set_conditional_entry_point(lambda state: [Send("tools", [call("look")])], ["tools"])
+    graph = builder.compile()
+    given = {"messages": ["hi"], "foo": "F"}
+    result = graph.invoke(given) if driver == "invoke" else asyncio.run(graph.ainvoke(given))
+    assert result["messages"][-1].content == "F 1"
+
+
+@DRIVERS
+def test_our_callable_in_its_graph(driver: str) -> None:
+    """A `RunnableCallable` of ours gets the runtime, store, writer and config of LangGraph's task."""
+
+    def work(state: Any, config: Any, writer: Any, runtime: Any, store: Any) -> Dict[str, Any]:
+        writer("written")
+        return {"foo": f"{config['metadata']['langgraph_node']} {runtime.store is store}"}
+
+    async def awork(state: Any, config: Any, writer: Any, runtime: Any, store: Any) -> Dict[str, Any]:
+        return work(state, config, writer, runtime, store)
+
+    graph = PeerGraph(State).add_node("n", RunnableCallable(work, awork)).add_edge(START, "n").compile()
+    if driver == "invoke":
+        chunks = list(graph.stream({"foo": ""}, stream_mode=["custom", "updates"]))
+    else:
+
+        async def collect() -> List[Any]:
+            return [chunk async for chunk in graph.astream({"foo": ""}, stream_mode=["custom", "updates"])]
+
+        chunks = asyncio.run(collect())
+    assert chunks == [("custom", "written"), ("updates", {"n": {"foo": "n True"}})]

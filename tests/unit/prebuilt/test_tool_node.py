@@ -20,6 +20,8 @@ from streamgraph.errors import GraphError
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.prebuilt import ToolNode, tools_condition
 from streamgraph.types import Send
+from streamgraph.utils.runnable import RunnableCallable
+from support.list_graphs import line
 from support.tool_calls import answers, asking, call, run
 
 DRIVERS = pytest.mark.parametrize("driver", ["invoke", "ainvoke"])
@@ -475,3 +477,53 @@ def test_tools_condition_as_a_branch(driver: str) -> None:
     builder.add_conditional_edges("think", tools_condition).add_edge("tools", "think")
     result = run(builder.compile(), {"messages": [HumanMessage("Hi")]}, driver=driver)
     assert [message.content for message in result["messages"]] == ["Hi", "", "2", "done"]
+
+
+def test_what_libraries_look_at():
+    """A node can be made anew of the settings of a given one, found in a compiled graph, and told to be a callable."""
+
+    def wrap(request, execute):
+        return execute(request)
+
+    async def awrap(request, execute):
+        return await execute(request)
+
+    node = ToolNode(
+        [add],
+        name="own",
+        tags=["t"],
+        handle_tool_errors="sorry",
+        messages_key="talk",
+        wrap_tool_call=wrap,
+        awrap_tool_call=awrap,
+    )
+    assert (node.name, node.tags, node._handle_tool_errors, node._messages_key) == ("own", ["t"], "sorry", "talk")
+    assert (node._wrap_tool_call, node._awrap_tool_call) == (wrap, awrap)
+    assert node._tools_by_name is node.tools_by_name
+    assert isinstance(node, RunnableCallable)
+    assert not node.trace
+    graph = line(("own", node), schema=MessagesState)
+    assert graph.nodes["own"].bound.tools_by_name == {"add": node.tools_by_name["add"]}
+    assert graph.get_graph().nodes["own"].data is node
+    assert ToolNode([add])._handle_tool_errors is ToolNode([])._handle_tool_errors
+
+
+def test_a_subclass_may_do_more():
+    """`_func` and `_afunc` get the config and the runtime of the task, as in LangGraph, in and outside of a graph."""
+    seen = []
+
+    class Logged(ToolNode):
+        def _func(self, input, config, runtime):  # noqa: A002
+            seen.append(getattr(runtime, "context", None))
+            return super()._func(input, config, runtime)
+
+        async def _afunc(self, input, config, runtime):  # noqa: A002
+            seen.append(getattr(runtime, "context", None))
+            return await super()._afunc(input, config, runtime)
+
+    asked = asking(call("add", a=1, b=2))
+    graph = line(("tools", Logged([add])), schema=MessagesState)
+    assert graph.invoke(asked, context="c")["messages"][-1].content == "3"
+    assert asyncio.run(graph.ainvoke(asked, context="c"))["messages"][-1].content == "3"
+    assert Logged([add]).invoke(asked)["messages"][0].content == "3"
+    assert seen == ["c", "c", None]
