@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence,
 
 from typing_extensions import Literal
 
+from streamgraph._compat.langgraph import is_peer
 from streamgraph.errors import GraphBuildError, NodeTimeoutError
 
 _HOPELESS = (
@@ -25,6 +26,9 @@ _HOPELESS = (
     TypeError,
     ValueError,
 )
+
+_PEER = "langgraph.types"
+"""The module of LangGraph's policies, which may be given as well."""
 
 _HTTP_CLIENTS = ("httpx", "httpx2", "requests")
 
@@ -172,6 +176,9 @@ def timeout_policy(given: Optional[Timeout]) -> Optional[TimeoutPolicy]:
         GraphBuildError: A time is not positive.
         TypeError: `given` is none of these.
     """
+    if is_peer(given, _PEER, "TimeoutPolicy"):
+        peer: Any = given
+        return TimeoutPolicy(peer.run_timeout, peer.idle_timeout, peer.refresh_on)
     return given if given is None or isinstance(given, TimeoutPolicy) else TimeoutPolicy(run_timeout=given)
 
 
@@ -183,16 +190,21 @@ def retry_policies(given: Union[RetryPolicy, Sequence[RetryPolicy], None]) -> Tu
     """
     if given is None:
         return ()
-    several: Any = (given,) if isinstance(given, RetryPolicy) else given
-    if not isinstance(several, (list, tuple)) or not all(isinstance(policy, RetryPolicy) for policy in several):
+    several: Any = (given,) if isinstance(given, RetryPolicy) or is_peer(given, _PEER, "RetryPolicy") else given
+    own = [_own_retries(policy) for policy in several] if isinstance(several, (list, tuple)) else [None]
+    if not all(isinstance(policy, RetryPolicy) for policy in own):
         raise TypeError(f"retry_policy is {given!r:.80}; give a RetryPolicy or a list of them.")
-    for policy in several:
+    for policy in own:
         if not _names_errors(policy.retry_on):
             raise TypeError(
                 "retry_on must be an Exception class, a list or tuple of Exception classes, or a callable; "
                 f"got {policy.retry_on!r:.80}."
             )
-    return tuple(several)
+    return tuple(own)
+
+
+def _own_retries(policy: Any) -> Any:
+    return RetryPolicy(**policy._asdict()) if is_peer(policy, _PEER, "RetryPolicy") else policy
 
 
 def _names_errors(on: object) -> bool:
@@ -208,6 +220,9 @@ def checked_cache_policy(given: Optional[CachePolicy]) -> Optional[CachePolicy]:
     Raises:
         TypeError: `given` is something else.
     """
+    if is_peer(given, _PEER, "CachePolicy"):
+        peer: Any = given
+        return CachePolicy(peer.key_func, peer.ttl)
     if given is not None and not isinstance(given, CachePolicy):
         raise TypeError(f"cache_policy is {given!r:.80}; give a CachePolicy.")
     return given

@@ -217,6 +217,9 @@ class Session(Protocol):
     def partial(self) -> Partial:
         """Return the result of the run so far."""
 
+    def outward(self, error: BaseException) -> BaseException:
+        """Return the error with which the run ends, in the form that its caller expects."""
+
     def explain(self) -> List[Unstreamed]:
         """Return the model calls that were not streamed so far, with the reasons."""
 

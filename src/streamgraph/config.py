@@ -7,7 +7,8 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
-from streamgraph._langchain.scope import current_scope, current_writer
+from streamgraph._langchain.peer_tasks import current_place
+from streamgraph._langchain.scope import no_writer
 from streamgraph.types import StreamWriter
 
 __all__ = ["get_config", "get_store", "get_stream_writer"]
@@ -21,7 +22,8 @@ def get_stream_writer() -> StreamWriter:
     current task and may be called from any thread. Outside of a run, and if no consumer wants the `custom` mode, it
     does nothing.
     """
-    return current_writer()
+    place = current_place()
+    return no_writer if place is None else place.write
 
 
 def get_config() -> RunnableConfig:
@@ -42,7 +44,7 @@ def get_store() -> Any:
     Raises:
         RuntimeError: The function is called outside of a graph run.
     """
-    scope = current_scope()
+    scope = current_place()
     if scope is None:
         raise RuntimeError("get_store() was called outside of a graph run; call it in a node, branch or tool.")
     return scope.run.store

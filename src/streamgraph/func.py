@@ -37,6 +37,7 @@ from typing_extensions import (
     get_type_hints,
 )
 
+from streamgraph._compat.langgraph import peer_class
 from streamgraph._core.action import Action
 from streamgraph._core.plan import RESULT_KEY, ROOT_KEY, Channel, Node, Plan
 from streamgraph._core.state import Writes
@@ -314,7 +315,10 @@ def _returning(action: Action) -> Action:
 
 
 def _value(returned: object) -> object:
-    return returned.value if isinstance(returned, entrypoint.final) else returned
+    if isinstance(returned, entrypoint.final):
+        return returned.value
+    peer = getattr(peer_class("langgraph.func", "entrypoint"), "final", None)
+    return getattr(returned, "value", None) if isinstance(peer, type) and isinstance(returned, peer) else returned
 
 
 def _hints(function: Callable[..., object]) -> Dict[str, Hint]:

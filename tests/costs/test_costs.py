@@ -6,6 +6,8 @@ Where a number here has to grow, that is a decision: it is what every user pays 
 from __future__ import annotations
 
 import asyncio
+import importlib
+import sys
 from typing import Any, Callable, Dict
 
 import pytest
@@ -13,6 +15,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from typing_extensions import TypedDict
 
 from costs.counting import Counting, per_unit
+from streamgraph._compat.langgraph import PEER
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, StateGraph
 from support.models import Model
@@ -95,6 +98,16 @@ def test_step(asynchronous: bool, mode: str, called: int, dicts: int) -> None:
     node = astep if asynchronous else step
     found = per_unit(lambda size: read(chain(size, node), asynchronous, stream_mode=mode))
     is_as(found, called=called + 2 * asynchronous, contexts=1, dicts=dicts)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_step_with_langgraph_loaded(asynchronous: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What LangGraph's graphs look for is not made for a step that calls none of them."""
+    monkeypatch.setitem(sys.modules, PEER, importlib.import_module(PEER))
+    node = astep if asynchronous else step
+    found = per_unit(lambda size: read(chain(size, node), asynchronous, stream_mode="updates"))
+    is_as(found, called=49 + 2 * asynchronous, contexts=1, dicts=5)
 
 
 def test_step_of_a_sync_node_in_an_async_run() -> None:

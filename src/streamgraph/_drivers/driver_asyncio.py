@@ -208,7 +208,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                         self._jobs[task.id].stop.set()
                         self._backend.cancel(task.id)
                 else:
-                    raise ending(effect)
+                    raise self._session.outward(ending(effect))
             event = inbox.take()
             if event is None:
                 event = await (inbox.wait() if self._clock is None else self._wait_or_heartbeat())

@@ -153,7 +153,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                     for task in effect.tasks:
                         self._jobs[task.id].stop.set()
                 else:
-                    raise ending(effect)
+                    raise self._session.outward(ending(effect))
             event = inbox.get() if clock is None else self._wait_or_heartbeat()
             if type(event) is Part:
                 chunk = self._router.shape(event)

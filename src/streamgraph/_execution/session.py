@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
+from sys import modules
 from time import monotonic, time
 from typing import Any, List, Optional, Tuple
 
-from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager, CallbackManager
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.callbacks import BaseCallbackManager, CallbackManager
+from langchain_core.runnables import Runnable
 
+from streamgraph._compat.langgraph import PEER
 from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect
 from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
@@ -27,19 +29,18 @@ from streamgraph._execution.cache import Cache
 from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
-from streamgraph._langchain.activity import ActivityHandler
-from streamgraph._langchain.configs import enter_config, open_manager, task_config
+from streamgraph._execution.task_context import enter_task, opened_trace, traced_end
+from streamgraph._langchain.configs import open_manager
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.injection import Invocation
-from streamgraph._langchain.langgraph import peer_configurable
+from streamgraph._langchain.peer_tasks import PeerScope, outermost_task
 from streamgraph._langchain.run_config import RunConfig
-from streamgraph._langchain.scope import ParentTrace, RunScope, Scope, enter_scope, metadata_of
-from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
+from streamgraph._langchain.scope import ParentTrace, RunScope, Scope
 from streamgraph._langchain.traces import Trace
-from streamgraph._messages.backpressure_tap import tap_of
-from streamgraph._messages.tap import enter_tap, is_tapped
+from streamgraph._messages.tap import is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
+from streamgraph._peers import own_error, own_result, passes_through, peer_error, peer_result
 from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
 from streamgraph._signals import Unstreamed
 from streamgraph._streams.cancellation import CancelToken
@@ -97,6 +98,8 @@ class GraphSession:
         self._writes = writes
         self._scope = scope
         self._cache = cache
+        # LangGraph's handlers look for messages in what our nodes return.
+        self._in_peer_run = PEER in modules and outermost_task(scope) is not None
         self._asynchronous = backend.asynchronous
         self._put = router.sender(backend.put)
         self._capacity = capacity = router.capacity(backend.put, backend.capacity)
@@ -107,7 +110,7 @@ class GraphSession:
         self._wanted = subscribers.here.modes
         # Nested runs, and code that a task has left behind, must replace an inherited tap even if they have no
         # subscriber.
-        self._listens = subscribers.listens or is_tapped()
+        listens = subscribers.listens or is_tapped()
         self._parent_tracker = tracker_of(scope)
         self._messages = (
             MessageTracker() if self._parent_tracker is None and subscribers.tracks_messages else self._parent_tracker
@@ -117,7 +120,7 @@ class GraphSession:
             run.plan,
             messages=self._messages,
             config=config,
-            configurable={**config.configurable, **peer_configurable()},
+            configurable=config.configurable,
             context=context,
             store=store,
             control=control,
@@ -129,7 +132,8 @@ class GraphSession:
             capacity=capacity,
             checks_mutations=checks_mutations,
         )
-        self._hears_models = subscribers.hears_models
+        tracker = self._messages if subscribers.hears_models else None
+        self._enter = partial(enter_task, listens=listens, messages=tracker)
         self._trace: Optional[Trace] = None
         self._untraced: BaseCallbackManager = _NO_CALLBACKS
 
@@ -158,7 +162,7 @@ class GraphSession:
         if self._messages is not None and self._parent_tracker is None:
             forget(self._messages)
         if self._trace is not None:
-            if error is None or is_signal(error, self.run.ns):
+            if error is None or is_signal(error, self.run.ns) or passes_through(error):
                 yield from self._trace.closing(self.run.output(), None, () if self.run.ns else self.run.interrupts)
             else:
                 yield from self._trace.closing(None, error)
@@ -175,6 +179,11 @@ class GraphSession:
         assert self._messages is not None
         ns = self.run.ns
         return [item for item in self._messages.unstreamed if item.namespace[: len(ns)] == ns]
+
+    def outward(self, error: BaseException) -> BaseException:
+        """Return the error with which the run ends as its caller expects it, which may be a task of LangGraph."""
+        scope = self._scope
+        return peer_error(error, scope.checkpoint_ns) if isinstance(scope, PeerScope) else error
 
     def job(self, task: Task) -> TaskRun:
         """Return the task run of a task, with its context, work and cancel token."""
@@ -204,7 +213,7 @@ class GraphSession:
                 parent_trace = parent.trace
             callbacks = self._untraced
             if parent_trace is not None and node.action is not None:
-                trace = yield from self._traced(task, parent_trace)
+                trace = yield from opened_trace(task, parent_trace, self.run.ns)
                 callbacks = trace.child("seq:step:1")
             if policies.retry or task.timeout is not None or node.handler is not None:
                 once = partial(self._attempt, task, parent, callbacks, trace)
@@ -214,14 +223,14 @@ class GraphSession:
             if cache is not None and policies.cache is not None:
                 yield from cache.keep(task, policies.cache, outcome)
             if trace is not None:
-                yield from trace.closing(result, None)
+                yield from trace.closing(peer_result(result) if self._in_peer_run else result, None)
         except GeneratorExit:
             raise
         except BaseException as raised:
             error = unwrapped(raised)
             if trace is not None:
                 try:
-                    yield from trace.closing(*self._traced_end(error))
+                    yield from trace.closing(*traced_end(error, self.run.ns))
                 except GeneratorExit:
                     raise
                 except BaseException as insisting:
@@ -257,16 +266,19 @@ class GraphSession:
                         result = yield from checked_call(node.action, task, invocation, scope.watch)
                     else:
                         result = yield Call(node.action, (task.input, invocation), False, scope.watch)
-                except ParentCommand as below:
-                    if node.kind != "node":
+                except Exception as raised:
+                    below = own_error(raised)
+                    if node.kind != "node" or not isinstance(below, ParentCommand):
                         raise
                     # A graph that ran in this node returned a command for this one.
-                    result = replace(below.command, graph=None)
+                    result = replace(below.command, graph=None) if below is raised else below.command
                 if isinstance(result, Runnable) and node.kind == "node":
                     result = yield from outcomes.called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)
                 if node.kind == "node":
+                    if PEER in modules:
+                        result = own_result(result)
                     outcome = read_result(run.plan, task.name, result)
                 else:
                     outcome = TaskResult(((RESULT_KEYS[node.kind], result),))
@@ -278,12 +290,15 @@ class GraphSession:
             scope.over = True
             if messages is not None and "messages" in self._wanted:
                 outcome = messages.returned(run.plan, scope, outcomes.with_ids(run, task, outcome), run.state.values)
-        except Exception as error:
+        except Exception as raised:
+            error = own_error(raised)
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
             yield from settled(scope.children, cancel=not isinstance(error, GraphInterrupt))
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
-            raise
+            if error is raised:
+                raise
+            raise error from raised
         return result, outcome
 
     def _known(self, task: Task, stop: CancelToken, parent: Optional[Scope], outcome: TaskResult) -> TaskResult:
@@ -315,28 +330,6 @@ class GraphSession:
             time() if began is None else began,
         )
 
-    def _traced(self, task: Task, parent_trace: ParentTrace) -> Work[Trace]:
-        """Open the trace of a task, with the task's origin as metadata, as in LangGraph."""
-        called = task.node.kind == "task"
-        manager = parent_trace.child("seq:step:1" if called else f"graph:step:{task.step}")
-        manager.add_metadata({**task.node.metadata, **metadata_of(task, self.run.ns)}, inherit=True)
-        trace = Trace(manager, chunks=True, policy=task.node.policies.trace)
-        given = task.input if task.node.shown is None else task.node.shown(task.input)
-        try:
-            yield trace.start(given, task.name)
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            yield from trace.closing(None, unwrapped(error))
-            raise
-        return trace
-
-    def _traced_end(self, error: BaseException) -> Tuple[Any, Optional[BaseException]]:
-        """Return the output and the error with which a trace ends, given the exception of its task."""
-        if not is_signal(error, self.run.ns):
-            return None, error
-        return error.command if isinstance(error, ParentCommand) else None, None
-
     def _branch(
         self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
@@ -353,6 +346,8 @@ class GraphSession:
                 answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
             if checked is not None:
                 checked.check(task.name, task.step)
+            if PEER in modules:
+                answer = own_result(answer)
             routes += read_routes(run.plan, task.name, branch, answer)
         return outcomes.with_sent(run, invocation.scope, outcome._replace(routes=tuple(routes)))
 
@@ -370,31 +365,8 @@ class GraphSession:
             raise
         except BaseException as error:
             if own is not None:
-                yield from own.closing(*self._traced_end(unwrapped(error)))
+                yield from own.closing(*traced_end(unwrapped(error), self.run.ns))
             raise
         if own is not None:
             yield from own.closing(answer, None)
         return answer
-
-    def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
-        """Set the scope, taps and config of a task in the current context, and return the config."""
-        handlers: List[BaseCallbackHandler] = [ActivityHandler(scope)] if scope.watches else []
-        if self._listens:
-            tap = tap_of(scope, self._messages) if self._messages is not None and self._hears_models else None
-            tools = ToolTap(scope) if "tools" in scope.wanted else None
-            enter_tap(tap)
-            enter_tool_tap(tools)
-            handlers += filter(None, (tap, tools))
-        metadata, tags = scope.task.node.metadata, scope.task.node.tags
-        if handlers or metadata or tags:
-            # A config given to a call in the node replaces the node's config, but not what the callback manager
-            # carries.
-            callbacks = callbacks.copy()
-            callbacks.add_metadata(dict(metadata), inherit=True)
-            callbacks.add_tags(list(tags), inherit=True)
-            for handler in handlers:
-                callbacks.add_handler(handler, inherit=True)
-        config = task_config(scope, callbacks)
-        enter_scope(scope)
-        enter_config(config, traced)
-        return config

@@ -8,7 +8,8 @@ from typing import Any, Callable, Generic, Iterator, Optional, Sequence, Type
 from typing_extensions import Protocol, TypeVar, runtime_checkable
 
 from streamgraph._core.control import RunControl
-from streamgraph._langchain.scope import Scope, current_scope, no_writer
+from streamgraph._langchain.peer_tasks import current_place
+from streamgraph._langchain.scope import Scope, no_writer
 from streamgraph._streams.backpressure import Capacity
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph.types import StreamWriter
@@ -221,7 +222,7 @@ def get_runtime(context_schema: Optional[Type[ContextT]] = None) -> Runtime[Cont
     Raises:
         RuntimeError: The function is called outside of a graph run.
     """
-    scope = current_scope()
+    scope = current_place()
     if scope is None:
         raise RuntimeError("get_runtime() was called outside of a graph run; call it in a node, branch or tool.")
     return runtime_of(scope)

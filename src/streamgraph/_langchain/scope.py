@@ -374,9 +374,3 @@ def enter_scope(scope: Scope) -> None:
 
 def no_writer(value: Any) -> None:
     """Drop `value`; the stream writer outside of a run."""
-
-
-def current_writer() -> Callable[[Any], None]:
-    """Return the stream writer of the current task; outside of a task, a function that does nothing."""
-    scope = current_scope()
-    return no_writer if scope is None else scope.write

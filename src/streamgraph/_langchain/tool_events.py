@@ -68,7 +68,7 @@ class ToolTap(TaskHandler):
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
-        self._calls: Dict[UUID, Optional[str]] = {}
+        self._calls: Dict[UUID, Tuple[Optional[str], Scope]] = {}
 
     def on_tool_start(
         self,
@@ -88,28 +88,29 @@ class ToolTap(TaskHandler):
         if run_id in self._calls or TAG_NOSTREAM in (tags or ()):
             return
         call_id, args = coming or (kwargs.get("tool_call_id") or str(run_id), inputs or {})
-        self._calls[run_id] = call_id
+        scope = self._scope_of(metadata)
+        if scope is not self._scope and "tools" not in scope.wanted:
+            return
+        self._calls[run_id] = (call_id, scope)
         name = kwargs.get("name") or (serialized or {}).get("name")
-        self._scope.emit(
-            "tools", {"event": "tool-started", "tool_call_id": call_id, "tool_name": name, "input": dict(args)}
-        )
+        scope.emit("tools", {"event": "tool-started", "tool_call_id": call_id, "tool_name": name, "input": dict(args)})
 
     def on_tool_end(
         self, output: object, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """Emit the result of a tool call."""
-        call_id = self._calls.pop(run_id, None)
+        call_id, scope = self._calls.pop(run_id, (None, self._scope))
         if call_id is not None:
-            self._scope.emit("tools", {"event": "tool-finished", "tool_call_id": call_id, "output": output})
+            scope.emit("tools", {"event": "tool-finished", "tool_call_id": call_id, "output": output})
 
     def on_tool_error(
         self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """Emit the failure of a tool call."""
-        call_id = self._calls.pop(run_id, None)
-        wanted = call_id is not None and not self._scope.stop.is_set
+        call_id, scope = self._calls.pop(run_id, (None, self._scope))
+        wanted = call_id is not None and not scope.stop.is_set
         if wanted and not isinstance(error, (GraphDrained, GraphInterrupt)):
-            self._scope.emit("tools", {"event": "tool-error", "tool_call_id": call_id, "message": str(error)})
+            scope.emit("tools", {"event": "tool-error", "tool_call_id": call_id, "message": str(error)})
 
 
 def enter_tool_tap(tap: Optional[ToolTap]) -> None:

@@ -13,6 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResul
 from streamgraph._compat.langchain_core import add_to_every_call, call_info, streaming_handler
 from streamgraph._langchain.configs import user_tags
 from streamgraph._langchain.handlers import TaskHandler
+from streamgraph._langchain.peer_tasks import PeerScope
 from streamgraph._langchain.scope import Scope, current_scope
 from streamgraph._langchain.tool_events import current_tool_call_id, is_tool_tapped
 from streamgraph._messages.metadata import own_metadata
@@ -20,6 +21,8 @@ from streamgraph._messages.model_call import ModelCall
 from streamgraph._messages.structured import format_of
 from streamgraph._messages.tracker import MessageTracker
 from streamgraph._messages.untracked import untracked_call_handler
+from streamgraph._peers import passes_through
+from streamgraph.constants import TAG_HIDDEN
 
 T = TypeVar("T")
 
@@ -56,6 +59,9 @@ class Tap(TaskHandler):
         self._outer: Dict[UUID, Optional[str]] = {}
         self._parsers: Dict[UUID, ModelCall] = {}
         self._last: Tuple[Optional[UUID], Optional[ModelCall]] = (None, None)
+        # The tasks of LangGraph inside this one: of model calls, and of the Runnables that are such tasks.
+        self._elsewhere: Dict[UUID, Scope] = {}
+        self._nodes: Dict[UUID, PeerScope] = {}
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
         """Return `output` unchanged; the presence of this method makes langchain-core stream inside `invoke`."""
@@ -77,12 +83,17 @@ class Tap(TaskHandler):
         **kwargs: Any,
     ) -> None:
         """Register a model call."""
+        scope = self._scope_of(metadata)
+        if scope is not self._scope:
+            if not scope.run.subscribers.hears_models:
+                return  # as in nested graphs: nobody wants their messages, but those that this task returns
+            self._elsewhere[run_id] = scope
         self._messages.started(
-            self._scope,
+            scope,
             run_id,
             name=kwargs.get("name") or _class_name(serialized),
             tags=user_tags(tags or ()),
-            metadata=own_metadata(self._scope, metadata or {}),
+            metadata=own_metadata(scope, metadata or {}),
             call_info=call_info(),
             format_=format_of(kwargs.get("options")),
         )
@@ -94,12 +105,19 @@ class Tap(TaskHandler):
         *,
         run_id: UUID,
         parent_run_id: Optional[UUID] = None,
+        tags: Optional[List[str]] = None,
+        metadata: Optional[Dict[str, object]] = None,
         **kwargs: object,
     ) -> None:
-        """Register a Runnable that may parse the message of a structured answer."""
+        """Register a Runnable that may parse the message of a structured answer, and a task of LangGraph."""
         call = self._messages.unparsed(inputs, self._scope)
         if call is not None:
             self._parsers[run_id] = call
+        if self._peer_tasks is not None and TAG_HIDDEN not in (tags or ()):
+            task = self._peer_tasks.begun(metadata, inputs, kwargs.get("name"), user_tags(tags or ()))
+            if task is not None and task.run.subscribers.hears_models:
+                self._nodes[run_id] = task
+                self._messages.retract(task)
 
     def on_chain_end(
         self,
@@ -114,6 +132,10 @@ class Tap(TaskHandler):
 
         A Runnable that was streamed reports its whole input only here.
         """
+        task = self._nodes.pop(run_id, None)
+        if task is not None and self._peer_tasks is not None:
+            self._messages.returned_elsewhere(task, outputs)
+            self._peer_tasks.ended(task)
         call = self._parsers.pop(run_id, None) or self._messages.unparsed(inputs, self._scope)
         if call is None or outputs is None:
             return
@@ -128,6 +150,11 @@ class Tap(TaskHandler):
     ) -> None:
         """Unregister a Runnable that has failed."""
         self._parsers.pop(run_id, None)
+        task = self._nodes.pop(run_id, None)
+        if task is not None and self._peer_tasks is not None:
+            if not passes_through(error):
+                self._messages.discard(task)
+            self._peer_tasks.ended(task)
 
     def on_tool_start(
         self,
@@ -169,7 +196,7 @@ class Tap(TaskHandler):
         """Show a token."""
         last, call = self._last
         if last is not run_id:  # consecutive tokens mostly belong to one call; hashing each id is not cheap
-            call = self._messages.call(run_id, self._scope)
+            call = self._messages.call(run_id, self._elsewhere.get(run_id, self._scope))
             self._last = (run_id, call)
         if call is not None and isinstance(chunk, ChatGenerationChunk):
             call.token(chunk.message)
@@ -178,7 +205,7 @@ class Tap(TaskHandler):
         self, response: LLMResult, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """End a model call with its message."""
-        call = self._messages.call(run_id, self._scope)
+        call = self._messages.call(run_id, self._elsewhere.pop(run_id, self._scope))
         if call is not None:
             generation = response.generations[0][0] if response.generations and response.generations[0] else None
             message = generation.message if isinstance(generation, ChatGeneration) else None
@@ -188,7 +215,7 @@ class Tap(TaskHandler):
         self, error: BaseException, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
         """End a model call that has failed."""
-        call = self._messages.call(run_id, self._scope)
+        call = self._messages.call(run_id, self._elsewhere.pop(run_id, self._scope))
         if call is not None:
             self._messages.ended(run_id, call, None)
             if not isinstance(error, GeneratorExit):  # else the node has stopped reading the stream on purpose

@@ -21,6 +21,7 @@ from streamgraph._messages.explain import explain_call
 from streamgraph._messages.matching import PriorMessages, messages_in, parts_of, prepared_writes, same_message, text_of
 from streamgraph._messages.metadata import OF_A_NODE, model_metadata, node_metadata
 from streamgraph._messages.model_call import ModelCall
+from streamgraph._messages.peer_results import fields_of, returned_messages
 from streamgraph._messages.structured import Format, PartialObject
 from streamgraph._signals import Reason, Unstreamed
 from streamgraph._streams.part import Part
@@ -245,11 +246,31 @@ class MessageTracker:
         """
         produced = self._by_task.pop(scope.checkpoint_ns, [])
         outcome = self._shown_in(plan, scope, outcome, before, produced) if outcome.writes else outcome
+        self._release(scope, produced)
+        return outcome
+
+    def returned_elsewhere(self, scope: Scope, result: object) -> None:
+        """Show the messages that a task of LangGraph has returned and that have not been shown yet.
+
+        A message without an id gets one, as the state of LangGraph's graph must hold it under the id that is shown.
+
+        Args:
+            scope: The task.
+            result: What its node has returned.
+        """
+        produced = self._by_task.pop(scope.checkpoint_ns, [])
+        history = PriorMessages({}, fields_of(scope.task.input))
+        for message in returned_messages(result):
+            message.id = message.id or str(uuid4())
+            if not self._known(message, produced, history):
+                self._show(scope, message, None, {})
+        self._release(scope, produced)
+
+    def _release(self, scope: Scope, produced: List[Union[ModelCall, BaseMessage]]) -> None:
         for item in produced:
             # An open call belongs to a thread or asyncio task started by the node, and is shown until the run ends.
             if isinstance(item, ModelCall) and item.scope is scope and not item.open:
                 item.scope = None
-        return outcome
 
     def _shown_in(
         self,
@@ -309,11 +330,19 @@ class MessageTracker:
             return any(same_message(message, _produced(item)) for item in (self._shown[message.id], *several))
         return any(same_message(message, _produced(item)) for item in produced)
 
-    def _show(self, scope: Scope, message: BaseMessage, key: Optional[str], *, pushed: bool = False) -> None:
+    def _show(
+        self,
+        scope: Scope,
+        message: BaseMessage,
+        key: Optional[str],
+        source: Mapping[str, object] = OF_A_NODE,
+        *,
+        pushed: bool = False,
+    ) -> None:
         id_ = message.id or str(uuid4())
         self._shown[id_] = message
         self._remember(scope if pushed else scope.parent, message)
-        metadata = node_metadata(scope, {} if pushed else OF_A_NODE)
+        metadata = node_metadata(scope, {} if pushed else source)
         if scope.shows(metadata["tags"], key):
             scope.emit("messages", (private_copy(message, id_), metadata), key)
 

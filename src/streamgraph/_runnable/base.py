@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from os import urandom
+from sys import modules
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from langchain_core.runnables import RunnableBinding, RunnableConfig
 
+from streamgraph._compat.langgraph import PEER, is_peer_graph
 from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
@@ -21,6 +23,7 @@ from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._execution.cache import Cache
 from streamgraph._execution.session import GraphSession
 from streamgraph._langchain.configs import resolve_config
+from streamgraph._langchain.peer_tasks import peer_scope
 from streamgraph._langchain.scope import Scope, current_scope
 from streamgraph._messages.coalescing import COALESCER
 from streamgraph._messages.copying import copy_payload
@@ -139,6 +142,8 @@ class GraphBase(GraphSettings):
     ) -> GraphSession:
         check_config(config)
         scope = current_scope(config)
+        if PEER in modules:
+            scope = peer_scope(scope, config, given) or scope
         detached = scope is not None and scope.lets_go()
         if scope is not None and scope.stop.is_set and (detached or scope.stop.finished):
             scope = None  # started by work that outlives its node: an independent run
@@ -232,7 +237,7 @@ def _place(scope: Optional[Scope]) -> Tuple[Tuple[str, ...], bytes]:
 
 
 def is_graph(target: Any) -> bool:
-    """Return whether a node is a graph, possibly bound to a config."""
+    """Return whether a node is a graph, of this package or of LangGraph, possibly bound to a config."""
     while isinstance(target, RunnableBinding):
         target = target.bound
-    return isinstance(target, GraphBase)
+    return isinstance(target, GraphBase) or is_peer_graph(target)

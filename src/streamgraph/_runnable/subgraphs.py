@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Iterator, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import BaseTool
 
 from streamgraph._compat.langchain_core import parts_of
+from streamgraph._compat.langgraph import is_peer_graph, peer_nodes, with_peer
 from streamgraph._core.plan import Node
 from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._runnable.base import GraphBase
+
+AnyGraph = Union[GraphBase, "Runnable[Any, Any]"]
+"""A graph of this package, or of LangGraph."""
 
 
 def graph_in(target: object) -> Optional[GraphBase]:
@@ -40,26 +44,32 @@ class KnownNames(NamedTuple):
 def known_names(graph: GraphBase) -> KnownNames:
     """Return the names in a graph and in its nested graphs, as far as the code of its nodes shows."""
     nodes, keys, seen = {}, {}, {id(graph)}
-    graphs = [graph]
+    graphs: List[AnyGraph] = [graph]
     for found in graphs:
-        keys.update(dict.fromkeys(found._plan.channels))
-        for name, node in found._plan.nodes.items():
-            nodes.update(dict.fromkeys((name, node.handler.name) if node.handler is not None else (name,)))
-        for target in found._targets.values():
+        if isinstance(found, GraphBase):
+            keys.update(dict.fromkeys(found._plan.channels))
+            for name, node in found._plan.nodes.items():
+                nodes.update(dict.fromkeys((name, node.handler.name) if node.handler is not None else (name,)))
+            targets = list(found._targets.values())
+        else:
+            inner_nodes = peer_nodes(found)
+            nodes.update(dict.fromkeys(inner_nodes))
+            targets = list(inner_nodes.values())
+        for target in targets:
             for inner in _inside(target, seen):
-                if isinstance(inner, GraphBase):
-                    graphs.append(inner)
-                else:
+                if isinstance(inner, Node):
                     nodes[inner.name] = None
+                else:
+                    graphs.append(inner)
     return KnownNames(tuple(nodes), tuple(keys))
 
 
-def _inside(target: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
-    """Yield the graphs in a node, and the nodes of the tasks that it calls."""
+def _inside(target: Any, seen: Set[int]) -> Iterator[Union[AnyGraph, Node]]:
+    """Yield the graphs in a node, of this package and of LangGraph, and the nodes of the tasks that it calls."""
     if id(target) in seen:
         return
     seen.add(id(target))
-    if isinstance(target, GraphBase):
+    if isinstance(target, GraphBase) or is_peer_graph(target):
         yield target
     elif isinstance(getattr(target, "task_node", None), Node):
         yield target.task_node
@@ -70,7 +80,7 @@ def _inside(target: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
     elif hasattr(target, "tools_by_name"):
         for tool in target.tools_by_name.values():
             yield from _inside(tool, seen)
-    elif isinstance(target, (RunnableLambda, RunnableCallable)):
+    elif isinstance(target, (RunnableLambda, *with_peer(RunnableCallable, "langgraph._internal._runnable"))):
         for function in (getattr(target, "func", None), getattr(target, "afunc", None)):
             yield from _inside(function, seen)
     elif isinstance(target, Runnable):
@@ -85,7 +95,7 @@ def _inside(target: Any, seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
             yield from _named(function, seen)
 
 
-def _named(function: Callable[..., object], seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
+def _named(function: Callable[..., object], seen: Set[int]) -> Iterator[Union[AnyGraph, Node]]:
     """Yield the graphs and tasks that a function's code refers to by name."""
     try:
         named = inspect.getclosurevars(function)

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from langchain_core.runnables import Runnable, RunnableLambda
 from typing_extensions import Literal, get_args, get_origin, get_type_hints
 
+from streamgraph._compat.langgraph import with_peer
 from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._langchain.signatures import parameters_of
 from streamgraph._types import Command
@@ -35,12 +36,13 @@ def literal_results(target: object) -> Optional[Sequence[str]]:
 
 
 def goto_results(target: object) -> Sequence[str]:
-    """Return the names in the return annotation `Command[Literal[...]]`, alone or in a union."""
+    """Return the names in the return annotation `Command[Literal[...]]`, alone or in a union; also of LangGraph's."""
     function = _function_of(target)
     result = _hints(function).get("return") if function is not None else None
     names: List[str] = []
+    commands = with_peer(Command, "langgraph.types")
     for option in (result, *get_args(result)):
-        if isinstance(_origin(option), type) and issubclass(_origin(option), Command):
+        if isinstance(_origin(option), type) and issubclass(_origin(option), commands):
             names += [name for item in get_args(option) if _origin(item) in _LITERALS for name in get_args(item)]
     return names
 

@@ -11,6 +11,7 @@ from langchain_core.tools import BaseTool, InjectedToolArg
 from pydantic import BaseModel
 from typing_extensions import Annotated, get_args, get_origin, get_type_hints
 
+from streamgraph._compat.langgraph import peer_class, with_peer
 from streamgraph.prebuilt._injected import (
     TOOL_RUNTIME,
     InjectedRuntime,
@@ -19,7 +20,6 @@ from streamgraph.prebuilt._injected import (
     InjectedWriter,
     ToolRuntime,
 )
-from streamgraph.prebuilt._peers import peer_class, with_peer
 from streamgraph.prebuilt._tool_errors import MissingStateKeyError, ToolInjectionError
 from streamgraph.types import StreamWriter
 
@@ -261,5 +261,5 @@ def _as_instance(runtime: ToolRuntime, kind: type) -> object:
     peer = peer_class(_PEER_MODULE, "ToolRuntime")
     if peer is None or not issubclass(kind, peer):
         return runtime
-    names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    names = {item.name for item in fields(kind)}
     return kind(**{item.name: getattr(runtime, item.name) for item in fields(runtime) if item.name in names})

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import get_args, get_origin, get_type_hints
 
+from streamgraph._peers import passes_through
 from streamgraph.errors import GraphBubbleUp, GraphError
-from streamgraph.prebuilt._peers import passes_through
 
 __all__ = [
     "INVALID_TOOL_NAME_ERROR_TEMPLATE",

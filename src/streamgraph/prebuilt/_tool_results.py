@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union, c
 
 from langchain_core.messages import MessageLikeRepresentation, RemoveMessage, ToolCall, ToolMessage, convert_to_messages
 
+from streamgraph._peers import is_command, own_command
 from streamgraph.graph.message import REMOVE_ALL_MESSAGES
-from streamgraph.prebuilt._peers import is_command, own_command
 from streamgraph.prebuilt._tool_call import Answer, ToolResult
 from streamgraph.prebuilt._tool_errors import ToolResultError
 from streamgraph.types import Command, Send

@@ -15,8 +15,8 @@ from pydantic import BaseModel, create_model
 from typing_extensions import Annotated
 
 from streamgraph._compat.langchain_core import set_run
+from streamgraph._peers import is_command
 from streamgraph.prebuilt._injection import Injection, function_parameters, is_hidden, named_mark, read_injection
-from streamgraph.prebuilt._peers import is_command
 
 
 def as_tool(given: Union[BaseTool, Callable[..., object]]) -> BaseTool:

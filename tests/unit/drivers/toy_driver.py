@@ -69,7 +69,7 @@ def toy_stream(session: Session, backend: ToyBackend) -> Iterator[Any]:
             elif isinstance(item, Finish):
                 backend.drive(session.closing(None))
             elif isinstance(item, (Fail, Exit)):
-                raise ending(item)
+                raise session.outward(ending(item))
             elif not isinstance(item, CancelTasks):  # of which there is no need: one task runs at a time
                 if isinstance(item, TaskFailed):
                     item.error = as_public_error(item.task, item.error)

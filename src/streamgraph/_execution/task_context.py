@@ -1,0 +1,100 @@
+"""The context in which the code of a task runs: its scope, its taps and its config; and its trace."""
+
+from __future__ import annotations
+
+from sys import modules
+from typing import Any, List, Optional, Tuple
+
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.runnables import RunnableConfig
+
+from streamgraph._compat.langgraph import PEER
+from streamgraph._core.control import is_signal
+from streamgraph._core.task import Task
+from streamgraph._drivers.exceptions import unwrapped
+from streamgraph._langchain.activity import ActivityHandler
+from streamgraph._langchain.configs import enter_config, task_config
+from streamgraph._langchain.peer_entries import with_peer_entries
+from streamgraph._langchain.scope import ParentTrace, Scope, enter_scope, metadata_of
+from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
+from streamgraph._langchain.traces import Trace
+from streamgraph._messages.backpressure_tap import tap_of
+from streamgraph._messages.tap import enter_tap
+from streamgraph._messages.tracker import MessageTracker
+from streamgraph._protocols import Work
+from streamgraph.errors import ParentCommand
+
+
+def enter_task(
+    scope: Scope,
+    callbacks: BaseCallbackManager,
+    *,
+    traced: bool,
+    listens: bool,
+    messages: Optional[MessageTracker],
+) -> RunnableConfig:
+    """Set the scope, taps and config of a task in the current context, and return the config.
+
+    Args:
+        scope: The task.
+        callbacks: The callback manager for what runs in it.
+        traced: The run has callback handlers.
+        listens: The taps of the context are replaced, as a subscriber wants callbacks or a tap is inherited.
+        messages: The message tracker, if callbacks of models are wanted.
+    """
+    handlers: List[BaseCallbackHandler] = [ActivityHandler(scope)] if scope.watches else []
+    if listens:
+        tap = tap_of(scope, messages) if messages is not None else None
+        tools = ToolTap(scope) if "tools" in scope.wanted else None
+        enter_tap(tap)
+        enter_tool_tap(tools)
+        handlers += filter(None, (tap, tools))
+    metadata, tags = scope.task.node.metadata, scope.task.node.tags
+    if handlers or metadata or tags:
+        # A config given to a call in the node replaces the node's config, but not what the callback manager carries.
+        callbacks = callbacks.copy()
+        callbacks.add_metadata(dict(metadata), inherit=True)
+        callbacks.add_tags(list(tags), inherit=True)
+        for handler in handlers:
+            callbacks.add_handler(handler, inherit=True)
+    config = task_config(scope, callbacks)
+    if PEER in modules:
+        config["configurable"] = with_peer_entries(config["configurable"], scope)
+    enter_scope(scope)
+    enter_config(config, traced)
+    return config
+
+
+def opened_trace(task: Task, parent: ParentTrace, ns: Tuple[str, ...]) -> Work[Trace]:
+    """Open the trace of a task, with the task's origin as metadata, as in LangGraph.
+
+    Args:
+        task: The task.
+        parent: The trace that it is a part of.
+        ns: The namespace of its graph.
+    """
+    called = task.node.kind == "task"
+    manager = parent.child("seq:step:1" if called else f"graph:step:{task.step}")
+    manager.add_metadata({**task.node.metadata, **metadata_of(task, ns)}, inherit=True)
+    trace = Trace(manager, chunks=True, policy=task.node.policies.trace)
+    given = task.input if task.node.shown is None else task.node.shown(task.input)
+    try:
+        yield trace.start(given, task.name)
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        yield from trace.closing(None, unwrapped(error))
+        raise
+    return trace
+
+
+def traced_end(error: BaseException, ns: Tuple[str, ...]) -> Tuple[Any, Optional[BaseException]]:
+    """Return the output and the error with which a trace ends, given the exception of its task.
+
+    Args:
+        error: The exception.
+        ns: The namespace of the task's graph.
+    """
+    if not is_signal(error, ns):
+        return None, error
+    return error.command if isinstance(error, ParentCommand) else None, None

@@ -1,0 +1,15 @@
+"""Costs are counted as they are without LangGraph, which other tests of the same process may have loaded."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from streamgraph._compat.langgraph import PEER
+
+
+@pytest.fixture(autouse=True)
+def without_langgraph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make it look as if LangGraph was not loaded."""
+    monkeypatch.delitem(sys.modules, PEER, raising=False)
