@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Any, Mapping, cast
+from typing import Any, Mapping, Tuple, cast
 
 from typing_extensions import TypeGuard
 
-from streamgraph._compat.langgraph import PEER, is_peer, peer_class, with_peer
+from streamgraph._compat.langgraph import PEER, PeerClass, is_peer, peer_class, with_peer
 from streamgraph._interrupts import Interrupt
+from streamgraph._policies import timeout_policy
 from streamgraph._types import Command as CoreCommand
 from streamgraph._types import Overwrite, Send
 from streamgraph.errors import GraphBubbleUp, GraphDrained, GraphInterrupt, NotSupportedError, ParentCommand
@@ -49,7 +50,8 @@ def own_result(value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         return _own_writes(value)
-    kinds = (CoreCommand, *filter(None, (peer_class(_TYPES, name) for name in ("Command", "Send", "Overwrite"))))
+    peers = (peer_class(_TYPES, name) for name in ("Command", "Send", "Overwrite"))
+    kinds: Tuple[type, ...] = (CoreCommand, *(kind for kind in peers if kind is not None))
     if isinstance(value, (list, tuple)):
         if not any(isinstance(item, kinds) for item in value):
             return value
@@ -62,12 +64,11 @@ def own_command(value: Any) -> Command:
     update, goto = _own_update(value.update), own_result(value.goto)
     if isinstance(value, CoreCommand):
         same = update is value.update and goto is value.goto
-        own: Any = value if same else replace(value, update=update, goto=goto)
-        return cast("Command", own)
+        return cast("Command", value if same else replace(value, update=update, goto=goto))
     return Command(graph=value.graph, update=update, resume=value.resume, goto=goto)
 
 
-def _own_update(update: Any) -> Any:
+def _own_update(update: object) -> object:
     """Convert the update of a `Command`, which may also be a list of `(key, value)` pairs."""
     overwrite = peer_class(_TYPES, "Overwrite")
     if overwrite is not None and isinstance(update, (list, tuple)):
@@ -77,21 +78,26 @@ def _own_update(update: Any) -> Any:
     return own_result(update)
 
 
-def _own_writes(writes: Mapping[Any, Any]) -> Any:
+def _own_writes(writes: Mapping[object, object]) -> object:
     overwrite = peer_class(_TYPES, "Overwrite")
     if overwrite is None or not any(type(value) is overwrite for value in writes.values()):
         return writes
     return {key: _own_item(value) for key, value in writes.items()}
 
 
-def _own_item(value: Any) -> Any:
+def _own_item(value: object) -> object:
     if isinstance(value, Mapping):
         return _own_writes(value)
     if is_command(value):
         return own_command(value)
-    if is_peer(value, _TYPES, "Send"):
-        return Send(value.node, value.arg, getattr(value, "timeout", None))
-    return Overwrite(value.value) if is_peer(value, _TYPES, "Overwrite") else value
+    return _own_single(value) if is_peer(value, _TYPES, "Send") or is_peer(value, _TYPES, "Overwrite") else value
+
+
+def _own_single(value: Any) -> object:
+    """Convert a `Send` or an `Overwrite`."""
+    if is_peer(value, _TYPES, "Overwrite"):
+        return Overwrite(value.value)
+    return Send(value.node, value.arg, getattr(value, "timeout", None))
 
 
 def passes_through(error: BaseException) -> bool:
@@ -122,7 +128,7 @@ def own_error(error: Exception) -> Exception:
     return own
 
 
-def _own_interrupt(item: Any) -> Interrupt[Any]:
+def _own_interrupt(item: Any) -> Interrupt:
     return Interrupt(item.value, item.id, response_schema=getattr(item, "response_schema", None))
 
 
@@ -135,7 +141,6 @@ def peer_error(error: BaseException, ns: str) -> BaseException:
     """
     if isinstance(error, PeerSignalError):
         return error.original
-    made: Any = None
     if isinstance(error, ParentCommand):
         made = peer_class(_ERRORS, "ParentCommand")
         return error if made is None else made(replace(peer_command(error.command), graph=ns))
@@ -148,16 +153,31 @@ def peer_error(error: BaseException, ns: str) -> BaseException:
     return error
 
 
-def _peer_interrupt(item: Interrupt[Any]) -> Any:
-    kind: Any = peer_class(_TYPES, "Interrupt")
+def _peer_interrupt(item: Interrupt) -> object:
+    kind = _peer("Interrupt")
     if item.response_schema is None:
         return kind(value=item.value, id=item.id)
     return kind(value=item.value, id=item.id, response_schema=item.response_schema)
 
 
+def _peer(name: str) -> PeerClass:
+    """Return a class of LangGraph.
+
+    Raises:
+        NotSupportedError: The installed version does not have it.
+    """
+    kind = peer_class(_TYPES, name)
+    if kind is None:
+        raise NotSupportedError(
+            f"The installed LangGraph has no {name}, which a command for its graph needs",
+            hint="Leave it out of the command, or install a newer LangGraph.",
+        )
+    return kind
+
+
 def peer_command(command: CoreCommand) -> Any:
     """Return a `Command` as one of LangGraph, with the `Send`s and `Overwrite`s in it."""
-    kind: Any = peer_class(_TYPES, "Command")
+    kind = _peer("Command")
     goto = command.goto
     return kind(
         graph=command.graph,
@@ -167,7 +187,7 @@ def peer_command(command: CoreCommand) -> Any:
     )
 
 
-def peer_result(result: Any) -> Any:
+def peer_result(result: object) -> object:
     """Return what one of our nodes has returned as LangGraph's callback handlers know it: with commands of its own."""
     if peer_class(_TYPES, "Command") is None:
         return result
@@ -178,28 +198,25 @@ def peer_result(result: Any) -> Any:
     return result
 
 
-def _peer_update(update: Any) -> Any:
+def _peer_update(update: object) -> object:
     if isinstance(update, Mapping):
         return {key: _peer_item(value) for key, value in update.items()}
     if isinstance(update, (list, tuple)):
-        return [(item[0], _peer_item(item[1])) if isinstance(item, tuple) else item for item in update]
+        return [
+            (item[0], _peer_item(item[1])) if isinstance(item, tuple) and len(item) == 2 else item for item in update
+        ]
     return _peer_item(update)
 
 
-def _peer_item(value: Any) -> Any:
-    kind: Any = peer_class(_TYPES, type(value).__name__) if isinstance(value, (Send, Overwrite)) else None
-    if kind is None:
-        return value
+def _peer_item(value: object) -> object:
     if isinstance(value, Overwrite):
-        return kind(value.value)
-    limit = value.timeout
+        return _peer("Overwrite")(value.value)
+    if not isinstance(value, Send):
+        return value
+    kind, limit = _peer("Send"), timeout_policy(value.timeout)
     if limit is None:
         return kind(value.node, value.arg)
-    policy: Any = peer_class(_TYPES, "TimeoutPolicy")
-    if policy is None:
-        raise NotSupportedError(
-            f"A Send to {value.node!r} has a timeout, which the installed LangGraph does not know", hint="Leave it out."
-        )
+    policy = _peer("TimeoutPolicy")
     return kind(
         value.node,
         value.arg,

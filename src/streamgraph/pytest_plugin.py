@@ -18,7 +18,7 @@ import pytest
 
 from streamgraph.replacing import ReplacedTooLateError, Replacement, replace_langgraph
 
-__all__: List[str] = []
+__all__ = ["pytest_addoption", "pytest_report_header", "pytest_unconfigure"]
 
 _ENVIRONMENT = "PYTEST_PLUGINS"
 

@@ -10,8 +10,9 @@ The following private features are used elsewhere, because they are part of a cl
   parameter annotated with `ToolRuntime` from models. Without it, the annotation is made an `Annotated` of `typing` that
   supports `isinstance`, by subclassing the class of such annotations.
 * `_drivers/generator_api.py`: `__class__` reports that a stream is a generator, since `inspect.isgenerator` checks it.
-* `_langchain/langgraph.py`: `__pregel_runtime` is the key under which LangGraph's own functions look up their runtime.
-  Without it, LangGraph's `get_stream_writer` finds no writer in our nodes.
+* `_langchain/peer_entries.py` and `_langchain/peer_tasks.py`: a graph of LangGraph finds the task around it by entries
+  of `configurable`, and tells of its own tasks by `langgraph_*` metadata of callbacks; `langgraph.py` here has the
+  keys. Without them, graphs of both libraries run in each other like plain functions.
 * `_langchain/traces.py`: handlers such as those of `astream_events` follow what a run streams through
   `tap_output_iter`. Without it, they do not get the result of a graph as a chunk.
 * `_messages/structured.py`: `with_structured_output` passes its schema to callbacks in the option

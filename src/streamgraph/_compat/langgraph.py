@@ -9,13 +9,15 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from itertools import count
-from typing import Any, Callable, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple, Type
 
-from streamgraph._reserved import CONFIG_KEY_CHECKPOINT_NS as CHECKPOINT_NS
-from streamgraph._reserved import CONFIG_KEY_RUNTIME as RUNTIME
-from streamgraph._reserved import CONFIG_KEY_SEND as SEND
-from streamgraph._reserved import CONFIG_KEY_TASK_ID as TASK_ID
-from streamgraph._reserved import RESUME
+from streamgraph._reserved import (
+    CONFIG_KEY_CHECKPOINT_NS,
+    CONFIG_KEY_RUNTIME,
+    CONFIG_KEY_SEND,
+    CONFIG_KEY_TASK_ID,
+    RESUME,
+)
 
 PEER = "langgraph.types"
 """The module that every part of LangGraph imports: it is loaded if LangGraph is used."""
@@ -28,11 +30,14 @@ CALL = "__pregel_call"
 # for root graphs; without `STREAM` they stream nothing to the run around them, not even custom data; without `CALL` its
 # `@task` functions cannot be called.
 
+PeerClass = Type[Any]
+"""A class of LangGraph, whose attributes are not known here."""
+
 Chunk = Tuple[Tuple[str, ...], str, object]
 """What LangGraph passes from a nested graph to the stream around it: namespace, mode and payload."""
 
 
-def peer_class(module: str, name: str) -> Optional[type]:
+def peer_class(module: str, name: str) -> Optional[PeerClass]:
     """Return a class of LangGraph, or `None` if it is not loaded or does not exist.
 
     Args:
@@ -67,6 +72,10 @@ def peer_nodes(graph: Any) -> Dict[str, object]:
     return {name: getattr(node, "bound", None) for name, node in graph.nodes.items() if name != "__start__"}
 
 
+Writes = Iterable[Tuple[str, object]]
+"""Pairs of a state key and a value."""
+
+
 class StreamAround:
     """The stream of a run, in the form in which a graph of LangGraph writes to the stream around it.
 
@@ -93,7 +102,7 @@ def peer_runtime(fields: Dict[str, Any], newer: Callable[[], Dict[str, Any]]) ->
         fields: Its fields.
         newer: Returns fields that it has since version 1.1.
     """
-    kind: Any = peer_class("langgraph.runtime", "Runtime")
+    kind = peer_class("langgraph.runtime", "Runtime")
     if kind is None:
         return None
     return kind(**fields, **newer()) if "execution_info" in kind.__dataclass_fields__ else kind(**fields)
@@ -101,7 +110,7 @@ def peer_runtime(fields: Dict[str, Any], newer: Callable[[], Dict[str, Any]]) ->
 
 def peer_execution(**fields: Any) -> object:
     """Return an `ExecutionInfo` of LangGraph, or `None` if its version has none (before 1.1)."""
-    kind: Any = peer_class("langgraph.runtime", "ExecutionInfo")
+    kind = peer_class("langgraph.runtime", "ExecutionInfo")
     return None if kind is None else kind(**fields)
 
 
@@ -114,7 +123,7 @@ def peer_scratchpad(known: Any, *, next_graph: Callable[[], int], step: int, sto
         step: The superstep.
         stop: The last superstep that the run may take.
     """
-    kind: Any = peer_class("langgraph._internal._scratchpad", "PregelScratchpad")
+    kind = peer_class("langgraph._internal._scratchpad", "PregelScratchpad")
     if kind is None:
         return None
     if known is not None:
@@ -144,11 +153,11 @@ class TaskAround:
 
     def __init__(self, configurable: Mapping[str, Any]) -> None:
         self.configurable = configurable
-        self.id = str(configurable[TASK_ID])
-        self.ns = str(configurable.get(CHECKPOINT_NS) or "")
+        self.id = str(configurable[CONFIG_KEY_TASK_ID])
+        self.ns = str(configurable.get(CONFIG_KEY_CHECKPOINT_NS) or "")
 
     @property
-    def stream(self) -> Optional[Any]:
+    def stream(self) -> Optional[StreamAround]:
         """The stream that takes chunks of nested graphs, callable and with `modes`; `None` if nobody wants them."""
         return self.configurable.get(STREAM)
 
@@ -157,15 +166,15 @@ class TaskAround:
         """What LangGraph keeps of the task while it runs."""
         return self.configurable.get(SCRATCHPAD)
 
-    def with_answers(self, send: Callable[[Iterable[Tuple[str, Any]]], None]) -> Callable[..., None]:
+    def with_answers(self, send: Callable[[Writes], None]) -> Callable[[Writes], None]:
         """Return a function for writes to our state that gives the answers of interrupts to LangGraph's task.
 
         Args:
             send: Takes the writes to our state.
         """
-        taken = self.configurable.get(SEND)
+        taken = self.configurable.get(CONFIG_KEY_SEND)
 
-        def write(pairs: Iterable[Tuple[str, Any]]) -> None:
+        def write(pairs: Writes) -> None:
             several = list(pairs)
             if taken is not None and any(key == RESUME for key, _ in several):
                 taken([pair for pair in several if pair[0] == RESUME])
@@ -183,7 +192,7 @@ class TaskAround:
 
     def runtime(self, name: str) -> Any:
         """Return an attribute of the task's runtime, or `None` if it has none."""
-        return getattr(self.configurable.get(RUNTIME), name, None)
+        return getattr(self.configurable.get(CONFIG_KEY_RUNTIME), name, None)
 
     def next_graph(self) -> Optional[int]:
         """Count a graph that is called in the task; return its number, or `None` if LangGraph does not count them."""
@@ -199,6 +208,6 @@ def task_around(*configs: Optional[Mapping[str, Any]]) -> Optional[TaskAround]:
     """
     for config in configs:
         configurable: Dict[str, Any] = (config or {}).get("configurable") or {}
-        if TASK_ID in configurable:
+        if CONFIG_KEY_TASK_ID in configurable:
             return TaskAround(configurable)
     return None

@@ -115,14 +115,6 @@ def with_sent(run: Run, scope: Scope, outcome: TaskResult) -> TaskResult:
     return folded(run, scope.task, outcome._replace(writes=(*outcome.writes, *writes), stored=stored))
 
 
-def for_cache(outcome: TaskResult) -> TaskResult:
-    """Return a result with the writes that a cache keeps.
-
-    Messages without an id get a new one each time that a result is used again.
-    """
-    return outcome._replace(kept=without_ids(outcome.writes))
-
-
 def with_ids(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
     """Return a result whose messages have the ids that they will have in the state, before they are shown.
 

@@ -20,10 +20,11 @@ from langchain_core.runnables.config import (
 )
 
 from streamgraph._compat.langchain_core import INTERNAL_TAGS
-from streamgraph._compat.langgraph import CHECKPOINT_NS, PEER
+from streamgraph._compat.langgraph import PEER
 from streamgraph._langchain.run_config import DEFAULT_RECURSION_LIMIT, DefaultLimit, RunConfig
 from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
 from streamgraph._langchain.state_access import READ_KEY, SEND_KEY, read_state, send_writes
+from streamgraph._reserved import CONFIG_KEY_CHECKPOINT_NS
 
 _KNOWN = frozenset(CONFIG_KEYS)
 
@@ -73,9 +74,9 @@ def resolve_config(own: Optional[RunnableConfig], given: Optional[RunnableConfig
 def _forget_place(config: RunConfig, scope: Scope) -> None:
     """Remove what says in LangGraph's form where the calling task is: a nested run is in another place."""
     configurable = config.configurable
-    config.metadata.pop(CHECKPOINT_NS, None)  # copied there from `configurable`
-    if configurable.get(CHECKPOINT_NS) == scope.checkpoint_ns:
-        del configurable[CHECKPOINT_NS]
+    config.metadata.pop(CONFIG_KEY_CHECKPOINT_NS, None)  # copied there from `configurable`
+    if configurable.get(CONFIG_KEY_CHECKPOINT_NS) == scope.checkpoint_ns:
+        del configurable[CONFIG_KEY_CHECKPOINT_NS]
     if configurable.get("checkpoint_id", "") is None:
         del configurable["checkpoint_id"]
 

@@ -14,12 +14,8 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from streamgraph._compat.langgraph import (
     CALL,
-    CHECKPOINT_NS,
-    RUNTIME,
     SCRATCHPAD,
-    SEND,
     STREAM,
-    TASK_ID,
     Chunk,
     StreamAround,
     peer_execution,
@@ -33,6 +29,7 @@ from streamgraph._langchain.peer_tasks import PeerTasks, node_of, outermost_task
 from streamgraph._langchain.runtime import runtime_of
 from streamgraph._langchain.scope import Scope
 from streamgraph._policies import Policies, checked_cache_policy, retry_policies, timeout_policy
+from streamgraph._reserved import CONFIG_KEY_CHECKPOINT_NS, CONFIG_KEY_RUNTIME, CONFIG_KEY_SEND, CONFIG_KEY_TASK_ID
 from streamgraph._streams.copying import copy_containers
 from streamgraph._streams.part import Part
 
@@ -48,15 +45,17 @@ def with_peer_entries(known: Dict[str, Any], scope: Scope) -> Dict[str, Any]:
 
 
 def _peer_entries(scope: Scope, known: Mapping[str, Any]) -> Dict[str, Any]:
-    entries: Dict[str, Any] = {CHECKPOINT_NS: scope.checkpoint_ns, TASK_ID: scope.task.id}
+    entries: Dict[str, Any] = {CONFIG_KEY_CHECKPOINT_NS: scope.checkpoint_ns, CONFIG_KEY_TASK_ID: scope.task.id}
     runtime = peer_runtime(
         {"context": scope.run.context, "store": scope.run.store, "stream_writer": _writer(scope, PeerTasks(scope))},
         lambda: {"heartbeat": scope.heartbeat, "execution_info": _execution(scope, known)},
     )
     if runtime is None:
-        entries[RUNTIME] = runtime_of(scope)  # this package has replaced LangGraph, or only a part of that is loaded
+        entries[CONFIG_KEY_RUNTIME] = runtime_of(
+            scope
+        )  # this package has replaced LangGraph, or only a part of that is loaded
         return entries
-    entries[RUNTIME] = runtime
+    entries[CONFIG_KEY_RUNTIME] = runtime
     entries[STREAM] = StreamAround(scope.run.subscribers.below.modes, _taker(scope))
     entries[CALL] = partial(_called, scope)
     around = outermost_task(scope)
@@ -66,8 +65,8 @@ def _peer_entries(scope: Scope, known: Mapping[str, Any]) -> Dict[str, Any]:
         step=scope.task.step,
         stop=scope.run.config.limit,
     )
-    if around is not None and SEND in known:
-        entries[SEND] = around.with_answers(known[SEND])
+    if around is not None and CONFIG_KEY_SEND in known:
+        entries[CONFIG_KEY_SEND] = around.with_answers(known[CONFIG_KEY_SEND])
     return entries
 
 
@@ -120,7 +119,7 @@ def _writer(scope: Scope, tasks: PeerTasks) -> Callable[[object], None]:
 
     def write(value: object) -> None:
         config = var_child_runnable_config.get()
-        ns = ((config or {}).get("configurable") or {}).get(CHECKPOINT_NS)
+        ns = ((config or {}).get("configurable") or {}).get(CONFIG_KEY_CHECKPOINT_NS)
         inner = scope if ns is None or config is None else tasks.scope_of(_placed(ns, config))
         inner.write(value)
 

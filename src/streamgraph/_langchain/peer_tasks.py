@@ -13,18 +13,14 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from streamgraph._compat.langgraph import (
-    CHECKPOINT_NS,
-    PEER,
-    TaskAround,
-    task_around,
-)
+from streamgraph._compat.langgraph import PEER, TaskAround, task_around
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import PUSH, Task
 from streamgraph._langchain.lazy_entries import LazyEntries
 from streamgraph._langchain.run_config import SHOWN_CONFIGURABLE, RunConfig
 from streamgraph._langchain.scope import SCOPE_KEY, RunScope, Scope, current_scope
 from streamgraph._propagation import current_loop
+from streamgraph._reserved import CONFIG_KEY_CHECKPOINT_NS
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.part import Part
 from streamgraph._streams.subscribers import RunSubscribers, Subscriber, Subscribers
@@ -271,7 +267,7 @@ class PeerTasks:
             key: item
             for key, item in metadata.items()
             if not key.startswith("langgraph_")
-            and key != CHECKPOINT_NS
+            and key != CONFIG_KEY_CHECKPOINT_NS
             and (key not in hidden or key in SHOWN_CONFIGURABLE or item != hidden[key])
         }
         return _scope_of(outer, metadata, value, tags, own)

@@ -95,7 +95,7 @@ def _inside(target: Any, seen: Set[int]) -> Iterator[Union[AnyGraph, Node]]:
             yield from _named(function, seen)
 
 
-def _named(function: Callable[..., object], seen: Set[int]) -> Iterator[Union[GraphBase, Node]]:
+def _named(function: Callable[..., object], seen: Set[int]) -> Iterator[Union[AnyGraph, Node]]:
     """Yield the graphs and tasks that a function's code refers to by name."""
     try:
         named = inspect.getclosurevars(function)

@@ -261,5 +261,5 @@ def _as_instance(runtime: ToolRuntime, kind: type) -> object:
     peer = peer_class(_PEER_MODULE, "ToolRuntime")
     if peer is None or not issubclass(kind, peer):
         return runtime
-    names = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    names = {item.name for item in fields(kind)}
     return kind(**{item.name: getattr(runtime, item.name) for item in fields(runtime) if item.name in names})

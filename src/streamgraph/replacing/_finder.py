@@ -3,7 +3,7 @@
 Two objects of the import protocol share the work:
 
 - `Finder` stands at the front of `sys.meta_path` and answers for `langgraph` and everything below it. It finds our
-  modules, passes the parts of other distributions on to the finders behind it, and refuses the rest: nobody gets a
+  modules, passes the add-ons of other distributions on to the finders behind it, and refuses the rest: nobody gets a
   module of the real LangGraph by accident.
 - `PathEntry` stands for the one entry of `langgraph.__path__`. It is there for those who ask the path and not the
   finders, such as `pkgutil`. The entry is no directory, so no other finder can look there.
@@ -22,7 +22,7 @@ from typing import Iterator, List, Optional, Protocol, Sequence, Tuple, Union
 
 import streamgraph
 from streamgraph.replacing._errors import MissingModuleError
-from streamgraph.replacing._names import OURS, PARTS, REPLACED, VERSION, own_name, own_tops, part_of, siblings
+from streamgraph.replacing._names import ADD_ONS, OURS, REPLACED, VERSION, add_on_of, own_name, own_tops, siblings
 from streamgraph.replacing._version import VersionLoader
 
 PATH_ENTRY = os.path.join(os.path.dirname(os.path.abspath(streamgraph.__file__)), "<langgraph>")
@@ -102,32 +102,32 @@ class Finder(MetaPathFinder):
         """Find a module, as the import system asks for it.
 
         Raises:
-            MissingModuleError: The name lies below `langgraph.`, and neither we nor the parts have it.
+            MissingModuleError: The name lies below `langgraph.`, and neither we nor the add-ons have it.
         """
         if fullname == REPLACED:
             return self._root_spec()
         if not fullname.startswith(REPLACED + "."):
             return None
-        part = part_of(fullname)
-        if part is not None:
-            if fullname != f"{REPLACED}.{part}":
+        add_on = add_on_of(fullname)
+        if add_on is not None:
+            if fullname != f"{REPLACED}.{add_on}":
                 parent = sys.modules.get(fullname.rpartition(".")[0])
                 if not is_own(parent):
-                    return None  # Inside a part everything is as ever.
+                    return None  # Inside an add-on everything is as ever.
             else:
-                spec = self._real_part(fullname, target)
+                spec = self._real_add_on(fullname, target)
                 if spec is not None:
                     return spec
         if fullname == VERSION:
             return ModuleSpec(VERSION, VersionLoader(), origin=OURS)
         own = own_name(fullname)
         if own is None:
-            package = PARTS.get(part or "")
+            package = ADD_ONS.get(add_on or "")
             hint = "" if package is None else f"It comes with another package: pip install {package}."
             raise MissingModuleError(fullname, () if package else sorted(siblings(fullname)), hint)
         return _spec_of(fullname, own)
 
-    def _real_part(self, fullname: str, target: Optional[ModuleType]) -> Optional[ModuleSpec]:
+    def _real_add_on(self, fullname: str, target: Optional[ModuleType]) -> Optional[ModuleSpec]:
         path = self.real_path()
         for finder in self._others():
             spec = finder.find_spec(fullname, path, target)

@@ -7,18 +7,18 @@ from types import FunctionType, ModuleType
 from typing import AbstractSet, List, Optional
 
 from streamgraph.replacing._finder import is_own
-from streamgraph.replacing._names import OURS, is_below, part_of
+from streamgraph.replacing._names import OURS, add_on_of, is_below
 
 
 def real_modules() -> List[str]:
-    """Return the names of the modules of LangGraph that are loaded, without `langgraph` itself and without the parts.
+    """Return the names of the modules of LangGraph that are loaded, without `langgraph` itself and without the add-ons.
 
     `langgraph` alone is an empty namespace package, which loading a saver is enough to import.
     """
     return [
         name
         for name, module in list(sys.modules.items())
-        if "." in name and is_below(name) and part_of(name) is None and module is not None and not is_own(module)
+        if "." in name and is_below(name) and add_on_of(name) is None and module is not None and not is_own(module)
     ]
 
 

@@ -12,7 +12,7 @@ import streamgraph
 REPLACED = "langgraph"
 OURS = "streamgraph"
 
-PARTS: Mapping[str, str] = {
+ADD_ONS: Mapping[str, str] = {
     "cache": "langgraph-checkpoint",
     "checkpoint": "langgraph-checkpoint",
     "store": "langgraph-checkpoint",
@@ -29,10 +29,10 @@ _NOT_LANGGRAPHS = frozenset({"accumulate", "pytest_plugin", "replacing", "testin
 """Public modules of this package that LangGraph does not have: a library that looks for one does not mean ours."""
 
 
-def part_of(name: str) -> Optional[str]:
-    """Return the part, a key of `PARTS`, that a full module name lies in, or `None`."""
+def add_on_of(name: str) -> Optional[str]:
+    """Return the add-on, a key of `ADD_ONS`, that a full module name lies in, or `None`."""
     levels = name.split(".")
-    return levels[1] if len(levels) > 1 and levels[0] == REPLACED and levels[1] in PARTS else None
+    return levels[1] if len(levels) > 1 and levels[0] == REPLACED and levels[1] in ADD_ONS else None
 
 
 def is_below(name: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Type, TypeVar
 from streamgraph.replacing._errors import ReplacedTooLateError
 from streamgraph.replacing._finder import PATH_ENTRY, Finder, PathHook, is_own
 from streamgraph.replacing._loaded import importers_of, real_modules
-from streamgraph.replacing._names import PARTS, REPLACED, VERSION, is_below, part_of
+from streamgraph.replacing._names import ADD_ONS, REPLACED, VERSION, add_on_of, is_below
 
 
 class Replacement:
@@ -115,13 +115,13 @@ def _put_in_place() -> None:
     placed = _InPlace()
     modules: Dict[str, Optional[ModuleType]] = sys.modules  # type: ignore[assignment]  # None bars an import
     # Entries of None keep modules from being imported; what they kept away is the real LangGraph.
-    for name in [name for name in list(modules) if is_below(name) and part_of(name) is None]:
+    for name in [name for name in list(modules) if is_below(name) and add_on_of(name) is None]:
         placed.before[name] = modules.pop(name)
     sys.path_hooks.append(placed.hook)
     sys.meta_path.insert(0, placed.finder)
-    if placed.before.get(REPLACED) is not None or _loaded_parts():
+    if placed.before.get(REPLACED) is not None or _loaded_add_ons():
         modules[REPLACED] = placed.finder.root
-        _hang_parts_on(placed.finder.root)
+        _hang_add_ons_on(placed.finder.root)
     _in_place.append(placed)
 
 
@@ -142,28 +142,28 @@ def _take_away() -> None:
             del modules[name]
     for name, module in placed.before.items():
         modules.setdefault(name, module)
-    _give_parts_their_parent(modules)
+    _give_add_ons_their_parent(modules)
 
 
-def _give_parts_their_parent(modules: Dict[str, Optional[ModuleType]]) -> None:
-    # Parts that were loaded meanwhile stay loaded: they are not ours, and a second copy of their classes would not fit
-    # to the objects that exist. So the package above them has to be there as well.
-    if _loaded_parts():
+def _give_add_ons_their_parent(modules: Dict[str, Optional[ModuleType]]) -> None:
+    # Add-ons that were loaded meanwhile stay loaded: they are not ours, and a second copy of their classes would not
+    # fit the objects that exist. So the package above them has to be there as well.
+    if _loaded_add_ons():
         if REPLACED not in modules and importlib.util.find_spec(REPLACED) is not None:
             importlib.import_module(REPLACED)
         root = modules.get(REPLACED)
         if root is not None:
-            _hang_parts_on(root)
+            _hang_add_ons_on(root)
 
 
-def _loaded_parts() -> Dict[str, ModuleType]:
-    found = {part: sys.modules.get(f"{REPLACED}.{part}") for part in PARTS}
-    return {part: module for part, module in found.items() if module is not None and not is_own(module)}
+def _loaded_add_ons() -> Dict[str, ModuleType]:
+    found = {add_on: sys.modules.get(f"{REPLACED}.{add_on}") for add_on in ADD_ONS}
+    return {add_on: module for add_on, module in found.items() if module is not None and not is_own(module)}
 
 
-def _hang_parts_on(root: ModuleType) -> None:
-    for part, module in _loaded_parts().items():
-        setattr(root, part, module)
+def _hang_add_ons_on(root: ModuleType) -> None:
+    for add_on, module in _loaded_add_ons().items():
+        setattr(root, add_on, module)
 
 
 def _remove_identical(items: List[Item], item: object) -> None:

@@ -24,13 +24,9 @@ with warnings.catch_warnings():
 
 def test_keys() -> None:
     """The keys are LangGraph's."""
-    assert compat.RUNTIME == _constants.CONFIG_KEY_RUNTIME
-    assert compat.TASK_ID == _constants.CONFIG_KEY_TASK_ID
     assert compat.STREAM == _constants.CONFIG_KEY_STREAM
     assert compat.SCRATCHPAD == _constants.CONFIG_KEY_SCRATCHPAD
     assert compat.CALL == _constants.CONFIG_KEY_CALL
-    assert compat.SEND == _constants.CONFIG_KEY_SEND
-    assert compat.CHECKPOINT_NS == _constants.CONFIG_KEY_CHECKPOINT_NS
 
 
 def test_classes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +97,14 @@ def test_without_langgraph(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_task_around() -> None:
     """The first config with a task counts."""
     taken: Any = []
-    outer = {"configurable": {compat.TASK_ID: "1", compat.CHECKPOINT_NS: "a:1", compat.SEND: taken.extend}}
-    inner = {"configurable": {compat.TASK_ID: "2"}}
+    outer = {
+        "configurable": {
+            _constants.CONFIG_KEY_TASK_ID: "1",
+            _constants.CONFIG_KEY_CHECKPOINT_NS: "a:1",
+            _constants.CONFIG_KEY_SEND: taken.extend,
+        }
+    }
+    inner = {"configurable": {_constants.CONFIG_KEY_TASK_ID: "2"}}
     around = task_around(None, {}, {"configurable": None}, outer, inner)
     assert around is not None
     assert (around.id, around.ns, around.modes) == ("1", "a:1", frozenset())

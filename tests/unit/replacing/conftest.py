@@ -35,7 +35,7 @@ def nothing_installed(unloaded: None, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def parts_installed(nothing_installed: Installed) -> Installed:
+def add_ons_installed(nothing_installed: Installed) -> Installed:
     """`langgraph-checkpoint` is installed, `langgraph` is not."""
     nothing_installed.add(
         "checkpoint/base/__init__.py", "checkpoint/memory.py", "store/base.py", "cache/base.py", "cache/memory.py"
@@ -44,7 +44,7 @@ def parts_installed(nothing_installed: Installed) -> Installed:
 
 
 @pytest.fixture
-def all_installed(parts_installed: Installed) -> Installed:
+def all_installed(add_ons_installed: Installed) -> Installed:
     """`langgraph` is installed as well."""
-    parts_installed.add("graph/__init__.py", "graph/state.py", types="class Command: ...\n", only_there="")
-    return parts_installed
+    add_ons_installed.add("graph/__init__.py", "graph/state.py", types="class Command: ...\n", only_there="")
+    return add_ons_installed

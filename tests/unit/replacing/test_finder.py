@@ -1,4 +1,4 @@
-"""A name below `langgraph.` is our module of that name, a part of another distribution, or an error."""
+"""A name below `langgraph.` is our module of that name, an add-on of another distribution, or an error."""
 
 from __future__ import annotations
 

@@ -131,17 +131,17 @@ def test_savers_that_are_loaded_already(all_installed):
 
 
 @pytest.mark.parametrize("name", ["checkpoint.base", "checkpoint.memory", "store.base", "cache.base", "cache.memory"])
-def test_savers_that_are_loaded_meanwhile(parts_installed, name):
+def test_savers_that_are_loaded_meanwhile(add_ons_installed, name):
     """They are those of their own distribution, and stay loaded: no second copy of their classes is made."""
     with replace_langgraph():
-        part = importlib.import_module(f"langgraph.{name}")
-        assert part.__name__ == f"langgraph.{name}"
-        assert "site" in part.__file__
+        add_on = importlib.import_module(f"langgraph.{name}")
+        assert add_on.__name__ == f"langgraph.{name}"
+        assert "site" in add_on.__file__
         use()
 
     top = name.partition(".")[0]
     assert all(name == "langgraph" or name.startswith(f"langgraph.{top}") for name in loaded())
-    assert importlib.import_module(f"langgraph.{name}") is part
+    assert importlib.import_module(f"langgraph.{name}") is add_on
     import langgraph
 
     assert getattr(langgraph, top) is sys.modules[f"langgraph.{top}"]
@@ -159,8 +159,8 @@ def test_savers_that_are_not_installed(nothing_installed):
     assert loaded() == []
 
 
-def test_a_saver_that_its_distribution_does_not_have(parts_installed):
-    """Inside a part Python's own error says what is missing."""
+def test_a_saver_that_its_distribution_does_not_have(add_ons_installed):
+    """Inside an add-on Python's own error says what is missing."""
     with replace_langgraph(), pytest.raises(ModuleNotFoundError) as raised:
         importlib.import_module("langgraph.checkpoint.postgres")
 
