@@ -16,6 +16,10 @@ class NoCheckpointerError(GraphError, ValueError):
     """A method about saved runs was called, but no run of the graph is saved."""
 
 
+class MissingPackageError(GraphError):
+    """A feature needs a package that is not installed."""
+
+
 class ThreadBusyError(GraphError, RuntimeError):
     """A run was started on a thread that has a run already."""
 

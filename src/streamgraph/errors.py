@@ -22,6 +22,7 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── StateMutationError (RuntimeError)  a node changed the state in place; raised in the checking mode
     ├── FixedAttributeError (AttributeError)  an attribute of a compiled graph was set that cannot take effect
     ├── NoCheckpointerError (ValueError)   the state of a run was asked for, but runs are not saved
+    ├── MissingPackageError                a feature needs a package that is not installed
     ├── ThreadBusyError (RuntimeError)     a run was started on a thread that has a run already
     ├── UnstorableValueError (TypeError)   a value in the state cannot be stored by the saver
     ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
@@ -64,6 +65,7 @@ from streamgraph._control_errors import (
 from streamgraph._errors import GraphError
 from streamgraph._graph_errors import (
     FixedAttributeError,
+    MissingPackageError,
     NoCheckpointerError,
     StepTimeoutError,
     ThreadBusyError,
@@ -86,6 +88,7 @@ __all__ = [
     "GraphInterrupt",
     "GraphRecursionError",
     "InvalidUpdateError",
+    "MissingPackageError",
     "NoCheckpointerError",
     "NodeCancelledError",
     "NodeError",

@@ -87,8 +87,7 @@ class AtExit:
             self._record, self._notes = Save(replace(effect.record, changed=changed)), []
         else:
             self._notes.append(effect)
-        return
-        yield  # a generator without a call
+        yield from ()  # nothing is called yet
 
     def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
         """Store the last record, and the notes after it if the run did not finish."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, AsyncIterator, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, AsyncIterator, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
+from streamgraph._checkpoint.distribution import unusable_methods
 from streamgraph._checkpoint.wire import readable
 from streamgraph._core.action import Action
 from streamgraph._protocols import Call, Work
@@ -55,19 +55,14 @@ class Saver:
         yield from self._saver.list(config, **options)
 
     async def alist(self, config: Mapping[str, Any], **options: Any) -> AsyncIterator[Any]:
-        """Yield the same on an event loop; a saver without the async method is read in a thread, one at a time."""
-        if self._lists_async:
-            try:
-                async for stored in self._saver.alist(config, **options):
-                    yield stored
-                return
-            except NotImplementedError:
-                self._lists_async = False
-        found, loop = self._saver.list(config, **options), asyncio.get_running_loop()
-        while True:
-            stored = await loop.run_in_executor(None, next, found, None)
-            if stored is None:
-                return
+        """Yield the same on an event loop.
+
+        Raises:
+            NotImplementedError: The saver has no async method; nothing has been yielded.
+        """
+        if not self._lists_async:
+            raise NotImplementedError
+        async for stored in self._saver.alist(config, **options):
             yield stored
 
     def _call(self, name: str, *args: Any) -> Work[Any]:
@@ -83,13 +78,7 @@ class Saver:
 
 
 def _action(saver: Any, name: str) -> Action:
-    from langgraph.checkpoint.base import BaseCheckpointSaver
-    from langgraph.checkpoint.memory import InMemorySaver
-
-    kind = type(saver)
-    missing: List[object] = [getattr(BaseCheckpointSaver, name), getattr(BaseCheckpointSaver, f"a{name}")]
-    # The async methods of the saver in memory serialise on the loop, which they block for as long.
-    blocking = getattr(InMemorySaver, f"a{name}")
-    sync = None if getattr(kind, name) in missing else getattr(saver, name)
-    asyn = None if getattr(kind, f"a{name}") in (*missing, blocking) else getattr(saver, f"a{name}")
+    kind, unusable = type(saver), unusable_methods(name)
+    sync = None if getattr(kind, name) in unusable else getattr(saver, name)
+    asyn = None if getattr(kind, f"a{name}") in unusable else getattr(saver, f"a{name}")
     return Action(sync, asyn)

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from streamgraph._checkpoint.channels import START_CHANNEL, to_channels, to_writes
+from streamgraph._checkpoint.distribution import new_id
 from streamgraph._checkpoint.ids import RecordIds, path_text
 from streamgraph._checkpoint.reading import ERROR, HANDLED, INTERRUPT, RESUME, Loaded, read
 from streamgraph._checkpoint.saver import Saver
@@ -140,9 +141,7 @@ class SavedThread:
 
     def record(self, record: Record) -> RecordIds:
         """Give a record its id, and return the ids of the tasks of the step after it."""
-        from langgraph.checkpoint.base.id import uuid6
-
-        name = str(uuid6(clock_seq=record.step & 0x3FFF))
+        name = new_id(record.step)
         self._before, self.head = self.head, name
         self._ids[record.step] = name
         self._last_metadata = self._own_metadata(record)

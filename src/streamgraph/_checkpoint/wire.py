@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from importlib.util import find_spec
-from typing import Any, Callable, Dict, Mapping, Tuple
+from typing import Any, Callable, Dict, Mapping
 
 from streamgraph._interrupts import Interrupt
 from streamgraph._types import Overwrite, Send
@@ -149,5 +149,7 @@ def _with_hook(serde: Any) -> Any:
 def _build(name: str, arguments: Any) -> object:
     if isinstance(arguments, Mapping):
         return _OURS[name](**arguments)
-    given: Tuple[Any, ...] = tuple(arguments)
-    return Send(*given[:2], timeout=given[2] if len(given) > 2 else None) if name == "Send" else _OURS[name](*given)
+    if name == "Send":
+        node, arg, *timeout = arguments
+        return Send(node, arg, timeout=timeout[0] if timeout else None)
+    return _OURS[name](*arguments)

@@ -7,6 +7,7 @@ from typing import AbstractSet, Any, Deque, Dict, FrozenSet, List, Mapping, Opti
 
 from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.channel_objects import Folded, touches, updated_keys
+from streamgraph._core.closing import results_of
 from streamgraph._core.control import RunControl
 from streamgraph._core.effects import CancelTasks, Effect, Exit, Fail, Finish, OpenStep, StartTask
 from streamgraph._core.events import Event, TaskDone, TaskFailed
@@ -207,25 +208,11 @@ class Run:
 
     def _close_step(self) -> List[Effect]:
         """Fold the writes of the step into the state, advance the frontier, and return the parts of the step."""
-        tasks = self.tasks if len(self.tasks) < 2 else sorted(self.tasks, key=_order)
+        tasks = self.tasks
         entry, self._entry = self._entry, ()
-        finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(self.plan.start, entry)]
-        written: List[Tuple[str, Writes]] = []
-        known: List[Optional[Mapping[str, Any]]] = []
-        did: Optional[TaskResult] = None
-        for task in tasks:
-            did = self._done.get(task.id)
-            if did is not None:
-                finished.append((task.node, (*did.routes, *entry) if entry else did.routes))
-            else:
-                # A task whose failure was handled leads nowhere, and has written something only if a branch has failed;
-                # its handler is also a task of the step.
-                did = self._shown.get(task.id)
-            if did is not None:
-                written.append((task.name, did.stored or did.writes))
-                known.append(did.folded)
+        finished, written, known = results_of(tasks, self._done, self._shown, self.plan.start, entry)
         try:
-            folded = did.folded if len(tasks) == 1 and did is not None else None
+            folded = known[0] if len(tasks) == 1 and known else None
             if self._fresh_input is not None:
                 fresh, self._fresh_input = self._fresh_input, None  # branches of the start write nothing
             elif folded is None:
@@ -410,7 +397,3 @@ class Run:
 
 
 _OPEN_STEP, _FINISH = OpenStep(), Finish()
-
-
-def _order(task: Task) -> tuple:  # type: ignore[type-arg]
-    return task.order

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import asyncio
+from typing import AsyncIterator, Iterator, TypeVar
 
 from streamgraph._drivers import calls_asyncio, calls_threads
 from streamgraph._drivers.portal import Portal
@@ -33,3 +34,13 @@ async def run_async(work: Work[T]) -> T:
         work: The work; calls that would block are made in threads.
     """
     return await calls_asyncio.drive(work, RunThreads())
+
+
+async def iterated(items: Iterator[T]) -> AsyncIterator[T]:
+    """Yield the items of an iterator that blocks; each is made in a thread."""
+    loop, end = asyncio.get_running_loop(), object()
+    while True:
+        item = await loop.run_in_executor(None, next, items, end)
+        if item is end:
+            return
+        yield item  # type: ignore[misc]

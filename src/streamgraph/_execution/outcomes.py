@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Mapping, Optional, cast
+from typing import Any, Mapping, Optional, Tuple, cast
 
 from langchain_core.runnables import Runnable
 
-from streamgraph._core.plan import Branch, Plan
-from streamgraph._core.results import Pairs, TaskResult
+from streamgraph._core.plan import PREVIOUS_KEY, RESULT_KEYS, Branch, NodeKind, Plan
+from streamgraph._core.results import Pairs, Saved, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
 from streamgraph._langchain.injection import Invocation
@@ -123,3 +123,17 @@ def with_ids(run: Run, task: Task, outcome: TaskResult) -> TaskResult:
     """
     early = outcome.folded is None and ids_come_from_reducers(run.plan, outcome.writes)
     return folded(run, task, outcome) if early else outcome
+
+
+def called_result(kind: NodeKind, result: Any, *, saved: bool) -> Tuple[Any, TaskResult]:
+    """Return the value and the result of a `@task` or an `@entrypoint`.
+
+    Args:
+        kind: Which of them.
+        result: What its function returned.
+        saved: The run is saved, and with it what the next run of the thread gets as `previous`.
+    """
+    value, save = result if isinstance(result, Saved) else (result, result)
+    writes = ((RESULT_KEYS[kind], value),)
+    stored = (*writes, (PREVIOUS_KEY, save)) if saved and kind == "entrypoint" else None
+    return value, TaskResult(writes, stored=stored)

@@ -17,8 +17,8 @@ from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect, Note, Save
 from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import PREVIOUS_KEY, RESULT_KEYS, Branch, NodeKind
-from streamgraph._core.results import NOTHING, Saved, TaskResult, read_result, read_routes
+from streamgraph._core.plan import PREVIOUS_KEY, Branch
+from streamgraph._core.results import NOTHING, TaskResult, read_result, read_routes
 from streamgraph._core.run import Run
 from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
@@ -301,7 +301,7 @@ class GraphSession:
                         result = own_result(result)
                     outcome = read_result(run.plan, task.name, result)
                 else:
-                    result, outcome = _called_result(node.kind, result, saved=self._saving is not None)
+                    result, outcome = outcomes.called_result(node.kind, result, saved=self._saving is not None)
                 if scope.writes or self._cache is not None or run.plan.templates:
                     outcome = outcomes.completed(run, scope, outcome, cached=self._cache is not None)
                 task.outcome = outcome
@@ -390,17 +390,3 @@ class GraphSession:
         if own is not None:
             yield from own.closing(answer, None)
         return answer
-
-
-def _called_result(kind: NodeKind, result: Any, *, saved: bool) -> Tuple[Any, TaskResult]:
-    """Return the value and the result of a `@task` or an `@entrypoint`.
-
-    Args:
-        kind: Which of them.
-        result: What its function returned.
-        saved: The run is saved, and with it what the next run of the thread gets as `previous`.
-    """
-    value, save = result if isinstance(result, Saved) else (result, result)
-    writes = ((RESULT_KEYS[kind], value),)
-    stored = (*writes, (PREVIOUS_KEY, save)) if saved and kind == "entrypoint" else None
-    return value, TaskResult(writes, stored=stored)

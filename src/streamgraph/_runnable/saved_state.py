@@ -7,7 +7,7 @@ from typing import AsyncIterator, Iterator, Mapping, Optional, Sequence
 
 from langchain_core.runnables import RunnableConfig
 
-from streamgraph._drivers.direct import run_async, run_sync
+from streamgraph._drivers.direct import iterated, run_async, run_sync
 from streamgraph._keywords import checked_keywords
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.threads import Place, place_of, snapshot_of, state_at
@@ -156,6 +156,13 @@ def _history(
 async def _ahistory(
     place: Place, filter: Optional[Mapping[str, object]], before: Optional[RunnableConfig], limit: Optional[int]
 ) -> AsyncIterator[StateSnapshot]:
-    found = place.saver.alist(place.config(place.checkpoint_id), filter=filter, before=before, limit=limit)
-    async for stored in found:
+    options = {"filter": filter, "before": before, "limit": limit}
+    config = place.config(place.checkpoint_id)
+    try:
+        async for stored in place.saver.alist(config, **options):
+            yield await run_async(snapshot_of(place, stored, latest=False))
+        return
+    except NotImplementedError:
+        pass  # a sync saver
+    async for stored in iterated(place.saver.list(config, **options)):
         yield await run_async(snapshot_of(place, stored, latest=False))

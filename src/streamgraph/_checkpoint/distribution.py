@@ -1,0 +1,44 @@
+"""What is used of the distribution `langgraph-checkpoint`, which is imported with the first run that is saved.
+
+It is installed under the name of LangGraph, of which it needs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, FrozenSet
+
+from streamgraph.errors import MissingPackageError
+
+
+def new_id(step: int) -> str:
+    """Return a new id for a checkpoint: later ones are greater.
+
+    Args:
+        step: The number of its step.
+
+    Raises:
+        MissingPackageError: The distribution is not installed.
+    """
+    try:
+        from langgraph.checkpoint.base.id import uuid6
+    except ImportError as error:
+        raise MissingPackageError(
+            "Saved runs need the package langgraph-checkpoint",
+            hint="Install it: pip install 'streamgraph[persistence]'.",
+        ) from error
+    return str(uuid6(clock_seq=step & 0x3FFF))
+
+
+def unusable_methods(name: str) -> FrozenSet[Any]:
+    """Return the methods of savers that must not be called, under a name and its async twin.
+
+    Those of the base class raise an error. The async ones of the saver in memory block the loop while they serialise.
+
+    Args:
+        name: The name of the sync method.
+    """
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    base = (getattr(BaseCheckpointSaver, name), getattr(BaseCheckpointSaver, f"a{name}"))
+    return frozenset((*base, getattr(InMemorySaver, f"a{name}")))
