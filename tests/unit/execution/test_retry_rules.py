@@ -121,7 +121,7 @@ def test_what_retry_on_cannot_be(retry_on: Any) -> None:
         StateGraph(dict).add_node("n", lambda state: None, retry_policy=RetryPolicy(retry_on=retry_on))
 
 
-@pytest.mark.parametrize("retry_on", [ValueError, [ValueError], (), {KeyError}, lambda error: True], ids=repr)
+@pytest.mark.parametrize("retry_on", [ValueError, [ValueError], (), {KeyError}, callable], ids=repr)
 def test_what_retry_on_can_be(retry_on: Any) -> None:
     """Errors, none of them, and functions."""
     StateGraph(dict).add_node("n", lambda state: None, retry_policy=RetryPolicy(retry_on=retry_on))
