@@ -381,7 +381,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
 
     def _check_free(self, name: str) -> None:
         if name in self.nodes:
-            raise NodeNameError(f"Node {name!r} is there already", hint="It has the name of an error handler.")
+            raise NodeNameError(f"Node `{name}` already present", hint="It has the name of an error handler.")
 
     def _check_source(self, source: str) -> None:
         if source == END:

@@ -86,7 +86,7 @@ def test_validating_interrupts():
     """Names of nodes to stop at are checked with the rest."""
     builder = build()
     assert builder.validate(["a"]) is builder
-    with pytest.raises(UnknownNodeError, match="Interrupt node 'aa' is unknown. Did you mean 'a'"):
+    with pytest.raises(UnknownNodeError, match="Interrupt node `aa` not found. Did you mean 'a'"):
         builder.validate(["aa"])
 
 
