@@ -25,6 +25,7 @@ __all__ = [
     "add_to_every_call",
     "call_info",
     "is_async_only",
+    "keeps_chunk",
     "lambda_functions",
     "looked_up_each_time",
     "parts_of",
@@ -134,6 +135,26 @@ def call_info() -> CallInfo:
                 return CallInfo(model, options or {}, frame.f_code.co_name.startswith("a"))
         frame = frame.f_back
     return CallInfo()
+
+
+_KEEPERS = frozenset(("_generate_with_cache", "_agenerate_with_cache"))
+_REPORTERS = ("langchain_core.callbacks.", "streamgraph.")
+
+
+def keeps_chunk() -> bool:
+    """Return whether nobody but langchain-core gets hold of the chunk whose callback is the caller.
+
+    In `invoke` and `ainvoke`, `BaseChatModel._generate_with_cache` and its async form report each chunk of `_stream`
+    and keep it until the end of the call, in all versions from 0.2 on; nobody else can modify it meanwhile. `stream`
+    and `astream` pass it on to their caller, and `_generate` of a model may do anything with it. If the methods had
+    other names, each token would be copied when it is reported, which is slower.
+    """
+    frame = current_frame(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_REPORTERS):
+        frame = frame.f_back
+    if frame is None or frame.f_code.co_name not in _KEEPERS:
+        return False
+    return bool(frame.f_globals.get("__name__") == "langchain_core.language_models.chat_models")
 
 
 class Streams(NamedTuple):

@@ -7,13 +7,14 @@ from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
 
-from streamgraph._compat.langchain_core import CallInfo
+from streamgraph._compat.langchain_core import CallInfo, keeps_chunk
 from streamgraph._drivers.handover import yield_to_reader
 from streamgraph._langchain.scope import Scope
-from streamgraph._messages.copying import private_copy
+from streamgraph._messages.copying import detach, private_copy
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject
+from streamgraph._messages.token_part import TokenPart, copied_metadata
 from streamgraph._propagation import CancelledError, may_lose_cancellation
 from streamgraph._streams.copying import copy_containers
 from streamgraph._types import MessageMetadata
@@ -38,6 +39,7 @@ class ModelCall:
     """
 
     __slots__ = (
+        "_kept",
         "_partial_object",
         "_pieces",
         "awaited",
@@ -66,6 +68,7 @@ class ModelCall:
         self.ns = scope.run.ns
         self.node = scope.task.name
         self._pieces: List[BaseMessage] = []
+        self._kept = False  # nobody but langchain-core gets hold of the tokens
         self._partial_object = partial_object
         self.metadata = metadata
         self.hidden = hidden
@@ -108,6 +111,7 @@ class ModelCall:
         if self.id is None:
             self.id = own or id or str(uuid4())
             self.ids[self.id] = None
+            self._kept = keeps_chunk()
         if own is not None and own not in self.ids:
             self.ids[own] = None
         self._pieces.append(chunk)
@@ -116,7 +120,10 @@ class ModelCall:
         if self.hidden:
             scope.check_alive(is_token=True)
         else:
-            self._show(scope, chunk)
+            if self._kept:
+                scope.put_in(TokenPart(self, chunk))
+            else:
+                self._show(scope, chunk)
             if first:
                 yield_to_reader()
         if self._partial_object is not None:
@@ -132,6 +139,9 @@ class ModelCall:
         """
         self.final = message
         self._pieces.clear()
+        if self._kept:
+            # The tokens that the consumer has not taken yet are not copied, and the node may modify its message.
+            detach(message)
         if message.id is not None:
             self.ids[message.id] = None
         if not self.streamed:
@@ -156,9 +166,7 @@ class ModelCall:
         return self.final
 
     def _show(self, scope: Scope, message: BaseMessage) -> None:
-        metadata = self.metadata.copy()
-        metadata["tags"] = metadata["tags"][:]
-        scope.emit("messages", (private_copy(message, self.id), metadata))
+        scope.emit("messages", (private_copy(message, self.id), copied_metadata(self.metadata)))
 
     def _show_object(self, scope: Scope, value: object, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}
