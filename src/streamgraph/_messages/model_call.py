@@ -10,11 +10,11 @@ from langchain_core.messages import BaseMessage
 from streamgraph._compat.langchain_core import CallInfo, keeps_chunk
 from streamgraph._drivers.handover import yield_to_reader
 from streamgraph._langchain.scope import Scope
-from streamgraph._messages.copying import detach, private_copy
+from streamgraph._messages.copying import detach
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject
-from streamgraph._messages.token_part import TokenPart, copied_metadata
+from streamgraph._messages.token_part import TokenPart
 from streamgraph._propagation import CancelledError, may_lose_cancellation
 from streamgraph._streams.copying import copy_containers
 from streamgraph._types import MessageMetadata
@@ -120,10 +120,7 @@ class ModelCall:
         if self.hidden:
             scope.check_alive(is_token=True)
         else:
-            if self._kept:
-                scope.put_in(TokenPart(self, chunk))
-            else:
-                self._show(scope, chunk)
+            scope.put_in(TokenPart(self, chunk, self._kept))
             if first:
                 yield_to_reader()
         if self._partial_object is not None:
@@ -147,7 +144,7 @@ class ModelCall:
         if not self.streamed:
             self.id = message.id or str(uuid4())
             if not self.hidden and self.scope is not None:
-                self._show(self.scope, message)
+                self.scope.put_in(TokenPart(self, message, lasting=False))
 
     def parsed(self, result: object) -> None:
         """Show the object parsed from the finished message.
@@ -164,9 +161,6 @@ class ModelCall:
             first, *rest = self._pieces
             return first.__class__(content="".join(text_of(piece) for piece in (first, *rest)), id=self.id)
         return self.final
-
-    def _show(self, scope: Scope, message: BaseMessage) -> None:
-        scope.emit("messages", (private_copy(message, self.id), copied_metadata(self.metadata)))
 
     def _show_object(self, scope: Scope, value: object, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}

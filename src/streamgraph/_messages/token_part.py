@@ -1,4 +1,4 @@
-"""Parts of tokens whose payload is made when it is first asked for."""
+"""Parts of a model call's message, whose payload is made when it is first asked for."""
 
 from __future__ import annotations
 
@@ -29,39 +29,37 @@ class ShownCall(Protocol):
 
 
 class TokenPart(Part):
-    """A token that nobody can modify before the consumer takes it, so that it need not be copied until then.
+    """A token, or the whole message of a call without tokens.
 
-    A copy takes more memory than the token's text by far. Made by the consumer it is used at once and its memory is
-    used again, instead of waiting in the inbox; and a token that is dropped is never copied.
+    If possible, it is copied when the consumer takes it: a copy takes far more memory than the text of a token, which
+    then does not wait in the inbox, and is soon used again. A token that is dropped is never copied.
 
     Args:
         call: The model call.
-        chunk: The token.
+        message: The token or message.
+        lasting: Nobody can modify it before the consumer takes it; otherwise it is copied at once.
     """
 
-    __slots__ = ("_call", "_chunk", "_payload")
+    __slots__ = ("_call", "_message", "_payload")
 
-    def __init__(self, call: ShownCall, chunk: BaseMessage) -> None:
+    def __init__(self, call: ShownCall, message: BaseMessage, lasting: bool) -> None:
         self.ns = call.ns
         self.mode = "messages"
         self.source = call.node
         self.key = None
         self._call = call
-        self._chunk = chunk
+        self._message = message
         self._payload: Optional[Tuple[BaseMessage, MessageMetadata]] = None
+        if not lasting:
+            self._payload = self.data
 
     @property
-    def data(self) -> Any:  # type: ignore[override]  # nobody sets the payload of a finished part
-        """The payload: a private copy of the token, and of the metadata of its call."""
+    def data(self) -> Any:
+        """The payload: private copies of the message and of the metadata of its call."""
         payload = self._payload
         if payload is None:
             call = self._call
-            payload = self._payload = private_copy(self._chunk, call.id), copied_metadata(call.metadata)
+            metadata = call.metadata.copy()
+            metadata["tags"] = metadata["tags"][:]
+            payload = self._payload = private_copy(self._message, call.id), metadata
         return payload
-
-
-def copied_metadata(metadata: MessageMetadata) -> MessageMetadata:
-    """Return a copy of the metadata of a message, with a list of tags of its own."""
-    copied = metadata.copy()
-    copied["tags"] = copied["tags"][:]
-    return copied

@@ -150,6 +150,11 @@ class MessageTracker:
         """Register a call whose finished message is still to be parsed into an object."""
         self._unparsed.update(dict.fromkeys(call.ids, call))
 
+    @property
+    def parses(self) -> bool:
+        """True if a finished message is still to be parsed into an object."""
+        return bool(self._unparsed)
+
     def unparsed(self, message: object, scope: Scope) -> Optional[ModelCall]:
         """Return the call of this task whose finished message a parser receives; each call is returned once.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Callable, Dict
 
 from streamgraph._streams.part import Part
@@ -29,21 +30,12 @@ def chunk_format(
 
         return typed
     if several:
-        return _full if namespace else _moded
-    return _spaced if namespace else _bare
+        return _FULL if namespace else _MODED
+    return _SPACED if namespace else _BARE
 
 
-def _bare(part: Part) -> Any:
-    return part.data
-
-
-def _moded(part: Part) -> Any:
-    return part.mode, part.data
-
-
-def _spaced(part: Part) -> Any:
-    return part.ns, part.data
-
-
-def _full(part: Part) -> Any:
-    return part.ns, part.mode, part.data
+# Made of no Python code, since they are called for every chunk; with several names they return tuples.
+_BARE = attrgetter("data")
+_MODED = attrgetter("mode", "data")
+_SPACED = attrgetter("ns", "data")
+_FULL = attrgetter("ns", "mode", "data")
