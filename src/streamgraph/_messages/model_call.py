@@ -8,7 +8,7 @@ from uuid import uuid4
 from langchain_core.messages import BaseMessage
 
 from streamgraph._compat.langchain_core import CallInfo, keeps_chunk
-from streamgraph._drivers.handover import yield_to_reader
+from streamgraph._drivers.handover import ReaderTurns
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.copying import detach
 from streamgraph._messages.matching import text_of
@@ -27,6 +27,7 @@ class ModelCall:
         scope: The task that makes the call.
         metadata: The metadata of its chunks.
         hidden: True if its message is not shown.
+        turns: Lets the consumer take the first token.
         call_info: Details of the call, if a LangChain model was called.
         partial_object: The partial structured output, if it is to be shown.
 
@@ -42,6 +43,7 @@ class ModelCall:
         "_kept",
         "_partial_object",
         "_pieces",
+        "_turns",
         "awaited",
         "call_info",
         "final",
@@ -60,6 +62,7 @@ class ModelCall:
         scope: Scope,
         metadata: MessageMetadata,
         hidden: bool,
+        turns: ReaderTurns,
         call_info: Optional[CallInfo] = None,
         partial_object: Optional[PartialObject] = None,
     ) -> None:
@@ -70,6 +73,7 @@ class ModelCall:
         self._pieces: List[BaseMessage] = []
         self._kept = False  # nobody but langchain-core gets hold of the tokens
         self._partial_object = partial_object
+        self._turns = turns
         self.metadata = metadata
         self.hidden = hidden
         self.call_info = call_info
@@ -122,7 +126,7 @@ class ModelCall:
         else:
             scope.put_in(TokenPart(self, chunk, self._kept))
             if first:
-                yield_to_reader()
+                self._turns.give()
         if self._partial_object is not None:
             more = self._partial_object.add(chunk)
             if more is not MISSING:
