@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar, cast
+from sys import modules
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    cast,
+)
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
@@ -23,6 +37,7 @@ __all__ = [
     "INTERNAL_TAGS",
     "CallInfo",
     "add_to_every_call",
+    "follows_context",
     "call_info",
     "is_async_only",
     "keeps_chunk",
@@ -81,6 +96,17 @@ class _Getter:
 
     def __init__(self, get: Callable[[], Optional[BaseCallbackHandler]]) -> None:
         self.get = get
+
+
+def follows_context(handlers: Sequence[BaseCallbackHandler]) -> bool:
+    """Return whether a handler has to find the current run in the context, apart from the config.
+
+    Only `LangChainTracer` does, in all versions, for functions with LangSmith's `@traceable`. `set_config_context` sets
+    the context for it, and takes longer than a step. The tracer's module is slow to import, and no instance exists
+    before it is. If there were others, runs that they follow would lack their parents inside a node.
+    """
+    tracer: Any = getattr(modules.get("langchain_core.tracers.langchain"), "LangChainTracer", None)
+    return tracer is not None and any(isinstance(handler, tracer) for handler in handlers)
 
 
 class looked_up_each_time(property):  # noqa: N801  (it is used as `property` is)

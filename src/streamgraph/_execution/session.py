@@ -27,7 +27,7 @@ from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._langchain.activity import ActivityHandler
-from streamgraph._langchain.configs import enter_config, open_manager, task_config
+from streamgraph._langchain.configs import enter_config, extended, open_manager, task_config
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.langgraph import peer_configurable
@@ -244,7 +244,7 @@ class GraphSession:
         """Run a node once: call it, read its result, and call its branches."""
         run, node, messages = self.run, task.node, self._messages
         scope = self._scope_of(task, stop, parent, trace, number, began)
-        invocation = Invocation(self._enter(scope, callbacks, traced=trace is not None), scope)
+        invocation = Invocation(self._enter(scope, callbacks), scope)
         task.outcome = None
         result, outcome = None, NOTHING
         try:
@@ -364,7 +364,7 @@ class GraphSession:
             if own is not None:
                 yield own.start(seen, branch.name)
                 manager = own.child()
-            config = self._enter(scope, manager, traced=True)
+            config = self._enter(scope, manager)
             answer = yield Call(branch.action, (seen, Invocation(config, scope)))
         except GeneratorExit:
             raise
@@ -376,7 +376,7 @@ class GraphSession:
             yield from own.closing(answer, None)
         return answer
 
-    def _enter(self, scope: Scope, callbacks: BaseCallbackManager, *, traced: bool) -> RunnableConfig:
+    def _enter(self, scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
         """Set the scope, taps and config of a task in the current context, and return the config."""
         handlers: List[BaseCallbackHandler] = [ActivityHandler(scope)] if scope.watches else []
         if self._listens:
@@ -389,12 +389,8 @@ class GraphSession:
         if handlers or metadata or tags:
             # A config given to a call in the node replaces the node's config, but not what the callback manager
             # carries.
-            callbacks = callbacks.copy()
-            callbacks.add_metadata(dict(metadata), inherit=True)
-            callbacks.add_tags(list(tags), inherit=True)
-            for handler in handlers:
-                callbacks.add_handler(handler, inherit=True)
+            callbacks = extended(callbacks, handlers, tags, metadata)
         config = task_config(scope, callbacks)
         enter_scope(scope)
-        enter_config(config, traced)
+        enter_config(config, callbacks)
         return config
