@@ -280,3 +280,18 @@ def test_a_vandal_changes_only_what_it_is_shown():
         )
     )
     assert seen[:3] == ["one", "two", "three"]
+
+
+def test_chains_are_heard_only_for_what_they_parse(monkeypatch):
+    """Where no structured answer is waited for, langchain-core reports no chain to the tap."""
+    heard = []
+    original = Tap.on_chain_start
+
+    def on_chain_start(self, serialized, inputs, **kwargs):
+        heard.append(type(inputs))
+        original(self, serialized, inputs, **kwargs)
+
+    monkeypatch.setattr(Tap, "on_chain_start", on_chain_start)
+    chain = RunnableLambda(lambda state: state["messages"]) | scripted() | (lambda message: {"messages": [message]})
+    assert [message.content for message, _ in chat(chain).stream(ASK, stream_mode="messages")] != []
+    assert heard == []
