@@ -133,9 +133,7 @@ class _ThreadCall:
 
     __slots__ = ("_args", "_function", "_loop", "_unclaimed", "_waiter", "outcome")
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, function: Callable[..., Any], args: Tuple[Any, ...]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[..., Any], args: Tuple[Any, ...]) -> None:
         self.outcome: Optional[Tuple[Any, Optional[BaseException]]] = None
         self._loop = loop
         self._function = function

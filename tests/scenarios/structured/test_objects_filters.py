@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
 from streamgraph import START, StateGraph
-from streamgraph._messages import token_part
 from streamgraph._messages import structured as structured_module
+from streamgraph._messages import token_part
 from streamgraph._streams import part as parts
 from streamgraph.types import RetryPolicy
 from support.parts import Part, normal, parts_of, passes
