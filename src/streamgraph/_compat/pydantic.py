@@ -10,8 +10,10 @@ from pydantic import BaseModel
 __all__ = ["new", "set_extra", "set_fields", "set_names", "set_private"]
 
 new = object.__new__
-"""Make an empty instance of a model class: `BaseModel` defines no `__new__`, in all versions, and to look that up costs more
-than to call it. The caller sets all four slots."""
+"""Make an empty instance of a model class, whose four slots the caller sets.
+
+`BaseModel` defines no `__new__`, in all versions, and looking it up on a class takes longer than calling it.
+"""
 
 Setter = Callable[[Any, Any], None]
 
