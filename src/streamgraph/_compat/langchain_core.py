@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional, Tuple, Type, TypeVar, cast
+from sys import modules
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    cast,
+)
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
@@ -26,7 +40,9 @@ __all__ = [
     "MessageStreams",
     "add_to_every_call",
     "call_info",
+    "follows_context",
     "is_async_only",
+    "keeps_chunk",
     "lambda_functions",
     "looked_up_each_time",
     "message_streams",
@@ -96,6 +112,17 @@ class _Getter:
         self.get = get
 
 
+def follows_context(handlers: Sequence[BaseCallbackHandler]) -> bool:
+    """Return whether a handler has to find the current run in the context, apart from the config.
+
+    Only `LangChainTracer` does, in all versions, for functions with LangSmith's `@traceable`. `set_config_context` sets
+    the context for it, and takes longer than a step. The tracer's module is slow to import, and no instance exists
+    before it is. If there were others, runs that they follow would lack their parents inside a node.
+    """
+    tracer: Any = getattr(modules.get("langchain_core.tracers.langchain"), "LangChainTracer", None)
+    return tracer is not None and any(isinstance(handler, tracer) for handler in handlers)
+
+
 class looked_up_each_time(property):  # noqa: N801  (it is used as `property` is)
     """Handler method that is computed at each lookup: a function, or a coroutine function.
 
@@ -148,6 +175,26 @@ def call_info() -> CallInfo:
                 return CallInfo(model, options or {}, frame.f_code.co_name.startswith("a"))
         frame = frame.f_back
     return CallInfo()
+
+
+_KEEPERS = frozenset(("_generate_with_cache", "_agenerate_with_cache"))
+_REPORTERS = ("langchain_core.callbacks.", "streamgraph.")
+
+
+def keeps_chunk() -> bool:
+    """Return whether nobody but langchain-core gets hold of the chunk whose callback is the caller.
+
+    In `invoke` and `ainvoke`, `BaseChatModel._generate_with_cache` and its async form report each chunk of `_stream`
+    and keep it until the end of the call, in all versions from 0.2 on; nobody else can modify it meanwhile. `stream`
+    and `astream` pass it on to their caller, and `_generate` of a model may do anything with it. If the methods had
+    other names, each token would be copied when it is reported, which is slower.
+    """
+    frame = current_frame(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_REPORTERS):
+        frame = frame.f_back
+    if frame is None or frame.f_code.co_name not in _KEEPERS:
+        return False
+    return bool(frame.f_globals.get("__name__") == "langchain_core.language_models.chat_models")
 
 
 class Streams(NamedTuple):

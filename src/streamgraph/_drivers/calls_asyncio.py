@@ -116,28 +116,95 @@ def _submit(
     return pool.submit(contextvars.copy_context().run, call)
 
 
+class _ThreadCall:
+    """A call in a thread, for which a task of a loop waits.
+
+    A future of `concurrent.futures`, with its lock and condition, that is chained to one of asyncio takes as long as
+    all the rest of a step.
+
+    Args:
+        loop: The loop of the waiting task.
+        function: The function to call.
+        args: Its arguments.
+
+    Attributes:
+        outcome: The pair (returned value, raised exception); `None` before the end.
+    """
+
+    __slots__ = ("_args", "_function", "_loop", "_unclaimed", "_waiter", "outcome")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[..., Any], args: Tuple[Any, ...]) -> None:
+        self.outcome: Optional[Tuple[Any, Optional[BaseException]]] = None
+        self._loop = loop
+        self._function = function
+        self._args = args
+        self._waiter: Optional[asyncio.Future[None]] = None
+        # Taken, in one operation, by the thread that begins the call or by the task that cancels it before.
+        self._unclaimed = [None]
+
+    @propagates
+    def run(self) -> None:
+        """Call the function; in the thread."""
+        if not self._claim():
+            return
+        try:
+            outcome = self._function(*self._args), None
+        except BaseException as error:
+            # As a value: an asyncio Future refuses to carry StopIteration.
+            outcome = None, error  # type: ignore[assignment]
+        self.outcome = outcome
+        del outcome  # a frame that refers to an exception that refers to the frame is a cycle
+        try:
+            self._loop.call_soon_threadsafe(self._wake)
+        except RuntimeError:  # the loop is closed
+            return
+
+    def cancel(self) -> bool:
+        """Cancel the call if it has not begun; return whether it was cancelled."""
+        return self._claim()
+
+    async def wait(self) -> None:
+        """Wait for the end of the call."""
+        self._waiter = waiter = self._loop.create_future()
+        if self.outcome is None:
+            await waiter
+
+    def _claim(self) -> bool:
+        try:
+            self._unclaimed.pop()
+        except IndexError:
+            return False
+        return True
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
 async def _in_thread(
     pool: RunThreads, function: Callable[..., Any], args: Tuple[Any, ...], stop: Optional[CancelToken]
 ) -> Tuple[Any, Optional[BaseException]]:
-    """Call `function(*args)` in a thread; return the pair (returned value, raised exception)."""
-    running = _submit(pool, function, args)
+    """Call `function(*args)` in a thread, in a copy of this context; return `(returned value, raised exception)`."""
+    call = _ThreadCall(asyncio.get_running_loop(), function, args)
+    pool.start(contextvars.copy_context().run, call.run)
     try:
-        return await asyncio.wrap_future(running)
+        await call.wait()
     except CancelledError:
         # Cancelled because another task of the step has failed, or by code that cancels every task of the loop, as
         # asyncio.run does. The end of the call is waited for like that of any other.
         if stop is not None:
             stop.set()
-        while not running.done() and not pool.leaving:
-            over = asyncio.wrap_future(running)
+        if call.cancel():
+            raise
+        while call.outcome is None and not pool.leaving:
             with suppress(CancelledError):
-                await asyncio.wait({over})
-            over.cancel()  # else a thread that ends after the loop would call it
-        if running.done() and not running.cancelled() and not pool.leaving:
-            _, raised = running.result()
-            if isinstance(raised, Exception):
-                return None, raised  # it has failed as well, and traces show the error
+                await call.wait()
+        if call.outcome is not None and not pool.leaving and isinstance(call.outcome[1], Exception):
+            return None, call.outcome[1]  # it has failed as well, and traces show the error
         raise
+    outcome, call.outcome = call.outcome, None  # breaks the cycle of the call, an exception, and its frames
+    assert outcome is not None
+    return outcome
 
 
 @propagates

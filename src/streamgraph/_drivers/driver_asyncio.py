@@ -218,7 +218,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                     return NO_CHUNK
             if event is None:
                 continue
-            if type(event) is Part:
+            if isinstance(event, Part):
                 chunk = self._router.shape(event)
                 if chunk is not NO_CHUNK:
                     return chunk

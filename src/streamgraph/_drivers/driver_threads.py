@@ -157,7 +157,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                 else:
                     raise self._session.outward(ending(effect))
             event = inbox.get() if clock is None else self._wait_or_heartbeat()
-            if type(event) is Part:
+            if isinstance(event, Part):
                 chunk = self._router.shape(event)
                 if chunk is not NO_CHUNK:
                     return chunk

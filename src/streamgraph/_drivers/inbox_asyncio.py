@@ -63,7 +63,7 @@ class AsyncInbox:
     @property
     def parts(self) -> int:
         """Number of parts in the inbox."""
-        return sum(type(item) is Part for item in tuple(self._items))
+        return sum(isinstance(item, Part) for item in tuple(self._items))
 
     def take(self) -> Any:
         """Remove and return the next item, or return `None` if there is none."""

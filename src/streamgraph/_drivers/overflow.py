@@ -42,7 +42,7 @@ class OverflowQueue:
 
     def append(self, item: Any) -> None:
         """Add an item, even beyond the limit."""
-        if type(item) is Part:
+        if isinstance(item, Part):
             self.parts += 1
         self._items.append(item)
 
@@ -58,7 +58,7 @@ class OverflowQueue:
         if not self._items:
             return None
         item = self._items.popleft()
-        if type(item) is Part:
+        if isinstance(item, Part):
             self.parts -= 1
         return item
 
@@ -88,7 +88,7 @@ class DropOldestQueue(OverflowQueue):
         return Part((), "gap", gap)
 
     def _overflow(self, part: Part) -> bool:
-        oldest = next(index for index, item in enumerate(self._items) if type(item) is Part)
+        oldest = next(index for index, item in enumerate(self._items) if isinstance(item, Part))
         self._dropped[self._items[oldest].mode] += 1
         del self._items[oldest]
         self._items.append(part)
@@ -151,7 +151,7 @@ class CoalescingQueue(OverflowQueue):
 
     def append(self, item: Any) -> None:
         """Add an item, even beyond the limit."""
-        if type(item) is not Part:
+        if not isinstance(item, Part):
             self._items.append(item)
             return
         source = self._coalescer.source(item)

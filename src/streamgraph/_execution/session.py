@@ -274,7 +274,7 @@ class GraphSession:
         """Run a node once: call it, read its result, and call its branches."""
         run, node, messages = self.run, task.node, self._messages
         scope = self._scope_of(task, stop, parent, trace, number, began)
-        invocation = Invocation(self._enter(scope, callbacks, traced=trace is not None), scope)
+        invocation = Invocation(self._enter(scope, callbacks), scope)
         task.outcome = None
         result, outcome = None, NOTHING
         try:
@@ -379,7 +379,7 @@ class GraphSession:
             if own is not None:
                 yield own.start(seen, branch.name)
                 manager = own.child()
-            config = self._enter(scope, manager, traced=True)
+            config = self._enter(scope, manager)
             answer = yield from outcomes.called_branch(branch, seen, Invocation(config, scope))
         except GeneratorExit:
             raise

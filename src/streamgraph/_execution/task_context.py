@@ -13,7 +13,7 @@ from streamgraph._core.control import is_signal
 from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._langchain.activity import ActivityHandler
-from streamgraph._langchain.configs import enter_config, task_config
+from streamgraph._langchain.configs import enter_config, extended, task_config
 from streamgraph._langchain.peer_entries import with_peer_entries
 from streamgraph._langchain.scope import ParentTrace, Scope, enter_scope, metadata_of
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
@@ -29,7 +29,6 @@ def enter_task(
     scope: Scope,
     callbacks: BaseCallbackManager,
     *,
-    traced: bool,
     listens: bool,
     messages: Optional[MessageTracker],
 ) -> RunnableConfig:
@@ -38,7 +37,6 @@ def enter_task(
     Args:
         scope: The task.
         callbacks: The callback manager for what runs in it.
-        traced: The run has callback handlers.
         listens: The taps of the context are replaced, as a subscriber wants callbacks or a tap is inherited.
         messages: The message tracker, if callbacks of models are wanted.
     """
@@ -52,16 +50,12 @@ def enter_task(
     metadata, tags = scope.task.node.metadata, scope.task.node.tags
     if handlers or metadata or tags:
         # A config given to a call in the node replaces the node's config, but not what the callback manager carries.
-        callbacks = callbacks.copy()
-        callbacks.add_metadata(dict(metadata), inherit=True)
-        callbacks.add_tags(list(tags), inherit=True)
-        for handler in handlers:
-            callbacks.add_handler(handler, inherit=True)
+        callbacks = extended(callbacks, handlers, tags, metadata)
     config = task_config(scope, callbacks)
     if PEER in modules:
         config["configurable"] = with_peer_entries(config["configurable"], scope)
     enter_scope(scope)
-    enter_config(config, traced)
+    enter_config(config, callbacks)
     return config
 
 

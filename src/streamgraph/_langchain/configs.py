@@ -8,9 +8,9 @@ from __future__ import annotations
 from contextvars import Context, copy_context
 from functools import partial
 from sys import modules
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, cast
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, cast
 
-from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackManager, CallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, BaseCallbackHandler, BaseCallbackManager, CallbackManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import (
     CONFIG_KEYS,
@@ -19,7 +19,7 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 
-from streamgraph._compat.langchain_core import INTERNAL_TAGS
+from streamgraph._compat.langchain_core import INTERNAL_TAGS, follows_context
 from streamgraph._compat.langgraph import PEER
 from streamgraph._langchain.run_config import DEFAULT_RECURSION_LIMIT, DefaultLimit, RunConfig
 from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
@@ -162,6 +162,23 @@ def open_manager(config: RunConfig, *, asynchronous: bool, without: Tuple[type, 
     return manager
 
 
+def extended(
+    manager: BaseCallbackManager,
+    handlers: Iterable[BaseCallbackHandler],
+    tags: Sequence[str],
+    metadata: Mapping[str, object],
+) -> BaseCallbackManager:
+    """Return a copy of a callback manager with more handlers, tags and metadata, which nested runs inherit."""
+    copied = manager.copy()
+    if metadata:
+        copied.add_metadata(dict(metadata), inherit=True)
+    if tags:
+        copied.add_tags(list(tags), inherit=True)
+    for handler in handlers:
+        copied.add_handler(handler, inherit=True)
+    return copied
+
+
 def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
     """Return the config of a task."""
     run, node = scope.run, scope.task.node
@@ -184,16 +201,16 @@ def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
     return made
 
 
-def enter_config(config: RunnableConfig, traced: bool) -> None:
+def enter_config(config: RunnableConfig, callbacks: BaseCallbackManager) -> None:
     """Set the config that Runnables in the current context inherit.
 
     It is never reset, because the context belongs to the task.
 
     Args:
         config: The config.
-        traced: True if the run has handlers, so that tracers that track the current run must be updated as well.
+        callbacks: Its callback manager; a tracer that follows the context learns of the current run as well.
     """
-    if not traced:
+    if not (callbacks.handlers and follows_context(callbacks.handlers)):
         var_child_runnable_config.set(config)
         return
     with set_config_context(config) as entered:

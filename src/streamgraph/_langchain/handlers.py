@@ -23,6 +23,12 @@ class TaskHandler(BaseCallbackHandler):
 
     run_inline = True
 
+    # Plain attributes instead of the properties of the base class, because they are asked for at every event.
+    ignore_llm = False
+    ignore_chat_model = False
+    ignore_retriever = True
+    ignore_custom_event = True
+
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._peer_tasks = PeerTasks(scope) if PEER in modules else None

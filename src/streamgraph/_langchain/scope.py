@@ -221,7 +221,7 @@ class Scope:
             self._refuse()
 
     def put_in(self, part: Part) -> None:
-        """Emit a finished part.
+        """Emit a finished part with a message.
 
         Args:
             part: The part.
@@ -229,6 +229,11 @@ class Scope:
         Raises:
             StreamClosed: The work is no longer wanted.
         """
+        if self.stop.is_set:
+            self._refuse()
+            return
+        if self.watches:
+            self.signal_activity(is_token=True)
         try:
             self.put(part)
         except StreamClosed:  # cancelled while waiting for capacity

@@ -9,7 +9,7 @@ from typing import Any, Dict, Optional, Tuple, Type, Union
 from langchain_core.messages import BaseMessage
 from typing_extensions import Literal, get_args, get_origin
 
-from streamgraph._compat.pydantic import set_extra, set_fields, set_names, set_private
+from streamgraph._compat.pydantic import new, set_extra, set_fields, set_names, set_private
 from streamgraph._core.parts import copy_payload as copy_state_payload
 from streamgraph._streams.copying import CONTAINERS, copy_containers
 
@@ -19,14 +19,22 @@ def private_copy(message: BaseMessage, id: Optional[str]) -> BaseMessage:  # noq
 
     langchain-core sums up the chunks after it has reported them, so modifying the original would change the result.
     """
+    # Runs for every token. Most values are `None`, a text, or an empty list or dict.
     kind = type(message)
     fields = message.__dict__.copy()
     for key in _CONTAINER_FIELDS.get(kind) or _container_fields(kind):
         value = fields.get(key)
-        if type(value) in CONTAINERS:
-            fields[key] = copy_containers(value) if value else value.copy()  # type: ignore[union-attr]
+        if value is None:
+            continue
+        of = type(value)
+        if of is list:
+            fields[key] = copy_containers(value) if value else []
+        elif of is dict:
+            fields[key] = copy_containers(value) if value else {}
+        elif of is not str and of in CONTAINERS:
+            fields[key] = copy_containers(value)
     fields["id"] = id
-    copied = kind.__new__(kind)
+    copied = new(kind)
     extra = message.__pydantic_extra__
     set_fields(copied, fields)
     set_names(copied, message.__pydantic_fields_set__.copy())
@@ -50,6 +58,13 @@ def _is_scalar(hint: Any) -> bool:
     if get_origin(hint) in (Union, getattr(types, "UnionType", Union), Literal, typing.Literal):
         return all(isinstance(item, str) or _is_scalar(item) for item in get_args(hint))
     return hint in (str, bool, int, float, type(None))
+
+
+def detach(message: BaseMessage) -> None:
+    """Replace the containers in a message by copies, so that it shares none with the chunks that it was made of."""
+    fields = message.__dict__
+    for key in _container_fields(type(message)):
+        fields[key] = copy_containers(fields.get(key))
 
 
 def copy_payload(mode: str, data: Any) -> Any:

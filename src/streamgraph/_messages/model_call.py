@@ -7,13 +7,14 @@ from uuid import uuid4
 
 from langchain_core.messages import BaseMessage
 
-from streamgraph._compat.langchain_core import CallInfo
-from streamgraph._drivers.handover import yield_to_reader
+from streamgraph._compat.langchain_core import CallInfo, keeps_chunk
+from streamgraph._drivers.handover import ReaderTurns
 from streamgraph._langchain.scope import Scope
-from streamgraph._messages.copying import private_copy
+from streamgraph._messages.copying import detach
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject
+from streamgraph._messages.token_part import TokenPart
 from streamgraph._propagation import CancelledError, may_lose_cancellation
 from streamgraph._streams.copying import copy_containers
 from streamgraph._types import MessageMetadata
@@ -26,6 +27,7 @@ class ModelCall:
         scope: The task that makes the call.
         metadata: The metadata of its chunks.
         hidden: True if its message is not shown.
+        turns: Lets the consumer take the first token.
         call_info: Details of the call, if a LangChain model was called.
         partial_object: The partial structured output, if it is to be shown.
 
@@ -38,8 +40,10 @@ class ModelCall:
     """
 
     __slots__ = (
+        "_kept",
         "_partial_object",
         "_pieces",
+        "_turns",
         "awaited",
         "call_info",
         "final",
@@ -58,6 +62,7 @@ class ModelCall:
         scope: Scope,
         metadata: MessageMetadata,
         hidden: bool,
+        turns: ReaderTurns,
         call_info: Optional[CallInfo] = None,
         partial_object: Optional[PartialObject] = None,
     ) -> None:
@@ -66,7 +71,9 @@ class ModelCall:
         self.ns = scope.run.ns
         self.node = scope.task.name
         self._pieces: List[BaseMessage] = []
+        self._kept = False  # nobody but langchain-core gets hold of the tokens
         self._partial_object = partial_object
+        self._turns = turns
         self.metadata = metadata
         self.hidden = hidden
         self.call_info = call_info
@@ -108,6 +115,7 @@ class ModelCall:
         if self.id is None:
             self.id = own or id or str(uuid4())
             self.ids[self.id] = None
+            self._kept = keeps_chunk()
         if own is not None and own not in self.ids:
             self.ids[own] = None
         self._pieces.append(chunk)
@@ -116,9 +124,9 @@ class ModelCall:
         if self.hidden:
             scope.check_alive(is_token=True)
         else:
-            self._show(scope, chunk)
+            scope.put_in(TokenPart(self, chunk, self._kept))
             if first:
-                yield_to_reader()
+                self._turns.give()
         if self._partial_object is not None:
             more = self._partial_object.add(chunk)
             if more is not MISSING:
@@ -132,12 +140,15 @@ class ModelCall:
         """
         self.final = message
         self._pieces.clear()
+        if self._kept:
+            # The tokens that the consumer has not taken yet are not copied, and the node may modify its message.
+            detach(message)
         if message.id is not None:
             self.ids[message.id] = None
         if not self.streamed:
             self.id = message.id or str(uuid4())
             if not self.hidden and self.scope is not None:
-                self._show(self.scope, message)
+                self.scope.put_in(TokenPart(self, message, lasting=False))
 
     def parsed(self, result: object) -> None:
         """Show the object parsed from the finished message.
@@ -154,11 +165,6 @@ class ModelCall:
             first, *rest = self._pieces
             return first.__class__(content="".join(text_of(piece) for piece in (first, *rest)), id=self.id)
         return self.final
-
-    def _show(self, scope: Scope, message: BaseMessage) -> None:
-        metadata = self.metadata.copy()
-        metadata["tags"] = metadata["tags"][:]
-        scope.emit("messages", (private_copy(message, self.id), metadata))
 
     def _show_object(self, scope: Scope, value: object, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}

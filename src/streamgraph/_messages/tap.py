@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Dict, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -58,10 +58,16 @@ class Tap(TaskHandler):
         self._messages = messages
         self._outer: Dict[UUID, Optional[str]] = {}
         self._parsers: Dict[UUID, ModelCall] = {}
-        self._last: Tuple[Optional[UUID], Optional[ModelCall]] = (None, None)
         # The tasks of LangGraph inside this one: of model calls, and of the Runnables that are such tasks.
         self._elsewhere: Dict[UUID, Scope] = {}
         self._nodes: Dict[UUID, PeerScope] = {}
+        # In `__dict__`, because a subclass computes this attribute at each lookup.
+        self.__dict__["on_llm_new_token"] = _token_function(scope, messages, self._elsewhere)
+
+    @property
+    def ignore_chain(self) -> bool:
+        """True unless a structured answer is to be parsed or LangGraph runs, which is all that chains are heard for."""
+        return self._peer_tasks is None and not (self._parsers or self._messages.parses)
 
     def tap_output_iter(self, run_id: UUID, output: T) -> T:
         """Return `output` unchanged; the presence of this method makes langchain-core stream inside `invoke`."""
@@ -184,23 +190,6 @@ class Tap(TaskHandler):
         """Restore the enclosing tool call after a failure."""
         self.on_tool_end(None, run_id=run_id)
 
-    def on_llm_new_token(
-        self,
-        token: object,
-        *,
-        chunk: object = None,
-        run_id: UUID,
-        parent_run_id: Optional[UUID] = None,
-        **kwargs: object,
-    ) -> None:
-        """Show a token."""
-        last, call = self._last
-        if last is not run_id:  # consecutive tokens mostly belong to one call; hashing each id is not cheap
-            call = self._messages.call(run_id, self._elsewhere.get(run_id, self._scope))
-            self._last = (run_id, call)
-        if call is not None and isinstance(chunk, ChatGenerationChunk):
-            call.token(chunk.message)
-
     def on_llm_end(
         self, response: LLMResult, *, run_id: UUID, parent_run_id: Optional[UUID] = None, **kwargs: object
     ) -> None:
@@ -220,6 +209,40 @@ class Tap(TaskHandler):
             self._messages.ended(run_id, call, None)
             if not isinstance(error, GeneratorExit):  # else the node has stopped reading the stream on purpose
                 self._messages.broken_off(call)
+
+
+def _token_function(scope: Scope, messages: MessageTracker, elsewhere: Mapping[UUID, Scope]) -> Callable[..., None]:
+    """Return the `on_llm_new_token` of a tap.
+
+    It is a function and not a method: langchain-core asks for each token whether it is a coroutine function, which
+    takes up to twice as long for a method.
+
+    Args:
+        scope: The task.
+        messages: The message tracker of the stream.
+        elsewhere: The tasks of model calls that belong to tasks of LangGraph inside this one.
+    """
+    last: Tuple[Optional[UUID], Optional[ModelCall]] = (None, None)
+
+    def on_llm_new_token(
+        token: object,
+        *,
+        chunk: object = None,
+        run_id: UUID,
+        parent_run_id: Optional[UUID] = None,
+        tags: Optional[List[str]] = None,
+        **kwargs: object,
+    ) -> None:
+        """Show a token."""
+        nonlocal last
+        of, call = last
+        if of is not run_id:  # consecutive tokens mostly belong to one call; hashing each id is not cheap
+            call = messages.call(run_id, elsewhere.get(run_id, scope))
+            last = (run_id, call)
+        if call is not None and isinstance(chunk, ChatGenerationChunk):
+            call.token(chunk.message)
+
+    return on_llm_new_token
 
 
 def _class_name(serialized: Optional[Dict[str, Any]]) -> Optional[str]:

@@ -15,6 +15,7 @@ from langchain_core.messages import BaseMessage, RemoveMessage
 from streamgraph._compat.langchain_core import CallInfo
 from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, Plan
 from streamgraph._core.results import TaskResult
+from streamgraph._drivers.handover import ReaderTurns
 from streamgraph._langchain.scope import Scope
 from streamgraph._messages.copying import private_copy
 from streamgraph._messages.explain import explain_call
@@ -37,6 +38,7 @@ class MessageTracker:
     """Messages that a stream and its nested graphs have shown."""
 
     def __init__(self) -> None:
+        self._turns = ReaderTurns()
         self._calls: Dict[CallKey, ModelCall] = {}
         self._shown: Dict[str, Union[ModelCall, BaseMessage]] = {}
         # Output of each running task, including the tasks of nested graphs, by `checkpoint_ns`.
@@ -81,7 +83,7 @@ class MessageTracker:
         if format_ is not None and TAG_NOSTREAM not in tags and scope.shows_objects(tags):
             partial_object = PartialObject(format_)
         hidden = TAG_NOSTREAM in tags or not scope.shows(tags, raw=format_ is not None)
-        call = self._open(scope, run_id, ModelCall(scope, shown, hidden, call_info, partial_object))
+        call = self._open(scope, run_id, ModelCall(scope, shown, hidden, self._turns, call_info, partial_object))
         if hidden and scope.wants_messages:
             self._note(call, *_hidden(tags))
         return call
@@ -111,7 +113,8 @@ class MessageTracker:
         call = self._calls.get(key)
         if call is None:
             metadata = node_metadata(scope)
-            call = self._open(scope, key, ModelCall(scope, metadata, not scope.shows(metadata["tags"])))
+            hidden = not scope.shows(metadata["tags"])
+            call = self._open(scope, key, ModelCall(scope, metadata, hidden, self._turns))
         call.token(chunk, key)
 
     def ended(self, run_id: CallKey, call: ModelCall, message: Optional[BaseMessage]) -> None:
@@ -150,6 +153,11 @@ class MessageTracker:
     def to_parse(self, call: ModelCall) -> None:
         """Register a call whose finished message is still to be parsed into an object."""
         self._unparsed.update(dict.fromkeys(call.ids, call))
+
+    @property
+    def parses(self) -> bool:
+        """True if a finished message is still to be parsed into an object."""
+        return bool(self._unparsed)
 
     def unparsed(self, message: object, scope: Scope) -> Optional[ModelCall]:
         """Return the call of this task whose finished message a parser receives; each call is returned once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Callable, Dict, Tuple
 
 from streamgraph._interrupts import Interrupt
@@ -31,8 +32,8 @@ def chunk_format(
 
         return typed
     if several:
-        return _full if namespace else _moded
-    return _spaced if namespace else _bare
+        return _FULL if namespace else _MODED
+    return _SPACED if namespace else _BARE
 
 
 def split_interrupts(shown: object) -> Tuple[object, Tuple[Interrupt, ...]]:
@@ -46,17 +47,8 @@ def split_interrupts(shown: object) -> Tuple[object, Tuple[Interrupt, ...]]:
     return {key: value for key, value in shown.items() if key != INTERRUPT}, tuple(shown[INTERRUPT])
 
 
-def _bare(part: Part) -> Any:
-    return part.data
-
-
-def _moded(part: Part) -> Any:
-    return part.mode, part.data
-
-
-def _spaced(part: Part) -> Any:
-    return part.ns, part.data
-
-
-def _full(part: Part) -> Any:
-    return part.ns, part.mode, part.data
+# Made of no Python code, since they are called for every chunk; with several names they return tuples.
+_BARE = attrgetter("data")
+_MODED = attrgetter("mode", "data")
+_SPACED = attrgetter("ns", "data")
+_FULL = attrgetter("ns", "mode", "data")

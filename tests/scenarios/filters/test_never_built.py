@@ -13,7 +13,7 @@ from scenarios.filters.reference import FILTERS, collect, sources_of
 from streamgraph import MessagesState
 from streamgraph._core import parts
 from streamgraph._langchain import tool_events
-from streamgraph._messages import model_call, tracker
+from streamgraph._messages import token_part, tracker
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph.config import get_stream_writer
@@ -60,7 +60,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         monkeypatch.setattr(owner, name, counted)
 
     counting(Part, "__init__", done.built)
-    counting(model_call, "private_copy", done.copied)
+    counting(token_part.TokenPart, "__init__", done.built)
+    counting(token_part, "private_copy", done.copied)
     counting(tracker, "private_copy", done.copied)
     counting(parts, "copy_containers", done.detached)
     counting(parts, "as_view", done.detached)

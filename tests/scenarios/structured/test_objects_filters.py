@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
 from streamgraph import START, StateGraph
-from streamgraph._messages import model_call
 from streamgraph._messages import structured as structured_module
+from streamgraph._messages import token_part
 from streamgraph._streams import part as parts
 from streamgraph.types import RetryPolicy
 from support.parts import Part, normal, parts_of, passes
@@ -224,7 +224,8 @@ def test_never_made(rules: Dict[str, Any], driver: str, monkeypatch: pytest.Monk
     for owner, name in (
         (structured_module.PartialJson, "add"),
         (parts.Part, "__init__"),
-        (model_call, "private_copy"),
+        (token_part.TokenPart, "__init__"),
+        (token_part, "private_copy"),
     ):
         original = getattr(owner, name)
 

@@ -19,7 +19,7 @@ from langchain_core.runnables import (
     RunnablePassthrough,
 )
 from langchain_core.tools import BaseTool, tool
-from langchain_core.tracers import _streaming, context
+from langchain_core.tracers import ConsoleCallbackHandler, _streaming, context
 
 from streamgraph._compat import langchain_core as compat
 from support.non_streaming_models import WORDS, OnlyAwaited, Streams, Whole
@@ -175,6 +175,21 @@ def test_call_info(kind: Any, method: str) -> None:
     assert found[0].model is model
     assert found[0].options["tools"] == ["some"]
     assert found[0].asynchronous is method.startswith("a")
+
+
+def test_keeps_chunk_without_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no frames, each token is copied at once."""
+    monkeypatch.setattr(compat, "current_frame", lambda depth: None)
+    assert compat.keeps_chunk() is False
+
+
+def test_follows_context() -> None:
+    """LangChain's own tracer does, and nothing else that sets context for a run in traces is known."""
+    from langchain_core.tracers.langchain import LangChainTracer
+
+    assert not compat.follows_context([])
+    assert not compat.follows_context([BaseCallbackHandler(), ConsoleCallbackHandler()])
+    assert compat.follows_context([BaseCallbackHandler(), LangChainTracer.__new__(LangChainTracer)])
 
 
 def test_no_call_info(monkeypatch: pytest.MonkeyPatch) -> None:

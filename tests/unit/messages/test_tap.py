@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
@@ -10,6 +11,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 
 from streamgraph import START, MessagesState, StateGraph
+from streamgraph._compat.langgraph import PEER
 from streamgraph._messages.tap import Tap
 from streamgraph.testing import ScriptedModel
 from support.list_graphs import chat, collected, drivers, texts
@@ -280,3 +282,19 @@ def test_a_vandal_changes_only_what_it_is_shown():
         )
     )
     assert seen[:3] == ["one", "two", "three"]
+
+
+def test_chains_are_heard_only_for_what_they_parse(monkeypatch):
+    """Where no structured answer is waited for, and LangGraph is not loaded, no chain is reported to the tap."""
+    monkeypatch.delitem(sys.modules, PEER, raising=False)
+    heard = []
+    original = Tap.on_chain_start
+
+    def on_chain_start(self, serialized, inputs, **kwargs):
+        heard.append(type(inputs))
+        original(self, serialized, inputs, **kwargs)
+
+    monkeypatch.setattr(Tap, "on_chain_start", on_chain_start)
+    chain = RunnableLambda(lambda state: state["messages"]) | scripted() | (lambda message: {"messages": [message]})
+    assert [message.content for message, _ in chat(chain).stream(ASK, stream_mode="messages")] != []
+    assert heard == []
