@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from streamgraph._core.plan import Node
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 
-
-class StepResults(NamedTuple):
-    """What the tasks of a step have done.
-
-    Attributes:
-        finished: The nodes that have finished, each with its routes.
-        written: The writes, each with the name of its node.
-        known: For each of them the state's values with these writes alone, if a branch has seen them.
-    """
-
-    finished: List[Tuple[Node, Sequence[Route]]]
-    written: List[Tuple[str, Writes]]
-    known: List[Optional[Mapping[str, Any]]]
+StepResults = Tuple[List[Tuple[Node, Sequence[Route]]], List[Tuple[str, Writes]], List[Optional[Mapping[str, Any]]]]
+"""The nodes that have finished, each with its routes; the writes, each with the name of its node; and for each of them
+the state's values with these writes alone, if a branch has seen them. (Not a class: one is made in each step.)"""
 
 
 def results_of(
@@ -41,17 +31,19 @@ def results_of(
         start: The node of step 0.
         entry: Routes that the run takes from there besides the edges.
     """
-    results = StepResults([] if tasks else [(start, entry)], [], [])
+    finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(start, entry)]
+    written: List[Tuple[str, Writes]] = []
+    known: List[Optional[Mapping[str, Any]]] = []
     for task in tasks if len(tasks) < 2 else sorted(tasks, key=_order):
         did = done.get(task.id)
         if did is not None:
-            results.finished.append((task.node, (*did.routes, *entry) if entry else did.routes))
+            finished.append((task.node, (*did.routes, *entry) if entry else did.routes))
         else:
             did = shown.get(task.id)
         if did is not None:
-            results.written.append((task.name, did.stored or did.writes))
-            results.known.append(did.folded)
-    return results
+            written.append((task.name, did.stored or did.writes))
+            known.append(did.folded)
+    return finished, written, known
 
 
 def _order(task: Task) -> tuple:  # type: ignore[type-arg]

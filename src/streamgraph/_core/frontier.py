@@ -33,6 +33,12 @@ class Frontier:
         """Return a copy that later steps do not change."""
         return Frontier(self.step, set(self.due), self.sends, dict(self.joined), set(self.deferred))
 
+    def keep(self, left: Frontier) -> bool:
+        """Add what stays due, and return whether nothing is due all the same."""
+        self.due |= left.due
+        self.sends = (*left.sends, *self.sends)
+        return not self.due and not self.sends
+
     def advance(
         self,
         plan: Plan,

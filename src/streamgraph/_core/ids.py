@@ -39,19 +39,6 @@ class TaskIds(Protocol):
         """
 
 
-def task_id(seed: bytes, step: int, name: str, index: int) -> str:
-    """Return the id of a task, in the shape of a UUID.
-
-    Args:
-        seed: Identifies the run and its namespace, 16 bytes.
-        step: The superstep.
-        name: The node.
-        index: The position among the step's `Send`s, or -1 for a node reached by edges.
-    """
-    digest = blake2b(b"%b%d:%d:%b" % (seed, step, index, name.encode()), digest_size=16).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
-
-
 class SeededIds:
     """The ids of the tasks of a run that is not saved.
 
@@ -66,7 +53,8 @@ class SeededIds:
 
     def by_edge(self, step: int, node: str, triggers: Sequence[str]) -> str:
         """Return the id of a task that edges, branches or joins have started."""
-        return task_id(self._seed, step, node, -1)
+        digest = blake2b(b"%b%d:-1:%b" % (self._seed, step, node.encode()), digest_size=16).hexdigest()
+        return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
     def by_send(self, step: int, node: str, index: int) -> str:
         """Return the id of a task that a `Send` has started."""
@@ -75,6 +63,19 @@ class SeededIds:
     def handling(self, step: int, failed: str, name: str) -> str:
         """Return the id of the error handler of a failed task."""
         return task_id(self._seed, step, f"handles {failed}", -1)
+
+
+def task_id(seed: bytes, step: int, name: str, index: int) -> str:
+    """Return the id of a task, in the shape of a UUID.
+
+    Args:
+        seed: Identifies the run and its namespace, 16 bytes.
+        step: The superstep.
+        name: The node.
+        index: The position among the step's `Send`s, or -1 for a node reached by edges.
+    """
+    digest = blake2b(b"%b%d:%d:%b" % (seed, step, index, name.encode()), digest_size=16).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
 def child_seed(task: str, call: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import AbstractSet, Any, Deque, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import AbstractSet, Any, Deque, Dict, FrozenSet, List, Mapping, Optional, Sequence, Union
 
 from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.channel_objects import Folded, touches, updated_keys
@@ -14,7 +14,7 @@ from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import SeededIds, TaskIds
 from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping, with_interrupts
-from streamgraph._core.plan import Node, Plan
+from streamgraph._core.plan import Plan
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
@@ -56,9 +56,11 @@ class Run:
         interrupts: The questions that tasks of the current step have asked; the run ends with them.
         limit: The number of the last superstep that it may take.
         saves: What happens is to be stored.
+        left: What stays due besides what the step leads to.
     """
 
     saves = False
+    left: Optional[Frontier] = None
 
     def __init__(
         self,
@@ -226,7 +228,9 @@ class Run:
             named = self.saves or self.frontier.joined or self._breakpoints is not None
             ran = frozenset(task.name for task in tasks) if named else _NONE
             updated = updated_keys(fresh) if self.plan.started_by else _NONE
-            nothing = self._advance(finished, ran, updated)
+            nothing = self.frontier.advance(self.plan, finished, ran, updated)
+            if self.left is not None:
+                nothing = self.frontier.keep(self.left) and nothing
             if isinstance(fresh, Folded):
                 if nothing and not self.interrupts:
                     self.state.finish(fresh)
@@ -247,12 +251,6 @@ class Run:
         if self._breakpoints is not None and not self.interrupts and self._breakpoints.stops(ran, self.frontier):
             return [*saved, *shown, *told, *self._parts.paused(), _FINISH]
         return [*saved, *shown, *told, self._next()]
-
-    def _advance(
-        self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str], updated: AbstractSet[str]
-    ) -> bool:
-        """Compute what is due after a step; see `Frontier.advance`."""
-        return self.frontier.advance(self.plan, finished, ran, updated)
 
     def _noted(
         self,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, FrozenSet, List, NamedTuple, Optional, Sequence, Tuple
+from typing import AbstractSet, FrozenSet, List, NamedTuple, Optional, Sequence
 
 from streamgraph._core.effects import Effect, Fail, Finish
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.plan import Node
 from streamgraph._core.record import UNSET, Record
-from streamgraph._core.results import Route
 from streamgraph._core.saved_run import BEFORE_FIRST, SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import PUSH, Task
@@ -34,8 +33,6 @@ class UpdateRun(SavedRun):
     earlier node decides anew what is due.
     """
 
-    _left: Optional[Frontier] = None
-
     def update(self, updates: Sequence[NodeUpdate]) -> List[Effect]:
         """Begin with updates by nodes; without any, only what has been finished is applied.
 
@@ -44,7 +41,7 @@ class UpdateRun(SavedRun):
         """
         names = {update.node.name for update in updates}
         carried = self._carried(names)
-        self._left = self._unfinished({task.id for task in carried}, names) if names & self._names() else None
+        self.left = self._unfinished({task.id for task in carried}, names) if names & self._names() else None
         ids, step = self._ids, self.frontier.step + 1
         self.frontier.step = step
         tasks = [
@@ -97,16 +94,6 @@ class UpdateRun(SavedRun):
         }
         sends = [send for index, send in enumerate(frontier.sends) if ids.by_send(step, send.node, index) not in done]
         return Frontier(step, due, tuple(sends))
-
-    def _advance(
-        self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: AbstractSet[str], updated: AbstractSet[str]
-    ) -> bool:
-        nothing = super()._advance(finished, ran, updated)
-        left = self._left
-        if left is not None:
-            self.frontier.due |= left.due
-            self.frontier.sends = (*left.sends, *self.frontier.sends)
-        return nothing and not self.frontier.due and not self.frontier.sends
 
     def begin_empty(self, *, before: bool) -> None:
         """Begin on a thread without a record.
