@@ -1,4 +1,4 @@
-"""A chat whose memory is a SQLite file. It is killed in the middle of an answer, goes on, and asks before it spends money.
+"""A chat whose memory is a SQLite file. It is killed in the middle of an answer, goes on, and asks before it buys.
 
 Needs `pip install langgraph-checkpoint-sqlite`. LangGraph itself is not needed.
 """

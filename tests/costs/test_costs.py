@@ -107,7 +107,7 @@ def test_step_with_langgraph_loaded(asynchronous: bool, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, PEER, importlib.import_module(PEER))
     node = astep if asynchronous else step
     found = per_unit(lambda size: read(chain(size, node), asynchronous, stream_mode="updates"))
-    is_as(found, called=49 + 2 * asynchronous, contexts=1, dicts=5)
+    is_as(found, called=48 + 2 * asynchronous, contexts=1, dicts=5)
 
 
 def test_step_of_a_sync_node_in_an_async_run() -> None:

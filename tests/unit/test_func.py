@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypedDict
 
-from streamgraph.errors import EmptyInputError, NotSupportedError, UnknownKeywordError
+from streamgraph.errors import EmptyInputError, UnknownKeywordError
 from streamgraph.func import entrypoint, task
 from streamgraph.graph import END, START
 from streamgraph.warnings import LangGraphDeprecatedSinceV05
@@ -173,8 +173,8 @@ def test_entrypoint_without_parentheses() -> None:
 
 
 def test_entrypoint_with_a_checkpointer() -> None:
-    """Runs cannot be saved yet; a checkpointer is refused and not ignored."""
-    with pytest.raises(NotSupportedError, match="checkpointer"):
+    """What is no saver is refused and not ignored."""
+    with pytest.raises(TypeError, match="Invalid checkpointer"):
         entrypoint(checkpointer=object())  # type: ignore[arg-type]
     assert entrypoint(checkpointer=None)(shout).invoke("a") == "A"
 

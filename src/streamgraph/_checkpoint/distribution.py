@@ -42,3 +42,10 @@ def unusable_methods(name: str) -> FrozenSet[Any]:
 
     base = (getattr(BaseCheckpointSaver, name), getattr(BaseCheckpointSaver, f"a{name}"))
     return frozenset((*base, getattr(InMemorySaver, f"a{name}")))
+
+
+def is_in_memory(saver: object) -> bool:
+    """Return True for the distribution's saver in memory, or one of a subclass."""
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    return isinstance(saver, InMemorySaver)

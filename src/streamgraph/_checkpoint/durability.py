@@ -39,10 +39,15 @@ class Keeper(Protocol):
 
 
 def keeper(durability: Durability, saved: SavedThread, backend: Backend) -> Keeper:
-    """Return the keeper for a durability."""
+    """Return the keeper for a durability.
+
+    A saver in memory does nothing but serialise. Beside a run that has no event loop to block this takes longer than
+    in it, for the two threads fight for the interpreter.
+    """
     if durability == "exit":
         return AtExit(saved)
-    return Beside(saved, backend) if durability == "async" else AtOnce(saved)
+    beside = durability == "async" and (backend.asynchronous or not saved.in_memory)
+    return Beside(saved, backend) if beside else AtOnce(saved)
 
 
 class AtOnce:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, AsyncIterator, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
-from streamgraph._checkpoint.distribution import unusable_methods
+from streamgraph._checkpoint.distribution import is_in_memory, unusable_methods
 from streamgraph._checkpoint.wire import readable
 from streamgraph._core.action import Action
 from streamgraph._protocols import Call, Work
@@ -23,11 +23,13 @@ class Saver:
 
     Attributes:
         given: The user's saver.
+        in_memory: It is the saver in memory, or one made of it.
     """
 
     def __init__(self, saver: Any) -> None:
         self.given = saver
         self._saver = readable(saver)
+        self.in_memory = is_in_memory(saver)
         self._lists_async = _action(self._saver, "list").asyn is not None
         self._actions: Dict[str, Action] = {name: _action(self._saver, name) for name in _METHODS}
 

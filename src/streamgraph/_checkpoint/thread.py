@@ -80,6 +80,11 @@ class SavedThread:
             configurable["checkpoint_id"] = checkpoint_id
         return {"configurable": configurable}
 
+    @property
+    def in_memory(self) -> bool:
+        """True if the saver keeps everything in memory."""
+        return self._saver.in_memory
+
     def above(self) -> Dict[str, str]:
         """Return the ids of the last records of this run and of the runs around it, by namespace."""
         return {**self._parents, self._checkpoint_ns: self.head or ""}

@@ -90,6 +90,7 @@ class Run:
         self._control = control
         self._breakpoints = breakpoints
         self._entry = entry
+        self._plain = not self.saves and control is None and breakpoints is None
         # The input as state values, until the first `values` part contains them.
         self._fresh_input: Optional[Mapping[str, object]] = None
         # The values of channel objects after the last step that wrote something to return; they may be gone since.
@@ -248,6 +249,8 @@ class Run:
         saved = self._saved(fresh.keys(), ran) if saves else []
         told = self._told() if saves else []
         shown = self._parts.values(self.state, fresh, self.interrupts)
+        if self._plain and self.frontier.due and self.frontier.step < self.limit and not self.interrupts:
+            return [*shown, _OPEN_STEP]  # as below, for the usual step, which costs no call
         if self._breakpoints is not None and not self.interrupts and self._breakpoints.stops(ran, self.frontier):
             return [*saved, *shown, *told, *self._parts.paused(), _FINISH]
         return [*saved, *shown, *told, self._next()]

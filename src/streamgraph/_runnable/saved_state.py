@@ -101,7 +101,8 @@ class SavedState(GraphBase):
             NoCheckpointerError: Runs are not saved.
             InvalidUpdateError: The node does not exist, or it is not clear which one ran last.
         """
-        return self.bulk_update_state(config, [[StateUpdate(values, as_node, task_id)]])  # type: ignore[arg-type]
+        steps = read_updates([[StateUpdate(values, as_node, task_id)]])  # type: ignore[arg-type]
+        return update_thread(place_of(self, config, "update_state"), steps[0]).given
 
     @checked_keywords
     async def aupdate_state(
@@ -112,7 +113,8 @@ class SavedState(GraphBase):
         task_id: Optional[str] = None,
     ) -> RunnableConfig:
         """Change the state of a thread without blocking the event loop; see `update_state`."""
-        return await self.abulk_update_state(config, [[StateUpdate(values, as_node, task_id)]])  # type: ignore[arg-type]
+        steps = read_updates([[StateUpdate(values, as_node, task_id)]])  # type: ignore[arg-type]
+        return (await aupdate_thread(place_of(self, config, "aupdate_state"), steps[0])).given
 
     @checked_keywords
     def bulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]) -> RunnableConfig:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List
 
-import langgraph.types
 import pytest
 
 from differential.saved.graphs import Library, Nodes, failing_inside, nested
 from differential.saved.transcripts import Program, Thread, both, plain
-
-HAS_BULK = hasattr(langgraph.types, "StateUpdate")
 
 
 def routed(lib: Library) -> Any:

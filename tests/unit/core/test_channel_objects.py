@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamgraph._core.channel_objects import NO_VALUE, ChannelTemplate, updated_keys
+from streamgraph._core.frontier import Frontier
 from streamgraph._core.plan import Channel, StateView
-from streamgraph._core.run import Run
 from streamgraph._core.state import State
 from streamgraph._locations import location_of
 from streamgraph._types import Overwrite
@@ -26,7 +26,7 @@ from streamgraph.channels import (
 )
 from streamgraph.channels.base import MISSING, BaseChannel
 from streamgraph.errors import EmptyChannelError, InvalidUpdateError
-from unit.core.plans import SEED, Driver, channels, node, plan
+from unit.core.plans import Driver, channels, node, plan, taken_up
 
 
 class Tally(BaseChannel[List[int], int, List[int]]):
@@ -271,6 +271,5 @@ def test_taken_up_after_any_step(steps: Any) -> None:
 
 def test_a_resumed_run_returns_its_state() -> None:
     graph = plan(["a"], node("a"), keys=held(x=Topic(int)))
-    current = State(graph, {"x": [1], "p": 2})
-    run = Run(graph, Driver(graph).run._parts, seed=SEED, limit=5, state=current)
+    run = taken_up(graph, {"x": [1], "p": 2}, Frontier(), limit=5)
     assert run.output() == {"p": 2, "x": [1]}

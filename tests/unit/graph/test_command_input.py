@@ -70,7 +70,7 @@ def test_an_object_as_the_update():
         (Command(goto="bb"), UnknownRouteError, "A route goes to 'bb'.*Did you mean 'b'"),
         (Command(goto=Send("bb", {})), UnknownRouteError, "A Send goes to 'bb'"),
         (Command(graph=Command.PARENT, goto="b"), InvalidUpdateError, "starts a run is for the graph '__parent__'"),
-        (Command(update=3), InvalidUpdateError, "Expected a dict"),
+        (Command(update=3), InvalidUpdateError, "Expected dict, got 3"),
     ],
 )
 def test_mistakes(command, error, text):

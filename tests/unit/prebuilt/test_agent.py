@@ -21,7 +21,7 @@ from langchain_core.tools import tool
 from typing_extensions import Annotated, NotRequired, TypedDict
 
 from streamgraph.config import get_stream_writer
-from streamgraph.errors import GraphError, NotSupportedError
+from streamgraph.errors import GraphError
 from streamgraph.graph import add_messages
 from streamgraph.graph.message import REMOVE_ALL_MESSAGES
 from streamgraph.managed import RemainingSteps
@@ -550,10 +550,10 @@ def test_options() -> None:
         create_react_agent(saying("Hi."), [add], version="v3")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="zzz"):
         create_react_agent(saying("Hi."), [add], zzz=1)  # type: ignore[call-arg]
-    with pytest.raises(NotSupportedError):
+    with pytest.raises(TypeError, match="Invalid checkpointer"):
         create_react_agent(saying("Hi."), [add], checkpointer=object())  # type: ignore[arg-type]
-    with pytest.raises(NotSupportedError):
-        create_react_agent(saying("Hi."), [add], interrupt_before=["tools"])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no node 'toolz'.*Did you mean 'tools'"):
+        create_react_agent(saying("Hi."), [add], interrupt_before=["toolz"])
 
 
 @DRIVERS

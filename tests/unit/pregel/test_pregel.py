@@ -103,7 +103,7 @@ def test_attributes_of_all() -> None:
     assert [graph.stream_mode for graph in (state, flow, low)] == ["updates", "updates", "values"]
     assert low.stream_channels_list == low.stream_channels_asis == ["input", "output", "log"]
     assert dict(low.trigger_to_nodes) == {"input": ["one"]}
-    assert list(flow.channels) == ["__end__"]
+    assert list(flow.channels) == ["__end__", "__previous__"]
     for graph in (state, flow, low):
         assert (graph.step_timeout, graph.retry_policy, graph.cache_policy) == (None, (), None)
         assert (graph.checkpointer, graph.store, graph.cache, graph.config) == (None, None, None, None)
@@ -271,9 +271,9 @@ def test_unknown_channels(options: Dict[str, Any], where: str, right: str) -> No
         ({"output_channels": None}, TypeError, "output_channels is None"),
         ({"stream_channels": [1]}, TypeError, r"stream_channels is \[1\]"),
         ({"retry_policy": 1}, TypeError, "retry_policy is 1"),
-        ({"checkpointer": object()}, NotSupportedError, "checkpointer"),
-        ({"interrupt_before_nodes": ["one"]}, NotSupportedError, "interrupt_before_nodes"),
-        ({"interrupt_after_nodes": "*"}, NotSupportedError, "interrupt_after_nodes"),
+        ({"checkpointer": object()}, TypeError, "Invalid checkpointer"),
+        ({"interrupt_before_nodes": ["two"]}, UnknownOptionError, "no node 'two'"),
+        ({"interrupt_after_nodes": "two"}, UnknownOptionError, "no node 'two'"),
         ({"output_channel": "output"}, UnknownKeywordError, "Did you mean 'output_channels'"),
     ],
 )

@@ -8,11 +8,12 @@ from typing import Any, List
 from unittest import mock
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from typing_extensions import Annotated, TypedDict
 
 from streamgraph import START, StateGraph
 from streamgraph.cache.memory import InMemoryCache
-from streamgraph.errors import FixedAttributeError, NotSupportedError, UnknownOptionError
+from streamgraph.errors import FixedAttributeError, UnknownOptionError
 from streamgraph.func import entrypoint
 from streamgraph.graph.state import CompiledStateGraph
 from streamgraph.runtime import Runtime
@@ -223,15 +224,26 @@ def test_attributes_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["checkpointer", "interrupt_before_nodes", "interrupt_after_nodes"])
-def test_what_is_not_there_yet(name: str) -> None:
-    """A saver that is set later would save nothing, so it is refused like one that is given to `compile`."""
+def test_what_cannot_be_set(name: str) -> None:
+    """What is no saver and no node is refused, as by `compile`."""
     graph = made(one)
-    with pytest.raises(NotSupportedError, match=name):
-        setattr(graph, name, ["n0"])
-    with pytest.raises(NotSupportedError, match=name):
-        graph.copy({name: ["n0"]})
+    with pytest.raises((TypeError, ValueError), match="Invalid checkpointer|no node 'nobody'"):
+        setattr(graph, name, ["nobody"])
+    with pytest.raises((TypeError, ValueError), match="Invalid checkpointer|no node 'nobody'"):
+        graph.copy({name: ["nobody"]})
     assert not getattr(graph, name)
-    setattr(graph, name, None if name == "checkpointer" else [])
+
+
+def test_a_saver_that_is_set_later() -> None:
+    """It saves the runs that start afterwards."""
+    graph = made(one)
+    graph.checkpointer = InMemorySaver()
+    config: Any = {"configurable": {"thread_id": "1"}}
+    graph.invoke({}, config)
+    assert graph.get_state(config).created_at is not None
+    graph.interrupt_before_nodes = "*"
+    graph.invoke({}, config)
+    assert graph.get_state(config).next == ("n0",)
 
 
 @pytest.mark.parametrize(
