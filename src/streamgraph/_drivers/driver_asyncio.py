@@ -115,9 +115,10 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         self._backend.cancel_from_outside()
         closing = self._session.closing(GeneratorExit("the consumer dropped the stream"), self._take_unsaved())
         for call in closing:
-            assert isinstance(call, Call)
-            assert call.action.sync is not None
-            call.action.sync(*call.args)
+            # What would have to be awaited cannot be: the loop may have stopped. So a saver that needs its loop stores
+            # no more, and what is being stored beside the run is not waited for.
+            if isinstance(call, Call) and call.action.sync is not None and not (call.shielded and call.action.asyn):
+                call.action.sync(*call.args)
 
     def has_reader(self) -> bool:
         """Return True if a running loop may still consume the stream after the end of the main thread."""

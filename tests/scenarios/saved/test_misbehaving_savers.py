@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import operator
 import threading
 from typing import Any, Dict, List
@@ -178,3 +179,39 @@ def test_nothing_to_continue(known: bool) -> None:
         config["configurable"]["checkpoint_id"] = "1f1ea64a-5e81-6f3c-bfff-c9a2632e5298"
     with pytest.raises(EmptyInputError, match="nothing to continue"):
         graph.invoke(None, config)
+
+
+@pytest.mark.parametrize("durability", DURABILITIES)
+@pytest.mark.parametrize("way", ["dropped", "closed", "cancelled"])
+def test_an_async_stream_that_was_left(durability: Any, way: str) -> None:
+    """However it ends, its thread is free again, and goes on from what it had done."""
+    graph = line("a", "b", "c").compile(checkpointer=InMemorySaver())
+    waiting: List[bool] = []
+
+    async def first_chunk() -> None:
+        stream = graph.astream({"seen": ["in"]}, thread(), durability=durability)
+        assert await stream.__anext__() == {"a": {"seen": ["a"]}}
+        if way == "closed":
+            await stream.aclose()
+        elif way == "cancelled":
+            waiting.append(True)
+            await asyncio.sleep(30)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(first_chunk())
+        if way == "cancelled":
+            while not waiting:
+                await asyncio.sleep(0)
+            task.cancel()
+        await asyncio.wait({task})
+        del task  # its exception knows its frame, and with it the stream
+        gc.collect()
+        for _ in range(200):
+            try:
+                assert (await graph.ainvoke(None, thread())) == {"seen": ["in", "a", "b", "c"]}
+                return
+            except ThreadBusyError:  # a dropped stream is ended by another thread
+                await asyncio.sleep(0.01)
+        pytest.fail("the thread is still taken")
+
+    asyncio.run(main())
