@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 from differential.saved.graphs import Library, Nodes, chain
-from differential.saved.transcripts import Program, Thread, both
+from differential.saved.transcripts import Program, Thread, both, comparable
 
 
 def one(lib: Library) -> Any:
@@ -79,19 +79,21 @@ def changed_with_the_answer(thread: Thread) -> None:
     thread.state()
 
 
+SECOND = "a task that asks a second question is still due"
+
 PROGRAMS: List[Program] = [
     Program("one", one, answers("A"), {}),
-    Program("falsy answers", two_in_turn, answers(0, False), {}),
-    Program("two in turn", two_in_turn, answers("A", "B"), {}),
+    Program("falsy answers", two_in_turn, answers(0, False), {}, since=SECOND),
+    Program("two in turn", two_in_turn, answers("A", "B"), {}, since=SECOND),
     Program("asked again", one, answers(None, None, "A"), {}),
     Program("in a nested graph", inside, answers("A"), {}),
     Program("three levels down", deep, answers("A"), {}),
     Program("in a branch", in_a_branch, answers("z"), {}),
-    Program("changed with the answer", one, changed_with_the_answer, {}),
+    Program("changed with the answer", one, changed_with_the_answer, {}, since="questions in values"),
 ]
 
 
-@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+@pytest.mark.parametrize("program", comparable(PROGRAMS), ids=lambda program: program.name)
 def test_the_same_is_seen(program: Program) -> None:
     theirs, ours = both(Nodes, program)
     assert ours == theirs

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from langgraph.checkpoint.memory import InMemorySaver
 
+from differential.adapting import OLD
 from differential.saved.graphs import Library
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
@@ -104,17 +105,26 @@ def _inner(state: Any) -> Any:
 class Program(NamedTuple):
     """A program on a thread, for both libraries.
 
+    With LangGraph 0.6, the last on Python 3.9, a program with a `since` cannot be compared: that version lacks it.
+
     Attributes:
         name: Its name.
         build: Makes the graph's builder.
         play: Runs it.
         compile: Options of `compile`.
+        since: What LangGraph does only from 1.0 on.
     """
 
     name: str
     build: Callable[[Library], Any]
     play: Callable[[Thread], None]
     compile: Dict[str, Any]
+    since: str = ""
+
+
+def comparable(programs: List[Program]) -> List[Program]:
+    """Return the programs that the installed LangGraph can run."""
+    return [program for program in programs if not (OLD and program.since)]
 
 
 def transcript(lib: Library, program: Program) -> List[Any]:
