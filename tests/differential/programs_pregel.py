@@ -228,7 +228,7 @@ def pregel_steps_of_a_node(lib: Lib) -> Case:
     return Case(graph, 2)
 
 
-@program(modes=("values", "updates"))
+@program(modes=("values", "updates"), ordered=False)
 def pregel_two_writers(lib: Lib) -> Case:
     """Two nodes write to a channel that takes one value."""
     make = Parts(lib)

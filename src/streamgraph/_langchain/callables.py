@@ -97,7 +97,8 @@ class RunnableCallable(NodeRunnable):
 
     def __repr__(self) -> str:
         tags = f", tags={self.tags!r}" if self.tags else ""
-        return f"{type(self).__name__}({self.get_name()!r}, func={self.func!r}, afunc={self.afunc!r}{tags})"
+        functions = f"func={_shown(self, self.func)}, afunc={_shown(self, self.afunc)}"
+        return f"{type(self).__name__}({self.get_name()!r}, {functions}{tags})"
 
     def invoke(self, input: Any, config: Optional[RunnableConfig] = None, **kwargs: object) -> Any:  # noqa: A002
         """Call the function.
@@ -280,3 +281,9 @@ async def _awaiting(call: Callable[[], Awaitable[T]]) -> T:
 def _name(function: Optional[Function]) -> Optional[str]:
     name = getattr(function, "__name__", None)
     return name if isinstance(name, str) and name != "<lambda>" else None
+
+
+def _shown(owner: object, function: object) -> str:
+    """Return the repr of a function; that of a method of its own would have that of the owner in it."""
+    own = getattr(function, "__self__", None) is owner
+    return f"<method {getattr(function, '__name__', '')}>" if own else repr(function)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from itertools import groupby
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from langgraph.checkpoint.memory import InMemorySaver
 
-from differential.adapting import OLD
 from differential.saved.graphs import Library
+
+OLD = version("langgraph").startswith("0.")
+"""LangGraph 0.6 is installed, the last on Python 3.9."""
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00")

@@ -15,6 +15,7 @@ from typing_extensions import Annotated, Literal, TypedDict
 from streamgraph import END, START, StateGraph
 from streamgraph.config import get_config, get_stream_writer
 from streamgraph.errors import NodeError
+from streamgraph.prebuilt import ToolNode
 from streamgraph.runtime import Runtime
 from streamgraph.types import Command, RetryPolicy
 from streamgraph.utils.runnable import RunnableCallable
@@ -234,6 +235,7 @@ def test_looks():
     assert RunnableCallable(lambda x: x).get_name() == "RunnableCallable"
     assert repr(RunnableCallable(put)).startswith("RunnableCallable('put', func=<function put")
     assert repr(RunnableCallable(put, tags=["t"])).endswith(", afunc=None, tags=['t'])")
+    assert repr(ToolNode([])) == "ToolNode('tools', func=<method _func>, afunc=<method _afunc>)"
     drawn = (RunnableCallable(put) | RunnableLambda(lambda x: x, name="then")).get_graph()
     assert "put" in [node.name for node in drawn.nodes.values()]
     assert pickle.loads(pickle.dumps(RunnableCallable(put, aput))).invoke({}) == {"x": ["sync"]}
