@@ -78,6 +78,15 @@ def from_channels(
     return ordered, frontier, others
 
 
+def gone_nodes(others: Mapping[str, object]) -> List[str]:
+    """Return the nodes that are due in a record, but unknown to the graph.
+
+    Args:
+        others: The channels of the record that the graph does not have.
+    """
+    return [name[len(BRANCH) :] for name in others if name.startswith(BRANCH)]
+
+
 def _read_join(plan: Plan, join: Join, value: object, frontier: Frontier) -> None:
     deferred = plan.nodes[join.target].defer
     arrived = value[0] if deferred and isinstance(value, (list, tuple)) else value

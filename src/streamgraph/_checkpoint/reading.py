@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, NamedTuple, Tuple, cast
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Tuple, cast
 
-from streamgraph._checkpoint.channels import START_CHANNEL, from_channels, from_writes
+from streamgraph._checkpoint.channels import BRANCH, SENDS, START_CHANNEL, from_channels, from_writes
 from streamgraph._checkpoint.ids import NO_TASK, RecordIds
 from streamgraph._checkpoint.wire import from_stored
 from streamgraph._core.plan import Plan
@@ -14,6 +14,10 @@ ERROR = "__error__"
 HANDLED = "__error_source_node__"
 INTERRUPT = "__interrupt__"
 RESUME = "__resume__"
+
+
+_UNIFORM = 3
+"""The version of checkpoints from which on every node that is due has a channel of one form."""
 
 
 class Loaded(NamedTuple):
@@ -41,6 +45,10 @@ def read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
     checkpoint = stored.checkpoint
     step = stored.metadata["step"]
     channels = {name: from_stored(value) for name, value in checkpoint["channel_values"].items()}
+    if checkpoint["v"] < _UNIFORM:
+        channels = _renamed(plan, channels)
+    if checkpoint.get("pending_sends"):  # up to version 3
+        channels.setdefault(SENDS, [from_stored(send) for send in checkpoint["pending_sends"]])
     values, frontier, others = from_channels(plan, channels, step)
     record = Record(
         step,
@@ -51,6 +59,20 @@ def read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
         others=others,
     )
     return Loaded(record, _known(plan, stored.pending_writes or ()), RecordIds(checkpoint["id"], ns, checkpoint["v"]))
+
+
+def _renamed(plan: Plan, channels: Mapping[str, object]) -> Dict[str, object]:
+    """Return the channels of an old checkpoint under today's names: what started a node had several names."""
+    renamed: Dict[str, object] = {}
+    for name, value in channels.items():
+        parts = name.split(":")
+        due = name if len(parts) == 1 else parts[-1]
+        old = parts[0] == "start" or (parts[0] == "branch" and len(parts) > 3) or len(parts) == 1
+        if old and due in plan.nodes and name not in plan.channels:
+            renamed[BRANCH + due] = None
+        else:
+            renamed[name] = value
+    return renamed
 
 
 def _known(plan: Plan, writes: Iterable[Tuple[str, str, Any]]) -> KnownTasks:

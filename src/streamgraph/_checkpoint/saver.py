@@ -7,7 +7,11 @@ from typing import Any, AsyncIterator, Dict, Iterable, Iterator, Mapping, Sequen
 from streamgraph._checkpoint.distribution import is_in_memory, unusable_methods
 from streamgraph._checkpoint.wire import readable
 from streamgraph._core.action import Action
-from streamgraph._protocols import Call, Work
+from streamgraph._protocols import Call, Sleep, Work
+from streamgraph._streams.cancellation import CancelToken
+
+_PAUSES = (0.05, 0.25, 1.0)
+"""Seconds between the attempts to reach a database whose connection was lost."""
 
 _METHODS = ("get_tuple", "put", "put_writes")
 
@@ -29,6 +33,7 @@ class Saver:
     def __init__(self, saver: Any) -> None:
         self.given = saver
         self._saver = readable(saver)
+        self._awake = CancelToken()  # what has to be stored is stored, also while its run ends
         self.in_memory = is_in_memory(saver)
         self._lists_async = _action(self._saver, "list").asyn is not None
         self._actions: Dict[str, Action] = {name: _action(self._saver, name) for name in _METHODS}
@@ -68,15 +73,30 @@ class Saver:
             yield stored
 
     def _call(self, name: str, *args: Any) -> Work[Any]:
-        action = self._actions[name]
-        try:
-            return (yield Call(action, args, shielded=True))
-        except NotImplementedError:
-            # SqliteSaver has async methods that only say that it has none.
-            if action.sync is None or action.asyn is None:
-                raise
-        self._actions[name] = Action(action.sync, None)
-        return (yield Call(self._actions[name], args, shielded=True))
+        for pause in (*_PAUSES, None):
+            action = self._actions[name]
+            try:
+                return (yield Call(action, args, shielded=True))
+            except NotImplementedError:
+                # SqliteSaver has async methods that only say that it has none.
+                if action.sync is None or action.asyn is None:
+                    raise
+                self._actions[name] = Action(action.sync, None)
+                return (yield Call(self._actions[name], args, shielded=True))
+            except Exception as error:
+                if pause is None or not _is_lost_connection(error):
+                    raise
+            yield Sleep(pause, self._awake)
+        raise AssertionError  # the last attempt has returned or raised
+
+
+def _is_lost_connection(error: Exception) -> bool:
+    """Return whether another attempt may succeed: the connection was lost, or the database is busy.
+
+    The drivers of databases name it alike, and each has a class of its own for it (PEP 249).
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, ConnectionError) or not names.isdisjoint(("OperationalError", "InterfaceError"))
 
 
 def _action(saver: Any, name: str) -> Action:

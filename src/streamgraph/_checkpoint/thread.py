@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from streamgraph._checkpoint.channels import START_CHANNEL, to_channels, to_writes
+from streamgraph._checkpoint.channels import BRANCH, START_CHANNEL, to_channels, to_writes
 from streamgraph._checkpoint.distribution import new_id
 from streamgraph._checkpoint.ids import RecordIds, path_text
 from streamgraph._checkpoint.reading import ERROR, HANDLED, INTERRUPT, RESUME, Loaded, read
@@ -20,6 +20,9 @@ from streamgraph._protocols import Work
 
 FORMAT = 4
 """The version of the stored form, LangGraph's `v`."""
+
+
+_STARTING = (BRANCH, "join:")
 
 
 class SavedThread:
@@ -101,7 +104,8 @@ class SavedThread:
         self._last_metadata = dict(stored.metadata)
         self._ids[loaded.record.step] = self.head
         self._versions = dict(stored.checkpoint["channel_versions"])
-        self._others = loaded.record.others
+        # What a node waits for that the graph does not have any more is not handed on.
+        self._others = {key: value for key, value in loaded.record.others.items() if not key.startswith(_STARTING)}
         self._seen = stored.checkpoint["versions_seen"]
         parent = stored.parent_config
         self._parent = self._before = None if parent is None else parent["configurable"]["checkpoint_id"]

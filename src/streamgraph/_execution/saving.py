@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
+from streamgraph._checkpoint.channels import gone_nodes
 from streamgraph._checkpoint.durability import keeper
 from streamgraph._checkpoint.occupancy import Occupancy
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedThread
 from streamgraph._core.answers import answers_of, is_by_id
 from streamgraph._core.effects import Effect, Note, Save
-from streamgraph._core.record import UNSET, KnownTasks
+from streamgraph._core.record import UNSET, KnownTasks, Record
 from streamgraph._core.results import TaskResult
 from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._protocols import Backend, Work
 from streamgraph._types import Command, Durability
-from streamgraph.errors import EmptyInputError, UnknownInterruptError
+from streamgraph.errors import EmptyInputError, UnknownInterruptError, UnknownNodeError
 
 
 class Saving:
@@ -102,12 +103,25 @@ class Saving:
             return run.command(writes, run.take_entry())
         if given is not None and not command and (self._outer is None or not self._outer.resumed):
             return run.begin(writes, given)
+        self._check_nodes(run, loaded.record)
         self.resumed = True
         self._known = loaded.known
         stored = loaded.record.given
         if self.saved.replays:
             run.fork(stored)
         return run.resume() if stored is UNSET else run.restart(self._writes_of(stored), stored)
+
+    def _check_nodes(self, run: SavedRun, record: Record) -> None:
+        """Raise an error if a node is due that the graph does not have."""
+        nodes = run.plan.nodes
+        for name in (*gone_nodes(record.others), *(send.node for send in record.frontier.sends)):
+            if name not in nodes:
+                raise UnknownNodeError(
+                    f"Thread {self.saved.thread_id!r} is to go on with node {name!r}, which the graph does not have",
+                    name=name,
+                    known=nodes,
+                    hint="Give the node its old name, or say what is next with update_state(..., as_node=...).",
+                )
 
     def called(self, caller: Task, ns: Tuple[str, ...], name: str, number: int) -> Tuple[str, Optional[TaskResult]]:
         """Return the id of a `@task` that is called in a task, and its result if it had finished before.

@@ -12,7 +12,13 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from typing_extensions import Annotated, TypedDict
 
-from streamgraph.errors import EmptyInputError, NoCheckpointerError, ThreadBusyError, UnstorableValueError
+from streamgraph.errors import (
+    EmptyInputError,
+    NoCheckpointerError,
+    ThreadBusyError,
+    UnknownNodeError,
+    UnstorableValueError,
+)
 from streamgraph.graph import START, StateGraph
 from support.savers import WatchedSaver, jittered
 
@@ -215,3 +221,39 @@ def test_an_async_stream_that_was_left(durability: Any, way: str) -> None:
         pytest.fail("the thread is still taken")
 
     asyncio.run(main())
+
+
+class OperationalError(Exception):
+    """What drivers of databases raise for a lost connection (PEP 249)."""
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_lost_connection(asynchronous: bool) -> None:
+    """A database that answers again after a moment has lost nothing (langgraph #5675)."""
+    failures: List[int] = []
+
+    def fail_twice(name: str, number: int) -> None:
+        if number == 3 and len(failures) < 2:
+            failures.append(number)
+            raise OperationalError("the connection is closed")
+
+    saver = WatchedSaver(before=fail_twice)
+    graph = line("a", "b", "c").compile(checkpointer=saver)
+    if asynchronous:
+        final = asyncio.run(graph.ainvoke({"seen": ["in"]}, thread(), durability="sync"))
+    else:
+        final = graph.invoke({"seen": ["in"]}, thread(), durability="sync")
+    assert final == graph.get_state(thread()).values == {"seen": ["in", "a", "b", "c"]}
+    assert failures == [3, 3]
+
+
+def test_a_node_that_is_gone() -> None:
+    """A thread is not silently over because its next node has another name now."""
+    saver = InMemorySaver()
+    line("a", "old_name").compile(checkpointer=saver, interrupt_before=["old_name"]).invoke({"seen": []}, thread())
+    renamed = line("a", "old_names").compile(checkpointer=saver)
+    with pytest.raises(UnknownNodeError, match="node 'old_name', which.*Did you mean 'old_names'"):
+        renamed.invoke(None, thread())
+    renamed.update_state(thread(), {"seen": ["moved"]}, as_node="a")
+    assert renamed.invoke(None, thread()) == {"seen": ["a", "moved", "old_names"]}
+    assert renamed.invoke({"seen": ["again"]}, thread())["seen"][-2:] == ["a", "old_names"]
