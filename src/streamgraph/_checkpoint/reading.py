@@ -15,6 +15,12 @@ HANDLED = "__error_source_node__"
 INTERRUPT = "__interrupt__"
 RESUME = "__resume__"
 
+BY_CALL = "__streamgraph_answers_by_call__"
+"""Marks the answers to questions of several tool calls, at the end of a task's answers.
+
+LangGraph counts the questions of all calls together, so it cannot continue a thread that is paused there.
+"""
+
 
 _UNIFORM = 3
 """The version of checkpoints from which on every node that is due has a channel of one form."""
@@ -90,6 +96,10 @@ def _known(plan: Plan, writes: Iterable[Tuple[str, str, Any]]) -> KnownTasks:
             about.questions = [from_stored(question) for question in value]  # type: ignore[misc]
         elif name == RESUME:
             about.answers = list(value)
+            last = about.answers[-1] if about.answers else None
+            if isinstance(last, dict) and last.keys() == {BY_CALL}:
+                about.answers.pop()
+                about.call_answers = last[BY_CALL]
         else:
             by_task.setdefault(task, []).append((name, from_stored(value)))
     for task, pairs in by_task.items():

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from streamgraph._checkpoint.channels import BRANCH, START_CHANNEL, to_channels, to_writes
 from streamgraph._checkpoint.distribution import new_id
 from streamgraph._checkpoint.ids import RecordIds, path_text
-from streamgraph._checkpoint.reading import ERROR, HANDLED, INTERRUPT, RESUME, Loaded, read
+from streamgraph._checkpoint.reading import BY_CALL, ERROR, HANDLED, INTERRUPT, RESUME, Loaded, read
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.unstorable import unstorable
 from streamgraph._checkpoint.wire import to_stored
@@ -224,8 +224,9 @@ class SavedThread:
                 writes.append((HANDLED, task.name))
         else:
             writes = [(name, to_stored(value)) for name, value in to_writes(task.node, note.result)]
-        if note.answers:
-            writes.append((RESUME, list(note.answers)))
+        if note.answers or note.call_answers:
+            by_call = [{BY_CALL: dict(note.call_answers)}] if note.call_answers else []
+            writes.append((RESUME, [*note.answers, *by_call]))
         config = self._config(self._ids[task.step - 1])
         try:
             yield from self._saver.put_writes(config, writes, task.id, path_text(task.path))

@@ -83,9 +83,10 @@ class Note:
 
     Attributes:
         answers: The answers to the questions that it asked before.
+        call_answers: The answers to questions of one of several tool calls, by the ids of the questions.
     """
 
-    __slots__ = ("answers", "error", "questions", "result", "task")
+    __slots__ = ("answers", "call_answers", "error", "questions", "result", "task")
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class Note:
         self.error = error
         self.questions = questions
         self.answers = task.answers
+        self.call_answers = task.call_answers
 
 
 class Save:

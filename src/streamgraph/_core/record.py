@@ -54,6 +54,7 @@ class Known:
         handled: The name of the node whose failure an error handler has to deal with.
         questions: The questions that it asked last.
         answers: The answers that it was given, in order.
+        call_answers: The answers to questions of one of several tool calls, by the ids of the questions.
     """
 
     result: Optional[TaskResult] = None
@@ -61,6 +62,7 @@ class Known:
     handled: Optional[str] = None
     questions: List[Interrupt] = field(default_factory=list)
     answers: List[object] = field(default_factory=list)
+    call_answers: Dict[str, object] = field(default_factory=dict)
 
 
 KnownTasks = Dict[str, Known]

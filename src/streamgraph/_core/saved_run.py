@@ -168,7 +168,7 @@ class SavedRun(Run):
                 self.interrupts += found.questions
                 effects += self._parts.interrupted(task, found.questions)
             else:
-                task.answers = tuple(found.answers)
+                task.answers, task.call_answers = tuple(found.answers), found.call_answers
         return effects
 
     def _still_asks(self, known: Known) -> bool:

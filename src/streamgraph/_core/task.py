@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
 from streamgraph._core.plan import Node
 from streamgraph._core.results import TaskResult
@@ -11,6 +11,9 @@ from streamgraph.errors import NodeError
 
 PULL = "__pregel_pull"
 PUSH = "__pregel_push"
+
+
+_NO_ANSWERS: Mapping[str, object] = {}
 
 
 class Task:
@@ -34,11 +37,13 @@ class Task:
         error: The failure that it handles.
         calls: The number of graphs that were called in it, over all of its attempts.
         answers: The answers to its questions, in order.
+        call_answers: The answers to questions of one of several tool calls, by the ids of the questions.
         outcome: The result of its node in the last attempt, set before the branches after it are called.
     """
 
     __slots__ = (
         "answers",
+        "call_answers",
         "calls",
         "error",
         "id",
@@ -77,6 +82,7 @@ class Task:
         self.error: Optional[NodeError] = None
         self.calls = 0
         self.answers: Tuple[object, ...] = ()
+        self.call_answers: Mapping[str, object] = _NO_ANSWERS
         self.outcome: Optional[TaskResult] = None
         if parent is not None:
             self.ns_suffix = (*parent.ns_suffix, *self.ns_suffix)

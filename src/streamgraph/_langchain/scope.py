@@ -129,6 +129,7 @@ class Scope:
         children: The tasks that were called inside this one.
         writes: Writes to state keys made while the task runs, applied before those that it returns.
         asked: The number of questions that the attempt has asked.
+        asked_by: The number of the last question of each of several tool calls.
         attempt: The number of the attempt, from 1.
         began: The start of the first attempt in seconds since the epoch.
         over: True after the end of the attempt; threads and asyncio tasks started in it may continue.
@@ -136,6 +137,7 @@ class Scope:
 
     __slots__ = (
         "asked",
+        "asked_by",
         "attempt",
         "began",
         "children",
@@ -176,6 +178,7 @@ class Scope:
         self.children: Any = ()
         self.writes: Tuple[Tuple[str, Any], ...] = ()
         self.asked = 0
+        self.asked_by: Dict[str, int] = {}
         self.attempt = attempt
         self.began = began
         self.over = False
@@ -298,13 +301,28 @@ class Scope:
 
     def next_answer(self) -> Tuple[Sequence[object], str]:
         """Return the answer to the attempt's next question, or nothing, and the id of the question; thread-safe."""
-        task = self.task
+        task, call = self.task, asking_call.get()
+        if call is not None:
+            return self._answer_to_call(call)
         with _counting:
             number, self.asked = self.asked, self.asked + 1
             question = interrupt_id(self.checkpoint_ns, number)
             if number >= len(task.answers) and question in self.run.answers:
                 task.answers = (*task.answers, self.run.answers[question])
             return task.answers[number : number + 1], question
+
+    def _answer_to_call(self, call: str) -> Tuple[Sequence[object], str]:
+        """Return the answer to the next question of one of several tool calls.
+
+        They ask in any order, so their questions are told apart by the ids of the calls, and not by a count.
+        """
+        task = self.task
+        with _counting:
+            number = self.asked_by[call] = self.asked_by.get(call, -1) + 1
+            question = interrupt_id(f"{self.checkpoint_ns}|{call}", number)
+            if question in self.run.answers:
+                task.call_answers = {**task.call_answers, question: self.run.answers[question]}
+            return ([task.call_answers[question]] if question in task.call_answers else ()), question
 
     def heartbeat(self) -> None:
         """Report activity explicitly; with `refresh_on="heartbeat"` only this counts."""
@@ -385,6 +403,9 @@ def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]
 
 
 tell_running_task(current_scope)
+
+asking_call: ContextVar[Optional[str]] = ContextVar("streamgraph_asking_call", default=None)
+"""The id of the tool call in whose name the code asks, if its task runs several."""
 
 
 def enter_scope(scope: Scope) -> None:

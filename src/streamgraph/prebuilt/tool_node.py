@@ -46,6 +46,7 @@ from streamgraph.prebuilt._tool_errors import (
     unknown_tool,
 )
 from streamgraph.prebuilt._tool_input import ToolInput, read_input
+from streamgraph.prebuilt._tool_questions import aasked, asked, raised_together
 from streamgraph.prebuilt._tool_results import TOOL_MESSAGE_BLOCK_TYPES, checked_result, combined, msg_content_output
 from streamgraph.prebuilt._tools import RunnableTool, as_tool, runnable_tool
 
@@ -75,6 +76,11 @@ class _Call(NamedTuple):
     request: ToolCallRequest
     config: RunnableConfig
     as_list: bool
+
+    @property
+    def call_id(self) -> str:
+        """The id of the call."""
+        return self.request.tool_call["id"] or ""
 
 
 class ToolNode(RunnableCallable):
@@ -174,13 +180,20 @@ class ToolNode(RunnableCallable):
             # A thread costs more than most tools. On a loop a tool may want to run one of its own, and needs a thread.
             results = [copy_context().run(self._answer, calls[0])]
         else:
+            several = len(calls) > 1
+
+            def answer(call: _Call) -> Union[Answer, GraphInterrupt]:
+                return asked(self._answer, call, several=several)
+
             with get_executor_for_config(config) as executor:
-                results = list(executor.map(self._answer, calls))
+                results = raised_together(executor.map(answer, calls))
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
     async def _afunc(self, input: Any, config: RunnableConfig, runtime: object) -> Any:  # noqa: A002
         given, calls = self._prepare(input, config, runtime)
-        results = await gather([self._aanswer(call) for call in calls], config.get("max_concurrency"))
+        several = len(calls) > 1
+        work = [aasked(self._aanswer, call, several=several) for call in calls]
+        results = raised_together(await gather(work, config.get("max_concurrency")))
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
     def _prepare(self, given: object, config: RunnableConfig, runtime: object) -> Tuple[ToolInput, List[_Call]]:
