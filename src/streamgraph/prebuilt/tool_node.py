@@ -22,6 +22,7 @@ from streamgraph._langchain.runtime import runtime_of
 from streamgraph._langchain.scope import current_scope, no_writer
 from streamgraph._langchain.tool_events import tool_call
 from streamgraph._propagation import on_loop
+from streamgraph.errors import GraphInterrupt
 from streamgraph.prebuilt._gather import gather
 from streamgraph.prebuilt._injected import TOOL_RUNTIME, InjectedState, InjectedStore, ToolRuntime
 from streamgraph.prebuilt._tool_call import (
@@ -192,8 +193,11 @@ class ToolNode(RunnableCallable):
     async def _afunc(self, input: Any, config: RunnableConfig, runtime: object) -> Any:  # noqa: A002
         given, calls = self._prepare(input, config, runtime)
         several = len(calls) > 1
-        work = [aasked(self._aanswer, call, several=several) for call in calls]
-        results = raised_together(await gather(work, config.get("max_concurrency")))
+
+        async def answer(call: _Call) -> Union[Answer, GraphInterrupt]:
+            return await aasked(self._aanswer, call, several=several)
+
+        results = raised_together(await gather([answer(call) for call in calls], config.get("max_concurrency")))
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
     def _prepare(self, given: object, config: RunnableConfig, runtime: object) -> Tuple[ToolInput, List[_Call]]:
