@@ -12,6 +12,7 @@ from streamgraph._compat.langgraph import PEER
 from streamgraph._core.control import is_signal
 from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
+from streamgraph._langchain import asking  # noqa: F401  (which tells `interrupt` of the running task)
 from streamgraph._langchain.activity import ActivityHandler
 from streamgraph._langchain.configs import enter_config, extended, task_config
 from streamgraph._langchain.peer_entries import with_peer_entries

@@ -16,8 +16,6 @@ from typing_extensions import Protocol
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import Task
-from streamgraph._interrupting import tell_running_task
-from streamgraph._interrupts import interrupt_id
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
@@ -299,31 +297,6 @@ class Scope:
         for watch in self.watches:
             watch.activity(is_token)
 
-    def next_answer(self) -> Tuple[Sequence[object], str]:
-        """Return the answer to the attempt's next question, or nothing, and the id of the question; thread-safe."""
-        task, call = self.task, asking_call.get()
-        if call is not None:
-            return self._answer_to_call(call)
-        with _counting:
-            number, self.asked = self.asked, self.asked + 1
-            question = interrupt_id(self.checkpoint_ns, number)
-            if number >= len(task.answers) and question in self.run.answers:
-                task.answers = (*task.answers, self.run.answers[question])
-            return task.answers[number : number + 1], question
-
-    def _answer_to_call(self, call: str) -> Tuple[Sequence[object], str]:
-        """Return the answer to the next question of one of several tool calls.
-
-        They ask in any order, so their questions are told apart by the ids of the calls, and not by a count.
-        """
-        task = self.task
-        with _counting:
-            number = self.asked_by[call] = self.asked_by.get(call, -1) + 1
-            question = interrupt_id(f"{self.checkpoint_ns}|{call}", number)
-            if question in self.run.answers:
-                task.call_answers = {**task.call_answers, question: self.run.answers[question]}
-            return ([task.call_answers[question]] if question in task.call_answers else ()), question
-
     def heartbeat(self) -> None:
         """Report activity explicitly; with `refresh_on="heartbeat"` only this counts."""
         scope: Optional[Scope] = self
@@ -400,12 +373,6 @@ def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]
         handed = config or var_child_runnable_config.get() or {}
         scope = (handed.get("configurable") or {}).get(SCOPE_KEY)
     return scope
-
-
-tell_running_task(current_scope)
-
-asking_call: ContextVar[Optional[str]] = ContextVar("streamgraph_asking_call", default=None)
-"""The id of the tool call in whose name the code asks, if its task runs several."""
 
 
 def enter_scope(scope: Scope) -> None:

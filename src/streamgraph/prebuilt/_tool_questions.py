@@ -7,7 +7,7 @@ from typing import Awaitable, Callable, Iterable, List, TypeVar, Union
 from typing_extensions import Protocol
 
 from streamgraph._interrupts import Interrupt
-from streamgraph._langchain.scope import asking_call
+from streamgraph._langchain.asking import asking_call
 from streamgraph.errors import GraphInterrupt
 
 CallT = TypeVar("CallT", bound="Requested")

@@ -197,7 +197,8 @@ class ToolNode(RunnableCallable):
         async def answer(call: _Call) -> Union[Answer, GraphInterrupt]:
             return await aasked(self._aanswer, call, several=several)
 
-        results = raised_together(await gather([answer(call) for call in calls], config.get("max_concurrency")))
+        answers = await gather([answer(call) for call in calls], config.get("max_concurrency"))
+        results: List[Answer] = raised_together(answers)
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
     def _prepare(self, given: object, config: RunnableConfig, runtime: object) -> Tuple[ToolInput, List[_Call]]:
