@@ -21,6 +21,8 @@ from streamgraph._peers import (
 )
 from streamgraph.types import Command, Interrupt, Overwrite, Send
 
+pytest.importorskip("langgraph")
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from langgraph import errors as their_errors

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 pytestmark = pytest.mark.slow
+pytest.importorskip("langgraph")
 
 CONFTEST = """
 from langgraph.graph import StateGraph

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Generic, Optional, Union
 
 import pytest
-from typing_extensions import NoDefault, TypedDict, get_args
+import typing_extensions
+from typing_extensions import TypedDict, get_args
 
 from streamgraph import typing as own
 from streamgraph import version
 from streamgraph.typing import ContextT, InputT, OutputT, StateT
+
+NO_DEFAULT = getattr(typing_extensions, "NoDefault", None)  # of typing_extensions 4.12 and later
 
 
 class State(TypedDict):
@@ -23,7 +26,7 @@ def test_defaults():
     assert ContextT.__default__ in (None, type(None))
     assert InputT.__default__ is StateT
     assert OutputT.__default__ is StateT
-    assert StateT.__default__ is NoDefault
+    assert StateT.__default__ is NO_DEFAULT
 
 
 def test_leaving_out():

@@ -13,6 +13,8 @@ from streamgraph._compat import langgraph as compat
 from streamgraph._compat.langgraph import StreamAround, is_peer, is_peer_graph, peer_class, task_around, with_peer
 from streamgraph.types import Command
 
+pytest.importorskip("langgraph")
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from langgraph import types

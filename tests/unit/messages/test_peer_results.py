@@ -7,11 +7,12 @@ from typing import Any, List
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
-from langgraph.types import Command as TheirCommand
 from pydantic import BaseModel
 
 from streamgraph._messages.peer_results import fields_of, returned_messages
 from streamgraph.types import Command
+
+TheirCommand = pytest.importorskip("langgraph.types").Command
 
 ONE, TWO = AIMessage("one"), HumanMessage("two")
 
