@@ -100,9 +100,9 @@ class AtExit:
             yield from self.keep(effect)
         if self._record is not None:
             yield from self._saved.keep(self._record)
-            for note in self._notes if early else ():
-                yield from self._saved.keep(note)
-            self._record = None
+        for note in self._notes if early else ():  # without a record they belong to the one that was loaded
+            yield from self._saved.keep(note)
+        self._record, self._notes = None, []
 
 
 class Beside:

@@ -1,4 +1,4 @@
-"""Values as they are stored: `Send` and `Overwrite` under LangGraph's names, so that both libraries can read them.
+"""Values as they are stored: `Send`, `Command` and others under LangGraph's names, which both libraries can read.
 
 A serializer stores an object by the module and name of its class. Ours are stored as the classes of `langgraph.types`
 of the same name, and read back as ours: from LangGraph's own objects where it is installed, else by a hook of the
@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Mapping
 
 from streamgraph._interrupts import Interrupt
 from streamgraph._types import Overwrite, Send
+from streamgraph.types import Command
 
 _MODULE = "langgraph.types"
 _POSITIONAL, _KEYWORDS = 1, 2
@@ -58,15 +59,40 @@ class _StoredInterrupt:
         return {"value": self.value, "id": self.id}
 
 
-for _stored, _name in ((_StoredInterrupt, "Interrupt"), (_StoredSend, "Send"), (_StoredOverwrite, "Overwrite")):
+class _StoredCommand:
+    """A `Command` in the same way, with the `Send`s in it."""
+
+    __slots__ = ("_command",)
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+
+    def _asdict(self) -> Dict[str, object]:
+        command, goto = self._command, self._command.goto
+        several = [to_stored(item) for item in goto] if isinstance(goto, (list, tuple)) else to_stored(goto)
+        return {"graph": command.graph, "update": command.update, "resume": command.resume, "goto": several}
+
+
+for _stored, _name in (
+    (_StoredInterrupt, "Interrupt"),
+    (_StoredSend, "Send"),
+    (_StoredOverwrite, "Overwrite"),
+    (_StoredCommand, "Command"),
+):
     _stored.__module__, _stored.__name__, _stored.__qualname__ = _MODULE, _name, _name
 
 _STORED: Dict[type, Callable[[Any], object]] = {
     Send: _StoredSend,
     Overwrite: _StoredOverwrite,
     Interrupt: _StoredInterrupt,
+    Command: _StoredCommand,
 }
-_OURS: Dict[str, Callable[..., object]] = {"Send": Send, "Overwrite": Overwrite, "Interrupt": Interrupt}
+_OURS: Dict[str, Callable[..., object]] = {
+    "Send": Send,
+    "Overwrite": Overwrite,
+    "Interrupt": Interrupt,
+    "Command": Command,
+}
 
 
 def to_stored(value: object) -> object:
@@ -89,6 +115,9 @@ def from_stored(value: object) -> object:
             return Interrupt(value.value, value.id)  # type: ignore[attr-defined]
         if kind.__name__ == "Overwrite":
             return Overwrite(value.value)  # type: ignore[attr-defined]
+        if kind.__name__ == "Command":
+            goto: Any = from_stored(value.goto)  # type: ignore[attr-defined]
+            return Command(graph=value.graph, update=value.update, resume=value.resume, goto=goto)  # type: ignore[attr-defined]
     if type(value) is list and any(type(item).__module__ == _MODULE for item in value):
         return [from_stored(item) for item in value]
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from streamgraph._core.plan import Node
 from streamgraph._core.results import TaskResult
@@ -117,3 +117,19 @@ def handling_task(id: str, failed: Task, error: BaseException) -> Task:  # noqa:
     task.order = failed.order
     task.error = NodeError(failed.name, error)
     return task
+
+
+def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:
+    """Return the metadata that identifies a task.
+
+    Args:
+        task: The task.
+        ns: The namespace of its graph.
+    """
+    return {
+        "langgraph_step": task.step,
+        "langgraph_node": task.name,
+        "langgraph_triggers": task.triggers,
+        "langgraph_path": task.path,
+        "langgraph_checkpoint_ns": "|".join((*ns, *task.ns_suffix)),
+    }

@@ -16,6 +16,7 @@ from streamgraph._core.results import TaskResult
 from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
+from streamgraph._execution.finished_calls import FinishedCalls
 from streamgraph._protocols import Backend, Work
 from streamgraph._types import Command, Durability
 from streamgraph.errors import EmptyInputError, UnknownInterruptError, UnknownNodeError
@@ -37,6 +38,8 @@ class Saving:
         run_type: The class of its run.
         answers: The answers with which it is continued, by the ids of the questions.
         resumed: The run continues a step that had begun before.
+        keep: Stores something that the run says, as work.
+        finished_calls: The tool calls that have finished in tasks that ask.
     """
 
     run_type: Type[SavedRun] = SavedRun
@@ -61,7 +64,9 @@ class Saving:
         self._writes_of = writes_of
         self._outer = outer
         self._occupancy = occupancy
-        self.keep = self._keeper.keep
+        self.keep: Callable[[Union[Note, Save]], Work[None]] = self._keeper.keep
+        self._failure: Optional[Exception] = None
+        self.finished_calls = FinishedCalls(saved, backend, self._keep_call, self._result_of, self._fail)
 
     def begin(self, run: SavedRun, given: Any, writes: Writes) -> Work[List[Effect]]:
         """Load the thread, and return the first effects of the run.
@@ -133,8 +138,24 @@ class Saving:
             number: The number of earlier calls in the calling task.
         """
         id_ = self.saved.called(caller, ns, name, number)
-        known = self._known.get(id_) if self.resumed else None
-        return id_, None if known is None else known.result
+        return id_, self._result_of(id_)
+
+    def _result_of(self, task: str) -> Optional[TaskResult]:
+        known = self._known.get(task) if self.resumed else None
+        return None if known is None else known.result
+
+    def _keep_call(self, note: Note) -> Work[None]:
+        return self.keep(note)
+
+    def _fail(self, error: Exception) -> None:
+        """Let the run end with an error at its end, or at the next thing that it has to store."""
+        self._failure, self.keep = error, self._refuse
+
+    def _refuse(self, effect: Union[Note, Save]) -> Work[None]:
+        yield from ()  # nothing is called any more
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     def answers_to(self, task: str) -> Tuple[object, ...]:
         """Return the answers that a `@task` was given before."""
@@ -144,6 +165,9 @@ class Saving:
     def settle(self, effects: Sequence[Union[Note, Save]], *, early: bool) -> Work[None]:
         """Store the rest at the end of the run."""
         try:
+            failure, self._failure = self._failure, None
+            if failure is not None:
+                raise failure
             yield from self._keeper.settle(effects, early=early)
         finally:
             if self._occupancy is not None:

@@ -123,10 +123,8 @@ class Subtasks:
             raise RuntimeError(f"The task {node.name!r} was called after the run it belongs to had ended.")
         stop = CancelToken(caller.stop)
         future: TaskFuture[Any] = TaskFuture(stop)
-        with self._lock:
-            index = len(caller.children)
-            caller.children = caller.children or []
-            caller.children.append(future)
+        index = caller.next_subtask()
+        caller.wait_for(future)
         known: Optional[TaskResult] = None
         if self._saving is None:
             id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)

@@ -10,13 +10,13 @@ from langchain_core.runnables import RunnableConfig
 
 from streamgraph._compat.langgraph import PEER
 from streamgraph._core.control import is_signal
-from streamgraph._core.task import Task
+from streamgraph._core.task import Task, metadata_of
 from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._langchain import asking  # noqa: F401  (which tells `interrupt` of the running task)
 from streamgraph._langchain.activity import ActivityHandler
 from streamgraph._langchain.configs import enter_config, extended, task_config
 from streamgraph._langchain.peer_entries import with_peer_entries
-from streamgraph._langchain.scope import ParentTrace, Scope, enter_scope, metadata_of
+from streamgraph._langchain.scope import ParentTrace, Scope, enter_scope
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
 from streamgraph._langchain.traces import Trace
 from streamgraph._messages.backpressure_tap import tap_of

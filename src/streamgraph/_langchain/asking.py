@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from threading import Lock
 from typing import Optional, Sequence, Tuple
 
 from streamgraph._interrupting import tell_running_task
 from streamgraph._interrupts import interrupt_id
 from streamgraph._langchain.scope import Scope, current_scope
-
-asking_call: ContextVar[Optional[str]] = ContextVar("streamgraph_asking_call", default=None)
-"""The id of the tool call in whose name the code asks, if its task runs several."""
+from streamgraph._langchain.side_calls import side_call
 
 _counting = Lock()
 
@@ -28,9 +25,9 @@ class Asking:
 
     def next_answer(self) -> Tuple[Sequence[object], str]:
         """Return the answer to the attempt's next question, or nothing, and the id of the question; thread-safe."""
-        call = asking_call.get()
+        call = side_call(self._scope)
         with _counting:
-            return self._by_count() if call is None else self._by_call(call)
+            return self._by_count() if call is None else self._by_call(call.key)
 
     def _by_count(self) -> Tuple[Sequence[object], str]:
         scope, task = self._scope, self._scope.task

@@ -21,8 +21,9 @@ from langchain_core.runnables.config import (
 
 from streamgraph._compat.langchain_core import INTERNAL_TAGS, follows_context
 from streamgraph._compat.langgraph import PEER
+from streamgraph._core.task import metadata_of
 from streamgraph._langchain.run_config import DEFAULT_RECURSION_LIMIT, DefaultLimit, RunConfig
-from streamgraph._langchain.scope import SCOPE_KEY, Scope, metadata_of
+from streamgraph._langchain.scope import SCOPE_KEY, Scope
 from streamgraph._langchain.state_access import READ_KEY, SEND_KEY, read_state, send_writes
 from streamgraph._reserved import CONFIG_KEY_CHECKPOINT_NS
 

@@ -15,8 +15,9 @@ from typing_extensions import Protocol
 
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Node, Plan
-from streamgraph._core.task import Task
+from streamgraph._core.task import Task, metadata_of
 from streamgraph._langchain.run_config import RunConfig
+from streamgraph._langchain.side_calls import side_call
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
 from streamgraph._streams.cancellation import CancelToken
@@ -124,7 +125,9 @@ class Scope:
         trace: The task's run in traces; `None` without handlers.
         watch: The watchdog of the attempt; `None` without a time limit.
         watches: The watchdogs that the task's activity resets: its own, and those of the enclosing tasks.
-        children: The tasks that were called inside this one.
+        children: The tasks that were called inside this one, and what else has to end before it does.
+        called: The number of tasks that were called inside this one.
+        batches: The number of times that several tool calls were run side by side.
         writes: Writes to state keys made while the task runs, applied before those that it returns.
         asked: The number of questions that the attempt has asked.
         asked_by: The number of the last question of each of several tool calls.
@@ -137,7 +140,9 @@ class Scope:
         "asked",
         "asked_by",
         "attempt",
+        "batches",
         "began",
+        "called",
         "children",
         "over",
         "parent",
@@ -174,6 +179,8 @@ class Scope:
         self.trace = trace
         self.watch = watch
         self.children: Any = ()
+        self.called = 0
+        self.batches = 0
         self.writes: Tuple[Tuple[str, Any], ...] = ()
         self.asked = 0
         self.asked_by: Dict[str, int] = {}
@@ -307,9 +314,25 @@ class Scope:
 
     def next_call(self) -> int:
         """Return the number of the next nested run in the task, from 0; thread-safe."""
+        side, task = side_call(self), self.task
         with _counting:
-            self.task.calls += 1
-            return self.task.calls - 1
+            number = task.calls if side is None else side.number("graphs")
+            task.calls = max(task.calls, number + 1)
+            return number
+
+    def wait_for(self, future: object) -> None:
+        """Let the task end after a future; thread-safe."""
+        with _counting:
+            self.children = self.children or []
+            self.children.append(future)
+
+    def next_subtask(self) -> int:
+        """Return the number of the next `@task` that is called in the task, from 0; thread-safe."""
+        side = side_call(self)
+        with _counting:
+            number = self.called if side is None else side.number("tasks")
+            self.called = max(self.called, number + 1)
+            return number
 
     def lets_go(self) -> bool:
         """Return whether a run nested here continues after the task was cancelled.
@@ -344,22 +367,6 @@ class Scope:
     def shows_objects(self, tags: Sequence[str]) -> bool:
         """Return whether structured output of a model with these tags is wanted."""
         return self.run.subscribers.here.structured(self.task.name, tags)
-
-
-def metadata_of(task: Task, ns: Tuple[str, ...]) -> Dict[str, Any]:
-    """Return the metadata that identifies a task.
-
-    Args:
-        task: The task.
-        ns: The namespace of its graph.
-    """
-    return {
-        "langgraph_step": task.step,
-        "langgraph_node": task.name,
-        "langgraph_triggers": task.triggers,
-        "langgraph_path": task.path,
-        "langgraph_checkpoint_ns": "|".join((*ns, *task.ns_suffix)),
-    }
 
 
 def current_scope(config: Optional[Mapping[str, Any]] = None) -> Optional[Scope]:

@@ -13,6 +13,7 @@ from warnings import warn
 from streamgraph._core.plan import RESULT_KEYS
 from streamgraph._core.results import check_route
 from streamgraph._langchain.scope import Scope
+from streamgraph._langchain.side_calls import side_call
 from streamgraph._streams.copying import own
 from streamgraph.errors import InvalidUpdateError, UnknownOptionError
 
@@ -88,8 +89,11 @@ def send_writes(scope: Scope, writes: Iterable[Tuple[str, object]]) -> None:
         what = f"A write to {keys} was sent after its task {scope.task.name!r} had ended; it is lost."
         warn(what, RuntimeWarning, stacklevel=2)
     else:
+        side = side_call(scope)
         with _writing:
             scope.writes = (*scope.writes, *pairs)
+            if side is not None:
+                side.sent += pairs
 
 
 def _owner(scope: Scope) -> Scope:

@@ -47,7 +47,7 @@ from streamgraph.prebuilt._tool_errors import (
     unknown_tool,
 )
 from streamgraph.prebuilt._tool_input import ToolInput, read_input
-from streamgraph.prebuilt._tool_questions import aasked, asked, raised_together
+from streamgraph.prebuilt._tool_questions import SideBySide, raised_together
 from streamgraph.prebuilt._tool_results import TOOL_MESSAGE_BLOCK_TYPES, checked_result, combined, msg_content_output
 from streamgraph.prebuilt._tools import RunnableTool, as_tool, runnable_tool
 
@@ -77,11 +77,6 @@ class _Call(NamedTuple):
     request: ToolCallRequest
     config: RunnableConfig
     as_list: bool
-
-    @property
-    def call_id(self) -> str:
-        """The id of the call."""
-        return self.request.tool_call["id"] or ""
 
 
 class ToolNode(RunnableCallable):
@@ -181,23 +176,25 @@ class ToolNode(RunnableCallable):
             # A thread costs more than most tools. On a loop a tool may want to run one of its own, and needs a thread.
             results = [copy_context().run(self._answer, calls[0])]
         else:
-            several = len(calls) > 1
+            beside = _side_by_side(calls, config)
 
-            def answer(call: _Call) -> Union[Answer, GraphInterrupt]:
-                return asked(self._answer, call, several=several)
+            def answer(position: int) -> Union[Answer, GraphInterrupt]:
+                run = partial(self._answer, calls[position])
+                return run() if beside is None else beside.run(position, run)
 
             with get_executor_for_config(config) as executor:
-                results = raised_together(executor.map(answer, calls))
+                results = raised_together(executor.map(answer, range(len(calls))))
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
     async def _afunc(self, input: Any, config: RunnableConfig, runtime: object) -> Any:  # noqa: A002
         given, calls = self._prepare(input, config, runtime)
-        several = len(calls) > 1
+        beside = _side_by_side(calls, config)
 
-        async def answer(call: _Call) -> Union[Answer, GraphInterrupt]:
-            return await aasked(self._aanswer, call, several=several)
+        async def answer(position: int) -> Union[Answer, GraphInterrupt]:
+            run = partial(self._aanswer, calls[position])
+            return await (run() if beside is None else beside.arun(position, run))
 
-        answers = await gather([answer(call) for call in calls], config.get("max_concurrency"))
+        answers = await gather([answer(position) for position in range(len(calls))], config.get("max_concurrency"))
         results: List[Answer] = raised_together(answers)
         return combined(results, as_list=given.as_list, messages_key=self._messages_key)
 
@@ -297,6 +294,12 @@ class ToolNode(RunnableCallable):
         reported = invocation_error(call, error, tool.injection.hidden)
         reported.__cause__ = error
         return self._handler.message(reported, call)
+
+
+def _side_by_side(calls: Sequence[_Call], config: RunnableConfig) -> Optional[SideBySide]:
+    """Return what several tool calls of a task have in common; `None` for a single one, or outside of a run."""
+    scope = current_scope(config) if len(calls) > 1 else None
+    return None if scope is None else SideBySide(scope, [call.request.tool_call["id"] for call in calls])
 
 
 def _runtime(config: RunnableConfig) -> object:

@@ -13,11 +13,12 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from streamgraph._checkpoint import wire
 from streamgraph._interrupts import Interrupt
-from streamgraph.types import Overwrite, Send
+from streamgraph.types import Command, Overwrite, Send
 
 OBJECTS = [
     Send("node", {"key": [1, 2]}),
     Interrupt({"question": 1}, "0" * 32),
+    Command(update={"a": 1}, goto=[Send("b", 2), "c"]),
     *([Overwrite([1])] if hasattr(langgraph.types, "Overwrite") else []),
 ]
 
