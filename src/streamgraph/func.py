@@ -20,7 +20,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Awaitable, Callable, Dict, Generic, Mapping, Optional, Tuple, Type, Union, overload
+from typing import Any, Awaitable, Callable, Dict, Generic, Iterable, Mapping, Optional, Tuple, Type, Union, overload
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -150,6 +150,13 @@ class Workflow(Pregel[OutputT, Any, InputT, OutputT, Literal[False]], Generic[In
         self._targets = {node.name: function}
         self._func = function
         self.__doc__ = function.__doc__
+
+    @property
+    def _hints(self) -> Iterable[Any]:
+        try:
+            return get_type_hints(self._func).values()
+        except Exception:  # a name that only type checkers know
+            return ()
 
     @property
     def func(self) -> Callable[..., Any]:

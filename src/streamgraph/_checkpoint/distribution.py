@@ -5,7 +5,7 @@ It is installed under the name of LangGraph, of which it needs nothing.
 
 from __future__ import annotations
 
-from typing import Any, FrozenSet
+from typing import Any, FrozenSet, Set
 
 from streamgraph.errors import MissingPackageError
 
@@ -49,3 +49,14 @@ def is_in_memory(saver: object) -> bool:
     from langgraph.checkpoint.memory import InMemorySaver
 
     return isinstance(saver, InMemorySaver)
+
+
+def announced_types() -> Set[Any]:
+    """Return the classes of which the distribution's serializer says no more that it was not told of them.
+
+    It says so once for each class, when it makes the first object of it. The classes in the schemas of a graph were
+    named by the user, so there is nothing to say about them.
+    """
+    from langgraph.checkpoint.serde import jsonplus
+
+    return getattr(jsonplus, "_warned_unregistered_types", set())

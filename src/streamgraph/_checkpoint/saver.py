@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, AsyncIterator, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
+import inspect
+from functools import lru_cache
+from typing import Any, AsyncIterator, Collection, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
+from streamgraph._checkpoint.allowed_types import TypeName, with_types
 from streamgraph._checkpoint.distribution import is_in_memory, unusable_methods
+from streamgraph._checkpoint.saver_loops import items_in_thread, items_on_its_loop, on_its_loop, running_loop_of
 from streamgraph._checkpoint.wire import readable
 from streamgraph._core.action import Action
 from streamgraph._protocols import Call, Sleep, Work
@@ -20,23 +24,36 @@ class Saver:
     """Calls a saver of the `langgraph-checkpoint` family from sync and async runs.
 
     A saver that has only the sync methods is called in a thread by async runs; one that has only the async methods is
-    awaited on a loop of its own by sync runs.
+    awaited on a loop of its own by sync runs; one that belongs to an event loop, on that loop.
 
     Args:
         saver: The user's saver.
+        types: The classes of values that it may have to make, which a strict serializer would refuse.
 
     Attributes:
         given: The user's saver.
         in_memory: It is the saver in memory, or one made of it.
     """
 
-    def __init__(self, saver: Any) -> None:
+    def __init__(self, saver: Any, types: Collection[TypeName] = ()) -> None:
         self.given = saver
-        self._saver = readable(saver)
+        self._types = types
+        self._saver = with_types(readable(saver), types)
         self._awake = CancelToken()  # what has to be stored is stored, also while its run ends
         self.in_memory = is_in_memory(saver)
-        self._lists_async = _action(self._saver, "list").asyn is not None
+        self._list = _action(self._saver, "list")
+        self._takes_path = _takes_path(type(saver))  # type: ignore[arg-type]
         self._actions: Dict[str, Action] = {name: _action(self._saver, name) for name in _METHODS}
+
+    def making(self, types: Collection[TypeName]) -> Saver:
+        """Return a saver that may also make values of these classes.
+
+        Args:
+            types: Their modules and names.
+        """
+        if with_types(self._saver, types) is self._saver:
+            return self
+        return Saver(self.given, frozenset((*self._types, *types)))
 
     def next_version(self, versions: Iterable[Any]) -> Any:
         """Return a version that is greater than all of those given, and that no other run gives out."""
@@ -55,22 +72,30 @@ class Saver:
         self, config: Mapping[str, Any], writes: Sequence[Tuple[str, Any]], task: str, path: str
     ) -> Work[None]:
         """Store the writes of a task."""
-        return self._call("put_writes", config, writes, task, path)
+        return self._call("put_writes", config, writes, task, *((path,) if self._takes_path else ()))
 
     def list(self, config: Mapping[str, Any], **options: Any) -> Iterator[Any]:
-        """Yield the stored tuples of a config, the latest first; see `list` of savers."""
-        yield from self._saver.list(config, **options)
-
-    async def alist(self, config: Mapping[str, Any], **options: Any) -> AsyncIterator[Any]:
-        """Yield the same on an event loop.
+        """Return an iterator of the stored tuples of a config, the latest first; see `list` of savers.
 
         Raises:
-            NotImplementedError: The saver has no async method; nothing has been yielded.
+            NotImplementedError: The saver can only be awaited.
+            EventLoopError: The saver belongs to the event loop of this thread.
         """
-        if not self._lists_async:
+        if running_loop_of(self._saver) is not None:
+            return items_in_thread(self._saver, self._saver.alist(config, **options))
+        if self._list.sync is None:
             raise NotImplementedError
-        async for stored in self._saver.alist(config, **options):
-            yield stored
+        return iter(self._saver.list(config, **options))
+
+    def alist(self, config: Mapping[str, Any], **options: Any) -> AsyncIterator[Any]:
+        """Return an async iterator of the same.
+
+        Raises:
+            NotImplementedError: The saver has no async method. Some raise it only when the first item is asked for.
+        """
+        if self._list.asyn is None:
+            raise NotImplementedError
+        return items_on_its_loop(self._saver, self._saver.alist(config, **options))
 
     def _call(self, name: str, *args: Any) -> Work[Any]:
         for pause in (*_PAUSES, None):
@@ -103,4 +128,12 @@ def _action(saver: Any, name: str) -> Action:
     kind, unusable = type(saver), unusable_methods(name)
     sync = None if getattr(kind, name) in unusable else getattr(saver, name)
     asyn = None if getattr(kind, f"a{name}") in unusable else getattr(saver, f"a{name}")
-    return Action(sync, asyn)
+    return on_its_loop(saver, Action(sync, asyn))
+
+
+@lru_cache(maxsize=64)
+def _takes_path(kind: type) -> bool:
+    """Return whether the savers of a class store the paths of tasks, which the first ones did not."""
+    parameters = inspect.signature(kind.put_writes).parameters  # type: ignore[attr-defined]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return "task_path" in parameters or any(parameter.kind in variadic for parameter in parameters.values())

@@ -36,6 +36,25 @@ async def run_async(work: Work[T]) -> T:
     return await calls_asyncio.drive(work, RunThreads())
 
 
+def pulled(items: AsyncIterator[T]) -> Iterator[T]:
+    """Yield the items of an async iterator, which is awaited on a loop of its own, to a thread that blocks."""
+    portal, end = Portal(), object()
+
+    async def following() -> object:
+        async for item in items:
+            return item
+        return end
+
+    try:
+        while True:
+            item = portal.call(following, (), CancelToken())
+            if item is end:
+                return
+            yield item
+    finally:
+        portal.close()
+
+
 async def iterated(items: Iterator[T]) -> AsyncIterator[T]:
     """Yield the items of an iterator that blocks; each is made in a thread."""
     loop, end = asyncio.get_running_loop(), object()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import partial
+from functools import cached_property, partial
 from os import urandom
 from sys import modules
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from langchain_core.runnables import RunnableBinding, RunnableConfig
 
+from streamgraph._checkpoint.allowed_types import classes_in
 from streamgraph._compat.langgraph import PEER, is_peer_graph
 from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.ids import child_seed
@@ -70,6 +71,16 @@ class GraphBase(GraphSettings):
     @abstractmethod
     def _typed(self, output: Any) -> Any:
         """Return an output as an instance of its schema, for `version="v2"`."""
+
+    @property
+    def _hints(self) -> Iterable[Any]:
+        """The type hints of what runs of the graph store: its schemas."""
+        return ()
+
+    @cached_property
+    def _stored_types(self) -> FrozenSet[Tuple[str, str]]:
+        """The classes that the hints name, for savers."""
+        return classes_in(self._hints)
 
     def get_context_jsonschema(self) -> Optional[Dict[str, Any]]:
         """Return the JSON schema of `context=`, or `None` if the graph has no `context_schema`."""

@@ -7,7 +7,7 @@ from typing import AsyncIterator, Iterator, Mapping, Optional, Sequence
 
 from langchain_core.runnables import RunnableConfig
 
-from streamgraph._drivers.direct import iterated, run_async, run_sync
+from streamgraph._drivers.direct import iterated, pulled, run_async, run_sync
 from streamgraph._keywords import checked_keywords
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.threads import Place, place_of, snapshot_of, state_at
@@ -151,7 +151,13 @@ class SavedState(GraphBase):
 def _history(
     place: Place, filter: Optional[Mapping[str, object]], before: Optional[RunnableConfig], limit: Optional[int]
 ) -> Iterator[StateSnapshot]:
-    for stored in place.saver.list(place.config(place.checkpoint_id), filter=filter, before=before, limit=limit):
+    options = {"filter": filter, "before": before, "limit": limit}
+    config = place.config(place.checkpoint_id)
+    try:
+        found = place.saver.list(config, **options)
+    except NotImplementedError:  # an async saver
+        found = pulled(place.saver.alist(config, **options))
+    for stored in found:
         yield run_sync(snapshot_of(place, stored, latest=False))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional, Tuple, cast
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple, cast
 
 from typing_extensions import Protocol
 
@@ -24,6 +24,9 @@ class SavedGraph(Protocol):
 
     checkpointer: Any
     _plan: Plan
+
+    @property
+    def _stored_types(self) -> FrozenSet[Tuple[str, str]]: ...
 
     def _writes(self, given: Any, *, lenient: bool) -> Writes: ...
 
@@ -59,11 +62,11 @@ def open_saving(
         return None
     parents: Dict[str, str] = {}
     if outer is not None:
-        saver, thread, durability = outer.saver, outer.saved.thread_id, outer.durability
+        saver, thread, durability = outer.saver.making(graph._stored_types), outer.saved.thread_id, outer.durability
         parents = outer.saved.above()
         occupancy = None
     else:
-        saver, thread = Saver(graph.checkpointer), thread_id_of(config.configurable)
+        saver, thread = Saver(graph.checkpointer, graph._stored_types), thread_id_of(config.configurable)
         durability = options.durability or "async"
         occupancy = Occupancy(graph.checkpointer, thread, options.strategy or "reject")
     saved = SavedThread(

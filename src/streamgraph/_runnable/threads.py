@@ -94,7 +94,8 @@ def place_of(graph: GraphBase, config: Optional[RunnableConfig], method: str) ->
         )
     thread = thread_id_of(configurable)
     ns = tuple(filter(None, str(configurable.get("checkpoint_ns") or "").split("|")))
-    return Place(_graph_at(graph, ns), Saver(saver), given, configurable, thread, ns)
+    graph = _graph_at(graph, ns)
+    return Place(graph, Saver(saver, graph._stored_types), given, configurable, thread, ns)
 
 
 def _graph_at(graph: GraphBase, ns: Sequence[str]) -> GraphBase:
@@ -143,6 +144,7 @@ def snapshot_of(place: Place, stored: Any, *, latest: bool, subgraphs: bool = Fa
             parents = {**around, "|".join(place.ns): stored.checkpoint["id"]}
             inside = place._replace(
                 graph=graph,
+                saver=place.saver.making(graph._stored_types),
                 ns=inner_ns,
                 configurable={"checkpoint_map": parents},
                 given=config,  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Generic, Iterable, Mapping, Optional, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -76,6 +76,10 @@ class CompiledStateGraph(
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, nodes={list(self._plan.nodes)})"
+
+    @property
+    def _hints(self) -> Iterable[Any]:
+        return tuple(self._builder._schemas)
 
     def _writes(self, given: object, *, lenient: bool) -> Writes:
         return read_input(self._plan, self._input, given, lenient=lenient)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Callable, Dict, Generic, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, Generic, Iterable, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -172,6 +172,10 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
     def channels(self) -> Mapping[str, object]:
         """The channels by name; of a compiled graph, the keys of its state."""
         return self._given_channels
+
+    @property
+    def _hints(self) -> Iterable[Any]:
+        return [getattr(channel, "ValueType", None) for channel in self._given_channels.values()]
 
     @property
     def input_channels(self) -> Union[str, Sequence[str]]:
