@@ -28,6 +28,14 @@ class UnstorableValueError(GraphError, TypeError):
     """A value cannot be stored by the saver; nothing of its step is."""
 
 
+class RunCancelledError(GraphError):
+    """The result of a run was asked for that was cancelled."""
+
+
+class UnknownEventError(GraphError, ValueError):
+    """A reader is to begin after an event that the run does not have."""
+
+
 class StepTimeoutError(GraphError, TimeoutError):
     """A step took longer than the graph's `step_timeout`.
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Sequence,
 from typing_extensions import Literal
 
 from streamgraph._compat.langgraph import is_peer
-from streamgraph.errors import GraphBuildError, NodeTimeoutError
+from streamgraph.errors import GraphBuildError, NodeTimeoutError, UnknownOptionError
 
 _HOPELESS = (
     ArithmeticError,
@@ -116,6 +116,20 @@ class CachePolicy:
 
 
 Seconds = Union[float, timedelta]
+
+
+def check_seconds(name: str, given: object) -> Optional[float]:
+    """Return a time as seconds.
+
+    Raises:
+        UnknownOptionError: It is not a positive number of seconds, nor a `timedelta`.
+    """
+    if given is None:
+        return None
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise UnknownOptionError(f"{name} must be seconds greater than 0 or a timedelta, got {given!r:.80}")
+    return float(seconds)
 
 
 @dataclass(frozen=True)

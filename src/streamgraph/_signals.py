@@ -44,15 +44,22 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class Gap:
-    """Chunks were dropped here, since the consumer was too slow for `max_buffer` with `overflow="drop_oldest"`.
+    """Chunks are missing here: the consumer was too slow, or a started run does not keep them any more.
+
+    The consumer was too slow for `max_buffer` with `overflow="drop_oldest"`; or what was asked for has gone from the
+    log of the run, whose size is limited.
 
     Attributes:
-        dropped: The number of dropped chunks.
-        modes: The number of dropped chunks per mode.
+        dropped: The number of dropped chunks; of a log, that of its events, whoever wants them.
+        modes: The number of dropped chunks per mode; of a log, it is empty: that is not known any more.
+        first: The id of the first event that has gone from a log; `None` if the consumer was too slow.
+        last: The id of the last one, likewise.
     """
 
     dropped: int
     modes: Mapping[str, int]
+    first: Optional[str] = None
+    last: Optional[str] = None
 
 
 @dataclass(frozen=True)

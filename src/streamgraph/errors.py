@@ -17,6 +17,8 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── GraphRecursionError (RecursionError)
     ├── NodeCancelledError                 an async node raised CancelledError without having been cancelled
     ├── NodeTimeoutError (TimeoutError)    an attempt of a node exceeded its `timeout`
+    ├── RunCancelledError                  the result of a run was asked for that was cancelled
+    ├── UnknownEventError (ValueError)     a reader is to begin after an event that the run does not have
     ├── RunTimeoutError (TimeoutError)     a run exceeded the `timeout` of the call
     ├── StepTimeoutError (TimeoutError)    a step exceeded the `step_timeout` of the graph
     ├── StateMutationError (RuntimeError)  a node changed the state in place; raised in the checking mode
@@ -67,8 +69,10 @@ from streamgraph._graph_errors import (
     FixedAttributeError,
     MissingPackageError,
     NoCheckpointerError,
+    RunCancelledError,
     StepTimeoutError,
     ThreadBusyError,
+    UnknownEventError,
     UnstorableValueError,
 )
 from streamgraph._locations import ErrorLocation, location_of
@@ -97,6 +101,7 @@ __all__ = [
     "NodeTimeoutError",
     "NotSupportedError",
     "ParentCommand",
+    "RunCancelledError",
     "RunTimeoutError",
     "StateMutationError",
     "StateSchemaError",
@@ -106,6 +111,7 @@ __all__ = [
     "StreamOverflowError",
     "TaskNotFound",
     "ThreadBusyError",
+    "UnknownEventError",
     "UnknownInterruptError",
     "UnknownKeyWarning",
     "UnknownKeywordError",

@@ -17,6 +17,7 @@ from streamgraph._drivers.shutdown import is_exiting
 from streamgraph._drivers.stream import Wakeup
 from streamgraph._drivers.workers import RunThreads
 from streamgraph._protocols import Coalescer, TaskRun, Work
+from streamgraph._streams.backpressure import ClosableCapacity
 from streamgraph._streams.flow import FlowControl
 
 _OPENING = "opening"
@@ -46,7 +47,7 @@ class AsyncioBackend:
         bounded = None if flow.max_buffer is None else BoundedAsyncInbox(overflow_queue(flow, coalescer))
         self.inbox = bounded or AsyncInbox()
         self.put = self.inbox.put
-        self.capacity = None if bounded is None else bounded.capacity
+        self.capacity: Optional[ClosableCapacity] = None if bounded is None else bounded.capacity
         self.pool = RunThreads()
         self._tasks: Dict[str, asyncio.Task[Any]] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import copy_context
-from typing import List
+from typing import List, Optional
 
 from streamgraph._core.effects import Effect
 from streamgraph._drivers.calls_threads import drive
@@ -13,6 +13,7 @@ from streamgraph._drivers.portal import Portal
 from streamgraph._drivers.stream import Wakeup
 from streamgraph._drivers.workers import RunThreads
 from streamgraph._protocols import Coalescer, TaskRun, Work
+from streamgraph._streams.backpressure import ClosableCapacity
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.flow import FlowControl
 
@@ -39,7 +40,7 @@ class ThreadBackend:
         bounded = flow.max_buffer is not None
         self.inbox: AnyInbox = BoundedInbox(overflow_queue(flow, coalescer)) if bounded else Inbox()
         self.put = self.inbox.put
-        self.capacity = self.inbox.capacity
+        self.capacity: Optional[ClosableCapacity] = self.inbox.capacity
         self.pool = RunThreads()
         self.portal = Portal()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Dict, Optional, Tuple, Union
+from typing import Callable, Dict, Optional, Tuple, Union
 
 from streamgraph._core.task import Task
 from streamgraph._protocols import TaskRun
@@ -63,8 +63,11 @@ class ConsumerClock:
             due.append(self._asked_at + self._heartbeat)
         return max(min(min(due) - monotonic(), _LONGEST_WAIT), 0)
 
-    def poll(self) -> Optional[Part]:
+    def poll(self, running: Optional[Callable[[], Tuple[RunningTask, ...]]] = None) -> Optional[Part]:
         """Return a heartbeat if one is due, else `None`.
+
+        Args:
+            running: Returns the running tasks; by default those are that this clock was told of.
 
         Raises:
             RunTimeoutError: The time limit of the run is over.
@@ -77,7 +80,9 @@ class ConsumerClock:
         if self._heartbeat is None or now - self._asked_at < self._heartbeat:
             return None
         self._sent_heartbeat = True
-        return Part((), "heartbeat", Heartbeat(now - self._silent_since, self._running(now)))
+        return Part(
+            (), "heartbeat", Heartbeat(now - self._silent_since, self._running(now) if running is None else running())
+        )
 
     def _run_ends(self) -> Optional[float]:
         return None if self._timeout is None or self._began is None else self._began + self._timeout

@@ -40,14 +40,14 @@ class TokenPart(Part):
         lasting: Nobody can modify it before the consumer takes it; otherwise it is copied at once.
     """
 
-    __slots__ = ("_call", "_message", "_payload")
+    __slots__ = ("_message", "_payload", "call")
 
     def __init__(self, call: ShownCall, message: BaseMessage, lasting: bool) -> None:
         self.ns = call.ns
         self.mode = "messages"
         self.source = call.node
         self.key = None
-        self._call = call
+        self.call = call
         self._message = message
         self._payload: Optional[Tuple[BaseMessage, MessageMetadata]] = None
         if not lasting:
@@ -58,8 +58,14 @@ class TokenPart(Part):
         """The payload: private copies of the message and of the metadata of its call."""
         payload = self._payload
         if payload is None:
-            call = self._call
+            call = self.call
             metadata = call.metadata.copy()
             metadata["tags"] = metadata["tags"][:]
             payload = self._payload = private_copy(self._message, call.id), metadata
         return payload
+
+    @property
+    def message(self) -> BaseMessage:
+        """The message, which the receiver must not modify; its id may be another one than that of the payload."""
+        payload = self._payload
+        return self._message if payload is None else payload[0]

@@ -155,12 +155,24 @@ class GraphBase(GraphSettings):
         subscription: Subscription,
         backend: Backend,
         saving: Optional[Saving] = None,
+        record: Optional[Callable[[Part], object]] = None,
     ) -> GraphSession:
+        """Return the session of a new run.
+
+        Args:
+            given: The input.
+            config: The config of the call.
+            context: The user's object for this run.
+            subscription: The modes and keys that the consumer wants.
+            backend: The driver's inbox and its way to start subtasks.
+            saving: Loads and stores the run; by default what the graph was compiled with.
+            record: Takes the parts of a run that stands by itself, instead of a consumer.
+        """
         check_config(config)
         scope = current_scope(config)
         if PEER in modules:
             scope = peer_scope(scope, config, given) or scope
-        detached = scope is not None and scope.lets_go()
+        detached = scope is not None and (record is not None or scope.lets_go())
         if scope is not None and scope.stop.is_set and (detached or scope.stop.finished):
             scope = None  # started by work that outlives its node: an independent run
         settings = resolve_config(self.config, config, scope)
@@ -182,7 +194,7 @@ class GraphBase(GraphSettings):
         router = Router(
             subscribers,
             up=up,
-            shape=self._shape(ns, subscription),
+            shape=self._shape(ns, subscription, record),
             copy_payload=copy_payload,
             emits_error_part=subscription.version == "v2",
         )
@@ -235,14 +247,16 @@ class GraphBase(GraphSettings):
         after = self.interrupt_after_nodes if options.after is None else options.after
         return breakpoints(self._plan, before, after)
 
-    def _shape(self, ns: Tuple[str, ...], subscription: Subscription) -> Callable[[Part], object]:
-        """Return the function that formats parts as chunks."""
+    def _shape(
+        self, ns: Tuple[str, ...], subscription: Subscription, record: Optional[Callable[[Part], object]] = None
+    ) -> Callable[[Part], object]:
+        """Return the function that formats parts as chunks, or takes them."""
         typed = self._typed
 
         def coerce(part: Part) -> object:
             return typed(part.data) if part.ns == ns else part.data
 
-        shape = chunk_format(
+        shape = record or chunk_format(
             version=subscription.version, several=subscription.several, namespace=subscription.namespace, coerce=coerce
         )
         return (

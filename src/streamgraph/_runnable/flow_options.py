@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Optional
 
-from streamgraph._policies import Seconds
+from streamgraph._policies import Seconds, check_seconds
 from streamgraph._streams.flow import OVERFLOWS, UNLIMITED, FlowControl, Overflow
 from streamgraph.errors import UnknownOptionError
 
@@ -41,17 +40,3 @@ def _count(given: object) -> Optional[int]:
     if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
         return given
     raise UnknownOptionError(f"max_buffer must be a number of chunks greater than 0, got {given!r:.80}")
-
-
-def check_seconds(name: str, given: object) -> Optional[float]:
-    """Return a time as seconds.
-
-    Raises:
-        UnknownOptionError: It is not a positive number of seconds, nor a `timedelta`.
-    """
-    if given is None:
-        return None
-    seconds = given.total_seconds() if isinstance(given, timedelta) else given
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
-        raise UnknownOptionError(f"{name} must be seconds greater than 0 or a timedelta, got {given!r:.80}")
-    return float(seconds)

@@ -11,11 +11,15 @@ from typing_extensions import Literal
 
 from streamgraph._runnable.chunks import UpdatesChunk, added_up
 from streamgraph._runnable.invoke_call import InvokeRunnable
+from streamgraph._runnable.start_call import StartRunnable
 from streamgraph._runnable.stream_options import ContextT, GivenT, KeyedT, OutputT, StateT
 from streamgraph.errors import NotSupportedError
 
 
-class GraphRunnable(InvokeRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
+class GraphRunnable(
+    InvokeRunnable[GivenT, ContextT, StateT, OutputT, KeyedT],
+    StartRunnable[GivenT, ContextT, StateT, OutputT, KeyedT],
+):
     """A graph or workflow that is ready to run, with all calls that run it."""
 
     def transform(self, input: Iterator[Any], config: Optional[RunnableConfig] = None, **kwargs: Any) -> Iterator[Any]:

@@ -14,9 +14,8 @@ from streamgraph._core.plan import Node, Plan
 from streamgraph._execution.cache import check_cache
 from streamgraph._execution.mutations import checks_by_default
 from streamgraph._langchain.configs import bound_together
-from streamgraph._policies import CachePolicy, RetryPolicy, checked_cache_policy, retry_policies
+from streamgraph._policies import CachePolicy, RetryPolicy, check_seconds, checked_cache_policy, retry_policies
 from streamgraph._runnable.config_checks import check_config
-from streamgraph._runnable.flow_options import check_seconds
 from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes, checked_nodes
 from streamgraph._snapshots import Checkpointer, ensure_valid_checkpointer
 from streamgraph._types import All

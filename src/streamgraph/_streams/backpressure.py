@@ -34,6 +34,13 @@ class Capacity(Protocol):
         """
 
 
+class ClosableCapacity(Capacity, Protocol):
+    """The capacity of a driver's own inbox."""
+
+    def close(self) -> None:
+        """Let all producers go on: nobody takes parts any more."""
+
+
 class CombinedCapacity:
     """The capacities on the way of a nested run's parts to their consumers, as one.
 

@@ -33,7 +33,7 @@ def chunk_format(
         return typed
     if several:
         return _FULL if namespace else _MODED
-    return _SPACED if namespace else _BARE
+    return _SPACED if namespace else data_of
 
 
 def split_interrupts(shown: object) -> Tuple[object, Tuple[Interrupt, ...]]:
@@ -48,7 +48,8 @@ def split_interrupts(shown: object) -> Tuple[object, Tuple[Interrupt, ...]]:
 
 
 # Made of no Python code, since they are called for every chunk; with several names they return tuples.
-_BARE = attrgetter("data")
+data_of = attrgetter("data")
+"""The format of `v1` for one mode without namespaces: the payload alone."""
 _MODED = attrgetter("mode", "data")
 _SPACED = attrgetter("ns", "data")
 _FULL = attrgetter("ns", "mode", "data")

@@ -1,0 +1,347 @@
+"""A run that was started on its own: it goes on by itself, and what it streams goes to its log."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from time import monotonic
+from types import TracebackType
+from typing import Callable, Dict, Optional, Set, Tuple, Union
+from weakref import ReferenceType
+
+from typing_extensions import Literal
+
+from streamgraph._drivers.reader_capacity import ReaderCapacity
+from streamgraph._drivers.shutdown import HERE, Reader, drop
+from streamgraph._drivers.started_streams import (
+    StartedLoopBackend,
+    StartedLoopStream,
+    StartedThreadBackend,
+    StartedThreadStream,
+)
+from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiters
+from streamgraph._drivers.workers import WORKERS
+from streamgraph._propagation import current_loop
+from streamgraph._protocols import Coalescer, Partial, Session
+from streamgraph._signals import RunningTask
+from streamgraph._streams.event_log import EventLog, RunStatus
+from streamgraph._streams.flow import FlowControl
+from streamgraph._streams.part import Part
+from streamgraph._streams.router import NO_CHUNK
+from streamgraph.errors import EventLoopError, GraphDrained, RunCancelledError, StreamClosed
+
+OnDisconnect = Literal["continue", "cancel"]
+"""What becomes of a started run when its last reader leaves."""
+
+ENDED = frozenset(("done", "interrupted", "failed", "cancelled"))
+
+CHECK_SECONDS = 1.0
+"""Seconds after which who waits for a run on another event loop checks whether that loop is still there."""
+
+_HELD: object = object()
+"""The chunk that a run hands to its own driver when a reader holds it back."""
+
+_driving: Set[asyncio.Task[None]] = set()
+"""Strong references to the asyncio tasks that drive runs: an event loop holds only weak ones."""
+
+_UNKNOWN: object = object()
+
+
+class StartedRun:
+    """A run that goes on by itself, in a thread or in a task of an event loop.
+
+    Args:
+        log: Keeps what it streams.
+        on_disconnect: What becomes of it when its last reader leaves.
+
+    Attributes:
+        capacity: Limits what it makes, for readers that hold it back.
+        changed: Those who wait for events.
+        loop: The event loop that it runs on; `None` if it runs in a thread.
+    """
+
+    def __init__(self, log: EventLog, on_disconnect: OnDisconnect) -> None:
+        self.log = log
+        self.capacity = ReaderCapacity(log)
+        self.changed = Waiters()
+        self.loop: Optional[asyncio.AbstractEventLoop] = None
+        self._partial: Partial = Partial({}, None)
+        self.ns: Tuple[str, ...] = ()
+        self._on_disconnect = on_disconnect
+        self._ended = Waiters()
+        self._stream: Union[StartedThreadStream, StartedLoopStream, None] = None
+        self._task: Optional[asyncio.Task[None]] = None
+        self._output: object = _UNKNOWN
+        self._error: Optional[BaseException] = None
+        self._cancel_requested = False
+        self._traceback: Optional[TracebackType] = None
+        self._readers: Dict[int, ReferenceType[Reader]] = {}
+        self._joining: Dict[int, ReferenceType[Reader]] = {}
+        log.on_change(self.changed.wake)
+        log.on_signal(self._on_signal)
+
+    # How it is started
+
+    def start_in_thread(
+        self, session: Callable[[StartedThreadBackend], Session], coalescer: Coalescer, flow: FlowControl
+    ) -> None:
+        """Start the run in a thread.
+
+        Args:
+            session: Returns the session for a backend.
+            coalescer: Merges parts.
+            flow: The time limits of the run.
+
+        Raises:
+            RuntimeError: The system has no more threads.
+        """
+        backend = StartedThreadBackend(self.capacity, coalescer)
+        stream = StartedThreadStream(session(backend), backend, flow, self._is_awaited)
+        self.ns = stream.ns
+        self._stream = stream
+        context = copy_context()
+        WORKERS.do(lambda: context.run(self._drive, stream))
+
+    def start_on_loop(
+        self, session: Callable[[StartedLoopBackend], Session], coalescer: Coalescer, flow: FlowControl
+    ) -> None:
+        """Start the run in a task of the running event loop; see `start_in_thread`."""
+        loop = self.loop = asyncio.get_running_loop()
+        backend = StartedLoopBackend(self.capacity, coalescer)
+        stream = StartedLoopStream(session(backend), backend, flow)
+        self.ns = stream.ns
+        self._stream = stream
+        self._task = loop.create_task(self._adrive(stream))
+        _driving.add(self._task)
+        self._task.add_done_callback(self._driven)
+
+    def record(self, part: Part) -> object:
+        """Add a part to the log; the chunk of it is for this class only."""
+        self.capacity.append(part)
+        return _HELD if self.capacity.held else NO_CHUNK
+
+    def _drive(self, stream: StartedThreadStream) -> None:
+        error: Optional[BaseException] = None
+        self.log.begin()
+        try:
+            for _ in stream:
+                self.capacity.wait_in_thread(stream.stop)
+        except BaseException as raised:  # of any node; it is raised to those who read
+            error = raised
+        self._end(stream, error)
+
+    async def _adrive(self, stream: StartedLoopStream) -> None:
+        self.log.begin()
+        try:
+            async for _ in stream:
+                await self.capacity.wait()
+        except (KeyboardInterrupt, SystemExit) as error:
+            self._end(stream, error)
+            raise
+        except BaseException as error:
+            self._end(stream, error)
+        else:
+            self._end(stream, None)
+
+    def _driven(self, task: asyncio.Task[None]) -> None:
+        _driving.discard(task)
+        if task.cancelled():
+            # Cancelled before its first step, so it could not report its end itself.
+            self._end(None, asyncio.CancelledError())
+        elif task.exception() is not None:
+            return  # it has reached the loop, and the readers
+
+    def _end(self, stream: Union[StartedThreadStream, StartedLoopStream, None], error: Optional[BaseException]) -> None:
+        """Record how the run has ended, and let go of what only a running one needs."""
+        if self.log.status in ENDED:
+            return
+        status: RunStatus = "cancelled"
+        if error is None and stream is not None and stream.status == "done":
+            self._output = stream.output
+            status = "interrupted" if stream.paused else "done"
+        elif isinstance(error, GraphDrained):
+            self._error, status = error, "interrupted"
+        elif error is not None and not self._cancel_requested and not isinstance(error, _CANCELLATIONS):
+            self._error, status = error, "failed"
+        if self._error is not None:
+            self._traceback = self._error.__traceback__
+        if stream is not None:
+            self._partial = stream.partial
+        self._stream = self._task = None
+        self.capacity.close()
+        self.log.close(status)
+        self._ended.wake()
+
+    # How it is ended
+
+    def cancel(self) -> None:
+        """Ask the run to end, if it has not ended; from any thread, without waiting."""
+        stream, task = self._stream, self._task
+        if self._cancel_requested or stream is None:
+            return
+        self._cancel_requested = True
+        if isinstance(stream, StartedThreadStream):
+            stream.request_end("the run was cancelled")
+        elif task is not None and self.loop is not None:
+            if current_loop() is self.loop:
+                task.cancel()
+            else:
+                try:
+                    self.loop.call_soon_threadsafe(task.cancel)
+                except RuntimeError:  # the loop is closed
+                    self.check_loop()
+
+    def check_loop(self) -> None:
+        """End the run if it was on an event loop that is closed."""
+        stream = self._stream
+        if self.loop is None or not self.loop.is_closed() or stream is None:
+            return
+        if self._task is not None:
+            _driving.discard(self._task)
+        stream.abandon()
+        self._cancel_requested = True
+        self._end(stream, None)
+
+    def _on_signal(self, kind: str) -> None:
+        if kind == "cancel":
+            self.cancel()
+
+    # Who reads it
+
+    def joined(self, reader: object) -> None:
+        """Record that somebody reads the run, who is in this thread at the moment."""
+        self._readers[id(reader)] = HERE.link
+
+    def left(self, reader: object, *, dropped: bool = False) -> None:
+        """Record that a reader has gone.
+
+        Args:
+            reader: The reader.
+            dropped: It was collected, maybe in the middle of anything.
+        """
+        self._readers.pop(id(reader), None)
+        if self._on_disconnect == "cancel" and self._stream is not None and not (self._readers or self._joining):
+            if dropped:
+                drop(_Cancelling(self))
+            else:
+                self.cancel()
+
+    def _is_awaited(self) -> bool:
+        readers = [link() for link in (*self._readers.values(), *self._joining.values())]
+        return any(reader is not None and reader.goes_on() for reader in readers)
+
+    def running(self) -> Tuple[RunningTask, ...]:
+        """Return the tasks that run."""
+        stream = self._stream
+        return () if stream is None else stream.running()
+
+    def partial_now(self) -> Partial:
+        """Return the result so far."""
+        stream = self._stream
+        return self._partial if stream is None else stream.partial
+
+    # How its end is awaited
+
+    def is_over(self) -> bool:
+        """Return True if the run has ended."""
+        return self.log.status in ENDED
+
+    def output(self) -> object:
+        """Return the output of a run that has ended.
+
+        Raises:
+            RunCancelledError: It was cancelled.
+            BaseException: The error with which it has failed.
+        """
+        self.raise_error()
+        if self._output is _UNKNOWN:
+            raise RunCancelledError("The run was cancelled, so it has no result", hint="run.partial is what it made.")
+        return self._output
+
+    def raise_error(self) -> None:
+        """Raise the error with which the run has failed, if it has."""
+        error = self._error
+        if error is not None:
+            # Each reader raises the same exception, whose traceback would grow each time.
+            raise error.with_traceback(self._traceback)
+
+    def join(self, timeout: Optional[float] = None) -> bool:
+        """Wait in this thread until the run has ended; return False if `timeout` seconds have passed before.
+
+        Raises:
+            EventLoopError: The run is on the event loop of this thread, which cannot go on meanwhile.
+        """
+        if self.is_over():
+            return True
+        self.refuse_own_loop()
+        waiter, deadline = ThreadWaiter(), None if timeout is None else monotonic() + timeout
+        self._joining[id(waiter)] = HERE.link
+        try:
+            while not self.is_over():
+                left = None if deadline is None else deadline - monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._ended.add(waiter)
+                if self.is_over():
+                    break
+                waiter.wait(self.patience(left))
+                self.check_loop()
+        finally:
+            del self._joining[id(waiter)]
+            self._ended.discard(waiter)
+        return True
+
+    async def ajoin(self) -> None:
+        """Wait, on any event loop, until the run has ended."""
+        loop = asyncio.get_running_loop()
+        while not self.is_over():
+            waiter = LoopWaiter(loop)
+            self._joining[id(waiter)] = HERE.link
+            self._ended.add(waiter)
+            # A run on another loop may never end: that loop can be closed.
+            watch = None if self.patience(None) is None else loop.call_later(CHECK_SECONDS, waiter.wake)
+            try:
+                if not self.is_over():
+                    await waiter.woken
+            finally:
+                del self._joining[id(waiter)]
+                self._ended.discard(waiter)
+                if watch is not None:
+                    watch.cancel()
+            self.check_loop()
+
+    def patience(self, seconds: Optional[float]) -> Optional[float]:
+        """Return how many seconds somebody should wait before he checks the loop of the run again.
+
+        Args:
+            seconds: How long he would wait at most; `None` for no limit.
+        """
+        if self.loop is None or self.loop is current_loop():
+            return seconds
+        return CHECK_SECONDS if seconds is None else min(seconds, CHECK_SECONDS)
+
+    def refuse_own_loop(self) -> None:
+        """Raise if this thread may not wait for the run, because it has to drive it.
+
+        Raises:
+            EventLoopError: The run is on the event loop of this thread.
+        """
+        if self.loop is not None and self.loop is current_loop():
+            raise EventLoopError(
+                "The run is on this event loop, which cannot go on while its thread waits for the run",
+                hint="Await it: `await run` for the result, `async for` over run.astream(...) for its stream.",
+            )
+
+
+_CANCELLATIONS = (asyncio.CancelledError, StreamClosed, GeneratorExit)
+
+
+class _Cancelling:
+    """Cancels a run whose last reader was collected, in the thread that ends dropped streams."""
+
+    def __init__(self, run: StartedRun) -> None:
+        self.abandon = self.tell = run.cancel
+
+    def has_reader(self) -> bool:
+        """Return False: nobody reads the run any more."""
+        return False

@@ -1,0 +1,192 @@
+"""Keeps the tokens of a run in a log: as a text, and what it has in common with the other tokens of its message.
+
+A token with its metadata is a dozen objects, which take more than a kilobyte and which the garbage collector visits
+whenever it visits all. A pair of a number and a text takes a tenth of that, and the collector does not track it.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any, Callable, Dict, FrozenSet, Hashable, List, Optional, Tuple
+
+from langchain_core.messages import BaseMessage
+
+from streamgraph._compat.pydantic import new, set_extra, set_fields, set_names, set_private
+from streamgraph._messages.copying import copy_payload
+from streamgraph._messages.token_part import ShownCall, TokenPart
+from streamgraph._streams.copying import copy_containers
+from streamgraph._streams.event_log import BATCH
+from streamgraph._streams.formats import data_of
+from streamgraph._streams.part import Part
+
+_FORMS = 4
+"""The most groups of one call: a provider's first and last tokens have fields that the others do not have."""
+
+_VISITED = 2 * BATCH
+"""Number of groups that are visited when events are dropped, which is done once for each batch of them."""
+
+_CALLS = 64
+"""Number of calls whose groups are found again; a call that is forgotten gets new ones."""
+
+
+class _Group:
+    """Tokens that differ in their text only.
+
+    Args:
+        name: The number of the group.
+        part: The first of its tokens.
+        message: The message of that.
+
+    Attributes:
+        last: The number of the event of its last token.
+    """
+
+    __slots__ = (
+        "_containers",
+        "_extra",
+        "_id",
+        "_kind",
+        "_names",
+        "fields",
+        "last",
+        "metadata",
+        "name",
+        "ns",
+        "source",
+    )
+
+    def __init__(self, name: int, part: TokenPart, message: BaseMessage) -> None:
+        call = part.call
+        self.name = name
+        self.ns = part.ns
+        self.source = part.source
+        self.metadata = call.metadata
+        self.last = 0
+        self._id = call.id
+        self._kind = type(message)
+        self._names: FrozenSet[str] = frozenset(message.__pydantic_fields_set__)
+        self._extra = copy_containers(message.__pydantic_extra__)
+        self.fields: Dict[str, Any] = {
+            **{key: copy_containers(value) for key, value in message.__dict__.items()},
+            "content": None,
+            "id": None,
+        }
+        self._containers = [(key, value) for key, value in self.fields.items() if type(value) in (list, dict)]
+
+    def fits(self, message: BaseMessage, fields: Dict[str, Any]) -> bool:
+        """Return whether a message differs from the first one in its text only.
+
+        Args:
+            message: The message.
+            fields: Its fields without text and id.
+        """
+        return (
+            fields == self.fields
+            and type(message) is self._kind
+            and message.__pydantic_fields_set__ == self._names
+            and message.__pydantic_extra__ == self._extra
+        )
+
+    def payload(self, text: str) -> Tuple[BaseMessage, Dict[str, Any]]:
+        """Return the payload of the token with this text; it shares nothing with other payloads."""
+        fields = self.fields.copy()
+        fields["content"] = text
+        fields["id"] = self._id
+        for key, value in self._containers:
+            fields[key] = copy_containers(value) if value else type(value)()
+        message: BaseMessage = new(self._kind)
+        set_fields(message, fields)
+        set_names(message, set(self._names))
+        set_extra(message, copy_containers(self._extra) if self._extra else self._extra)
+        set_private(message, None)
+        metadata = self.metadata.copy()
+        metadata["tags"] = metadata["tags"][:]
+        return message, metadata
+
+    def part(self, text: str) -> Part:
+        """Return the token with this text."""
+        return Part(self.ns, "messages", self.payload(text), self.source)
+
+
+class TokenCodec:
+    """Keeps tokens as pairs of the number of a group and a text; all other parts as they are."""
+
+    def __init__(self) -> None:
+        self._groups: Dict[Hashable, _Group] = {}
+        self._made = 0
+        self._of_calls: Dict[ShownCall, List[_Group]] = {}
+
+    def pack(self, part: Part, number: int) -> Optional[Tuple[Hashable, str]]:
+        """Return the pair that a token is kept as, or `None` for another part, or a token with more than a text."""
+        if type(part) is not TokenPart:
+            return None
+        message = part.message
+        fields = message.__dict__.copy()
+        text = fields["content"]
+        if type(text) is not str or message.__pydantic_private__ is not None:
+            return None
+        fields["content"] = fields["id"] = None
+        groups = self._of_calls.get(part.call)
+        if groups is None:
+            groups = self._first_groups(part.call)
+        group = next((group for group in groups if group.fits(message, fields)), None)
+        if group is None:
+            if len(groups) == _FORMS or not _is_plain(fields) or not _is_plain(message.__pydantic_extra__):
+                return None
+            self._made += 1
+            group = _Group(self._made, part, message)
+            groups.append(group)
+        if not group.last:
+            self._groups[group.name] = group
+        group.last = number
+        return group.name, text
+
+    def private(self, part: Part) -> Part:
+        """Return a part with a payload that its receiver may modify."""
+        return Part(part.ns, part.mode, copy_payload(part.mode, part.data), part.source, part.key)
+
+    def sample(self, group: Hashable) -> Part:
+        """Return a token of a group.
+
+        Raises:
+            KeyError: The group is forgotten.
+        """
+        return self._groups[group].part("")
+
+    def opener(self, group: Hashable, shape: Callable[[Part], object]) -> Callable[[str], object]:
+        """Return the function that makes the chunk of a token from its text.
+
+        Args:
+            group: The group of the token.
+            shape: Makes a chunk of a part.
+        """
+        found = self._groups[group]
+        if shape is data_of:
+            return found.payload
+        part = found.part
+        return lambda text: shape(part(text))
+
+    def forget(self, before: int) -> None:
+        """Forget the groups that have no token with this number or a higher one."""
+        for name in tuple(islice(self._groups, _VISITED)):
+            group = self._groups.pop(name)
+            if group.last < before:
+                group.last = 0
+            else:  # visit others next time
+                self._groups[name] = group
+
+    def _first_groups(self, call: ShownCall) -> List[_Group]:
+        if len(self._of_calls) == _CALLS:
+            del self._of_calls[next(iter(self._of_calls))]
+        groups: List[_Group] = []
+        self._of_calls[call] = groups
+        return groups
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether equal values cannot be told apart: texts, and containers of them; `1 == True == 1.0`."""
+    if value is None or type(value) is str:
+        return True
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    return type(value) is dict and all(type(key) is str and _is_plain(inner) for key, inner in value.items())

@@ -1,0 +1,230 @@
+"""The handle of a run that was started on its own."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Generator, Generic, Optional, Tuple, TypeVar
+
+from typing_extensions import Unpack
+
+from streamgraph._core.parts import copy_payload
+from streamgraph._drivers.cursor import Cursor, Shape
+from streamgraph._drivers.readers import AsyncRunReader, RunReader
+from streamgraph._drivers.started import StartedRun
+from streamgraph._keywords import checked_keywords, takes_options
+from streamgraph._messages.coalescing import COALESCER
+from streamgraph._protocols import Partial
+from streamgraph._runnable.options import Modes, Subscription
+from streamgraph._runnable.start_options import READ_DEFAULTS, ReadOptions, check_recorded
+from streamgraph._streams.event_log import RunStatus, event_id, number_of
+from streamgraph._streams.flow import UNLIMITED, FlowControl
+from streamgraph._streams.part import Part
+from streamgraph._streams.subscribers import RunSubscribers
+
+OutputT = TypeVar("OutputT")
+
+Read = Callable[[Any], Tuple[Subscription, FlowControl]]
+"""Checks the options of a reader."""
+
+
+class RunHandle(Generic[OutputT]):
+    """A run that goes on by itself, to be read by any number of readers at any time.
+
+    ::
+
+        run = graph.start({"topic": "ice"})
+        for token, metadata in run.stream("messages"):
+            print(token.content, end="")
+        print(run.result())
+
+    Readers may come before, during and after the run, from any thread and any event loop. Each has its own modes,
+    filters, format and buffer, begins where it wants, and gets what `graph.stream` would give with these options. A
+    reader that is slow or goes away is no matter to the run or other readers. If nobody keeps the handle, the run goes
+    on to its end, unless it was started with `on_disconnect="cancel"` and nobody reads it.
+
+    At the end of the program, a run in a thread is ended if no thread of the program waits for it or reads it. A run of
+    `astart` is a task of its event loop and ends with that at the latest.
+
+    Attributes:
+        id: The id of the run, which is also that of its trace.
+    """
+
+    def __init__(
+        self,
+        run: StartedRun,
+        *,
+        id: str,  # noqa: A002  (the field's name)
+        recorded: Subscription,
+        read: Read,
+        shape: Callable[[Tuple[str, ...], Subscription], Shape],
+        as_output: Callable[[object], OutputT],
+    ) -> None:
+        self.id = id
+        self._run = run
+        self._recorded = recorded
+        self._read = read
+        self._shape = shape
+        self._as_output = as_output
+
+    def __repr__(self) -> str:
+        return f"<RunHandle {self.id}: {self.status}, {self._run.log.last} events>"
+
+    def __del__(self) -> None:
+        run = self.__dict__.get("_run")  # it may not be there yet
+        if run is not None:
+            run.left(self, dropped=True)
+
+    @property
+    def status(self) -> RunStatus:
+        """The state of the run.
+
+        It is `"pending"`, `"running"`, and in the end one of: `"done"`; `"interrupted"` if it has stopped with a
+        question, at a breakpoint or on a request to drain; `"failed"`; `"cancelled"`.
+        """
+        return self._run.log.status
+
+    @property
+    def last_id(self) -> str:
+        """The id of the last event so far. With `after=run.last_id` a reader gets only what is still to come."""
+        log = self._run.log
+        return event_id(log.attempt, log.last)
+
+    @property
+    def partial(self) -> Partial:
+        """The result so far: message texts, and the state after the last finished step."""
+        return self._run.partial_now()
+
+    def cancel(self) -> None:
+        """Ask the run to end: async nodes are cancelled, sync ones end at their next token or writer call.
+
+        It returns at once, from any thread; `join` waits for the end. Readers get what was made until then, and their
+        streams end. A run that has ended stays as it is.
+        """
+        self._run.cancel()
+
+    def result(self, timeout: Optional[float] = None) -> OutputT:
+        """Wait for the end of the run, and return its output as `invoke` does.
+
+        Args:
+            timeout: The most seconds to wait; `None` for no limit.
+
+        Raises:
+            TimeoutError: The run has not ended within `timeout` seconds. It goes on.
+            RunCancelledError: It was cancelled.
+            EventLoopError: It is on the event loop of this thread: await it.
+            BaseException: The error with which it has failed.
+        """
+        if not self.join(timeout):
+            raise TimeoutError(f"The run {self.id} has not ended within {timeout} seconds. It goes on.")
+        return self._result()
+
+    async def aresult(self) -> OutputT:
+        """Wait, on any event loop, for the end of the run, and return its output as `ainvoke` does; see `result`."""
+        await self._run.ajoin()
+        return self._result()
+
+    def __await__(self) -> Generator[Any, None, OutputT]:
+        return self.aresult().__await__()
+
+    def join(self, timeout: Optional[float] = None) -> bool:
+        """Wait for the end of the run, however it ends.
+
+        Args:
+            timeout: The most seconds to wait; `None` for no limit.
+
+        Returns:
+            True if the run has ended; False after `timeout` seconds.
+
+        Raises:
+            EventLoopError: The run is on the event loop of this thread: await `ajoin`.
+        """
+        return self._run.join(timeout)
+
+    async def ajoin(self) -> None:
+        """Wait, on any event loop, for the end of the run, however it ends."""
+        await self._run.ajoin()
+
+    @checked_keywords
+    @takes_options(ReadOptions, **READ_DEFAULTS)
+    def stream(self, stream_mode: Modes = None, **options: Unpack[ReadOptions]) -> RunReader[Any]:
+        """Read the run from a thread.
+
+        Args:
+            stream_mode: The mode or modes to yield, of those that the run records; see `graph.stream`.
+            after: The id of the event after which to begin; `None` for the first event.
+            subgraphs: `True`: every mode also for nested graphs, with the namespace in front. `False`: no parts of
+                nested graphs. `None`: tokens and custom data of nested graphs, without namespace.
+            include_nodes: Show only parts from these nodes, in every mode except `values`.
+            exclude_nodes: Hide parts from these nodes.
+            include_tags: Show only messages of models with one of these tags.
+            exclude_tags: Hide messages of models with one of these tags.
+            include_keys: Of the messages that nodes write to the state, show only those under these keys.
+            exclude_keys: Hide messages that nodes write to these keys.
+            include_raw: `False` hides the JSON of models with structured output in `messages`.
+            max_buffer: Number of chunks that may wait for this reader. What was made before it came does not count.
+            overflow: The policy when more chunks wait:
+
+                - `"drop_oldest"`: the oldest are dropped, and a `Gap` in their place carries their number.
+                - `"coalesce"`: consecutive tokens of one message are merged.
+                - `"raise"`: the reader, not the run, gets a `StreamOverflowError`.
+                - `"block"`: the run waits for this reader.
+            heartbeat: Seconds without a chunk, or a `timedelta`, after which a `Heartbeat` lists the running tasks.
+            version: The format of the chunks; see `graph.stream`.
+
+        Returns:
+            An iterator of chunks, and a context manager. Its `id` is that of the event that was read last. Events that
+            the run does not keep any more are a `Gap`.
+
+        Raises:
+            UnknownOptionError: The run does not record a mode, or an option does not exist.
+            UnknownEventError: There is no event with the id `after`.
+        """
+        cursor, shape, flow, number = self._place(stream_mode, options)
+        return RunReader(self._run, cursor, shape, flow, number)
+
+    @checked_keywords
+    @takes_options(ReadOptions, **READ_DEFAULTS)
+    def astream(self, stream_mode: Modes = None, **options: Unpack[ReadOptions]) -> AsyncRunReader[Any]:
+        """Read the run from an event loop, which need not be that of the run; see `stream`."""
+        cursor, shape, flow, number = self._place(stream_mode, options)
+        return AsyncRunReader(self._run, cursor, shape, flow, number)
+
+    def _result(self) -> OutputT:
+        return self._as_output(copy_payload("values", self._run.output()))
+
+    def _place(self, stream_mode: Modes, options: Any) -> Tuple[Cursor, Shape, FlowControl, int]:
+        after = options.pop("after", None)
+        if "overflow" not in options and options.get("max_buffer") is not None:
+            options["overflow"] = READ_DEFAULTS["overflow"]
+        wanted, flow = self._read({**options, "stream_mode": stream_mode})
+        check_recorded(wanted, self._recorded)
+        run = self._run
+        number = number_of(after, run.log.attempt, run.log.last)
+        is_own = RunSubscribers(run.ns, wanted.modes, wanted.nested, wanted.filter).is_own
+        shape = self._shape(run.ns, wanted)
+        wants = _with_failures(is_own) if wanted.version == "v2" else is_own
+        cursor = Cursor(run, after=number, wants=wants, shape=shape, flow=flow, coalescer=COALESCER)
+        return cursor, shape, flow, number
+
+    def _parts(self) -> RunReader[Part]:
+        """Read all parts that are recorded, from the first one, as they are; from a thread."""
+        return RunReader(self._run, self._whole(), _itself, UNLIMITED, 0)
+
+    def _aparts(self) -> AsyncRunReader[Part]:
+        """Read all parts that are recorded, from the first one, as they are; from an event loop."""
+        return AsyncRunReader(self._run, self._whole(), _itself, UNLIMITED, 0)
+
+    def _whole(self) -> Cursor:
+        return Cursor(self._run, after=0, wants=_anything, shape=_itself, flow=UNLIMITED, coalescer=COALESCER)
+
+
+def _with_failures(wants: Callable[[Part], bool]) -> Callable[[Part], bool]:
+    """Return what a reader of `version="v2"` wants: also the part that reports a failure of the run."""
+    return lambda part: wants(part) or part.mode == "error"
+
+
+def _itself(part: Part) -> Part:
+    return part
+
+
+def _anything(part: Part) -> bool:
+    return True

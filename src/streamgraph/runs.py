@@ -1,0 +1,24 @@
+"""Runs that were started on their own: their handles, their readers, and the logs that keep what they stream.
+
+`graph.start` and `graph.astart` return a `RunHandle`.
+"""
+
+from __future__ import annotations
+
+from streamgraph._drivers.memory_log import MemoryLog
+from streamgraph._drivers.readers import AsyncRunReader, RunReader
+from streamgraph._drivers.started import OnDisconnect
+from streamgraph._runnable.run_handle import RunHandle
+from streamgraph._streams.event_log import Codec, EventLog, Events, RunStatus
+
+__all__ = [
+    "AsyncRunReader",
+    "Codec",
+    "EventLog",
+    "Events",
+    "MemoryLog",
+    "OnDisconnect",
+    "RunHandle",
+    "RunReader",
+    "RunStatus",
+]

@@ -1,0 +1,7 @@
+"""What every test of started runs checks when it is over."""
+
+from __future__ import annotations
+
+from support.leaks import light_collections, no_complaint, no_thread_left
+
+__all__ = ["light_collections", "no_complaint", "no_thread_left"]
