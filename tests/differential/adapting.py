@@ -171,14 +171,18 @@ def told(chunk: Any) -> Any:
     return chunk
 
 
+_SURE = ("Interrupt", {"value": "sure?", "id": "<id1>", "response_schema": None})
+
 PROMISED: dict[tuple[str, Any], Any] = {
     ("pydantic_returned_in_part", "updates"): [{"a": {"x": ["a"]}}],
     ("pydantic_returned_in_part", "values"): [{"x": ["in"], "y": 1}, {"x": ["in", "a"], "y": 1}],
+    ("question_that_is_caught", "updates"): [{"__interrupt__": (_SURE,)}],
+    ("question_that_is_caught", "values"): [{"x": []}, {"x": [], "__interrupt__": (_SURE,)}],
     ("question_and_an_update_in_one_step", "values"): [
         {"x": []},
         {
             "x": ["b"],
-            "__interrupt__": (("Interrupt", {"value": "sure?", "id": "<id1>", "response_schema": None}),),
+            "__interrupt__": (_SURE,),
         },
     ],
     ("unknown_key_of_a_closed_schema", "updates"): [],

@@ -273,6 +273,11 @@ DIFFERENCES = [
         interrupts_without_schema,
     ),
     Difference(
+        "a-caught-question-is-asked",
+        "`except Exception` around `interrupt()` does not lose the question",
+        promised,
+    ),
+    Difference(
         "questions-in-the-values-of-the-step",
         "per step: all of that, then `values`: LangGraph shows a question before the step, and then values without it",
         promised,

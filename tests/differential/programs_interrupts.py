@@ -101,7 +101,7 @@ def question_of_a_send(lib: Lib) -> Case:
     return Case(builder.compile(), {"x": []})
 
 
-@program(modes=("updates", "values"))
+@program(modes=("updates", "values"), differs=("a-caught-question-is-asked",))
 def question_that_is_caught(lib: Lib) -> Case:
     def ask(state: Any) -> Any:
         try:

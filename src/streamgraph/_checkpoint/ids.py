@@ -11,9 +11,6 @@ from typing import Callable, Sequence, Tuple
 
 from streamgraph._core.task import PULL, PUSH
 
-NO_TASK = "00000000-0000-0000-0000-000000000000"
-"""The task id of writes that belong to no task: answers to questions, and the update of a `Command` input."""
-
 Digest = Callable[[bytes], str]
 """A function from bytes to at least 32 hexadecimal digits."""
 

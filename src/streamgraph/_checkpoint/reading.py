@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Tuple, cast
 
 from streamgraph._checkpoint.channels import BRANCH, SENDS, START_CHANNEL, from_channels, from_writes
-from streamgraph._checkpoint.ids import NO_TASK, RecordIds
+from streamgraph._checkpoint.ids import RecordIds
 from streamgraph._checkpoint.wire import from_stored
 from streamgraph._core.plan import Plan
 from streamgraph._core.record import UNSET, Known, KnownTasks, Record, Source
+from streamgraph._core.results import Pairs
+from streamgraph._core.task import NO_TASK
+from streamgraph._types import Send
 
 ERROR = "__error__"
 HANDLED = "__error_source_node__"
@@ -33,11 +36,13 @@ class Loaded(NamedTuple):
         record: The record.
         known: What is known of tasks, by task id.
         ids: The ids of the tasks of the next step.
+        commanded: What commands have written to the state since, in the order of the commands.
     """
 
     record: Record
     known: KnownTasks
     ids: RecordIds
+    commanded: Pairs
 
 
 def read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
@@ -56,6 +61,10 @@ def read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
     if checkpoint.get("pending_sends"):  # up to version 3
         channels.setdefault(SENDS, [from_stored(send) for send in checkpoint["pending_sends"]])
     values, frontier, others = from_channels(plan, channels, step)
+    writes = stored.pending_writes or ()
+    commanded = from_writes(plan, commanded_writes(stored))
+    frontier.due.update(route for route in commanded.routes if isinstance(route, str))
+    frontier.sends += tuple([route for route in commanded.routes if isinstance(route, Send)])
     record = Record(
         step,
         cast("Source", stored.metadata.get("source", "loop")),
@@ -64,7 +73,18 @@ def read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
         given=channels.get(START_CHANNEL, UNSET),
         others=others,
     )
-    return Loaded(record, _known(plan, stored.pending_writes or ()), RecordIds(checkpoint["id"], ns, checkpoint["v"]))
+    ids = RecordIds(checkpoint["id"], ns, checkpoint["v"])
+    return Loaded(record, _known(plan, writes), ids, commanded.writes)
+
+
+def commanded_writes(stored: Any) -> List[Tuple[str, object]]:
+    """Return what commands have changed since a checkpoint was stored, as it is stored: writes, and what is due.
+
+    Args:
+        stored: The saver's tuple.
+    """
+    writes = stored.pending_writes or ()
+    return [(name, from_stored(value)) for task, name, value in writes if task == NO_TASK and name != RESUME]
 
 
 def _renamed(plan: Plan, channels: Mapping[str, object]) -> Dict[str, object]:

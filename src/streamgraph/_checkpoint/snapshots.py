@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from streamgraph._checkpoint.reading import Loaded
@@ -11,6 +12,7 @@ from streamgraph._core.record import UNSET, Known
 from streamgraph._core.state import State, as_result
 from streamgraph._core.task import PULL, PUSH
 from streamgraph._snapshots import PregelTask, StateSnapshot
+from streamgraph.constants import START
 
 _NOTHING = Known()
 
@@ -35,7 +37,7 @@ class DueTask(NamedTuple):
 
 def due_tasks(plan: Plan, loaded: Loaded) -> Iterator[DueTask]:
     """Yield the tasks of the step after a record: those of `Send`s, then nodes in the order of the graph."""
-    record, known, ids = loaded
+    record, known, ids, _ = loaded
     step = record.step + 1
     if record.given is not UNSET:
         start = plan.start
@@ -76,14 +78,20 @@ def snapshot(
     for key, channel in plan.channels.items():
         if key not in state.values and channel.default is not None:
             state.values[key] = channel.default()
+    if loaded.commanded:
+        state.store(state.fold([(plan.start.name, loaded.commanded)]))
     tasks = list(due_tasks(plan, loaded))
     started = loaded.record.given is not UNSET
     if latest and not started:
         done = sorted((task for task in tasks if task.known.result is not None), key=lambda task: task.order)
         state.store(state.fold([(task.name, task.known.result.writes) for task in done if task.known.result]))
+    if latest:
+        tasks = [
+            task if task.known.result is None else task._replace(known=replace(task.known, questions=[]))
+            for task in tasks
+        ]
     shown = [_shown(task, started, loaded.record.given, below) for task in tasks]
     due = [task.name for task in tasks if not latest or started or task.known.result is None]
-    open_tasks = [task for task in tasks if not latest or task.known.result is None]
     return StateSnapshot(
         root_or_mapping(state, keys) if state.values or plan.bare_key else {},
         tuple(due),
@@ -92,7 +100,7 @@ def snapshot(
         stored.checkpoint["ts"],
         _parent_config(stored, config),
         tuple(shown),
-        tuple(question for task in open_tasks for question in task.known.questions),
+        tuple(question for task in tasks for question in task.known.questions),
     )
 
 
@@ -110,7 +118,7 @@ def _shown(task: DueTask, started: bool, given: object, below: Mapping[str, Any]
     result: object = None
     if known.result is not None:
         result = as_result(known.result.writes)
-    elif started:
+    elif started and task.name == START and not known.questions and known.error is None:
         result = given
     return PregelTask(
         task.id,

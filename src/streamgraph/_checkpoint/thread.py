@@ -8,14 +8,23 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from streamgraph._checkpoint.channels import BRANCH, START_CHANNEL, to_channels, to_writes
 from streamgraph._checkpoint.distribution import new_id
 from streamgraph._checkpoint.ids import RecordIds, path_text
-from streamgraph._checkpoint.reading import BY_CALL, ERROR, HANDLED, INTERRUPT, RESUME, Loaded, read
+from streamgraph._checkpoint.reading import (
+    BY_CALL,
+    ERROR,
+    HANDLED,
+    INTERRUPT,
+    RESUME,
+    Loaded,
+    commanded_writes,
+    read,
+)
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.unstorable import unstorable
 from streamgraph._checkpoint.wire import to_stored
 from streamgraph._core.effects import Note, Save
 from streamgraph._core.plan import Plan
 from streamgraph._core.record import AboutRecord, Record
-from streamgraph._core.task import Task
+from streamgraph._core.task import NO_TASK, Task
 from streamgraph._protocols import Work
 
 FORMAT = 4
@@ -76,6 +85,8 @@ class SavedThread:
         self._last_metadata: Mapping[str, Any] = {}
         # The ids of the last records, by their steps: what a task has come to belongs to the record before its step.
         self._ids: Dict[int, str] = {}
+        # What commands have changed since the last record: savers keep the first writes of a task at each position.
+        self._commanded: List[Tuple[str, object]] = []
 
     def _config(self, checkpoint_id: Optional[str]) -> Dict[str, Any]:
         configurable = {"thread_id": self.thread_id, "checkpoint_ns": self._checkpoint_ns}
@@ -103,6 +114,7 @@ class SavedThread:
         self.head = self._stored = stored.checkpoint["id"]
         self._last_metadata = dict(stored.metadata)
         self._ids[loaded.record.step] = self.head
+        self._commanded = commanded_writes(stored)
         self._versions = dict(stored.checkpoint["channel_versions"])
         # What a node waits for that the graph does not have any more is not handed on.
         self._others = {key: value for key, value in loaded.record.others.items() if not key.startswith(_STARTING)}
@@ -202,6 +214,7 @@ class SavedThread:
             "updated_channels": None,
         }
         self._versions, self._stored = versions, name
+        self._commanded = []
         own = self._own_metadata(record)
         try:
             yield from self._saver.put(self._config(parent), checkpoint, {**own, **self._metadata, **own}, new)
@@ -216,7 +229,11 @@ class SavedThread:
         if task.step - 1 not in self._ids:
             return  # a change of an empty thread, which has no record that this could belong to
         writes: List[Tuple[str, object]]
-        if note.questions:
+        if task.id == NO_TASK:
+            assert note.result is not None
+            self._commanded += to_writes(task.node, note.result)
+            writes = [(name, to_stored(value)) for name, value in self._commanded]
+        elif note.questions:
             writes = [(INTERRUPT, tuple(to_stored(question) for question in note.questions))]
         elif note.result is None:
             writes = [(ERROR, note.error)]
@@ -228,7 +245,8 @@ class SavedThread:
             by_call = [{BY_CALL: dict(note.call_answers)}] if note.call_answers else []
             writes.append((RESUME, [*note.answers, *by_call]))
         config = self._config(self._ids[task.step - 1])
+        path = "" if task.id == NO_TASK else path_text(task.path)
         try:
-            yield from self._saver.put_writes(config, writes, task.id, path_text(task.path))
+            yield from self._saver.put_writes(config, writes, task.id, path)
         except (TypeError, ValueError) as error:
             raise unstorable(self._saver.given, error, writes, task.name) or error from error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, Optional
 
-from streamgraph._core.record import KnownTasks
-from streamgraph.errors import UnknownInterruptError
+from streamgraph._core.record import Known, KnownTasks
+from streamgraph._core.task import Task
+from streamgraph._interrupts import interrupt_id
+from streamgraph.errors import EmptyInputError, UnknownInterruptError
 
 _ID = re.compile("[0-9a-f]{32}")
 
@@ -31,9 +33,13 @@ def answers_of(resume: object, known: KnownTasks) -> Mapping[str, object]:
         UnknownInterruptError: An id is that of no open question, or there is none at all.
         RuntimeError: There are several open questions, and one answer without an id.
     """
-    pending: List[str] = list(
-        dict.fromkeys(question.id for task in known.values() if task.result is None for question in task.questions)
-    )
+    pending = _pending(known)
+    if resume == {}:
+        raise UnknownInterruptError(
+            "The answer {} names no question; give an empty dict as the answer of one by Command(resume={id: {}})",
+            reason="empty_map",
+            pending_ids=pending,
+        )
     if is_by_id(resume):
         assert isinstance(resume, Mapping)
         answers: Dict[str, object] = dict(resume)
@@ -54,3 +60,59 @@ def answers_of(resume: object, known: KnownTasks) -> Mapping[str, object]:
     if not pending:
         raise UnknownInterruptError("There is nothing to answer", reason="not_pending")
     return {pending[0]: resume}
+
+
+def empty_command(known: KnownTasks) -> EmptyInputError:
+    """Return the error for a command that says nothing, as one with the answer `None` does.
+
+    Args:
+        known: What is known of the tasks of the step.
+    """
+    waiting = ", ".join(map(repr, _pending(known)))
+    return EmptyInputError(
+        "Received empty Command input: it has no update, no goto, and None is no answer to the one open question",
+        hint=f"To answer with None, give Command(resume={{id: None}}). Waiting for an answer: {waiting or 'none'}.",
+    )
+
+
+def _pending(known: KnownTasks) -> List[str]:
+    asking = [task for task in known.values() if task.result is None]
+    return list(dict.fromkeys(question.id for task in asking for question in task.questions))
+
+
+def still_asks(known: Known, answers: Optional[Mapping[str, object]]) -> bool:
+    """Return whether a task need not run again yet, as none of its open questions is answered.
+
+    A task that has failed after its question was answered runs again with the answer that it had.
+
+    Args:
+        known: What is known of it.
+        answers: The answers with which the run is continued, by the ids of the questions; `None` if without any.
+    """
+    asks = answers is not None and bool(known.questions) and known.error is None
+    return asks and not any(question.id in (answers or ()) for question in known.questions)
+
+
+def take_answers(task: Task, ns: str, known: Known, answers: Optional[Mapping[str, object]]) -> None:
+    """Give a task that runs again the answers that it was given before.
+
+    An answer that is given once more takes the place of the earlier one, after which the task had failed.
+
+    Args:
+        task: The task.
+        ns: The namespace of graphs that run in it, in one string.
+        known: What is known of it.
+        answers: The answers with which the run is continued.
+    """
+    earlier, by_call = list(known.answers), dict(known.call_answers)
+    for question in known.questions if answers else ():
+        if question.id not in (answers or ()):
+            continue
+        by_call.pop(question.id, None)
+        number = next((at for at in range(len(earlier)) if interrupt_id(ns, at) == question.id), None)
+        if number is not None and known.error is not None:
+            del earlier[number:]
+        elif number is not None:
+            # LangGraph before 1.2 gave all questions of a task the id of the first one.
+            earlier.append((answers or {})[question.id])
+    task.answers, task.call_answers = tuple(earlier), by_call

@@ -110,8 +110,19 @@ def read_command(plan: Plan, command: Union[Command, Send], *, answers: bool) ->
                 "Cannot use Command(resume=...) without checkpointer: a run that is not saved cannot be continued. "
                 "Give a saver to compile(checkpointer=...), and the thread_id of the run that has asked."
             )
+        check_no_workflow(plan, command)
         command = Command(update=command.update, goto=command.goto)
     return _read_several(plan, START, (command,))
+
+
+def check_no_workflow(plan: Plan, command: Command) -> None:
+    """Raise InvalidUpdateError if a command changes the state of a workflow, which has none."""
+    if plan.start.kind == "entrypoint" and (command.update is not None or command.goto):
+        raise InvalidUpdateError(
+            "The command has an update or a goto, but a workflow has neither a state nor nodes",
+            name=plan.name,
+            hint="Continue it with an answer alone, or with None.",
+        )
 
 
 def _read_several(plan: Plan, node: str, items: Iterable[object]) -> TaskResult:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, Any, FrozenSet, List, Optional, Sequence, Tuple
+from typing import AbstractSet, Any, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
+from streamgraph._core.answers import still_asks, take_answers
 from streamgraph._core.effects import Effect, Fail, Note, Save
+from streamgraph._core.events import TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import TaskIds
+from streamgraph._core.plan import Node
 from streamgraph._core.record import UNSET, DueTask, Known, KnownTasks, Record, Recorder
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.state import State, Writes
-from streamgraph._core.task import Task
+from streamgraph._core.task import NO_TASK, Task
 from streamgraph._interrupts import Interrupt
+from streamgraph._locations import locate
 from streamgraph._types import Send
 from streamgraph.constants import START
+from streamgraph.errors import ErrorLocation, is_invalid_resume
 
 BEFORE_FIRST = -2
 """The step of a run that has no record yet: the first record, that of its input, is step -1."""
 
 
 _UNKNOWN = Known()
+
+_COMMAND = Node(START)
+"""Stands for the command that continues a run, where a node's result is stored."""
 
 
 class SavedRun(Run):
@@ -34,7 +42,7 @@ class SavedRun(Run):
         **options: See `Run`.
 
     Attributes:
-        answered: The ids of the questions that are answered, if the run is continued with answers; else `None`.
+        answers: The answers that the run is continued with, by the ids of the questions; `None` if without any.
     """
 
     saves = True
@@ -44,20 +52,23 @@ class SavedRun(Run):
         self.frontier = Frontier(BEFORE_FIRST)
         self._recorder = recorder
         self._known: KnownTasks = {}
-        self.answered: Optional[AbstractSet[str]] = None
+        self.answers: Optional[Mapping[str, object]] = None
         self._forked: List[Effect] = []
         # What a command has changed, until it is stored.
         self._changed: AbstractSet[str] = frozenset()
 
-    def load(self, record: Record, known: KnownTasks, ids: TaskIds) -> None:
+    def load(self, record: Record, known: KnownTasks, ids: TaskIds, commanded: Writes = ()) -> None:
         """Take over a record.
 
         Args:
             record: The record.
             known: What is known of tasks of the step after it.
             ids: The ids of these tasks.
+            commanded: What commands have written to the state after the record.
         """
         self.state = State(self.plan, record.values)
+        if commanded:
+            self._change(commanded)
         self._shown_objects = self.state.object_values()
         self._answered = True
         self.frontier = record.frontier.copy()
@@ -96,7 +107,8 @@ class SavedRun(Run):
         self.frontier.step += 1
         self.limit = self.frontier.step + self._steps
         if self.plan.start.kind == "node":
-            self._known = {}  # what the start writes is the input
+            # What the start writes is the input; but its branches may have asked.
+            self._known = {id_: known for id_, known in self._known.items() if known.result is None}
         return super().start(writes)
 
     def resume(self) -> List[Effect]:
@@ -109,22 +121,25 @@ class SavedRun(Run):
         forked, self._forked = self._forked, []
         return forked
 
-    def command(self, writes: Writes, routes: Sequence[Route]) -> List[Effect]:
-        """Continue, after an update and with further nodes.
+    def command(self, writes: Writes, routes: Sequence[Route] = ()) -> List[Effect]:
+        """Change what the run continues with, before `resume` or `restart`.
 
         Args:
-            writes: The update as writes to state keys.
+            writes: An update as writes to state keys.
             routes: What shall run beside what is due.
         """
-        try:
-            fresh = self.state.fold([(self.plan.start.name, writes)])
-        except Exception as error:
-            return [Fail(error)]
-        self.state.store(fresh)
-        self._changed = fresh.keys()
+        self._change(writes)
         self.frontier.due.update(route for route in routes if isinstance(route, str))
         self.frontier.sends += tuple([route for route in routes if isinstance(route, Send)])
-        return self.resume()
+        changes = TaskResult(tuple(writes), tuple(routes))
+        task = Task(NO_TASK, _COMMAND, self.frontier.step + 1, None, (), -1)
+        # The step may end with open questions, or not at all, so that no record would have it.
+        return [Note(task, changes)] if writes or routes else []
+
+    def _change(self, writes: Writes) -> None:
+        fresh = self.state.fold([(self.plan.start.name, writes)])
+        self.state.store(fresh)
+        self._changed = self._changed | fresh.keys()
 
     def fork(self, given: object = UNSET) -> None:
         """Go on from a copy of the record, in which no task has run yet, with `resume` or `start`.
@@ -163,18 +178,27 @@ class SavedRun(Run):
                 self._waiting.remove(task)
                 self._done[task.id] = found.result
                 effects += self._parts.finished(task, found.result, cached=True)
-            elif self._still_asks(found):
+            elif still_asks(found, self.answers):
                 self._waiting.remove(task)
                 self.interrupts += found.questions
                 effects += self._parts.interrupted(task, found.questions)
             else:
-                task.answers, task.call_answers = tuple(found.answers), found.call_answers
+                take_answers(task, "|".join((*self.ns, *task.ns_suffix)), found, self.answers)
         return effects
 
-    def _still_asks(self, known: Known) -> bool:
-        """Return whether none of a task's open questions is answered by what the run is continued with."""
-        answered = self.answered
-        return answered is not None and bool(known.questions) and not any(q.id in answered for q in known.questions)
+    def _failed(self, event: TaskFailed) -> List[Effect]:
+        """End the run with a failure.
+
+        One that comes of an answer that does not fit is none of the task: its question stays open, and the tasks beside
+        it, which may have been answered as well, finish.
+        """
+        task, error = event.task, event.error
+        if not is_invalid_resume(error):
+            return super()._failed(event)
+        locate(error, ErrorLocation(task.name, task.step, self.ns))
+        self._end = Fail(error)
+        self._waiting.clear()
+        return [*self._parts.failed(task, error, None), *self._ended()]
 
     def _noted(
         self,
@@ -183,7 +207,8 @@ class SavedRun(Run):
         error: Optional[BaseException] = None,
         questions: Sequence[Interrupt] = (),
     ) -> List[Effect]:
-        return [] if task.node.action is None else [Note(task, result, error, questions)]
+        of_input = task.node.action is None and result is not None
+        return [] if of_input else [Note(task, result, error, questions)]
 
     def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
         frontier = self.frontier.copy()

@@ -12,6 +12,9 @@ from streamgraph.errors import NodeError
 PULL = "__pregel_pull"
 PUSH = "__pregel_push"
 
+NO_TASK = "00000000-0000-0000-0000-000000000000"
+"""The id under which is stored what belongs to no task: what the command has changed with which a run continues."""
+
 
 _NO_ANSWERS: Mapping[str, object] = {}
 

@@ -22,11 +22,14 @@ class TaskFuture(Future[T]):
 
     Args:
         stop: Cancel token of the task.
+
+    Attributes:
+        stop: See above.
     """
 
     def __init__(self, stop: CancelToken) -> None:
         super().__init__()
-        self._stop = stop
+        self.stop = stop
         # The caller that pops the only item settles the future; `pop` is not interrupted by Ctrl-C.
         self._unsettled: Deque[None] = deque([None])
 
@@ -37,7 +40,7 @@ class TaskFuture(Future[T]):
         """Cancel the task; a sync function in a thread ends at its next token or writer call."""
         if self.done():
             return self.cancelled()
-        self._stop.set()
+        self.stop.set()
         return super().cancel()
 
     def settle(self, event: Event) -> None:
@@ -50,7 +53,7 @@ class TaskFuture(Future[T]):
             self._unsettled.pop()
         except IndexError:
             return
-        if isinstance(event, TaskFailed) and isinstance(event.error, CancelledError) and self._stop.is_set:
+        if isinstance(event, TaskFailed) and isinstance(event.error, CancelledError) and self.stop.is_set:
             super().cancel()
         if not self.set_running_or_notify_cancel():
             return

@@ -12,7 +12,7 @@ from streamgraph._policies import RetryPolicy
 from streamgraph._protocols import Sleep, Work
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import own_input
-from streamgraph.errors import GraphBubbleUp
+from streamgraph.errors import GraphBubbleUp, is_invalid_resume
 
 T = TypeVar("T")
 
@@ -49,7 +49,8 @@ def attempts(task: Task, stop: CancelToken, once: Attempt[T]) -> Work[T]:
             raise
         except Exception as error:
             attempt.set()
-            policy = next((policy for policy in retry if policy.applies_to(error)), None)
+            answerable = is_invalid_resume(error)  # an answer that does not fit never will
+            policy = None if answerable else next((policy for policy in retry if policy.applies_to(error)), None)
             if policy is None or number >= policy.max_attempts or stop.is_set:
                 task.input = given  # for the error handler
                 raise

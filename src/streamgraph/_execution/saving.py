@@ -9,10 +9,10 @@ from streamgraph._checkpoint.durability import keeper
 from streamgraph._checkpoint.occupancy import Occupancy
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedThread
-from streamgraph._core.answers import answers_of, is_by_id
+from streamgraph._core.answers import answers_of, empty_command, is_by_id
 from streamgraph._core.effects import Effect, Note, Save
-from streamgraph._core.record import UNSET, KnownTasks, Record
-from streamgraph._core.results import TaskResult
+from streamgraph._core.record import UNSET, Known, KnownTasks, Record
+from streamgraph._core.results import TaskResult, check_no_workflow
 from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
@@ -101,20 +101,23 @@ class Saving:
             self.answers = self._outer.answers
         elif command and given.resume is not None:
             self.answers = answers_of(given.resume, loaded.known)
-        run.answered = self.answers.keys() if self.answers else None
-        if command and loaded.record.given is UNSET:
-            self.resumed = True
-            self._known = loaded.known
-            return run.command(writes, run.take_entry())
+        run.answers = self.answers or None
+        if command:
+            check_no_workflow(run.plan, given)
+            if run.plan.start.kind == "entrypoint":
+                writes = ()  # where an input is one value, that was the command
+            if given.resume is None and not given.goto and not writes:
+                raise empty_command(loaded.known)
         if given is not None and not command and (self._outer is None or not self._outer.resumed):
             return run.begin(writes, given)
         self._check_nodes(run, loaded.record)
         self.resumed = True
         self._known = loaded.known
         stored = loaded.record.given
-        if self.saved.replays:
+        commanded = run.command(writes, run.take_entry() if stored is UNSET else ()) if command else []
+        if self.saved.replays and not command:
             run.fork(stored)
-        return run.resume() if stored is UNSET else run.restart(self._writes_of(stored), stored)
+        return [*commanded, *(run.resume() if stored is UNSET else run.restart(self._writes_of(stored), stored))]
 
     def _check_nodes(self, run: SavedRun, record: Record) -> None:
         """Raise an error if a node is due that the graph does not have."""
@@ -128,8 +131,8 @@ class Saving:
                     hint="Give the node its old name, or say what is next with update_state(..., as_node=...).",
                 )
 
-    def called(self, caller: Task, ns: Tuple[str, ...], name: str, number: int) -> Tuple[str, Optional[TaskResult]]:
-        """Return the id of a `@task` that is called in a task, and its result if it had finished before.
+    def called(self, caller: Task, ns: Tuple[str, ...], name: str, number: int) -> Tuple[str, Optional[Known]]:
+        """Return the id of a `@task` that is called in a task, and what is known of it if it had begun before.
 
         Args:
             caller: The calling task.
@@ -138,7 +141,7 @@ class Saving:
             number: The number of earlier calls in the calling task.
         """
         id_ = self.saved.called(caller, ns, name, number)
-        return id_, self._result_of(id_)
+        return id_, self._known.get(id_) if self.resumed else None
 
     def _result_of(self, task: str) -> Optional[TaskResult]:
         known = self._known.get(task) if self.resumed else None
@@ -156,11 +159,6 @@ class Saving:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-
-    def answers_to(self, task: str) -> Tuple[object, ...]:
-        """Return the answers that a `@task` was given before."""
-        known = self._known.get(task) if self.resumed else None
-        return () if known is None else tuple(known.answers)
 
     def settle(self, effects: Sequence[Union[Note, Save]], *, early: bool) -> Work[None]:
         """Store the rest at the end of the run."""

@@ -32,6 +32,7 @@ from streamgraph._execution.retry import attempts
 from streamgraph._execution.saving import Saving
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._execution.task_context import enter_task, opened_trace, traced_end
+from streamgraph._langchain.asking import check_questions, ended_with, hand_on
 from streamgraph._langchain.configs import open_manager
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.injection import Invocation
@@ -203,6 +204,8 @@ class GraphSession:
     def outward(self, error: BaseException) -> BaseException:
         """Return the error with which the run ends as its caller expects it, which may be a task of LangGraph."""
         scope = self._scope
+        if isinstance(error, GraphInterrupt) and self._parent is not None:
+            hand_on(self._parent, error.interrupts)
         return peer_error(error, scope.checkpoint_ns) if isinstance(scope, PeerScope) else error
 
     def job(self, task: Task) -> TaskRun:
@@ -296,6 +299,8 @@ class GraphSession:
                     result = yield from outcomes.called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)
+                if scope.questions:
+                    check_questions(scope)
                 if node.kind == "node":
                     if PEER in modules:
                         result = own_result(result)
@@ -307,13 +312,15 @@ class GraphSession:
                 task.outcome = outcome
             if node.branches:
                 outcome = yield from self._branch(task, outcome, invocation, trace)
+                check_questions(scope)
             scope.over = True
             if messages is not None and "messages" in self._wanted:
                 outcome = messages.returned(run.plan, scope, outcomes.with_ids(run, task, outcome), run.state.values)
         except Exception as raised:
-            error = own_error(raised)
+            error = ended_with(scope, own_error(raised))
             scope.over = scope.watch is None or not scope.watch.expired  # else it still runs in its thread
             yield from settled(scope.children, cancel=not isinstance(error, GraphInterrupt))
+            error = ended_with(scope, error)  # its subtasks may have asked meanwhile
             if messages is not None and not isinstance(error, GraphBubbleUp):
                 messages.discard(scope)
             if error is raised:

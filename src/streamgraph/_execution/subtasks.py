@@ -11,16 +11,18 @@ from weakref import ref
 
 from typing_extensions import Protocol
 
+from streamgraph._core.answers import still_asks, take_answers
 from streamgraph._core.effects import Note
 from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.ids import child_seed, task_id
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
-from streamgraph._core.results import TaskResult
+from streamgraph._core.record import Known
 from streamgraph._core.task import Task, called_task
 from streamgraph._drivers.exceptions import as_public_error
 from streamgraph._drivers.futures import TaskFuture, shown_to_caller
 from streamgraph._execution.saving import Saving
+from streamgraph._langchain.asking import hand_on
 from streamgraph._langchain.scope import Scope
 from streamgraph._locations import locate
 from streamgraph._propagation import CancelledError
@@ -125,7 +127,7 @@ class Subtasks:
         future: TaskFuture[Any] = TaskFuture(stop)
         index = caller.next_subtask()
         caller.wait_for(future)
-        known: Optional[TaskResult] = None
+        known: Optional[Known] = None
         if self._saving is None:
             id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
         else:
@@ -137,15 +139,26 @@ class Subtasks:
         except BaseException as error:  # its part was refused, so it is not started, and its future must not block
             future.settle(TaskFailed(task, error))
             raise
-        if self._saving is not None:
-            task.answers = self._saving.answers_to(id_)
-        if known is not None:
-            future.settle(TaskDone(task, known, cached=True))
+        if known is not None and self._is_settled(task, caller, future, known):
             return shown_to_caller(future)
         counts = self._concurrency is not None and not caller.is_called
         call = _Call(task, caller, future, stop, counts)
         self._admit(_Waiting(call, TaskRun(copy_context(), self._work(run, call), stop, partial(future.lose, task))))
         return shown_to_caller(future)
+
+    def _is_settled(self, task: Task, caller: Scope, future: TaskFuture[Any], known: Known) -> bool:
+        """Return whether a subtask that had begun before need not run again: it had finished, or it still asks."""
+        assert self._saving is not None
+        if known.result is not None:
+            future.settle(TaskDone(task, known.result, cached=True))
+        elif still_asks(known, self._saving.answers or None):
+            signal = GraphInterrupt(tuple(known.questions))
+            hand_on(caller, signal.interrupts)
+            self._show(TaskSignalled(task, signal), future.stop)
+            future.settle(TaskSignalled(task, signal))
+        else:
+            take_answers(task, "|".join((*self._ns, *task.ns_suffix)), known, self._saving.answers)
+        return future.done()
 
     def _work(self, run: TaskRunner, call: _Call) -> Work[Event]:
         """Return all the work of a subtask, up to its future, which gets a result in every case."""
@@ -157,6 +170,8 @@ class Subtasks:
             note = None if self._saving is None else _note(event)
             if note is not None and self._saving is not None:
                 yield from self._saving.keep(note)
+            if isinstance(event, TaskSignalled) and isinstance(event.signal, GraphInterrupt):
+                hand_on(call.caller, event.signal.interrupts)
             self._show(event, stop)
         except GeneratorExit:
             raise

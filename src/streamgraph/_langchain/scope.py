@@ -16,6 +16,7 @@ from typing_extensions import Protocol
 from streamgraph._core.control import RunControl
 from streamgraph._core.plan import Node, Plan
 from streamgraph._core.task import Task, metadata_of
+from streamgraph._interrupts import Interrupt
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._langchain.side_calls import side_call
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
@@ -131,6 +132,8 @@ class Scope:
         writes: Writes to state keys made while the task runs, applied before those that it returns.
         asked: The number of questions that the attempt has asked.
         asked_by: The number of the last question of each of several tool calls.
+        questions: The open questions with which the attempt will end: its own by the tool call that asks (`None` if
+            there is none), and those of graphs and `@task`s that were called in it.
         attempt: The number of the attempt, from 1.
         began: The start of the first attempt in seconds since the epoch.
         over: True after the end of the attempt; threads and asyncio tasks started in it may continue.
@@ -147,6 +150,7 @@ class Scope:
         "over",
         "parent",
         "put",
+        "questions",
         "run",
         "stop",
         "task",
@@ -183,7 +187,8 @@ class Scope:
         self.batches = 0
         self.writes: Tuple[Tuple[str, Any], ...] = ()
         self.asked = 0
-        self.asked_by: Dict[str, int] = {}
+        self.asked_by: Optional[Dict[str, int]] = None
+        self.questions: Optional[Dict[object, Interrupt]] = None
         self.attempt = attempt
         self.began = began
         self.over = False

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import get_args, get_origin, get_type_hints
 
 from streamgraph._peers import passes_through
-from streamgraph.errors import GraphBubbleUp, GraphError
+from streamgraph.errors import GraphBubbleUp, GraphError, is_invalid_resume
 
 __all__ = [
     "INVALID_TOOL_NAME_ERROR_TEMPLATE",
@@ -113,7 +113,12 @@ def invocation_error(call: ToolCall, error: Exception, hidden: Sequence[str]) ->
 
 
 def is_validation_error(error: BaseException) -> bool:
-    """Return whether `error` is pydantic's `ValidationError`, of its version 1 or 2 interface."""
+    """Return whether `error` is pydantic's `ValidationError`, of its version 1 or 2 interface.
+
+    That of an answer to a question which does not fit is the fault of who answers, and not of the model.
+    """
+    if is_invalid_resume(error):
+        return False
     return isinstance(error, ValidationError) or (
         type(error).__name__ == "ValidationError" and type(error).__module__.startswith("pydantic.")
     )
@@ -167,7 +172,8 @@ class ErrorHandler:
         Raises:
             Exception: `error` itself, if it is not to be handled.
         """
-        if isinstance(error, GraphBubbleUp) or passes_through(error) or not isinstance(error, self._types):
+        flows = isinstance(error, GraphBubbleUp) or passes_through(error) or is_invalid_resume(error)
+        if flows or not isinstance(error, self._types):
             raise error
         return error_message(call, self._text(error))
 
