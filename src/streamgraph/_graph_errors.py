@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Optional, Sequence, Tuple
 
 from streamgraph._errors import GraphError
 from streamgraph._signals import RunningTask
@@ -22,6 +22,44 @@ class MissingPackageError(GraphError):
 
 class ThreadBusyError(GraphError, RuntimeError):
     """A run was started on a thread that has a run already."""
+
+
+class ThreadMovedError(ThreadBusyError):
+    """Another process has continued or deleted the thread of a run, which ends: it could not store what it does.
+
+    What it had stored is a branch of the thread.
+
+    Args:
+        thread_id: The thread.
+        checkpoint_id: The last checkpoint of the run; `None` if it had none.
+        head: The last checkpoint of the thread; `None` if the thread is empty.
+    """
+
+    def __init__(self, thread_id: str, checkpoint_id: Optional[str], head: Optional[str]) -> None:
+        done = "deleted" if head is None else "continued"
+        mine = f" What this one had stored is at checkpoint_id {checkpoint_id!r}." if checkpoint_id and head else ""
+        super().__init__(
+            f"Thread {thread_id!r} was {done} by another process while this run was on it",
+            hint=f"Let one process at a time run a thread, and start again from what is there now.{mine}",
+        )
+        self.thread_id = thread_id
+        self.checkpoint_id = checkpoint_id
+        self.head = head
+
+    def __reduce__(self) -> Tuple[object, ...]:
+        return (type(self), (self.thread_id, self.checkpoint_id, self.head))
+
+
+class EmptyInputError(GraphError):
+    """A run was started without input."""
+
+
+class UnknownCheckpointError(EmptyInputError, ValueError):
+    """A run was to continue from a checkpoint that the thread does not have."""
+
+
+class UnreadableCheckpointError(GraphError, ValueError):
+    """A checkpoint is damaged, or was written by a version that is newer than this one; nothing was run or stored."""
 
 
 class UnstorableValueError(GraphError, TypeError):

@@ -11,6 +11,7 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── UnknownOptionError (ValueError)    a stream mode, version, key or filter does not exist
     ├── UnknownKeywordError (TypeError)    a keyword argument does not exist
     ├── EmptyInputError                    a run was started without input
+    │   └── UnknownCheckpointError (ValueError)  a run was to continue from a checkpoint that does not exist
     ├── InvalidUpdateError                 an input, a node's return value or a pair of writes does not fit the state
     │   └── UnknownRouteError (ValueError) a branch, `goto` or `Send` names a node that does not exist
     ├── EmptyChannelError                  a channel was read that has no value
@@ -26,6 +27,8 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── NoCheckpointerError (ValueError)   the state of a run was asked for, but runs are not saved
     ├── MissingPackageError                a feature needs a package that is not installed
     ├── ThreadBusyError (RuntimeError)     a run was started on a thread that has a run already
+    │   └── ThreadMovedError               another process has continued or deleted the thread of a run
+    ├── UnreadableCheckpointError (ValueError)  a checkpoint is damaged, or of a newer version
     ├── UnstorableValueError (TypeError)   a value in the state cannot be stored by the saver
     ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
@@ -66,13 +69,17 @@ from streamgraph._control_errors import (
 )
 from streamgraph._errors import GraphError
 from streamgraph._graph_errors import (
+    EmptyInputError,
     FixedAttributeError,
     MissingPackageError,
     NoCheckpointerError,
     RunCancelledError,
     StepTimeoutError,
     ThreadBusyError,
+    ThreadMovedError,
+    UnknownCheckpointError,
     UnknownEventError,
+    UnreadableCheckpointError,
     UnstorableValueError,
 )
 from streamgraph._locations import ErrorLocation, location_of
@@ -111,6 +118,8 @@ __all__ = [
     "StreamOverflowError",
     "TaskNotFound",
     "ThreadBusyError",
+    "ThreadMovedError",
+    "UnknownCheckpointError",
     "UnknownEventError",
     "UnknownInterruptError",
     "UnknownKeyWarning",
@@ -118,6 +127,7 @@ __all__ = [
     "UnknownNodeError",
     "UnknownOptionError",
     "UnknownRouteError",
+    "UnreadableCheckpointError",
     "UnstorableValueError",
     "closest",
     "create_error_message",
@@ -169,10 +179,6 @@ class UnknownOptionError(GraphError, ValueError):
 
 class UnknownKeywordError(GraphError, TypeError):
     """A keyword argument does not exist."""
-
-
-class EmptyInputError(GraphError):
-    """A run was started without input."""
 
 
 class EmptyChannelError(GraphError):

@@ -104,7 +104,16 @@ def _released(value: object) -> bool:
 
 
 def _sends(value: object) -> List[Send]:
-    return [item for item in value if isinstance(item, Send)] if isinstance(value, (list, tuple)) else []
+    """Return the `Send`s of a channel, which some savers return as something else.
+
+    Raises:
+        ValueError: One of them is lost: the task that it would start would not run.
+    """
+    sends = list(value) if isinstance(value, (list, tuple)) else []
+    for item in sends:
+        if not isinstance(item, Send):
+            raise ValueError(f"the saver has returned {item!r:.80} in place of a Send")
+    return sends
 
 
 def to_writes(node: Node, result: TaskResult) -> List[Tuple[str, object]]:

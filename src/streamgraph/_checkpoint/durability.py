@@ -98,11 +98,11 @@ class AtExit:
         """Store the last record, and the notes after it if the run did not finish."""
         for effect in effects:
             yield from self.keep(effect)
-        if self._record is not None:
-            yield from self._saved.keep(self._record)
-        for note in self._notes if early else ():  # without a record they belong to the one that was loaded
+        record, notes, self._record, self._notes = self._record, self._notes, None, []  # a failure is not tried again
+        if record is not None:
+            yield from self._saved.keep(record)
+        for note in notes if early else ():  # without a record they belong to the one that was loaded
             yield from self._saved.keep(note)
-        self._record, self._notes = None, []
 
 
 class Beside:

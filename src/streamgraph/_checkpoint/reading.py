@@ -12,6 +12,7 @@ from streamgraph._core.record import UNSET, Known, KnownTasks, Record, Source
 from streamgraph._core.results import Pairs
 from streamgraph._core.task import NO_TASK
 from streamgraph._types import Send
+from streamgraph.errors import UnreadableCheckpointError
 
 ERROR = "__error__"
 HANDLED = "__error_source_node__"
@@ -24,6 +25,9 @@ BY_CALL = "__streamgraph_answers_by_call__"
 LangGraph counts the questions of all calls together, so it cannot continue a thread that is paused there.
 """
 
+
+FORMAT = 4
+"""The version of the stored form, LangGraph's `v`."""
 
 _UNIFORM = 3
 """The version of checkpoints from which on every node that is due has a channel of one form."""
@@ -52,7 +56,45 @@ def read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
         plan: The graph.
         stored: The saver's tuple.
         ns: The namespace of the graph.
+
+    Raises:
+        UnreadableCheckpointError: It is damaged, or a newer version has written it.
     """
+    try:
+        version = stored.checkpoint["v"]
+        if version <= FORMAT:
+            return _read(plan, stored, ns)
+    except (AttributeError, IndexError, LookupError, TypeError, ValueError) as error:
+        raise unreadable(error, stored.config) from error
+    raise UnreadableCheckpointError(
+        f"{_called(stored.config)} was written by a newer version: it has format {version!r}, and this version reads "
+        f"those up to {FORMAT}",
+        hint="Update streamgraph. Nothing was run or stored.",
+    )
+
+
+def unreadable(error: Exception, config: Mapping[str, Any]) -> UnreadableCheckpointError:
+    """Return the error for a checkpoint that cannot be read.
+
+    Args:
+        error: What happened.
+        config: The config to read it with.
+    """
+    return UnreadableCheckpointError(
+        f"{_called(config)} is damaged, or stored in a form that its saver cannot read: {type(error).__name__}: "
+        f"{error}".rstrip("."),
+        hint="Nothing was run or stored. A run can go on from an older state of get_state_history(..., before=...).",
+    )
+
+
+def _called(config: Mapping[str, Any]) -> str:
+    configurable = config["configurable"]
+    id_ = configurable.get("checkpoint_id")
+    which = "The last checkpoint" if id_ is None else f"Checkpoint {id_!r}"
+    return f"{which} of thread {configurable['thread_id']!r}"
+
+
+def _read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
     checkpoint = stored.checkpoint
     step = stored.metadata["step"]
     channels = {name: from_stored(value) for name, value in checkpoint["channel_values"].items()}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from functools import lru_cache
+from pickle import UnpicklingError
 from typing import Any, AsyncIterator, Collection, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
 from streamgraph._checkpoint.allowed_types import TypeName, with_types
 from streamgraph._checkpoint.distribution import is_in_memory, unusable_methods
+from streamgraph._checkpoint.reading import unreadable
 from streamgraph._checkpoint.saver_loops import items_in_thread, items_on_its_loop, on_its_loop, running_loop_of
 from streamgraph._checkpoint.wire import readable
 from streamgraph._core.action import Action
@@ -16,6 +18,9 @@ from streamgraph._streams.cancellation import CancelToken
 
 _PAUSES = (0.05, 0.25, 1.0)
 """Seconds between the attempts to reach a database whose connection was lost."""
+
+_DAMAGES = (ArithmeticError, EOFError, ImportError, LookupError, TypeError, UnpicklingError, ValueError)
+"""What serializers raise for data that they cannot read."""
 
 _METHODS = ("get_tuple", "put", "put_writes")
 
@@ -61,8 +66,15 @@ class Saver:
         return self._saver.get_next_version(max(known) if known else None, None)
 
     def get(self, config: Mapping[str, Any]) -> Work[Any]:
-        """Return the stored tuple of a config, or `None`."""
-        return self._call("get_tuple", config)
+        """Return the stored tuple of a config, or `None`.
+
+        Raises:
+            UnreadableCheckpointError: It is damaged.
+        """
+        try:
+            return (yield from self._call("get_tuple", config))
+        except _DAMAGES as error:
+            raise unreadable(error, config) from error
 
     def put(self, config: Mapping[str, Any], checkpoint: Any, metadata: Any, versions: Any) -> Work[Any]:
         """Store a checkpoint; it returns its config."""
@@ -82,10 +94,10 @@ class Saver:
             EventLoopError: The saver belongs to the event loop of this thread.
         """
         if running_loop_of(self._saver) is not None:
-            return items_in_thread(self._saver, self._saver.alist(config, **options))
+            return _read_through(items_in_thread(self._saver, self._saver.alist(config, **options)), config)
         if self._list.sync is None:
             raise NotImplementedError
-        return iter(self._saver.list(config, **options))
+        return _read_through(self._saver.list(config, **options), config)
 
     def alist(self, config: Mapping[str, Any], **options: Any) -> AsyncIterator[Any]:
         """Return an async iterator of the same.
@@ -95,7 +107,7 @@ class Saver:
         """
         if self._list.asyn is None:
             raise NotImplementedError
-        return items_on_its_loop(self._saver, self._saver.alist(config, **options))
+        return _aread_through(items_on_its_loop(self._saver, self._saver.alist(config, **options)), config)
 
     def _call(self, name: str, *args: Any) -> Work[Any]:
         for pause in (*_PAUSES, None):
@@ -113,6 +125,21 @@ class Saver:
                     raise
             yield Sleep(pause, self._awake)
         raise AssertionError  # the last attempt has returned or raised
+
+
+def _read_through(items: Iterable[Any], config: Mapping[str, Any]) -> Iterator[Any]:
+    try:
+        yield from items
+    except _DAMAGES as error:
+        raise unreadable(error, config) from error
+
+
+async def _aread_through(items: AsyncIterator[Any], config: Mapping[str, Any]) -> AsyncIterator[Any]:
+    try:
+        async for item in items:
+            yield item
+    except _DAMAGES as error:
+        raise unreadable(error, config) from error
 
 
 def _is_lost_connection(error: Exception) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from time import monotonic
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from streamgraph._checkpoint.channels import BRANCH, START_CHANNEL, to_channels, to_writes
 from streamgraph._checkpoint.distribution import new_id
+from streamgraph._checkpoint.head_check import HeadCheck
 from streamgraph._checkpoint.ids import RecordIds, path_text
 from streamgraph._checkpoint.reading import (
     BY_CALL,
     ERROR,
+    FORMAT,
     HANDLED,
     INTERRUPT,
     RESUME,
@@ -26,10 +29,7 @@ from streamgraph._core.plan import Plan
 from streamgraph._core.record import AboutRecord, Record
 from streamgraph._core.task import NO_TASK, Task
 from streamgraph._protocols import Work
-
-FORMAT = 4
-"""The version of the stored form, LangGraph's `v`."""
-
+from streamgraph.errors import ThreadMovedError
 
 _STARTING = (BRANCH, "join:")
 
@@ -50,7 +50,8 @@ class SavedThread:
     Attributes:
         thread_id: The thread.
         head: The id of the last record; `None` on an empty thread.
-        replays: The run continues from a checkpoint that was asked for, not from the last one.
+        asked: The id of the checkpoint that was asked for; `None` for the last one.
+        replays: The run continues from that one as if nothing had been done after it.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class SavedThread:
         self.thread_id = thread_id
         self._ns = ns
         self._checkpoint_ns = "|".join(ns)
-        self._asked = checkpoint_id
+        self.asked = checkpoint_id
         self.replays = checkpoint_id is not None
         self._metadata = metadata or {}
         self._parents = parents or {}
@@ -87,6 +88,8 @@ class SavedThread:
         self._ids: Dict[int, str] = {}
         # What commands have changed since the last record: savers keep the first writes of a task at each position.
         self._commanded: List[Tuple[str, object]] = []
+        self._check: Optional[HeadCheck] = None
+        self._leads = checkpoint_id is None  # the head of the thread is the last record of this run, or of the thread
 
     def _config(self, checkpoint_id: Optional[str]) -> Dict[str, Any]:
         configurable = {"thread_id": self.thread_id, "checkpoint_ns": self._checkpoint_ns}
@@ -105,7 +108,10 @@ class SavedThread:
 
     def load(self) -> Work[Optional[Loaded]]:
         """Return the record that the run continues from, or `None` on an empty thread."""
-        stored = yield from self._saver.get(self._config(self._asked))
+        began = monotonic()
+        stored = yield from self._saver.get(self._config(self.asked))
+        if not (self._ns or self.in_memory):
+            self._check = HeadCheck(monotonic() - began)
         if stored is None:
             return None
         loaded = read(self._plan, stored, self._ns)
@@ -186,6 +192,10 @@ class SavedThread:
 
     def _save(self, record: Record) -> Work[None]:
         name, parent = self._ids[record.step], self._stored
+        if self._check is not None and self._check.is_due(after_nodes=bool(record.ran)) and self._leads:
+            yield from self._check_head(parent)
+            self._check.looked()
+        self._leads = True
         self._ids.pop(record.step - 1, None)
         channels = to_channels(self._plan, record.values, record.frontier, record.given)
         channels.update(self._others)
@@ -220,6 +230,13 @@ class SavedThread:
             yield from self._saver.put(self._config(parent), checkpoint, {**own, **self._metadata, **own}, new)
         except (TypeError, ValueError) as error:
             raise unstorable(self._saver.given, error, channels.items(), None) or error from error
+
+    def _check_head(self, own: Optional[str]) -> Work[None]:
+        """Raise an error if the thread's last record is not the one that this run has loaded or stored last."""
+        stored = yield from self._saver.get(self._config(None))
+        head = None if stored is None else stored.checkpoint["id"]
+        if head != own:
+            raise ThreadMovedError(self.thread_id, own, head)
 
     def _own_metadata(self, record: Record) -> Dict[str, Any]:
         return {"source": record.source, "step": record.step, "parents": dict(self._parents)}

@@ -19,7 +19,7 @@ from streamgraph._core.task import Task
 from streamgraph._execution.finished_calls import FinishedCalls
 from streamgraph._protocols import Backend, Work
 from streamgraph._types import Command, Durability
-from streamgraph.errors import EmptyInputError, UnknownInterruptError, UnknownNodeError
+from streamgraph.errors import EmptyInputError, UnknownCheckpointError, UnknownInterruptError, UnknownNodeError
 
 
 class Saving:
@@ -78,12 +78,14 @@ class Saving:
 
         Raises:
             EmptyInputError: There is no input, and the thread is empty.
+            UnknownCheckpointError: The thread does not have the checkpoint that was asked for.
         """
         if self._occupancy is not None:
             yield from self._occupancy.enter()
         loaded = yield from self.saved.load()
         command = isinstance(given, Command)
         if loaded is None:
+            self._check_asked()
             if command and given.resume is not None:
                 raise UnknownInterruptError(
                     "There is nothing to answer: the thread is empty",
@@ -118,6 +120,15 @@ class Saving:
         if self.saved.replays and not command:
             run.fork(stored)
         return [*commanded, *(run.resume() if stored is UNSET else run.restart(self._writes_of(stored), stored))]
+
+    def _check_asked(self) -> None:
+        """Raise an error if a checkpoint was asked for, which is not there."""
+        if self.saved.asked is not None:
+            raise UnknownCheckpointError(
+                f"Thread {self.saved.thread_id!r} has no checkpoint {self.saved.asked!r}, so there is nothing to "
+                "continue",
+                hint="get_state_history lists those that it has; without a checkpoint_id a run goes on from the last.",
+            )
 
     def _check_nodes(self, run: SavedRun, record: Record) -> None:
         """Raise an error if a node is due that the graph does not have."""

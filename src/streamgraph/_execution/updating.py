@@ -63,6 +63,7 @@ class Updating(Saving):
         saved.replays = False  # what tasks have finished after this state counts
         loaded = yield from saved.load()
         if loaded is None:
+            self._check_asked()
             run.begin_empty(before=self._updates[0].as_node == INPUT)
         else:
             run.load(*loaded)

@@ -3,16 +3,18 @@
 # ruff: noqa: A002  (`filter` is the name that the field uses)
 from __future__ import annotations
 
-from typing import AsyncIterator, Iterator, Mapping, Optional, Sequence
+from typing import Any, AsyncIterator, Dict, Iterator, Mapping, Optional, Sequence
 
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._drivers.direct import iterated, pulled, run_async, run_sync
 from streamgraph._keywords import checked_keywords
 from streamgraph._runnable.base import GraphBase
+from streamgraph._runnable.config_checks import check_config
 from streamgraph._runnable.threads import Place, place_of, snapshot_of, state_at
 from streamgraph._runnable.updates import aupdate_thread, read_updates, update_thread
 from streamgraph._snapshots import StateSnapshot, StateUpdate
+from streamgraph.errors import UnknownOptionError
 
 
 class SavedState(GraphBase):
@@ -59,8 +61,8 @@ class SavedState(GraphBase):
             NoCheckpointerError: Runs are not saved.
             UnknownOptionError: The config names no thread.
         """
-        place = place_of(self, config, "get_state_history")
-        return _history(place, filter, before, limit)
+        options = _read_listing(filter, before, limit)
+        return _history(place_of(self, config, "get_state_history"), options)
 
     @checked_keywords
     def aget_state_history(
@@ -72,8 +74,8 @@ class SavedState(GraphBase):
         limit: Optional[int] = None,
     ) -> AsyncIterator[StateSnapshot]:
         """Yield the states of a thread without blocking the event loop; see `get_state_history`."""
-        place = place_of(self, config, "aget_state_history")
-        return _ahistory(place, filter, before, limit)
+        options = _read_listing(filter, before, limit)
+        return _ahistory(place_of(self, config, "aget_state_history"), options)
 
     @checked_keywords
     def update_state(
@@ -148,10 +150,31 @@ class SavedState(GraphBase):
         return place.given
 
 
-def _history(
-    place: Place, filter: Optional[Mapping[str, object]], before: Optional[RunnableConfig], limit: Optional[int]
-) -> Iterator[StateSnapshot]:
-    options = {"filter": filter, "before": before, "limit": limit}
+def _read_listing(
+    filter: Optional[Mapping[str, object]], before: Optional[RunnableConfig], limit: Optional[int]
+) -> Dict[str, Any]:
+    """Return the options of a listing for savers, which do not check them.
+
+    Raises:
+        TypeError: One of them is of another type.
+        UnknownOptionError: The limit is negative, or `before` names no state.
+    """
+    if filter is not None and not isinstance(filter, Mapping):
+        raise TypeError(f"filter is a mapping of metadata, such as {{'source': 'input'}}, not {filter!r:.80}")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+        raise TypeError(f"limit is a number of states, not {limit!r:.80}")
+    if limit is not None and limit < 0:
+        raise UnknownOptionError(f"limit is a number of states, not {limit}")
+    check_config(before)
+    if before is not None and not (before.get("configurable") or {}).get("checkpoint_id"):
+        raise UnknownOptionError(
+            f"before is the config of a state, with its checkpoint_id, not {before!r:.80}",
+            hint="Take it from a snapshot: before=snapshot.config.",
+        )
+    return {"filter": filter, "before": before, "limit": limit}
+
+
+def _history(place: Place, options: Dict[str, Any]) -> Iterator[StateSnapshot]:
     config = place.config(place.checkpoint_id)
     try:
         found = place.saver.list(config, **options)
@@ -161,10 +184,7 @@ def _history(
         yield run_sync(snapshot_of(place, stored, latest=False))
 
 
-async def _ahistory(
-    place: Place, filter: Optional[Mapping[str, object]], before: Optional[RunnableConfig], limit: Optional[int]
-) -> AsyncIterator[StateSnapshot]:
-    options = {"filter": filter, "before": before, "limit": limit}
+async def _ahistory(place: Place, options: Dict[str, Any]) -> AsyncIterator[StateSnapshot]:
     config = place.config(place.checkpoint_id)
     try:
         async for stored in place.saver.alist(config, **options):

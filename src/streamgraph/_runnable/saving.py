@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple, cast
+from typing import AbstractSet, Any, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, cast
 
 from typing_extensions import Protocol
 
@@ -74,7 +74,7 @@ def open_saving(
         saver,
         thread,
         ns if outer is not None else (),
-        checkpoint_id=None if outer is not None else config.configurable.get("checkpoint_id"),
+        checkpoint_id=None if outer is not None else config.configurable.get("checkpoint_id") or None,
         metadata=stored_metadata(config),
         parents=parents,
         configurable={key: value for key, value in config.configurable.items() if not key.startswith("__")},
@@ -94,15 +94,34 @@ def thread_id_of(configurable: Mapping[str, Any]) -> str:
     """Return the thread that a config names.
 
     Raises:
-        UnknownOptionError: It names none.
+        UnknownOptionError: It names none, or by something that no database takes as a name.
     """
     thread = configurable.get("thread_id")
+    if type(thread) is str and thread.isprintable() and thread:
+        return thread
     if thread is None or thread == "":
         raise UnknownOptionError(
             f"The run has a checkpointer, so its config must name a thread, but thread_id is {thread!r}",
             hint='Give one: config={"configurable": {"thread_id": "..."}}. Every conversation has its own.',
         )
-    return str(thread)
+    text = str(thread)
+    if isinstance(thread, (bytes, bool, Mapping, Sequence, AbstractSet)) and not isinstance(thread, str):
+        wrong = f"of type {type(thread).__name__}"
+    elif not any("__str__" in vars(kind) or "__repr__" in vars(kind) for kind in type(thread).__mro__[:-1]):
+        wrong = f"of type {type(thread).__name__}, whose text is another one in each process"
+    elif "\0" in text or not _is_utf8(text):
+        wrong = "a text that databases do not store: it has a NUL character or a lone surrogate"
+    else:
+        return text
+    raise UnknownOptionError(f"A thread_id is a text, but this one is {wrong}: {thread!r:.80}", hint="Give a string.")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def stored_metadata(config: RunConfig) -> Dict[str, Any]:

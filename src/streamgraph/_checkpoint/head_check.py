@@ -1,0 +1,47 @@
+"""Finds out whether another process has continued a thread while a run was on it.
+
+Savers cannot be locked, and what two runs store in turns is a fork: the later record is the thread's head, and what the
+other run has stored is found only by its id. So a run looks at the head of its thread before it stores a record: when
+its first nodes have run, and later whenever a step took so long that looking costs next to nothing beside it.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+_SHARE = 4
+"""A step has to take so many times as long as reading the thread did, for the thread to be read again.
+
+A whole run of another process takes longer: it reads the thread, and stores at least three records and a note.
+"""
+
+
+class HeadCheck:
+    """Says when a run shall look at the head of its thread.
+
+    Args:
+        loading: Seconds that it took to read the thread.
+    """
+
+    def __init__(self, loading: float) -> None:
+        self._long = _SHARE * loading
+        self._since = monotonic()
+        self._looked = False
+
+    def is_due(self, *, after_nodes: bool) -> bool:
+        """Return whether to look before the next record is stored; called once for each.
+
+        Args:
+            after_nodes: Nodes have run since the record before.
+        """
+        now = monotonic()
+        due = now - self._since > self._long or (after_nodes and not self._looked)
+        self._looked = self._looked or after_nodes
+        self._since = now
+        return due
+
+    def looked(self) -> None:
+        """Take note that the thread was read, which may take longer the longer the thread is."""
+        now = monotonic()
+        self._long = _SHARE * (now - self._since)
+        self._since = now
