@@ -23,6 +23,7 @@ from streamgraph.prebuilt._agent_state import (
     check_state_schema,
     with_model_input,
 )
+from streamgraph.prebuilt.human_in_the_loop import InterruptOn
 from streamgraph.prebuilt.tool_node import ToolNode
 from streamgraph.types import All, Checkpointer
 
@@ -60,6 +61,7 @@ def create_react_agent(
     store: object = None,
     interrupt_before: Union[All, Sequence[str], None] = None,
     interrupt_after: Union[All, Sequence[str], None] = None,
+    interrupt_on: Optional[InterruptOn] = None,
     debug: bool = False,
     version: Literal["v1", "v2"] = "v2",
     name: Optional[str] = None,
@@ -96,6 +98,7 @@ def create_react_agent(
         interrupt_before: See `StateGraph.compile`.
         interrupt_after: See `StateGraph.compile`.
         debug: Print the updates and values of every run.
+        interrupt_on: The tools whose calls a person reviews before they run; see `ToolNode`.
         version: `"v2"` runs every tool call as a separate task, `"v1"` all calls of a message in one task.
         name: The name of the graph and of the messages that its model writes.
 
@@ -105,7 +108,8 @@ def create_react_agent(
     Raises:
         UnknownOptionError: The version does not exist.
         StateSchemaError: The state lacks keys.
-        ValueError: The model is bound to other tools.
+        ValueError: The model is bound to other tools, `interrupt_on` names an unknown tool, or is given beside a
+            `ToolNode`.
         TypeError: The prompt has a wrong type.
     """
     if version not in ("v1", "v2"):
@@ -117,7 +121,7 @@ def create_react_agent(
         state_schema = AgentStateWithStructuredResponse if structured else AgentState
     else:
         check_state_schema(state_schema, structured=structured)
-    node, offered = _tools(tools)
+    node, offered = _tools(tools, interrupt_on)
     asked = AgentModel(model, offered, prompt)
     start = AGENT if pre_model_hook is None else BEFORE
     end = STRUCTURED if structured else END
@@ -159,11 +163,18 @@ def create_react_agent(
     )
 
 
-def _tools(given: Union[Sequence[Union[Tool, Callable[..., object]]], ToolNode]) -> Tuple[ToolNode, List[Tool]]:
+def _tools(
+    given: Union[Sequence[Union[Tool, Callable[..., object]]], ToolNode], interrupt_on: Optional[InterruptOn]
+) -> Tuple[ToolNode, List[Tool]]:
     """Return the tool node, and all tools offered to the model."""
     if isinstance(given, ToolNode):
+        if interrupt_on is not None:
+            raise ValueError(
+                "create_react_agent() got a ToolNode and interrupt_on=...: give interrupt_on to the ToolNode, which "
+                "runs the tools."
+            )
         return given, list(given.tools_by_name.values())
-    node = ToolNode([tool for tool in given if not isinstance(tool, dict)])
+    node = ToolNode([tool for tool in given if not isinstance(tool, dict)], interrupt_on=interrupt_on)
     return node, [*node.tools_by_name.values(), *(tool for tool in given if isinstance(tool, dict))]
 
 

@@ -1,6 +1,7 @@
 """Shapes of questions to people about an action, and of their answers; deprecated.
 
-Agent Inbox and other front ends know them. New agents take `HumanInTheLoopMiddleware` of `langchain.agents`.
+Agent Inbox and other front ends know them. `ToolNode(interrupt_on=...)` asks in these shapes with
+`"shape": "agent_inbox"`; new front ends know those of `streamgraph.prebuilt.human_in_the_loop`.
 """
 
 from __future__ import annotations

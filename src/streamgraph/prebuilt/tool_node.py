@@ -17,6 +17,7 @@ from langchain_core.runnables.config import (
 from langchain_core.tools import BaseTool
 from typing_extensions import Literal
 
+from streamgraph._interrupting import interrupt
 from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._langchain.runtime import runtime_of
 from streamgraph._langchain.scope import current_scope, no_writer
@@ -25,6 +26,7 @@ from streamgraph._propagation import on_loop
 from streamgraph.errors import GraphInterrupt
 from streamgraph.prebuilt._gather import gather
 from streamgraph.prebuilt._injected import TOOL_RUNTIME, InjectedState, InjectedStore, ToolRuntime
+from streamgraph.prebuilt._review import ReviewedCall, read_reviews
 from streamgraph.prebuilt._tool_call import (
     Answer,
     AsyncToolCallWrapper,
@@ -50,6 +52,7 @@ from streamgraph.prebuilt._tool_input import ToolInput, read_input
 from streamgraph.prebuilt._tool_questions import SideBySide, raised_together
 from streamgraph.prebuilt._tool_results import TOOL_MESSAGE_BLOCK_TYPES, checked_result, combined, msg_content_output
 from streamgraph.prebuilt._tools import RunnableTool, as_tool, runnable_tool
+from streamgraph.prebuilt.human_in_the_loop import InterruptOn
 
 __all__ = [
     "INVALID_TOOL_NAME_ERROR_TEMPLATE",
@@ -109,6 +112,9 @@ class ToolNode(RunnableCallable):
             without `awrap_tool_call` it runs in a thread.
         awrap_tool_call: Async variant of `wrap_tool_call`; `execute` is awaited. In sync runs without `wrap_tool_call`
             it runs in a new event loop.
+        interrupt_on: The tools whose calls a person reviews before anything of them runs, wrappers included: `True`, or
+            an `InterruptOnConfig`. Each call has a question of its own, and all are asked at once. An answer that
+            cannot be used is asked for again, with what was wrong in the description.
 
     Attributes:
         name: The name of the node.
@@ -116,7 +122,8 @@ class ToolNode(RunnableCallable):
         tools_by_name: The tools.
 
     Raises:
-        ValueError: A function has no docstring, or an error handler has an unusable annotation.
+        ValueError: A function has no docstring, an error handler has an unusable annotation, or `interrupt_on` names
+            a tool, an entry or a decision that does not exist.
     """
 
     name: Optional[str]
@@ -131,6 +138,7 @@ class ToolNode(RunnableCallable):
         messages_key: str = "messages",
         wrap_tool_call: Optional[ToolCallWrapper] = None,
         awrap_tool_call: Optional[AsyncToolCallWrapper] = None,
+        interrupt_on: Optional[InterruptOn] = None,
     ) -> None:
         super().__init__(self._func, self._afunc, name=name, tags=tags, trace=False)
         self.tools_by_name: Dict[str, BaseTool] = {tool.name: tool for tool in map(as_tool, tools)}
@@ -140,6 +148,7 @@ class ToolNode(RunnableCallable):
         self._messages_key = messages_key
         self._wrap_tool_call = wrap_tool_call
         self._awrap_tool_call = awrap_tool_call
+        self._reviews = read_reviews(interrupt_on, list(self.tools_by_name))
         self._handler = ErrorHandler(handle_tool_errors)
         self._known = {name: runnable_tool(tool) for name, tool in self.tools_by_name.items()}
 
@@ -220,9 +229,32 @@ class ToolNode(RunnableCallable):
         return read, calls
 
     def _answer(self, call: _Call) -> Answer:
+        reviewed = self._reviewed(call.request)
+        if reviewed is None:
+            return self._wrapped(call)
+        while reviewed.question is not None:
+            reviewed.take(interrupt(reviewed.question))
+        return reviewed.refusal or reviewed.noted(self._wrapped(call._replace(request=reviewed.request)))
+
+    async def _aanswer(self, call: _Call) -> Answer:
+        reviewed = self._reviewed(call.request)
+        if reviewed is None:
+            return await self._awrapped(call)
+        while reviewed.question is not None:
+            reviewed.take(interrupt(reviewed.question))
+        return reviewed.refusal or reviewed.noted(await self._awrapped(call._replace(request=reviewed.request)))
+
+    def _reviewed(self, request: ToolCallRequest) -> Optional[ReviewedCall]:
+        """Return a call that is to be reviewed; `None` if it is not."""
+        review = self._reviews.get(request.tool_call["name"])
+        if review is None or (review.when is not None and not review.when(request)):
+            return None
+        return ReviewedCall(review, request, self.tools_by_name, self._messages_key)
+
+    def _wrapped(self, call: _Call) -> Answer:
         if self._wrap_tool_call is None and self._awrap_tool_call is not None:
             # A wrapper may forbid calls, so it must not be skipped.
-            return asyncio.run(self._aanswer(call))
+            return asyncio.run(self._awrapped(call))
         if self._wrap_tool_call is None:
             return self._run(call, call.request)
         run: Callable[[ToolCallRequest], Any] = partial(self._run, call)
@@ -231,9 +263,9 @@ class ToolNode(RunnableCallable):
         except Exception as error:
             return self._handler.message(error, call.request.tool_call)
 
-    async def _aanswer(self, call: _Call) -> Answer:
+    async def _awrapped(self, call: _Call) -> Answer:
         if self._awrap_tool_call is None and self._wrap_tool_call is not None:
-            return await run_in_executor(None, self._answer, call)
+            return await run_in_executor(None, self._wrapped, call)
         if self._awrap_tool_call is None:
             return await self._arun(call, call.request)
 
