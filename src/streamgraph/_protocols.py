@@ -31,7 +31,7 @@ from streamgraph._core.effects import Effect, Note, Save
 from streamgraph._core.events import Event
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
-from streamgraph._signals import Unstreamed
+from streamgraph._signals import Paused, Unstreamed
 from streamgraph._streams.backpressure import Capacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.part import Part
@@ -187,13 +187,52 @@ class Backend(Protocol):
             RuntimeError: It cannot be started: there are no more threads, or its event loop is closed.
         """
 
+    def tell(self, effects: Sequence[Effect], waits: int) -> None:
+        """Let the driver carry out effects beside those of the run; thread-safe.
+
+        Args:
+            effects: The effects.
+            waits: 1 if a task begins to wait for a person, -1 if it goes on.
+        """
+
+
+class Questions(Protocol):
+    """The questions of a stream that are answered while it goes on."""
+
+    def answer(self, id: str, value: object) -> None:  # noqa: A002
+        """Answer a question; thread-safe."""
+
+    @property
+    def paused(self) -> List[Paused]:
+        """The open questions."""
+
+    def close(self) -> None:
+        """End all waiting."""
+
 
 class Session(Protocol):
-    """One run of one graph, as a driver uses it."""
+    """One run of one graph, as a driver uses it.
+
+    Attributes:
+        run: The run.
+        router: Routes its parts.
+        stop: Its cancel token.
+    """
 
     run: Run
     router: Router
     stop: CancelToken
+
+    @property
+    def questions(self) -> Optional[Questions]:
+        """The open questions of the stream that it belongs to, if they are answered while it goes on."""
+
+    @property
+    def asks_outside(self) -> bool:
+        """True if these are the questions of a run around it as well."""
+
+    def paused(self) -> List[Paused]:
+        """Return the questions that wait for an answer: open ones, or those that the run has ended with."""
 
     def must_watch(self, loop: object) -> bool:
         """Return True if the parent run cannot cancel tasks on `loop`.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Mapping, Optional, Tuple
 
 from typing_extensions import Literal
 
-__all__ = ["Gap", "Heartbeat", "RunFailure", "RunningTask", "Unstreamed"]
+__all__ = ["Gap", "Heartbeat", "Paused", "RunFailure", "RunningTask", "Unstreamed"]
 
 Reason = Literal["disabled", "no_stream", "cache", "nostream", "filtered", "outside", "mode", "unknown"]
 
@@ -109,3 +110,32 @@ class Unstreamed:
         where = "" if self.node is None else f" in node {self.node!r} (step {self.step}{below})"
         was = "were" if self.model is None else "was"
         return f"{who}{where} {was} not streamed: {self.why}. {self.hint}".rstrip()
+
+
+@dataclass(frozen=True)
+class Paused:
+    """A question that waits for an answer; `str()` gives a sentence that says what is asked, where, and since when.
+
+    Attributes:
+        id: The id of the question, under which it is answered.
+        value: The question: whatever was passed to `interrupt()`.
+        response_schema: The JSON schema of the answer; `None` if every answer fits.
+        node: The node that asks; `None` if it asked in an earlier run.
+        step: The superstep, likewise.
+        namespace: The namespace of graphs that run in the task that asks, likewise.
+        since: When it was asked, in seconds since the epoch; `None` for an earlier run.
+    """
+
+    id: str
+    value: object
+    response_schema: object = None
+    node: Optional[str] = None
+    step: Optional[int] = None
+    namespace: Tuple[str, ...] = ()
+    since: Optional[float] = None
+
+    def __str__(self) -> str:
+        below = f" of {'|'.join(self.namespace[:-1])}" if len(self.namespace) > 1 else ""
+        where = "" if self.node is None else f" in node {self.node!r} (step {self.step}{below})"
+        since = "" if self.since is None else f" since {datetime.fromtimestamp(self.since):%H:%M:%S}"
+        return f"Paused{where}{since}: {self.value!r:.200} waits for an answer under the id {self.id!r}."

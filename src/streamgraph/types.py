@@ -11,10 +11,10 @@ from pydantic import WithJsonSchema
 from typing_extensions import Annotated, Literal
 
 from streamgraph import _types
-from streamgraph._interrupting import interrupt
+from streamgraph._interrupting import ainterrupt, interrupt
 from streamgraph._interrupts import Interrupt
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy, default_retry_on, omit_payload
-from streamgraph._signals import Gap, Heartbeat, RunFailure, RunningTask, Unstreamed
+from streamgraph._signals import Gap, Heartbeat, Paused, RunFailure, RunningTask, Unstreamed
 from streamgraph._snapshots import (
     CacheKey,
     Checkpointer,
@@ -77,6 +77,7 @@ __all__ = [
     "MessagesStreamPart",
     "ObjectsStreamPart",
     "Overwrite",
+    "Paused",
     "PregelExecutableTask",
     "PregelTask",
     "RetryPolicy",
@@ -98,6 +99,7 @@ __all__ = [
     "Unstreamed",
     "UpdatesStreamPart",
     "ValuesStreamPart",
+    "ainterrupt",
     "default_retry_on",
     "ensure_valid_checkpointer",
     "interrupt",

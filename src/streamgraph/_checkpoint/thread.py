@@ -250,7 +250,7 @@ class SavedThread:
             assert note.result is not None
             self._commanded += to_writes(task.node, note.result)
             writes = [(name, to_stored(value)) for name, value in self._commanded]
-        elif note.questions:
+        elif note.questions or (note.result is None and note.error is None):  # none is left of those before
             writes = [(INTERRUPT, tuple(to_stored(question) for question in note.questions))]
         elif note.result is None:
             writes = [(ERROR, note.error)]

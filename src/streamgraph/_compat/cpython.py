@@ -6,7 +6,9 @@ import asyncio
 import atexit
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as _executors
+from contextlib import suppress
 from types import FrameType, FunctionType
 from typing import Any, Callable, Optional
 
@@ -15,9 +17,11 @@ from typing_extensions import get_args
 __all__ = [
     "anyio_worker",
     "before_threads_are_awaited",
+    "current_executor",
     "current_frame",
     "executor_worker",
     "is_waited_for",
+    "widen",
     "with_arguments",
 ]
 
@@ -63,6 +67,42 @@ def executor_worker() -> Optional[FunctionType]:
     started by the user: unwanted work in them is not ended, and its parts are dropped.
     """
     return getattr(_executors, "_worker", None)
+
+
+def current_executor() -> Optional[ThreadPoolExecutor]:
+    """Return the executor that the calling thread belongs to, or `None`.
+
+    It is the argument `executor_reference` of `executor_worker`, at the root of the call stack, from Python 3.7 on.
+    Without it, a thread that waits for a person takes one of an executor's threads away from others.
+    """
+    worker, frame = executor_worker(), current_frame(1)
+    while frame is not None:
+        if worker is not None and frame.f_code is worker.__code__:
+            link = frame.f_locals.get("executor_reference")
+            found = link() if callable(link) else None
+            return found if isinstance(found, ThreadPoolExecutor) else None
+        frame = frame.f_back
+    return None
+
+
+def widen(executor: ThreadPoolExecutor, threads: int) -> None:
+    """Change the number of threads that an executor may have, and start one if work waits for it.
+
+    It uses `_max_workers`, `_shutdown_lock`, `_work_queue` and `_adjust_thread_count`, from Python 3.2 on. Without
+    them, nothing happens.
+
+    Args:
+        executor: The executor.
+        threads: How many more it may have.
+    """
+    lock, start = getattr(executor, "_shutdown_lock", None), getattr(executor, "_adjust_thread_count", None)
+    if lock is None or start is None or not hasattr(executor, "_max_workers"):
+        return
+    with lock:
+        executor._max_workers += threads
+        if threads > 0 and executor._work_queue.qsize():
+            with suppress(RuntimeError):  # the interpreter ends, or has no more threads
+                start()
 
 
 def anyio_worker() -> Optional[FunctionType]:

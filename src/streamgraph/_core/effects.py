@@ -79,7 +79,7 @@ class Note:
         task: The task.
         result: Its result; `None` if it has failed or asks.
         error: Its failure.
-        questions: What it asks.
+        questions: What it asks; with neither a result nor a failure, all that it still asks.
 
     Attributes:
         answers: The answers to the questions that it asked before.

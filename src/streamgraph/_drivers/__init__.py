@@ -8,6 +8,8 @@ A backend (`Backend` in `_protocols`) provides:
 - `put`: adds a part to the inbox. Thread-safe. Parts of one task keep their order.
 - `capacity`: the `Capacity` of the inbox if its size is limited, else `None`.
 - `spawn`: starts a subtask's task run beside its caller. The driver ignores the event that its work returns.
+- `tell`: lets the stream carry out effects that come beside the run, those of questions which are answered while it
+  goes on; while a task waits for a person, the time of its step stands still.
 - `asynchronous`: true if callbacks and caches are awaited.
 
 A stream does the following:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import CancelledError
 from contextvars import Context, copy_context
-from typing import Any, Callable, Coroutine, Dict, List, Optional, Set
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Sequence, Set
 
 from streamgraph._core.effects import Effect
 from streamgraph._core.events import TaskFailed
@@ -95,6 +95,10 @@ class AsyncioBackend:
         else:
             loop.call_soon_threadsafe(start)
         job.stop.on_set(cancel)
+
+    def tell(self, effects: Sequence[Effect], waits: int) -> None:
+        """Let the consumer carry out effects; from any thread."""
+        self.inbox.put(Wakeup(list(effects), waits=waits))
 
     def close(self) -> None:
         """Wake producers that wait for capacity, and the consumer."""

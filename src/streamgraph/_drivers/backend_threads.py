@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import copy_context
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 from streamgraph._core.effects import Effect
 from streamgraph._drivers.calls_threads import drive
@@ -55,6 +55,10 @@ class ThreadBackend:
     def spawn(self, job: TaskRun) -> None:
         """Run a subtask in a thread."""
         self.pool.start(job.context.run, drive, job.work, self.pool, self.portal, job.stop)
+
+    def tell(self, effects: Sequence[Effect], waits: int) -> None:
+        """Let the consumer carry out effects; from any thread."""
+        self.inbox.end(Wakeup(list(effects), waits=waits))
 
     def close(self) -> None:
         """Wake producers that wait for capacity, and end the portal's loop."""

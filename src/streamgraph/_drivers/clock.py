@@ -34,6 +34,9 @@ class ConsumerClock:
         self._tasks: Dict[str, Tuple[Task, TaskRun, float]] = {}
         self._step: Optional[int] = None
         self._step_began = 0.0
+        # The open questions, and when the first of them was asked: meanwhile the time of the step stands still.
+        self._waits = 0
+        self._waits_since = 0.0
 
     def pull(self) -> Optional[TimeLimitError]:
         """Record that the consumer asks for a chunk; return the error if a time limit is over."""
@@ -55,6 +58,19 @@ class ConsumerClock:
     def ended(self, task: Task) -> None:
         """Record the end of a task."""
         self._tasks.pop(task.id, None)
+
+    def waits(self, more: int) -> None:
+        """Record that tasks wait for a person, or do so no longer.
+
+        Args:
+            more: How many more do.
+        """
+        now = monotonic()
+        if not self._waits:
+            self._waits_since = now
+        self._waits += more
+        if not self._waits:
+            self._step_began += now - self._waits_since
 
     def seconds_left(self) -> float:
         """Return the seconds until the next heartbeat or time limit; with neither ahead, a long time."""
@@ -88,8 +104,10 @@ class ConsumerClock:
         return None if self._timeout is None or self._began is None else self._began + self._timeout
 
     def _step_ends(self) -> Optional[float]:
-        """Return when the time of the current step is over; between two steps there is none."""
-        return None if self._step_timeout is None or not self._tasks else self._step_began + self._step_timeout
+        """Return when the time of the current step is over; between two steps, and for a person, there is none."""
+        if self._step_timeout is None or not self._tasks or self._waits:
+            return None
+        return self._step_began + self._step_timeout
 
     def _exceeded(self, now: float) -> Optional[TimeLimitError]:
         run_ends, step_ends = self._run_ends(), self._step_ends()

@@ -139,6 +139,10 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
             await self._in_place_ended
             await self._wait_for_nested_runs()
 
+    async def aanswer(self, id: str, value: object) -> None:  # noqa: A002
+        """Answer a question of the run; see `answer`, which does not block the loop either."""
+        self.answer(id, value)
+
     async def run(self) -> Any:
         """Consume all chunks and return the output."""
         async for _ in self:
@@ -279,7 +283,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
         """End the run early, for a failure or because the consumer has left; its asyncio tasks have ended on return."""
         if self._ended:
             return
-        self._mark_ended("failed" if isinstance(error, Exception) else "closed")
+        self._mark_ended("failed" if isinstance(error, Exception) else "closed", error)
         self._session.stop.set()
         self._pool.leaving = True
         unsaved = self._take_unsaved()

@@ -213,7 +213,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         """End the run early, because of a failure or because the consumer has left."""
         if self._ended:
             return
-        self._mark_ended("failed" if isinstance(error, Exception) else "closed")
+        self._mark_ended("failed" if isinstance(error, Exception) else "closed", error)
         self._session.stop.set()
         unsaved = self._take_unsaved()
         self._inbox.end(Wakeup([]))  # unblock a consumer in another thread

@@ -15,15 +15,15 @@ from streamgraph._drivers.clock import ConsumerClock, TimeLimitError
 from streamgraph._drivers.exceptions import as_public_error
 from streamgraph._drivers.shutdown import HERE, drop, opened, over
 from streamgraph._protocols import Partial, Session, TaskRun
-from streamgraph._signals import RunFailure, Unstreamed
+from streamgraph._signals import Paused, RunFailure, Unstreamed
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
-from streamgraph.errors import location_of
+from streamgraph.errors import GraphInterrupt, NotSupportedError, location_of
 
 _UNKNOWN: object = object()
 
-Status = Literal["pending", "running", "done", "failed", "closed"]
+Status = Literal["pending", "running", "paused", "done", "failed", "closed"]
 
 _IN_PLACE = 8
 """Number of nested graphs whose nodes run on one call stack: a graph that calls itself can go deeper than a stack."""
@@ -35,11 +35,13 @@ class Wakeup:
     Args:
         effects: The effects to carry out.
         error: The failure of the run, if it has failed.
+        waits: How many more tasks wait for a person than before.
     """
 
-    def __init__(self, effects: List[Effect], error: Optional[BaseException] = None) -> None:
+    def __init__(self, effects: List[Effect], error: Optional[BaseException] = None, waits: int = 0) -> None:
         self.effects = effects
         self.error = error
+        self.waits = waits
 
 
 def ending(effect: Effect) -> BaseException:
@@ -65,6 +67,7 @@ class Stream:
         # A node may run in the consumer's thread or task, unless parts can come while it runs.
         self._in_place = (
             flow is UNLIMITED
+            and session.questions is None
             and not session.router.subscribers.live
             and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
         )
@@ -102,11 +105,40 @@ class Stream:
 
     @property
     def status(self) -> Status:
-        """The state of the run: `"pending"` before the first pull, `"running"`, `"done"`, `"failed"` or `"closed"`.
+        """The state of the run: `"pending"` before the first pull, `"running"`, `"paused"`, or how it has ended.
 
-        A run is closed if its consumer left before its end, or if it was cancelled.
+        It is paused while a question waits for an answer: that of a run that goes on meanwhile, or that with which it
+        has ended. Otherwise it ends as `"done"`, `"failed"` or `"closed"`: if its consumer left before its end, or if
+        it was cancelled.
         """
-        return self._status
+        live = self._session.questions
+        return "paused" if self._status == "running" and live is not None and live.paused else self._status
+
+    def answer(self, id: str, value: object) -> None:  # noqa: A002  (the field's name everywhere)
+        """Answer a question of the run, which goes on where it has asked; from any thread, loop or task.
+
+        Args:
+            id: The id of the question, as in the stream or in `questions`.
+            value: The answer.
+
+        Raises:
+            UnknownInterruptError: No question waits under the id.
+            NotSupportedError: The stream was not opened with `interrupts="live"`.
+            ValidationError: The answer does not fit the class that was given as `response_schema`; the question stays
+                open.
+        """
+        live = self._session.questions
+        if live is None:
+            raise NotSupportedError(
+                f"The question {id!r} cannot be answered where it stands: this run ends with its questions",
+                hint='Open it with stream(..., interrupts="live"), or go on with Command(resume={id: answer}).',
+            )
+        live.answer(id, value)
+
+    @property
+    def questions(self) -> List[Paused]:
+        """The questions that wait for an answer, at every depth: what is asked, where, and since when."""
+        return self._session.paused()
 
     @property
     def seq(self) -> int:
@@ -137,13 +169,15 @@ class Stream:
         """
         return self._session.partial()
 
-    def explain(self) -> List[Unstreamed]:
-        """Return the model calls that were not streamed so far, each as an `Unstreamed` that prints well and says why.
+    def explain(self) -> List[Union[Paused, Unstreamed]]:
+        """Return why nothing comes: the open questions, and the model calls that were not streamed so far.
+
+        Each is a `Paused` or an `Unstreamed`, which prints well and says what is asked, or why it was not streamed.
 
         It covers the calls of the streamed graph and of the nested graphs that it shows. A model call without the run's
         context, for example in a thread of the user's own, is reported by every stream that is running.
         """
-        return self._session.explain()
+        return [*self._session.paused(), *self._session.explain()]
 
     def _chunk(self, part: Part) -> Any:
         """Forward a part to the parent runs; return its chunk, or `NO_CHUNK` if the consumer does not want it."""
@@ -158,6 +192,8 @@ class Stream:
             if event.error is not None:
                 raise event.error
             self._effects.extend(event.effects)
+            if self._clock is not None and event.waits:
+                self._clock.waits(event.waits)
             return
         self._jobs.pop(event.task.id, None)
         if self._clock is not None:
@@ -189,9 +225,13 @@ class Stream:
         self._status = "running"
         opened(self)
 
-    def _mark_ended(self, status: Status) -> None:
+    def _mark_ended(self, status: Status, error: Optional[BaseException] = None) -> None:
+        run = self._session.run
+        asks = run.interrupts or run.frontier.due or run.frontier.sends if status == "done" else False
         self._ended = True
-        self._status = status
+        self._status = "paused" if asks or isinstance(error, GraphInterrupt) else status
+        if self._session.questions is not None and not self._session.asks_outside:
+            self._session.questions.close()
         over(self)
 
     def _time_out(self, error: TimeLimitError, put: Callable[[Wakeup], None]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from sys import modules
 from time import monotonic, time
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from langchain_core.callbacks import BaseCallbackManager, CallbackManager
 from langchain_core.runnables import Runnable
@@ -17,7 +17,7 @@ from streamgraph._core.control import RunControl, is_signal
 from streamgraph._core.effects import Effect, Note, Save
 from streamgraph._core.events import Event, TaskDone, TaskFailed, TaskSignalled
 from streamgraph._core.parts import PartBuilder
-from streamgraph._core.plan import PREVIOUS_KEY, Branch
+from streamgraph._core.plan import PREVIOUS_KEY
 from streamgraph._core.results import NOTHING, TaskResult, read_result, read_routes
 from streamgraph._core.run import Run
 from streamgraph._core.saved_run import SavedRun
@@ -25,13 +25,15 @@ from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._drivers.exceptions import unwrapped
 from streamgraph._drivers.portal import private_loops
+from streamgraph._drivers.questions import LiveQuestions
 from streamgraph._execution import outcomes
 from streamgraph._execution.cache import Cache
+from streamgraph._execution.live import LiveRun, asks_outside, paused
 from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
 from streamgraph._execution.saving import Saving
 from streamgraph._execution.subtasks import Subtasks, settled
-from streamgraph._execution.task_context import enter_task, opened_trace, traced_end
+from streamgraph._execution.task_context import enter_task, opened_trace, traced_branch, traced_end
 from streamgraph._langchain.asking import check_questions, ended_with, hand_on
 from streamgraph._langchain.configs import open_manager
 from streamgraph._langchain.handlers import TaskHandler
@@ -45,7 +47,7 @@ from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
 from streamgraph._peers import own_error, own_result, passes_through, peer_error, peer_result
 from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
-from streamgraph._signals import Unstreamed
+from streamgraph._signals import Paused, Unstreamed
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import own
 from streamgraph._streams.router import Router
@@ -74,6 +76,7 @@ class GraphSession:
         control: Accepts requests to end the run.
         saving: Loads and stores the run, if it is saved.
         checks_mutations: Nodes that change the state in place are found.
+        questions: The open questions of its stream, if they are answered while it goes on.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class GraphSession:
         control: Optional[RunControl] = None,
         saving: Optional[Saving] = None,
         checks_mutations: bool = False,
+        questions: Optional[LiveQuestions] = None,
     ) -> None:
         self.run = run
         self._saving = saving
@@ -140,6 +144,8 @@ class GraphSession:
             checks_mutations=checks_mutations,
             saving=saving,
         )
+        self.questions = questions
+        self._live = None if questions is None else LiveRun(questions, self._shared, run, parts, put, backend)
         tracker = self._messages if subscribers.hears_models else None
         self._enter = partial(enter_task, listens=listens, messages=tracker)
         self._trace: Optional[Trace] = None
@@ -192,6 +198,15 @@ class GraphSession:
         """Return the result of the run so far."""
         return Partial({} if self._messages is None else self._messages.texts(), self.run.output())
 
+    @property
+    def asks_outside(self) -> bool:
+        """True if its open questions are those of a run around it as well."""
+        return asks_outside(self.questions, self._scope)
+
+    def paused(self) -> List[Paused]:
+        """Return the questions that wait for an answer."""
+        return paused(self.questions, self._shared, self.run.interrupts)
+
     def explain(self) -> List[Unstreamed]:
         """Return the model calls that were not streamed so far, with the reasons."""
         if "messages" not in self._wanted:
@@ -238,11 +253,14 @@ class GraphSession:
             if parent_trace is not None and node.action is not None:
                 trace = yield from opened_trace(task, parent_trace, self.run.ns)
                 callbacks = trace.child("seq:step:1")
+            attempt: Callable[..., Work[Tuple[Any, TaskResult]]] = self._attempt
+            if self._live is not None:
+                attempt = partial(self._live.attempts, self._attempt, self._scope_of)
             if policies.retry or task.timeout is not None or node.handler is not None:
-                once = partial(self._attempt, task, parent, callbacks, trace)
+                once = partial(attempt, task, parent, callbacks, trace)
                 result, outcome = yield from attempts(task, stop, once)
             else:
-                result, outcome = yield from self._attempt(task, parent, callbacks, trace, stop)
+                result, outcome = yield from attempt(task, parent, callbacks, trace, stop)
             if cache is not None and policies.cache is not None:
                 yield from cache.keep(task, policies.cache, outcome)
             if trace is not None:
@@ -370,30 +388,10 @@ class GraphSession:
             if trace is None:
                 answer = yield from outcomes.called_branch(branch, seen, invocation)
             else:
-                answer = yield from self._traced_branch(branch, number, seen, invocation.scope, trace)
+                answer = yield from traced_branch(branch, number, seen, invocation.scope, trace, self._enter)
             if checked is not None:
                 checked.check(task.name, task.step)
             if PEER in modules:
                 answer = own_result(answer)
             routes += read_routes(run.plan, task.name, branch, answer)
         return outcomes.with_sent(run, invocation.scope, outcome._replace(routes=tuple(routes)))
-
-    def _traced_branch(self, branch: Branch, number: int, seen: Any, scope: Scope, trace: Trace) -> Work[Any]:
-        """Call a branch as a trace of its own inside that of the node."""
-        manager = trace.child(f"seq:step:{number}")
-        own = Trace(manager) if branch.traced else None
-        try:
-            if own is not None:
-                yield own.start(seen, branch.name)
-                manager = own.child()
-            config = self._enter(scope, manager)
-            answer = yield from outcomes.called_branch(branch, seen, Invocation(config, scope))
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            if own is not None:
-                yield from own.closing(*traced_end(unwrapped(error), self.run.ns))
-            raise
-        if own is not None:
-            yield from own.closing(answer, None)
-        return answer

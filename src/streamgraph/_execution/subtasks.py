@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Deque, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from weakref import ref
 
 from typing_extensions import Protocol
@@ -100,6 +100,8 @@ class Subtasks:
         self._lock = threading.Lock()
         self._running = 0
         self._waiting: Deque[_Waiting] = deque()
+        # The results of subtasks whose callers may run again, by their ids.
+        self._finished: Dict[str, TaskResult] = {}
         self._put = put
         self._spawn = backend.spawn
 
@@ -132,13 +134,17 @@ class Subtasks:
             id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
         else:
             id_, known = self._saving.called(caller.task, caller.inner_ns, node.name, index)
+        again = self._finished.get(id_)
         task = called_task(id_, node, given, caller.task, index)
         try:
-            for part in self._parts.started(task):
+            for part in self._parts.started(task) if again is None else ():
                 self._put(part)
         except BaseException as error:  # its part was refused, so it is not started, and its future must not block
             future.settle(TaskFailed(task, error))
             raise
+        if again is not None:
+            future.settle(TaskDone(task, again, cached=True))
+            return shown_to_caller(future)
         if known is not None and self._is_settled(task, caller, future, known):
             return shown_to_caller(future)
         counts = self._concurrency is not None and not caller.is_called
@@ -167,6 +173,8 @@ class Subtasks:
         try:
             if not stop.is_set:
                 event = yield from run.work(task, stop, call.caller)
+            if isinstance(event, TaskDone) and call.caller.run.live is not None:
+                self._finished[task.id] = event.outcome
             note = None if self._saving is None else _note(event)
             if note is not None and self._saving is not None:
                 yield from self._saving.keep(note)

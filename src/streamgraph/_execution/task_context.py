@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from sys import modules
-from typing import Any, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._compat.langgraph import PEER
 from streamgraph._core.control import is_signal
+from streamgraph._core.plan import Branch
 from streamgraph._core.task import Task, metadata_of
 from streamgraph._drivers.exceptions import unwrapped
+from streamgraph._execution.outcomes import called_branch
 from streamgraph._langchain import asking  # noqa: F401  (which tells `interrupt` of the running task)
 from streamgraph._langchain.activity import ActivityHandler
 from streamgraph._langchain.configs import enter_config, extended, task_config
+from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.peer_entries import with_peer_entries
 from streamgraph._langchain.scope import ParentTrace, Scope, enter_scope
 from streamgraph._langchain.tool_events import ToolTap, enter_tool_tap
@@ -93,3 +96,40 @@ def traced_end(error: BaseException, ns: Tuple[str, ...]) -> Tuple[Any, Optional
     if not is_signal(error, ns):
         return None, error
     return error.command if isinstance(error, ParentCommand) else None, None
+
+
+def traced_branch(
+    branch: Branch,
+    number: int,
+    seen: Any,
+    scope: Scope,
+    trace: Trace,
+    enter: Callable[[Scope, BaseCallbackManager], RunnableConfig],
+) -> Work[Any]:
+    """Call a branch as a trace of its own inside that of the node.
+
+    Args:
+        branch: The branch.
+        number: Its place among the calls of the task, for its tag.
+        seen: What it is called with.
+        scope: The task.
+        trace: The trace of the task.
+        enter: Sets the config of the task with other callbacks, and returns it.
+    """
+    manager = trace.child(f"seq:step:{number}")
+    own = Trace(manager) if branch.traced else None
+    try:
+        if own is not None:
+            yield own.start(seen, branch.name)
+            manager = own.child()
+        config = enter(scope, manager)
+        answer = yield from called_branch(branch, seen, Invocation(config, scope))
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        if own is not None:
+            yield from own.closing(*traced_end(unwrapped(error), scope.run.ns))
+        raise
+    if own is not None:
+        yield from own.closing(answer, None)
+    return answer

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Optional, Sequence, Tuple
+from time import time
+from typing import Awaitable, Optional, Sequence, Tuple, cast
 
 from typing_extensions import Protocol
 
-from streamgraph._interrupting import tell_running_task
+from streamgraph._interrupting import Check, tell_running_task
 from streamgraph._interrupts import Interrupt, interrupt_id
 from streamgraph._langchain.scope import Scope, current_scope
-from streamgraph._langchain.side_calls import side_call
+from streamgraph._langchain.side_calls import SideCall, side_call
+from streamgraph._propagation import on_loop
+from streamgraph._signals import Paused
 from streamgraph.errors import GraphInterrupt, is_invalid_resume
 
 _counting = Lock()
@@ -47,6 +50,8 @@ class Asking:
 
     def asks(self, question: Interrupt) -> Interrupt:
         """Note a question without an answer; return the one that the code waits with; thread-safe."""
+        if self._scope.run.live is None:
+            _remember(self._scope, question)
         with _counting:
             return _noted(self._scope, _call_of(self._scope), question)
 
@@ -54,11 +59,28 @@ class Asking:
         """Note that the last answer is none; thread-safe."""
         call, task = _call_of(self._scope), self._scope.task
         with _counting:
-            if call is None:
+            if call is None and question.id not in task.call_answers:
                 task.answers = task.answers[:-1]
             else:
                 task.call_answers = {key: answer for key, answer in task.call_answers.items() if key != question.id}
             _noted(self._scope, call, question)
+
+    def waits(self, question: Interrupt, check: Check) -> Sequence[object]:
+        """Return the answer to a question when it is there; nothing if it cannot be waited for here."""
+        live = _live(self._scope)
+        if live is None:
+            return ()
+        if on_loop():
+            live.expect(question.id, check)
+            return ()
+        return (live.wait(self._scope, question, check, _call_of(self._scope)),)
+
+    async def awaits(self, question: Interrupt, check: Check) -> Sequence[object]:
+        """Return the answer to a question when it is there; nothing if the run ends with its questions."""
+        live = _live(self._scope)
+        if live is None:
+            return ()
+        return (await live.awaited(self._scope, question, check, _call_of(self._scope)),)
 
     def _by_count(self) -> Tuple[Sequence[object], str]:
         scope, task = self._scope, self._scope.task
@@ -66,6 +88,8 @@ class Asking:
         question = interrupt_id(scope.checkpoint_ns, number)
         if number >= len(task.answers) and question in scope.run.answers:
             task.answers = (*task.answers, scope.run.answers[question])
+        if question in task.call_answers:
+            return (task.call_answers[question],), question
         return task.answers[number : number + 1], question
 
     def _by_call(self, call: str) -> Tuple[Sequence[object], str]:
@@ -136,6 +160,77 @@ def ended_with(scope: Scope, error: Exception) -> Exception:
 
 def _failed_with(child: Ended, error: Exception) -> bool:
     return child.done() and not child.cancelled() and child.exception() is error
+
+
+def _remember(asking: Scope, question: Interrupt) -> None:
+    """Remember where and when a question was asked, in each run that may end with it."""
+    task, scope = asking.task, cast("Optional[Scope]", asking)
+    about = Paused(question.id, question.value, question.response_schema, task.name, task.step, asking.inner_ns, time())
+    while scope is not None:
+        scope.run.asked = {**(scope.run.asked or {}), question.id: about}
+        scope = scope.parent
+
+
+class _Asked(Protocol):
+    """Questions that wait for their answers."""
+
+    def wait(self, scope: Scope, question: Interrupt, check: Check, call: Optional[str]) -> object:
+        """Ask a question, block until it is answered, and return the answer."""
+
+    def awaited(self, scope: Scope, question: Interrupt, check: Check, call: Optional[str]) -> Awaitable[object]:
+        """Ask a question, and return an awaitable of its answer."""
+
+    def expect(self, question: str, check: Check) -> None:
+        """Remember how answers are checked to a question that is about to be asked by an exception."""
+
+    def answered(self, scope: Scope, signal: GraphInterrupt, call: str) -> bool:
+        """Ask the questions of an exception, block until they are answered, and return whether they are."""
+
+    async def aanswered(self, scope: Scope, signal: GraphInterrupt, call: str) -> bool:
+        """Ask the questions of an exception, await the answers, and return whether they are answered."""
+
+
+def _live(scope: Scope) -> Optional[_Asked]:
+    return cast("Optional[_Asked]", scope.run.live)
+
+
+def answered(scope: Scope, signal: GraphInterrupt, call: SideCall) -> bool:
+    """Wait for the answers to the questions with which a tool call has ended, if the run goes on meanwhile.
+
+    Args:
+        scope: The task of the call.
+        signal: The exception that has ended the call.
+        call: The call.
+
+    Returns:
+        Whether they are answered, so that the call can be made again.
+    """
+    live = _live(scope)
+    if live is None or not live.answered(scope, signal, call.key):
+        return False
+    _begin_again(scope, call, signal)
+    return True
+
+
+async def aanswered(scope: Scope, signal: GraphInterrupt, call: SideCall) -> bool:
+    """Await the answers to the questions with which a tool call has ended; see `answered`."""
+    live = _live(scope)
+    if live is None or not await live.aanswered(scope, signal, call.key):
+        return False
+    _begin_again(scope, call, signal)
+    return True
+
+
+def _begin_again(scope: Scope, call: SideCall, signal: GraphInterrupt) -> None:
+    """Let a tool call ask from its first question on, and forget what it has written."""
+    with _counting:
+        if scope.asked_by is not None:
+            scope.asked_by.pop(call.key, None)
+        if scope.questions:
+            known = (call.key, *(("below", question.id) for question in signal.interrupts))
+            scope.questions = {key: one for key, one in scope.questions.items() if key not in known}
+        scope.writes = tuple([pair for pair in scope.writes if not any(pair is one for one in call.sent)])
+    call.begin_again()
 
 
 def _running_task() -> Optional[Asking]:

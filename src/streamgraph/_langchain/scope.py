@@ -20,6 +20,7 @@ from streamgraph._interrupts import Interrupt
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._langchain.side_calls import side_call
 from streamgraph._propagation import cancel_here, is_propagated, on_loop
+from streamgraph._signals import Paused
 from streamgraph._streams.backpressure import Capacity, DetachedCapacity, Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.part import Part
@@ -83,6 +84,8 @@ class RunScope:
         saving: How the run is saved; `None` if it is not.
         answers: The answers with which the run is continued, by the ids of the questions.
         previous: What the last run of the thread saved, for workflows.
+        live: Asks questions that are answered while the run goes on; `None` if it ends with them.
+        asked: Where and when questions were asked with which the run ends, by their ids; `None` if there are none.
     """
 
     ns: Tuple[str, ...]
@@ -105,6 +108,8 @@ class RunScope:
     saving: Optional[object] = None
     answers: Mapping[str, object] = field(default_factory=dict)
     previous: object = None
+    live: Optional[object] = None
+    asked: Optional[Dict[str, Paused]] = None
 
     def __post_init__(self) -> None:
         self.ids: Dict[str, Any] = self.config.shown_ids

@@ -32,13 +32,18 @@ class SideCall:
         sent: What was written to the state while the call ran.
     """
 
-    __slots__ = ("_count", "_next", "_owner", "key", "sent")
+    __slots__ = ("_count", "_first", "_next", "_owner", "key", "sent")
 
     def __init__(self, owner: object, key: str, position: int, count: int, *, graphs: int, tasks: int) -> None:
         self._owner = owner
         self._count = count
-        self._next: Dict[Counted, int] = {"graphs": graphs + position, "tasks": tasks + position}
+        self._first: Dict[Counted, int] = {"graphs": graphs + position, "tasks": tasks + position}
         self.key = key
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Count from the first number on, since the call is made again."""
+        self._next = dict(self._first)
         self.sent: List[Tuple[str, object]] = []
 
     def belongs_to(self, owner: object) -> bool:

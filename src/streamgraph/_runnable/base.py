@@ -23,7 +23,9 @@ from streamgraph._drivers.backend_asyncio import AsyncioBackend
 from streamgraph._drivers.backend_threads import ThreadBackend
 from streamgraph._drivers.driver_asyncio import AsyncGraphStream
 from streamgraph._drivers.driver_threads import GraphStream
+from streamgraph._drivers.questions import LiveQuestions
 from streamgraph._execution.cache import Cache
+from streamgraph._execution.live import LiveRun
 from streamgraph._execution.saving import Saving
 from streamgraph._execution.session import GraphSession
 from streamgraph._langchain.configs import resolve_config
@@ -240,6 +242,7 @@ class GraphBase(GraphSettings):
             else coerce_context(self.context_schema, context),
             store=scope.run.store if scope is not None and self.store is None else self.store,
             cache=None if self.cache is None else Cache(self.cache),
+            questions=_questions(subscription, scope),
         )
 
     def _breakpoints(self, options: SavingOptions) -> Optional[Breakpoints]:
@@ -262,6 +265,14 @@ class GraphBase(GraphSettings):
         return (
             printing(shape, shown=subscription.shown, printed=subscription.printed) if subscription.printed else shape
         )
+
+
+def _questions(subscription: Subscription, scope: Optional[Scope]) -> Optional[LiveQuestions]:
+    """Return the open questions of the stream that a run belongs to, if they are answered while it goes on."""
+    if subscription.interrupts is not None:
+        return LiveQuestions() if subscription.interrupts == "live" else None
+    around = None if scope is None else scope.run.live
+    return around.questions if isinstance(around, LiveRun) else None
 
 
 def _place(scope: Optional[Scope], *, remembers: bool) -> Tuple[Tuple[str, ...], bytes]:

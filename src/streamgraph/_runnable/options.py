@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import FrozenSet, NamedTuple, Optional, Sequence, Union
 
-from typing_extensions import get_args
+from typing_extensions import Literal, get_args
 
 from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.control import RunControl
@@ -26,6 +26,9 @@ Keys = Union[None, str, Sequence[str]]
 
 Nodes = Union[All, Sequence[str], None]
 
+Interrupts = Literal["pause", "live"]
+"""What a question does: it ends the run with a pause, or waits until it is answered while the run goes on."""
+
 
 class SavingOptions(NamedTuple):
     """The options of a run that is saved.
@@ -42,6 +45,8 @@ class SavingOptions(NamedTuple):
     before: Nodes = None
     after: Nodes = None
 
+
+INTERRUPTS = get_args(Interrupts)
 
 NO_SAVING_OPTIONS = SavingOptions()
 
@@ -62,6 +67,7 @@ class Subscription(NamedTuple):
         control: The handle to request an early end of the run.
         filter: The filter; `None` if nothing is excluded.
         saving: The options of a run that is saved.
+        interrupts: What a question does; `None` for what it does in the run around this one.
     """
 
     modes: FrozenSet[str] = frozenset()
@@ -76,6 +82,7 @@ class Subscription(NamedTuple):
     control: Optional[RunControl] = None
     filter: Optional[Filter] = None
     saving: SavingOptions = NO_SAVING_OPTIONS
+    interrupts: Optional[Interrupts] = None
 
 
 def saving_options(
@@ -151,6 +158,7 @@ def subscription(
     control: Optional[RunControl] = None,
     filter_: Optional[Filter] = None,
     saving: SavingOptions = NO_SAVING_OPTIONS,
+    interrupts: Optional[Interrupts] = None,
 ) -> Subscription:
     """Validate the options of a stream.
 
@@ -164,6 +172,8 @@ def subscription(
     printed = checked_modes(print_mode or ())
     if subgraphs not in (None, True, False):
         raise UnknownOptionError(f"subgraphs must be True, False or None, got {subgraphs!r}")
+    if interrupts not in (None, *INTERRUPTS):
+        raise UnknownOptionError(f"Unknown interrupts {interrupts!r}", name=interrupts, known=INTERRUPTS)
     modes = shown | printed
     return Subscription(
         modes=modes,
@@ -178,6 +188,7 @@ def subscription(
         control=control,
         filter=filter_,
         saving=saving,
+        interrupts=interrupts,
     )
 
 

@@ -82,6 +82,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
                 self._plan,
             ),
             filter_=filter_,
+            interrupts=options.get("interrupts"),
         )
         return wanted, flow
 
@@ -364,6 +365,8 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             exclude_keys: Hide messages that nodes write to these keys.
             include_raw: `False` hides the JSON of models with structured output in `messages`; `objects` shows its
                 content.
+            interrupts: What a question of a node does: it ends the run (`"pause"`, the default), or waits until it is
+                answered with `answer()` of the stream while the run goes on (`"live"`).
             max_buffer: Number of chunks that may wait for a slow consumer; `None` for no limit.
             overflow: The policy when more chunks wait:
 

@@ -16,7 +16,7 @@ from typing_extensions import Literal, Protocol, Required, TypedDict, TypeVar
 from streamgraph._core.control import RunControl
 from streamgraph._policies import Seconds
 from streamgraph._runnable.filter_options import Names
-from streamgraph._runnable.options import Keys, Modes
+from streamgraph._runnable.options import Interrupts, Keys, Modes
 from streamgraph._streams.flow import Overflow
 from streamgraph._types import All, Durability, MultitaskStrategy, StreamMode
 from streamgraph.types import DebugPayload, MessageMetadata, TaskPayload, ToolPayload
@@ -114,6 +114,8 @@ class StreamKeywords(RunKeywords[ContextT], Generic[ContextT], total=False):
     """Hide messages that nodes write to these keys."""
     include_raw: bool
     """`False` hides the JSON of models with structured output in `messages`."""
+    interrupts: Optional[Interrupts]
+    """What a question does: it ends the run (`"pause"`, the default), or waits for `stream.answer()` (`"live"`)."""
     max_buffer: Optional[int]
     """Number of chunks that may wait for a slow consumer; `None` for no limit."""
 

@@ -10,6 +10,9 @@ from streamgraph._policies import TimeoutPolicy
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import NodeTimeoutError
 
+_SHORTEST = 0.05
+"""Seconds between two looks at a time that stands still just before a limit."""
+
 
 class Watchdog:
     """The time limits of one attempt, and the times that count towards them.
@@ -33,6 +36,8 @@ class Watchdog:
         "_idle",
         "_limit",
         "_node",
+        "_paused_at",
+        "_pauses",
         "_policy",
         "_step",
         "expired",
@@ -53,6 +58,9 @@ class Watchdog:
         self._first: Optional[float] = policy.first_token_timeout  # type: ignore[assignment]
         self._policy = policy
         self._began = self._active = clock()
+        # The open questions of the attempt, and when the first of them was asked: meanwhile the time stands still.
+        self._pauses = 0
+        self._paused_at = 0.0
 
     def expire(self) -> None:
         """Cancel the attempt because a limit was exceeded."""
@@ -80,15 +88,38 @@ class Watchdog:
         if self._policy.refresh_on == "auto":
             self._active = self._clock()
 
+    def pause(self) -> None:
+        """Let the time stand still: a question has been asked. One caller at a time."""
+        if not self._pauses:
+            self._paused_at = self._clock()
+        self._pauses += 1
+
+    def go_on(self) -> None:
+        """Undo `pause`; once nothing is asked any more, the time goes on. One caller at a time."""
+        self._pauses -= 1
+        if not self._pauses:
+            thought = self._clock() - self._paused_at
+            self._began += thought
+            # Activity beside the question may have been later than its beginning.
+            self._active = min(self._active + thought, self._clock())
+
     def remaining(self) -> Optional[float]:
-        """Return the seconds until a limit is exceeded without further activity, or `None` if no limit is left."""
+        """Return the seconds until a limit is exceeded without further activity, or `None` if no limit is left.
+
+        While the time stands still, these are the seconds that will be left: who waits for them looks again before any
+        limit can be exceeded.
+        """
         due = [self._began + limit for limit in (self._limit, self._first) if limit is not None]
         if self._idle is not None:
             due.append(self._active + self._idle)
+        if self._pauses and due:
+            return max(min(due) - self._paused_at, _SHORTEST)
         return max(min(due) - self._clock(), 0) if due else None
 
     def error(self) -> Optional[NodeTimeoutError]:
         """Return the error of the limit that was exceeded, or `None`."""
+        if self._pauses:
+            return None
         now = self._clock()
         elapsed = now - self._began
         if self._limit is not None and elapsed >= self._limit:

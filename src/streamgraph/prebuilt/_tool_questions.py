@@ -13,6 +13,7 @@ from streamgraph._core.plan import RETURN_KEY
 from streamgraph._core.results import Pairs
 from streamgraph._execution.saving import Saving
 from streamgraph._interrupts import Interrupt
+from streamgraph._langchain.asking import aanswered, answered
 from streamgraph._langchain.scope import Scope
 from streamgraph._langchain.side_calls import SideCall, keys_of
 from streamgraph._langchain.state_access import send_writes
@@ -56,10 +57,12 @@ class SideBySide:
         if known is not None:
             return known
         call.enter()
-        try:
-            return self._ended(call, answer())
-        except GraphInterrupt as question:
-            return self._ended(call, question)
+        while True:
+            try:
+                return self._ended(call, answer())
+            except GraphInterrupt as question:
+                if not answered(self._scope, question, call):
+                    return self._ended(call, question)
 
     async def arun(self, position: int, answer: Callable[[], Awaitable[Answer]]) -> Union[Answer, GraphInterrupt]:
         """Await a tool call; see `run`."""
@@ -68,10 +71,12 @@ class SideBySide:
         if known is not None:
             return known
         call.enter()
-        try:
-            return self._ended(call, await answer())
-        except GraphInterrupt as question:
-            return self._ended(call, question)
+        while True:
+            try:
+                return self._ended(call, await answer())
+            except GraphInterrupt as question:
+                if not await aanswered(self._scope, question, call):
+                    return self._ended(call, question)
 
     def _known(self, call: SideCall) -> Optional[Answer]:
         writes = None if self._kept is None else self._kept.known(self._scope, call.key)

@@ -161,6 +161,12 @@ def facts_of(
     return facts
 
 
+def is_question(fact: Fact) -> bool:
+    """Return whether a part shows a question that waits for an answer, and not what a node or step has come to."""
+    asked = fact.part.get("interrupts") or (isinstance(fact.data, Mapping) and "__interrupt__" in fact.data)
+    return fact.kind in ("values", "updates") and bool(asked)
+
+
 def updated_nodes(data: object) -> List[str]:
     """Return the nodes in a part of `updates`; none for cached updates, for which no task has run."""
     if not isinstance(data, Mapping) or (data.get("__metadata__") or {}).get("cached"):

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import Counter as CounterType
 from typing import Dict, List, Sequence, Set, Tuple
 
-from streamgraph.testing._facts import HANDLER, Fact, Namespace, Rules, TaskRef, updated_nodes
+from streamgraph.testing._facts import HANDLER, Fact, Namespace, Rules, TaskRef, is_question, updated_nodes
 
 
 class TaskRules(Rules):
@@ -29,12 +29,16 @@ class TaskRules(Rules):
         self._open: Dict[Namespace, List[TaskRef]] = defaultdict(list)
         self._started: Set[TaskRef] = set()
         self._ended: Set[TaskRef] = set()
+        # Tasks whose last result is a question. If the stream is answered while it goes on, they go on as well.
+        self._asking: Set[TaskRef] = set()
         self._levels: Set[Namespace] = set()
         self._updated: CounterType[Tuple[Namespace, str]] = Counter()
         self._step_ends: Dict[Namespace, bool] = {}
         self._last = facts[-1] if facts else None
 
     def take(self, fact: Fact) -> None:
+        if self._asking and not is_question(fact):
+            self._go_on(fact)
         for ref in fact.around:
             if ref in self._known and (ref not in self._open[ref.ns] or self._all_updated(ref.ns, ref.name)):
                 when = "after its update or its result" if ref in self._started else "before its start"
@@ -48,7 +52,7 @@ class TaskRules(Rules):
         elif fact.kind == "updates":
             for name in updated_nodes(fact.data):
                 self._update(fact, name)
-        elif fact.kind == "values":
+        elif fact.kind == "values" and not is_question(fact):
             opened = self._open[fact.ns]
             if opened:
                 names = ", ".join(repr(ref.name) for ref in opened)
@@ -109,7 +113,25 @@ class TaskRules(Rules):
         if ref in opened:
             opened.remove(ref)
         self._ended.add(ref)
-        self._step_ends[fact.ns] = True
+        if fact.data.get("interrupts"):
+            self._asking.add(ref)
+        else:
+            self._step_ends[fact.ns] = True
+
+    def _go_on(self, fact: Fact) -> None:
+        """Open the tasks again that a fact shows to have gone on after a question."""
+        named = updated_nodes(fact.data) if fact.kind == "updates" else ()
+        for ref in tuple(self._asking):
+            shown = (
+                ref == fact.own
+                or ref in fact.around
+                or ref in fact.tasks
+                or (ref.ns, ref.name) in [(fact.ns, name) for name in named]
+            )
+            if shown and fact.kind != "start":
+                self._asking.discard(ref)
+                self._ended.discard(ref)
+                self._open[ref.ns].append(ref)
 
     def _update(self, fact: Fact, name: str) -> None:
         if (fact.ns, name) not in self._names:

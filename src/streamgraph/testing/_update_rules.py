@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from streamgraph.constants import START
-from streamgraph.testing._facts import HANDLER, Fact, Namespace, Rules, TaskRef, updated_nodes
+from streamgraph.testing._facts import HANDLER, Fact, Namespace, Rules, TaskRef, is_question, updated_nodes
 
 
 class UpdateRules(Rules):
@@ -32,7 +32,7 @@ class UpdateRules(Rules):
     def take(self, fact: Fact) -> None:
         if fact.kind == "updates":
             self._update(fact)
-        elif fact.kind == "values":
+        elif fact.kind == "values" and not is_question(fact):
             if fact.ns in self._steps:
                 self._steps_over[fact.ns] = self._steps[fact.ns]
             if not fact.ns:
