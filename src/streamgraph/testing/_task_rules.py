@@ -37,7 +37,7 @@ class TaskRules(Rules):
         self._last = facts[-1] if facts else None
 
     def take(self, fact: Fact) -> None:
-        if self._asking and not is_question(fact):
+        if self._asking:
             self._go_on(fact)
         for ref in fact.around:
             if ref in self._known and (ref not in self._open[ref.ns] or self._all_updated(ref.ns, ref.name)):
