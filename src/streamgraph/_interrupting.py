@@ -173,7 +173,7 @@ def _adapter(schema: Schema) -> Adapter:
 
 def _question(value: object, id_: str, schema: Schema, adapter: Adapter) -> Interrupt:
     shown = schema if adapter is None else adapter.json_schema()
-    return Interrupt(value, id_, response_schema=shown)  # type: ignore[arg-type]
+    return Interrupt(value, id_, response_schema=shown)
 
 
 def _check(adapter: Adapter) -> Check:

@@ -156,9 +156,9 @@ class StartedRun:
         if self.log.status in ENDED:
             return
         status: RunStatus = "cancelled"
-        if error is None and stream is not None and stream.status == "done":
+        if error is None and stream is not None and stream.status in ("done", "paused"):
             self._output = stream.output
-            status = "interrupted" if stream.paused else "done"
+            status = "interrupted" if stream.status == "paused" else "done"
         elif isinstance(error, GraphDrained):
             self._error, status = error, "interrupted"
         elif error is not None and not self._cancel_requested and not isinstance(error, _CANCELLATIONS):

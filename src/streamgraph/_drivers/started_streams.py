@@ -55,11 +55,6 @@ class _Timed(Stream):
         """The cancel token of the run."""
         return self._session.stop
 
-    @property
-    def paused(self) -> bool:
-        """True if the run has ended with steps left to do: it asks a question, or has met a breakpoint."""
-        return bool(self._session.run.interrupts or self._session.run.frontier.due)
-
     def _begin_times(self) -> None:
         self._begun_at: Dict[str, Tuple[Task, float]] = {}
 

@@ -18,6 +18,7 @@ from streamgraph._core.ids import child_seed, task_id
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.plan import Node
 from streamgraph._core.record import Known
+from streamgraph._core.results import TaskResult
 from streamgraph._core.task import Task, called_task
 from streamgraph._drivers.exceptions import as_public_error
 from streamgraph._drivers.futures import TaskFuture, shown_to_caller

@@ -22,7 +22,7 @@ from streamgraph.replacing import MissingModuleError
 
 pytestmark = pytest.mark.usefixtures("nothing_installed")
 
-NOT_LANGGRAPHS = ("accumulate", "pytest_plugin", "replacing", "testing", "__main__")
+NOT_LANGGRAPHS = ("accumulate", "pytest_plugin", "replacing", "runs", "serialization", "testing", "__main__")
 
 
 def shown():
