@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass, field, fields
 from typing import Any, Dict, Generic, Hashable, List, Mapping, Optional, Sequence, Tuple, Union
 
-from typing_extensions import Literal, TypedDict, TypeVar
+from typing_extensions import Literal, NotRequired, TypedDict, TypeVar
 
 from streamgraph._policies import Timeout, timeout_policy
 from streamgraph._reserved import INTERRUPT
@@ -27,7 +27,9 @@ __all__ = [
     "MessageMetadata",
     "ObjectsStreamPart",
     "Overwrite",
+    "PatchesStreamPart",
     "Send",
+    "StateOperation",
     "StreamMode",
     "TaskPayload",
     "TaskResultPayload",
@@ -38,11 +40,13 @@ __all__ = [
     "ValuesStreamPart",
 ]
 
-StreamMode = Literal["values", "updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"]
+StreamMode = Literal[
+    "values", "patches", "updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"
+]
 """Kind of chunk that a stream yields.
 
-State after each step, node updates, custom data, tokens, partial structured output, tool calls, or tasks. `checkpoints`
-yields what is stored of a run that is saved; of other runs it yields nothing.
+State after each step, what each step changes in it, node updates, custom data, tokens, partial structured output, tool
+calls, or tasks. `checkpoints` yields what is stored of a run that is saved; of other runs it yields nothing.
 """
 
 Durability = Literal["sync", "async", "exit"]
@@ -178,6 +182,27 @@ class ValuesStreamPart(_Part, Generic[OutputT]):
     type: Literal["values"]
     data: OutputT
     interrupts: Tuple[Any, ...]
+
+
+class StateOperation(TypedDict):
+    """One operation of a JSON patch of the state (RFC 6902).
+
+    Attributes:
+        op: What to do at `path`.
+        path: A JSON pointer: a key of the state, and a place in it; `""` for the whole state.
+        value: The new value, an object as in `values`; not there for `"remove"`.
+    """
+
+    op: Literal["add", "replace", "remove"]
+    path: str
+    value: NotRequired[Any]
+
+
+class PatchesStreamPart(_Part):
+    """What a step has changed in the state, as a JSON patch (`version="v2"`)."""
+
+    type: Literal["patches"]
+    data: List[StateOperation]
 
 
 class UpdatesStreamPart(_Part):

@@ -1,4 +1,4 @@
-"""Accumulate the chunks of a stream into messages."""
+"""Accumulate the chunks of a stream into messages, and its patches into the state."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from typing_extensions import TypedDict
 
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import PartialJson
+from streamgraph._state_accumulator import PatchError, StateAccumulator
 from streamgraph._types import MessageMetadata
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 
-__all__ = ["GrowingToolCall", "MessageAccumulator"]
+__all__ = ["GrowingToolCall", "MessageAccumulator", "PatchError", "StateAccumulator"]
 
 
 class GrowingToolCall(TypedDict):

@@ -12,6 +12,7 @@ from typing_extensions import Annotated, TypedDict
 from costs.counting import Counting, per_unit
 from streamgraph.channels import DeltaChannel, EphemeralValue, Topic, UntrackedValue
 from streamgraph.graph import START, StateGraph, add_messages
+from streamgraph.serialization import to_json
 
 SIZES = [10, 1_000, 100_000]
 MODES: List[Any] = ["updates", "values", ["values", "updates"]]
@@ -74,7 +75,7 @@ def test_what_is_held(mode: Any) -> None:
     assert found[0] == found[1] == found[2]
 
 
-@pytest.mark.parametrize("mode", ["updates", "values", "messages"])
+@pytest.mark.parametrize("mode", ["updates", "values", "patches", "messages"])
 def test_one_more_message(mode: str) -> None:
     """One message more costs the same whether it follows 10, 1,000 or 10,000 others."""
     found = []
@@ -83,6 +84,20 @@ def test_one_more_message(mode: str) -> None:
         node = lambda state: {"messages": AIMessage("yes")}  # noqa: E731
         found.append(per_unit(reading(Chat, node, {"messages": history}, mode)))
     assert found[0] == found[1] == found[2]
+
+
+def test_the_patch_of_one_more_message() -> None:
+    """In patches, one message more is as long as that message, whether it follows 10 others or 2,000."""
+    found = []
+    for size in (10, 2_000):
+        history = [HumanMessage(f"{index}", id=f"m{index}") for index in range(size)]
+        graph = chain(Chat, lambda state: {"messages": AIMessage("yes", id="new")}, 3)
+        _, *patches = graph.stream({"messages": history}, stream_mode="patches")
+        found.append([len(to_json(patch)) for patch in patches])
+    alone = len(to_json(AIMessage("yes", id="new")))
+    assert found[0][0] < alone + 50
+    assert found[1][0] == found[0][0]
+    assert max(found[1]) <= max(found[0]) + 2  # the place of the message that is replaced has more digits
 
 
 class Held(TypedDict, total=False):

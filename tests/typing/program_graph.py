@@ -26,8 +26,10 @@ from streamgraph.types import (
     HeartbeatStreamPart,
     MessagesStreamPart,
     ObjectsStreamPart,
+    PatchesStreamPart,
     RunFailure,
     Send,
+    StateOperation,
     StreamMode,
     StreamPart,
     TaskPayload,
@@ -102,6 +104,10 @@ for update in graph.stream(given, config, stream_mode="updates", context=Context
 for values in graph.stream(given, stream_mode="values"):
     assert_type(values, State)
     values["nothing"]  # error
+for patch in graph.stream(given, stream_mode="patches"):
+    assert_type(patch, List[StateOperation])
+    assert_type(patch[0]["path"], str)
+    patch[0]["nothing"]  # error
 for custom in graph.stream(given, stream_mode="custom"):
     assert_type(custom, Any)
 for thing, metadata in graph.stream(given, stream_mode="objects", include_raw=False):
@@ -143,6 +149,8 @@ for pair in graph.stream(given, stream_mode=["messages", "values", "tasks"]):
         pair[1]["nothing"]  # error
     elif pair[0] == "updates":
         assert_type(pair[1], Dict[str, Any])
+    elif pair[0] == "patches":
+        assert_type(pair[1], List[StateOperation])
     elif pair[0] == "tasks":
         assert_type(pair[1], TaskPayload)
     elif pair[0] == "debug":
@@ -167,6 +175,8 @@ for namespace, (message, _metadata) in graph.stream(given, stream_mode="messages
     assert_type(message, BaseMessage)
 for namespace, values in graph.stream(given, stream_mode="values", subgraphs=True):
     assert_type(values, State)
+for namespace, patch in graph.stream(given, stream_mode="patches", subgraphs=True):
+    assert_type(patch, List[StateOperation])
 for namespace, shown in records.stream(Record(), stream_mode="values", subgraphs=True):
     assert_type(shown, Dict[str, Any])
 for namespace, update in graph.stream(given, subgraphs=True):
@@ -193,6 +203,9 @@ def tell(part: StreamPart[State, Answer]) -> None:
         assert_type(part, ValuesStreamPart[Answer])
         assert_type(part["data"], Answer)
         part["data"]["nothing"]  # error
+    elif part["type"] == "patches":
+        assert_type(part, PatchesStreamPart)
+        assert_type(part["data"], List[StateOperation])
     elif part["type"] == "updates":
         assert_type(part, UpdatesStreamPart)
     elif part["type"] == "custom":
@@ -251,6 +264,7 @@ assert_type(graph.invoke(given, stream_mode="messages", version="v2"), List[Stre
 assert_type(graph.invoke(given, stream_mode="updates"), List[Dict[str, Any]])
 assert_type(graph.invoke(given, stream_mode="messages"), List[Tuple[BaseMessage, Dict[str, Any]]])
 assert_type(graph.invoke(given, stream_mode="tasks"), List[TaskPayload])
+assert_type(graph.invoke(given, stream_mode="patches"), List[List[StateOperation]])
 for pair in graph.invoke(given, stream_mode=["messages", "values"]):
     if pair[0] == "values":
         assert_type(pair[1], State)
@@ -270,6 +284,11 @@ async def main() -> None:
         values["nothing"]  # error
     async for shown in records.astream(Record(), stream_mode="values"):
         assert_type(shown, Dict[str, Any])
+    async for patch in graph.astream(given, stream_mode="patches"):
+        assert_type(patch, List[StateOperation])
+    async for namespace, patch in graph.astream(given, stream_mode="patches", subgraphs=True):
+        assert_type(patch, List[StateOperation])
+    assert_type(await graph.ainvoke(given, stream_mode="patches"), List[List[StateOperation]])
     async for task in graph.astream(given, stream_mode="tasks"):
         assert_type(task, TaskPayload)
     async for event in graph.astream(given, stream_mode="debug"):

@@ -260,6 +260,8 @@ def copy_payload(mode: str, data: Any) -> Any:
     """
     if mode == "values":
         return plain_input(data)
+    if mode == "patches":
+        return [{**one, "value": plain_input(one["value"])} if "value" in one else dict(one) for one in data]
     if mode == "updates":
         return {node: _copied_update(update) for node, update in data.items()}
     if mode == "debug":

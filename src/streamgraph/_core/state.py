@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain, repeat
 from typing import AbstractSet, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Sized, Tuple, cast
 
+from streamgraph._core.changes import Changes
 from streamgraph._core.channel_objects import NO_VALUE, ChannelObjectError, ChannelObjects, Folded
 from streamgraph._core.plan import BARE_KEYS, RESULT_KEY, ROOT_KEY, Channel, Plan, StateView
 from streamgraph._locations import add_note, locate
@@ -33,13 +34,15 @@ class State:
         bare_key: The key whose bare value is the state as users see it; `None` if they see a mapping.
         values: The current values by key.
         written: True if a value was ever written.
+        changes: Follows what is changed, if somebody wants to know.
     """
 
-    __slots__ = ("_containers", "_large", "_objects", "_plan", "bare_key", "values", "written")
+    __slots__ = ("_containers", "_large", "_objects", "_plan", "bare_key", "changes", "values", "written")
 
     def __init__(self, plan: Plan, values: Optional[Mapping[str, object]] = None) -> None:
         self._plan = plan
         self.bare_key = plan.bare_key
+        self.changes: Optional[Changes] = None
         self.values: Dict[str, object] = {}
         # The keys whose values are containers, and those of them that are copied only when they are asked for.
         self._containers: Set[str] = set()
@@ -64,6 +67,19 @@ class State:
             return dict(self.values)
         plain = {key: value for key, value in self.values.items() if key not in self._plan.templates}
         return {**plain, **self._objects.saved()}
+
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """The channels by key."""
+        return self._plan.channels
+
+    def recorded(self, key: str) -> object:
+        """Return the value of a key, and hold it in a form that records changes, if its reducer has such a form."""
+        value = self.values[key]
+        convert = getattr(self._plan.channels[key].reduce, "recorded", None)
+        if convert is not None:
+            value = self.values[key] = convert(value)
+        return value
 
     def object_values(self) -> Dict[str, object]:
         """Return the values of the keys that have channel objects, with `NO_VALUE` for those that have none."""
@@ -152,6 +168,8 @@ class State:
             Exception: The exception of a reducer or a channel object.
         """
         given: Dict[str, List[Tuple[str, object]]] = {}
+        if self.changes is not None:
+            writes = list(writes)
         if self._objects is not None:
             writes, given = self._apart(writes)
         fresh: Dict[str, object] = {}
@@ -192,7 +210,11 @@ class State:
             if at is not None:
                 locate(error, ErrorLocation(node, *at))
             raise
-        return fresh if self._objects is None else self._with_objects(self._objects, fresh, given, at, consumed)
+        if self._objects is not None:
+            fresh = self._with_objects(self._objects, fresh, given, at, consumed)
+        if self.changes is not None:
+            self.changes.folded(fresh, list(writes))
+        return fresh
 
     def _apart(
         self, writes: Iterable[Tuple[str, Writes]]
@@ -239,6 +261,8 @@ class State:
 
     def store(self, fresh: Mapping[str, object]) -> None:
         """Store the values that `fold` returned."""
+        if self.changes is not None:
+            self.changes.stored(fresh, self.values)
         if type(fresh) is Folded:
             self._store_objects(fresh)
         elif fresh:

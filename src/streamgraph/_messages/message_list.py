@@ -7,10 +7,11 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from langchain_core.messages import BaseMessage, RemoveMessage
 
 from streamgraph._streams.copying import copied_as
+from streamgraph._streams.recorded import Change, Recorded
 from streamgraph.constants import REMOVE_ALL_MESSAGES
 
 
-class MessageList(List[BaseMessage]):
+class MessageList(List[BaseMessage], Recorded):
     """The messages of a state key, as the state holds them; a receiver gets a plain list.
 
     It is never changed: each merge makes another list. The lists that follow each other share one dict of places, to
@@ -19,11 +20,24 @@ class MessageList(List[BaseMessage]):
     may have given another id to a message that it got, and return it.
     """
 
-    __slots__ = ("_places",)
+    __slots__ = ("_changes", "_places")
 
     def __init__(self, messages: Iterable[BaseMessage], places: Optional[Dict[object, int]] = None) -> None:
         super().__init__(messages)
         self._places = places
+        # What was changed since `follow`: the changes before, and those of the last merge; `None` if nobody asks.
+        self._changes: object = None
+
+    def follow(self, since: object) -> None:
+        self._changes = since
+
+    def changes(self, since: object) -> Optional[List[Change]]:
+        merges: List[List[Change]] = []
+        at = self._changes
+        while type(at) is tuple:
+            at, merge = at
+            merges.append(merge)
+        return [change for merge in reversed(merges) for change in merge] if at is since else None
 
     def place(self, id: Optional[str]) -> Optional[int]:  # noqa: A002  (the field's name)
         """Return where the message with this id is, or `None`; of several with one id, the last."""
@@ -67,13 +81,16 @@ class MessageList(List[BaseMessage]):
             ValueError: A message to remove is not there.
         """
         before = self
+        changes: List[Change] = []
         for index in range(len(update) - 1, -1, -1):
             if isinstance(update[index], RemoveMessage) and update[index].id == REMOVE_ALL_MESSAGES:
                 before, update = MessageList(()), update[index + 1 :]
+                changes.append(Change("clear"))
                 break
         before.place(None)  # so that there are places to share
         after = MessageList(before, before._places)
         removed: Dict[int, None] = {}
+        recording = self._changes is not None
         for message in update:
             place = after.place(message.id)
             if isinstance(message, RemoveMessage):
@@ -91,13 +108,27 @@ class MessageList(List[BaseMessage]):
                 place = len(after)
                 after._places[message.id] = place
                 after.append(message)
+                if recording:
+                    changes.append(Change("add", place, message))
             else:
                 after[place] = message
                 removed.pop(place, None)
+                if recording:
+                    changes.append(Change("replace", place, message))
             after._places[id(message)] = place
-        if not removed:
-            return after
-        return MessageList(message for place, message in enumerate(after) if place not in removed)
+        if removed:
+            after = MessageList(message for place, message in enumerate(after) if place not in removed)
+        if recording:
+            changes += [Change("remove", place) for place in sorted(removed, reverse=True)]
+            after._changes = (self._changes, changes)
+        return after
+
+    @staticmethod
+    def recorded(value: object) -> object:
+        """Return a list of whole messages with ids as a `MessageList`, and any other value as it is."""
+        if type(value) is list and all(isinstance(message, BaseMessage) and message.id for message in value):
+            return MessageList(value)
+        return value
 
 
 copied_as(MessageList, list)

@@ -27,6 +27,7 @@ from streamgraph._runnable.stream_options import (
     Object,
     OutputT,
     PartKeywords,
+    Patch,
     Record,
     SeveralModes,
     StateT,
@@ -79,6 +80,16 @@ class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         stream_mode: Literal["values"],
         **options: Unpack[ChunkKeywords[ContextT]],
     ) -> AsyncGraphStream[StateT]: ...
+
+    @overload
+    def astream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["patches"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> AsyncGraphStream[Patch]: ...
 
     @overload
     def astream(
@@ -179,6 +190,16 @@ class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         stream_mode: Literal["values"],
         **options: Unpack[NamespacedKeywords[ContextT]],
     ) -> AsyncGraphStream[Tuple[Namespace, StateT]]: ...
+
+    @overload
+    def astream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["patches"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> AsyncGraphStream[Tuple[Namespace, Patch]]: ...
 
     @overload
     def astream(

@@ -15,6 +15,7 @@ from streamgraph._compat.langgraph import PEER, is_peer_graph
 from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.ids import child_seed
 from streamgraph._core.parts import PartBuilder
+from streamgraph._core.patches import PatchingPartBuilder
 from streamgraph._core.plan import Node
 from streamgraph._core.results import Route, read_command
 from streamgraph._core.run import Run
@@ -200,7 +201,8 @@ class GraphBase(GraphSettings):
             copy_payload=copy_payload,
             emits_error_part=subscription.version == "v2",
         )
-        parts = PartBuilder(
+        make_parts = PatchingPartBuilder if "patches" in subscribers.here.modes else PartBuilder
+        parts = make_parts(
             ns,
             subscribers.here,
             keys=subscription.keys,

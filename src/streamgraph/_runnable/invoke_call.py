@@ -26,6 +26,7 @@ from streamgraph._runnable.stream_options import (
     OtherMode,
     OutputKeywords,
     OutputT,
+    Patch,
     Record,
     SeveralModes,
     StateT,
@@ -100,6 +101,16 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         stream_mode: Literal["updates"],
         **options: Unpack[InvokeKeywords[ContextT]],
     ) -> List[Updates]: ...
+
+    @overload
+    def invoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["patches"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[Patch]: ...
 
     @overload
     def invoke(
@@ -284,6 +295,16 @@ class InvokeRunnable(AsyncStreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
         stream_mode: Literal["updates"],
         **options: Unpack[InvokeKeywords[ContextT]],
     ) -> List[Updates]: ...
+
+    @overload
+    async def ainvoke(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["patches"],
+        **options: Unpack[InvokeKeywords[ContextT]],
+    ) -> List[Patch]: ...
 
     @overload
     async def ainvoke(

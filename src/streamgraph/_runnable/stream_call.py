@@ -3,7 +3,6 @@
 # ruff: noqa: A002  (`input` is the name that the field uses)
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Generic, Optional, Tuple, overload
 
 from langchain_core.runnables import RunnableConfig
@@ -12,9 +11,8 @@ from typing_extensions import Literal, Unpack
 from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._keywords import CHECKPOINT_DURING, renamed_keywords, takes_options
 from streamgraph._runnable.base import GraphBase
-from streamgraph._runnable.filter_options import make_filter
-from streamgraph._runnable.flow_options import check_flow_control
-from streamgraph._runnable.options import Keys, Subscription, saving_options, subscription
+from streamgraph._runnable.options import Keys, Subscription
+from streamgraph._runnable.reading import read_options
 from streamgraph._runnable.stream_options import (
     DEFAULTS,
     ChunkKeywords,
@@ -30,6 +28,7 @@ from streamgraph._runnable.stream_options import (
     Object,
     OutputT,
     PartKeywords,
+    Patch,
     Record,
     SeveralModes,
     StateT,
@@ -37,7 +36,6 @@ from streamgraph._runnable.stream_options import (
     Updates,
     Values,
 )
-from streamgraph._runnable.subgraphs import known_names
 from streamgraph._streams.flow import FlowControl
 from streamgraph.types import DebugPayload, StreamPart, TaskPayload, ToolPayload
 
@@ -47,44 +45,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
 
     def _read(self, options: StreamOptions[Any]) -> Tuple[Subscription, FlowControl]:
         """Check the options of a call that streams."""
-        filter_ = make_filter(
-            partial(known_names, self),
-            include_nodes=options.get("include_nodes"),
-            exclude_nodes=options.get("exclude_nodes"),
-            include_tags=options.get("include_tags"),
-            exclude_tags=options.get("exclude_tags"),
-            include_keys=options.get("include_keys"),
-            exclude_keys=options.get("exclude_keys"),
-            include_raw=options.get("include_raw", True),
-        )
-        flow = check_flow_control(
-            options.get("max_buffer"),
-            options.get("overflow", "block"),
-            options.get("heartbeat"),
-            options.get("timeout"),
-            self.step_timeout,
-        )
-        stream_mode, keys = options.get("stream_mode"), options.get("output_keys")
-        wanted = subscription(
-            self._plan,
-            stream_mode=self.stream_mode if stream_mode is None else stream_mode,
-            print_mode=self._print_mode(options.get("print_mode", ()), options.get("debug")),
-            subgraphs=options.get("subgraphs"),
-            version=options.get("version", "v1"),
-            output_keys=self._stream_keys if keys is None else keys,
-            output=self._output_keys if keys is None else keys,
-            control=options.get("control"),
-            saving=saving_options(
-                options.get("durability"),
-                options.get("multitask_strategy"),
-                options.get("interrupt_before"),
-                options.get("interrupt_after"),
-                self._plan,
-            ),
-            filter_=filter_,
-            interrupts=options.get("interrupts"),
-        )
-        return wanted, flow
+        return read_options(self, options)
 
     # The signatures below are LangGraph's; langchain-core's take **kwargs, which would swallow what is misspelt.
 
@@ -127,6 +88,16 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
         stream_mode: Literal["values"],
         **options: Unpack[ChunkKeywords[ContextT]],
     ) -> GraphStream[StateT]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["patches"],
+        **options: Unpack[ChunkKeywords[ContextT]],
+    ) -> GraphStream[Patch]: ...
 
     @overload
     def stream(
@@ -227,6 +198,16 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
         stream_mode: Literal["values"],
         **options: Unpack[NamespacedKeywords[ContextT]],
     ) -> GraphStream[Tuple[Namespace, StateT]]: ...
+
+    @overload
+    def stream(
+        self,
+        input: GivenT,
+        config: Config = None,
+        *,
+        stream_mode: Literal["patches"],
+        **options: Unpack[NamespacedKeywords[ContextT]],
+    ) -> GraphStream[Tuple[Namespace, Patch]]: ...
 
     @overload
     def stream(
@@ -335,6 +316,8 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             stream_mode: The mode or modes to yield:
 
                 - `"values"`: the state after each step.
+                - `"patches"`: what each step changes in the state, as JSON patches (RFC 6902); the first one is the
+                  whole state. Applied one after another they make the chunks of `values`.
                 - `"updates"`: the writes of each node, as `{node: update}`. The default.
                 - `"custom"`: values that nodes and tools pass to their stream writer.
                 - `"messages"`: `(chunk, metadata)` for each token of a chat model, and for each other
@@ -356,8 +339,8 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             multitask_strategy: What to do if its thread has a run already: `"reject"` it, which is the default, or
                 `"enqueue"` it.
             control: A handle to request that the run ends after a step.
-            include_nodes: Show only parts from these nodes, in every mode except `values`. A name or several, also as
-                shell-style patterns. Parts that are filtered out are never created.
+            include_nodes: Show only parts from these nodes, in every mode except `values` and `patches`. A name or
+                several, also as shell-style patterns. Parts that are filtered out are never created.
             exclude_nodes: Hide parts from these nodes.
             include_tags: Show only messages of models with one of these tags.
             exclude_tags: Hide messages of models with one of these tags.

@@ -19,7 +19,7 @@ from streamgraph._runnable.filter_options import Names
 from streamgraph._runnable.options import Interrupts, Keys, Modes
 from streamgraph._streams.flow import Overflow
 from streamgraph._types import All, Durability, MultitaskStrategy, StreamMode
-from streamgraph.types import DebugPayload, MessageMetadata, TaskPayload, ToolPayload
+from streamgraph.types import DebugPayload, MessageMetadata, StateOperation, TaskPayload, ToolPayload
 
 
 class _Dataclass(Protocol):
@@ -41,16 +41,19 @@ SeveralModes = Union[List[StreamMode], Tuple[StreamMode, ...]]
 """Not `Sequence`: `str` is a `Sequence`, so type checkers could not distinguish one mode from several."""
 
 OtherMode = Union[
-    Literal["updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"], SeveralModes
+    Literal["patches", "updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"],
+    SeveralModes,
 ]
 Namespace = Tuple[str, ...]
 Updates = Dict[str, Any]
+Patch = List[StateOperation]
 Values = Dict[str, Any]
 Message = Tuple[BaseMessage, MessageMetadata]
 Object = Tuple[Any, MessageMetadata]
 
 ModePair = Union[
     Tuple[Literal["values"], StateT],
+    Tuple[Literal["patches"], Patch],
     Tuple[Literal["updates"], Updates],
     Tuple[Literal["custom"], Any],
     Tuple[Literal["messages"], Message],
@@ -63,6 +66,7 @@ ModePair = Union[
 
 NamespacedPair = Union[
     Tuple[Namespace, Literal["values"], StateT],
+    Tuple[Namespace, Literal["patches"], Patch],
     Tuple[Namespace, Literal["updates"], Updates],
     Tuple[Namespace, Literal["custom"], Any],
     Tuple[Namespace, Literal["messages"], Message],
@@ -101,7 +105,7 @@ class StreamKeywords(RunKeywords[ContextT], Generic[ContextT], total=False):
     """The options of every call that streams."""
 
     include_nodes: Names
-    """Show only parts from these nodes, in every mode except `values`."""
+    """Show only parts from these nodes, in every mode except `values` and `patches`."""
     exclude_nodes: Names
     """Hide parts from these nodes."""
     include_tags: Names

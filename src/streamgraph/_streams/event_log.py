@@ -16,6 +16,9 @@ RunStatus = Literal["pending", "running", "done", "interrupted", "failed", "canc
 BATCH = 64
 """The most events that are read from a log at once."""
 
+_DEPTHS = {"values": 2, "patches": 4}
+"""How deep a part is looked into to measure it: not into the elements that it shares with the state."""
+
 
 class Codec(Protocol):
     """Keeps parts of some kinds in a form that takes less memory and that the garbage collector need not walk.
@@ -145,9 +148,7 @@ def own_size(part: Part) -> int:
 
     The elements of a state's containers are shared with the state and other parts, so they count as pointers.
     """
-    if part.mode == "values":
-        return 100 + _size(part.data, 2)
-    return 100 + _size(part.data, 6)
+    return 100 + _size(part.data, _DEPTHS.get(part.mode, 6))
 
 
 def _size(value: object, depth: int) -> int:

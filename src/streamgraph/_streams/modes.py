@@ -39,6 +39,7 @@ class Mode(NamedTuple):
 
 MODES: Tuple[Mode, ...] = (
     Mode("values"),
+    Mode("patches"),
     Mode("updates", per_node=True, of_updates=True),
     Mode("custom", live=True, nested=True, nearest=True, per_node=True),
     Mode("messages", live=True, nested=True, per_node=True, of_models=True),

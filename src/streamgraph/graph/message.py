@@ -131,6 +131,7 @@ def _merge_in_state(left: Messages, right: Messages) -> MessageList:
 
 # Read where a state schema is taken apart, in the place of the reducer itself: users get plain lists from that.
 add_messages.in_state = _merge_in_state  # type: ignore[attr-defined]
+_merge_in_state.recorded = MessageList.recorded  # type: ignore[attr-defined]
 _with_prepare(_merge_in_state)
 
 

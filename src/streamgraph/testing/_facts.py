@@ -163,8 +163,19 @@ def facts_of(
 
 def is_question(fact: Fact) -> bool:
     """Return whether a part shows a question that waits for an answer, and not what a node or step has come to."""
+    if fact.kind == "patches":
+        return any("__interrupt__" in _set_names(operation) for operation in fact.data)
     asked = fact.part.get("interrupts") or (isinstance(fact.data, Mapping) and "__interrupt__" in fact.data)
     return fact.kind in ("values", "updates") and bool(asked)
+
+
+def _set_names(operation: Mapping[str, Any]) -> Collection[str]:
+    """Return the keys of the state that an operation of a patch sets."""
+    if operation["op"] == "remove":
+        return ()
+    if operation["path"]:
+        return (operation["path"][1:],)
+    return operation["value"] if isinstance(operation["value"], Mapping) else ()
 
 
 def updated_nodes(data: object) -> List[str]:

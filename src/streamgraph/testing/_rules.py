@@ -6,7 +6,7 @@ from typing import Any, AsyncIterable, Callable, Collection, Iterable, List, Map
 
 from streamgraph.errors import closest
 from streamgraph.testing._collecting import Collected, checked_part
-from streamgraph.testing._facts import Fact, Rules, StreamRuleError, facts_of
+from streamgraph.testing._facts import Fact, Rules, StreamRuleError, facts_of, is_question
 from streamgraph.testing._message_rules import ErrorRules, MessageRules, ToolRules
 from streamgraph.testing._task_rules import TaskRules
 from streamgraph.testing._update_rules import UpdateRules
@@ -138,6 +138,4 @@ def _check(parts: List[StreamPart], complete: bool, ignore: Collection[str], cus
 
 
 def _ends_early(fact: Fact) -> bool:
-    if fact.kind == "values":
-        return bool(fact.part.get("interrupts"))
-    return fact.kind == "error" or (fact.kind == "updates" and "__interrupt__" in fact.data)
+    return fact.kind == "error" or is_question(fact)

@@ -52,7 +52,7 @@ class TaskRules(Rules):
         elif fact.kind == "updates":
             for name in updated_nodes(fact.data):
                 self._update(fact, name)
-        elif fact.kind == "values" and not is_question(fact):
+        elif fact.kind in ("values", "patches") and not is_question(fact):
             opened = self._open[fact.ns]
             if opened:
                 names = ", ".join(repr(ref.name) for ref in opened)

@@ -32,10 +32,10 @@ class UpdateRules(Rules):
     def take(self, fact: Fact) -> None:
         if fact.kind == "updates":
             self._update(fact)
-        elif fact.kind == "values" and not is_question(fact):
+        elif fact.kind in ("values", "patches") and not is_question(fact):
             if fact.ns in self._steps:
                 self._steps_over[fact.ns] = self._steps[fact.ns]
-            if not fact.ns:
+            if not fact.ns and fact.kind == "values":
                 self._written = None
                 self._keys.update(_keys(fact.data))
         elif fact.kind in ("messages", "objects"):

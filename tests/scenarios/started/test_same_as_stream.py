@@ -9,7 +9,7 @@ import pytest
 
 from scenarios.started.graphs import GIVEN, plain, talking
 
-EVERY = ["values", "updates", "custom", "messages", "tools", "tasks", "debug", "objects", "checkpoints"]
+EVERY = ["values", "patches", "updates", "custom", "messages", "tools", "tasks", "debug", "objects", "checkpoints"]
 OPTIONS: List[Dict[str, Any]] = [
     *({"stream_mode": mode} for mode in EVERY if mode != "debug"),
     {},

@@ -80,3 +80,32 @@ def test_it_is_never_handed_out() -> None:
     chunks = [chunk["messages"] for chunk in graph.stream({"messages": history}, stream_mode="values")]
     out = graph.invoke({"messages": history})["messages"]
     assert [type(item) for item in [*seen, *chunks, out]] == [list] * 4
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(messages, max_size=5), st.lists(updates, max_size=5))
+def test_what_has_changed(start: List[BaseMessage], steps: list) -> None:
+    """The changes since a list, made one after another, make the last one; since another list they are unknown."""
+    since, made = object(), MessageList(start)
+    made.follow(since)
+    plain = [*made]
+    for update in steps:
+        try:
+            made = made.merged(update)
+        except ValueError:
+            continue
+    changes = made.changes(since)
+    assert changes is not None
+    for kind, place, element in changes:
+        if kind == "clear":
+            plain.clear()
+        elif kind == "add":
+            assert place == len(plain)
+            plain.append(element)
+        elif kind == "replace":
+            plain[place] = element
+        else:
+            del plain[place]
+    assert plain == made
+    assert made.changes(object()) is None
+    assert MessageList(start).merged([]).changes(since) is None
