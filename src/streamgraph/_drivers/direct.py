@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import AbstractEventLoop
 from typing import AsyncIterator, Iterator, TypeVar
 
 from streamgraph._drivers import calls_asyncio, calls_threads
@@ -10,6 +11,7 @@ from streamgraph._drivers.portal import Portal
 from streamgraph._drivers.workers import RunThreads
 from streamgraph._protocols import Work
 from streamgraph._streams.cancellation import CancelToken
+from streamgraph.errors import EventLoopError
 
 T = TypeVar("T")
 
@@ -32,8 +34,27 @@ async def run_async(work: Work[T]) -> T:
 
     Args:
         work: The work; calls that would block are made in threads.
+
+    Raises:
+        EventLoopError: asyncio does not run here.
     """
+    running_loop()
     return await calls_asyncio.drive(work, RunThreads())
+
+
+def running_loop() -> AbstractEventLoop:
+    """Return asyncio's running loop, for what can only be awaited on one.
+
+    Raises:
+        EventLoopError: It does not run here.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise EventLoopError(
+            "The async methods about saved runs need asyncio's event loop, which does not run here",
+            hint="Under trio, call a sync one in a thread: await trio.to_thread.run_sync(graph.get_state, config).",
+        ) from None
 
 
 def pulled(items: AsyncIterator[T]) -> Iterator[T]:
@@ -57,7 +78,7 @@ def pulled(items: AsyncIterator[T]) -> Iterator[T]:
 
 async def iterated(items: Iterator[T]) -> AsyncIterator[T]:
     """Yield the items of an iterator that blocks; each is made in a thread."""
-    loop, end = asyncio.get_running_loop(), object()
+    loop, end = running_loop(), object()
     while True:
         item = await loop.run_in_executor(None, next, items, end)
         if item is end:

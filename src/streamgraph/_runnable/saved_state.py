@@ -7,7 +7,7 @@ from typing import Any, AsyncIterator, Dict, Iterator, Mapping, Optional, Sequen
 
 from langchain_core.runnables import RunnableConfig
 
-from streamgraph._drivers.direct import iterated, pulled, run_async, run_sync
+from streamgraph._drivers.direct import iterated, pulled, run_async, run_sync, running_loop
 from streamgraph._keywords import checked_keywords
 from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.config_checks import check_config
@@ -185,6 +185,7 @@ def _history(place: Place, options: Dict[str, Any]) -> Iterator[StateSnapshot]:
 
 
 async def _ahistory(place: Place, options: Dict[str, Any]) -> AsyncIterator[StateSnapshot]:
+    running_loop()
     config = place.config(place.checkpoint_id)
     try:
         async for stored in place.saver.alist(config, **options):
