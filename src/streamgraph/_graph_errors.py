@@ -59,7 +59,7 @@ class UnknownCheckpointError(EmptyInputError, ValueError):
 
 
 class UnreadableCheckpointError(GraphError, ValueError):
-    """A checkpoint is damaged, or was written by a version that is newer than this one; nothing was run or stored."""
+    """A checkpoint is damaged, made from one that is gone, or of a newer version; nothing was run or stored."""
 
 
 class UnstorableValueError(GraphError, TypeError):

@@ -30,6 +30,7 @@ __all__ = [
     "PatchesStreamPart",
     "Send",
     "StateOperation",
+    "Storage",
     "StreamMode",
     "TaskPayload",
     "TaskResultPayload",
@@ -51,6 +52,9 @@ calls, or tasks. `checkpoints` yields what is stored of a run that is saved; of 
 
 Durability = Literal["sync", "async", "exit"]
 """When a run is saved: with each step, concurrently with the next step, or at exit. Ignored without a checkpointer."""
+
+Storage = Literal["full", "delta"]
+"""How keys with a reducer are stored: as their values, or as what is written to them, and as values now and then."""
 
 MultitaskStrategy = Literal["reject", "enqueue"]
 """What becomes of a run on a thread that has a run already: an error, or it waits until the other one is over."""

@@ -28,7 +28,7 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── MissingPackageError                a feature needs a package that is not installed
     ├── ThreadBusyError (RuntimeError)     a run was started on a thread that has a run already
     │   └── ThreadMovedError               another process has continued or deleted the thread of a run
-    ├── UnreadableCheckpointError (ValueError)  a checkpoint is damaged, or of a newer version
+    ├── UnreadableCheckpointError (ValueError)  a checkpoint is damaged, of a newer version, or incomplete
     ├── UnstorableValueError (TypeError)   a value in the state cannot be stored by the saver
     ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one

@@ -5,6 +5,7 @@ It is installed under the name of LangGraph, of which it needs nothing.
 
 from __future__ import annotations
 
+from sys import modules
 from typing import Any, FrozenSet, Set
 
 from streamgraph.errors import MissingPackageError
@@ -40,8 +41,21 @@ def unusable_methods(name: str) -> FrozenSet[Any]:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.checkpoint.memory import InMemorySaver
 
-    base = (getattr(BaseCheckpointSaver, name), getattr(BaseCheckpointSaver, f"a{name}"))
-    return frozenset((*base, getattr(InMemorySaver, f"a{name}")))
+    base = (getattr(BaseCheckpointSaver, name, None), getattr(BaseCheckpointSaver, f"a{name}", None))
+    return frozenset((*base, getattr(InMemorySaver, f"a{name}", None)))
+
+
+def orders_writes(saver: object) -> bool:
+    """Return True for a saver that is known to return the writes of a step in the order of its tasks.
+
+    Those of the distribution do so since the function exists by which they sort.
+    """
+    for kind in type(saver).__mro__:
+        package = ".".join(kind.__module__.split(".")[:3])
+        places = (package, f"{package}.utils", f"{package}.base")
+        if package.startswith("langgraph.checkpoint.") and package != "langgraph.checkpoint.base":
+            return any(hasattr(modules.get(place), "writes_sort_key") for place in places)
+    return False
 
 
 def is_in_memory(saver: object) -> bool:

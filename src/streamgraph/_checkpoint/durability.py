@@ -89,7 +89,8 @@ class AtExit:
             changed = (
                 effect.record.changed if self._record is None else self._record.record.changed | effect.record.changed
             )
-            self._record, self._notes = Save(replace(effect.record, changed=changed)), []
+            # The notes of its step are not stored.
+            self._record, self._notes = Save(replace(effect.record, changed=changed, noted=False)), []
         else:
             self._notes.append(effect)
         yield from ()  # nothing is called yet

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha1
 from typing import Callable, Sequence, Tuple
+from uuid import UUID, uuid5
 
 from streamgraph._core.task import PULL, PUSH
 
@@ -87,6 +88,15 @@ def question_id(ns: Tuple[str, ...], number: int = 0) -> str:
     """
     text = "|".join(ns) if not number else "|".join((*ns, str(number)))
     return digest_for(4)(text.encode())
+
+
+def input_id(record: str) -> str:
+    """Return the id under which the writes of an input are stored, on the record of the input; no task has it.
+
+    Args:
+        record: The id of the record.
+    """
+    return str(uuid5(UUID(record), "__input__"))
 
 
 def path_text(path: Sequence[object]) -> str:

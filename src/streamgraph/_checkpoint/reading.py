@@ -12,6 +12,7 @@ from streamgraph._core.record import UNSET, Known, KnownTasks, Record, Source
 from streamgraph._core.results import Pairs
 from streamgraph._core.task import NO_TASK
 from streamgraph._types import Send
+from streamgraph.channels._typing import without_snapshot
 from streamgraph.errors import UnreadableCheckpointError
 
 ERROR = "__error__"
@@ -97,7 +98,7 @@ def _called(config: Mapping[str, Any]) -> str:
 def _read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
     checkpoint = stored.checkpoint
     step = stored.metadata["step"]
-    channels = {name: from_stored(value) for name, value in checkpoint["channel_values"].items()}
+    channels = {name: without_snapshot(from_stored(value)) for name, value in checkpoint["channel_values"].items()}
     if checkpoint["v"] < _UNIFORM:
         channels = _renamed(plan, channels)
     if checkpoint.get("pending_sends"):  # up to version 3

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from functools import lru_cache
 from pickle import UnpicklingError
-from typing import Any, AsyncIterator, Collection, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
+from typing import Any, AsyncIterator, Collection, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 
 from streamgraph._checkpoint.allowed_types import TypeName, with_types
-from streamgraph._checkpoint.distribution import is_in_memory, unusable_methods
+from streamgraph._checkpoint.distribution import is_in_memory, orders_writes, unusable_methods
+from streamgraph._checkpoint.pages import in_pages, in_pages_async
 from streamgraph._checkpoint.reading import unreadable
 from streamgraph._checkpoint.saver_loops import items_in_thread, items_on_its_loop, on_its_loop, running_loop_of
 from streamgraph._checkpoint.wire import readable
@@ -23,6 +24,7 @@ _DAMAGES = (ArithmeticError, EOFError, ImportError, LookupError, TypeError, Unpi
 """What serializers raise for data that they cannot read."""
 
 _METHODS = ("get_tuple", "put", "put_writes")
+_HISTORIES = "get_delta_channel_history"
 
 
 class Saver:
@@ -38,6 +40,8 @@ class Saver:
     Attributes:
         given: The user's saver.
         in_memory: It is the saver in memory, or one made of it.
+        orders_writes: It is known to return the writes of a step in the order of its tasks.
+        has_histories: It has a way of its own to read what several records have written to keys.
     """
 
     def __init__(self, saver: Any, types: Collection[TypeName] = ()) -> None:
@@ -46,9 +50,14 @@ class Saver:
         self._saver = with_types(readable(saver), types)
         self._awake = CancelToken()  # what has to be stored is stored, also while its run ends
         self.in_memory = is_in_memory(saver)
+        self.orders_writes = orders_writes(saver)
         self._list = _action(self._saver, "list")
         self._takes_path = _takes_path(type(saver))  # type: ignore[arg-type]
         self._actions: Dict[str, Action] = {name: _action(self._saver, name) for name in _METHODS}
+        histories = _histories(self._saver)
+        self.has_histories = histories is not None
+        if histories is not None:
+            self._actions[_HISTORIES] = histories
 
     def making(self, types: Collection[TypeName]) -> Saver:
         """Return a saver that may also make values of these classes.
@@ -71,10 +80,7 @@ class Saver:
         Raises:
             UnreadableCheckpointError: It is damaged.
         """
-        try:
-            return (yield from self._call("get_tuple", config))
-        except _DAMAGES as error:
-            raise unreadable(error, config) from error
+        return self._read("get_tuple", config)
 
     def put(self, config: Mapping[str, Any], checkpoint: Any, metadata: Any, versions: Any) -> Work[Any]:
         """Store a checkpoint; it returns its config."""
@@ -86,28 +92,60 @@ class Saver:
         """Store the writes of a task."""
         return self._call("put_writes", config, writes, task, *((path,) if self._takes_path else ()))
 
-    def list(self, config: Mapping[str, Any], **options: Any) -> Iterator[Any]:
+    def histories(self, config: Mapping[str, Any], keys: Sequence[str]) -> Work[Any]:
+        """Return what the values of keys in a checkpoint are made from; see `get_delta_channel_history` of savers."""
+        return self._read(_HISTORIES, config, keys)
+
+    def list(
+        self,
+        config: Mapping[str, Any],
+        *,
+        filter: Optional[Mapping[str, Any]] = None,  # noqa: A002  (the name that savers use)
+        before: Optional[Mapping[str, Any]] = None,
+        limit: Optional[int] = None,
+    ) -> Iterator[Any]:
         """Return an iterator of the stored tuples of a config, the latest first; see `list` of savers.
 
         Raises:
             NotImplementedError: The saver can only be awaited.
-            EventLoopError: The saver belongs to the event loop of this thread.
+            EventLoopError: The saver belongs to the event loop of this thread. It is raised with the first item.
         """
-        if running_loop_of(self._saver) is not None:
-            return _read_through(items_in_thread(self._saver, self._saver.alist(config, **options)), config)
-        if self._list.sync is None:
-            raise NotImplementedError
-        return _read_through(self._saver.list(config, **options), config)
 
-    def alist(self, config: Mapping[str, Any], **options: Any) -> AsyncIterator[Any]:
+        def listed(**page: Any) -> Iterator[Any]:
+            if running_loop_of(self._saver) is not None:
+                return items_in_thread(self._saver, self._saver.alist(config, filter=filter, **page))
+            return iter(self._saver.list(config, filter=filter, **page))
+
+        if running_loop_of(self._saver) is None and self._list.sync is None:
+            raise NotImplementedError
+        return _read_through(in_pages(listed, before, limit), config)
+
+    def alist(
+        self,
+        config: Mapping[str, Any],
+        *,
+        filter: Optional[Mapping[str, Any]] = None,  # noqa: A002  (the name that savers use)
+        before: Optional[Mapping[str, Any]] = None,
+        limit: Optional[int] = None,
+    ) -> AsyncIterator[Any]:
         """Return an async iterator of the same.
 
         Raises:
             NotImplementedError: The saver has no async method. Some raise it only when the first item is asked for.
         """
+
+        def listed(**page: Any) -> AsyncIterator[Any]:
+            return items_on_its_loop(self._saver, self._saver.alist(config, filter=filter, **page))
+
         if self._list.asyn is None:
             raise NotImplementedError
-        return _aread_through(items_on_its_loop(self._saver, self._saver.alist(config, **options)), config)
+        return _aread_through(in_pages_async(listed, before, limit), config)
+
+    def _read(self, name: str, config: Mapping[str, Any], *args: Any) -> Work[Any]:
+        try:
+            return (yield from self._call(name, config, *args))
+        except _DAMAGES as error:
+            raise unreadable(error, config) from error
 
     def _call(self, name: str, *args: Any) -> Work[Any]:
         for pause in (*_PAUSES, None):
@@ -151,11 +189,30 @@ def _is_lost_connection(error: Exception) -> bool:
     return isinstance(error, ConnectionError) or not names.isdisjoint(("OperationalError", "InterfaceError"))
 
 
+def _histories(saver: Any) -> Optional[Action]:
+    """Return the saver's own method for histories, or `None` if it has none, or only that of the base class."""
+    if not hasattr(type(saver), _HISTORIES):
+        return None
+    sync, asyn = _methods(saver, _HISTORIES)
+    if sync is None and asyn is None:
+        return None
+    action = Action(
+        None if sync is None else lambda config, keys: sync(config=config, channels=keys),
+        None if asyn is None else lambda config, keys: asyn(config=config, channels=keys),
+    )
+    return on_its_loop(saver, action)
+
+
 def _action(saver: Any, name: str) -> Action:
+    return on_its_loop(saver, Action(*_methods(saver, name)))
+
+
+def _methods(saver: Any, name: str) -> Tuple[Any, Any]:
+    """Return a method of a saver and its async twin; `None` for one that it does not have."""
     kind, unusable = type(saver), unusable_methods(name)
     sync = None if getattr(kind, name) in unusable else getattr(saver, name)
     asyn = None if getattr(kind, f"a{name}") in unusable else getattr(saver, f"a{name}")
-    return on_its_loop(saver, Action(sync, asyn))
+    return sync, asyn
 
 
 @lru_cache(maxsize=64)

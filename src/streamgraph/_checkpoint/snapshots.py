@@ -78,8 +78,7 @@ def snapshot(
     for key, channel in plan.channels.items():
         if key not in state.values and channel.default is not None:
             state.values[key] = channel.default()
-    if loaded.commanded:
-        state.store(state.fold([(plan.start.name, loaded.commanded)]))
+    state.replay(loaded.commanded)
     tasks = list(due_tasks(plan, loaded))
     started = loaded.record.given is not UNSET
     if latest and not started:

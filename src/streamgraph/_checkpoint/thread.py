@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from time import monotonic
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from streamgraph._checkpoint.channels import BRANCH, START_CHANNEL, to_channels, to_writes
+from streamgraph._checkpoint.deltas import Deltas
 from streamgraph._checkpoint.distribution import new_id
 from streamgraph._checkpoint.head_check import HeadCheck
-from streamgraph._checkpoint.ids import RecordIds, path_text
+from streamgraph._checkpoint.ids import RecordIds, input_id, path_text
 from streamgraph._checkpoint.reading import (
     BY_CALL,
     ERROR,
@@ -19,8 +20,8 @@ from streamgraph._checkpoint.reading import (
     RESUME,
     Loaded,
     commanded_writes,
-    read,
 )
+from streamgraph._checkpoint.replaying import absent_keys, read_whole
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.unstorable import unstorable
 from streamgraph._checkpoint.wire import to_stored
@@ -29,6 +30,7 @@ from streamgraph._core.plan import Plan
 from streamgraph._core.record import AboutRecord, Record
 from streamgraph._core.task import NO_TASK, Task
 from streamgraph._protocols import Work
+from streamgraph._types import Storage
 from streamgraph.errors import ThreadMovedError
 
 _STARTING = (BRANCH, "join:")
@@ -46,6 +48,7 @@ class SavedThread:
         metadata: The user's metadata to be stored with each checkpoint.
         parents: The ids of the checkpoints of the runs around this one, by namespace.
         configurable: What the user has put under `configurable`, for streams that show checkpoints.
+        storage: How keys with a reducer are stored.
 
     Attributes:
         thread_id: The thread.
@@ -65,6 +68,7 @@ class SavedThread:
         metadata: Optional[Mapping[str, Any]] = None,
         parents: Optional[Mapping[str, str]] = None,
         configurable: Optional[Mapping[str, Any]] = None,
+        storage: Storage = "full",
     ) -> None:
         self._plan = plan
         self._saver = saver
@@ -90,6 +94,8 @@ class SavedThread:
         self._commanded: List[Tuple[str, object]] = []
         self._check: Optional[HeadCheck] = None
         self._leads = checkpoint_id is None  # the head of the thread is the last record of this run, or of the thread
+        self._has_others_after = False
+        self._deltas = Deltas(plan, everything=storage == "delta", ordered=saver.orders_writes)
 
     def _config(self, checkpoint_id: Optional[str]) -> Dict[str, Any]:
         configurable = {"thread_id": self.thread_id, "checkpoint_ns": self._checkpoint_ns}
@@ -114,7 +120,11 @@ class SavedThread:
             self._check = HeadCheck(monotonic() - began)
         if stored is None:
             return None
-        loaded = read(self._plan, stored, self._ns)
+        if self.asked is not None:
+            last = yield from self._saver.get(self._config(None))
+            self._has_others_after = last is None or last.checkpoint["id"] != self.asked
+        loaded = yield from read_whole(self._plan, self._saver, stored, self._ns)
+        self._deltas.loaded(stored, absent_keys(self._plan, stored.checkpoint))
         if self.replays:
             loaded = loaded._replace(known={})
         self.head = self._stored = stored.checkpoint["id"]
@@ -128,6 +138,11 @@ class SavedThread:
         parent = stored.parent_config
         self._parent = self._before = None if parent is None else parent["configurable"]["checkpoint_id"]
         return loaded
+
+    @property
+    def stores_writes(self) -> bool:
+        """True if there are keys of which writes are stored in place of values."""
+        return bool(self._deltas.keys)
 
     @property
     def nodes_ran(self) -> bool:
@@ -205,6 +220,12 @@ class SavedThread:
             for key in channels
             if key not in self._plan.channels or key in record.changed or key not in self._versions
         }
+        deltas = self._deltas
+        left: FrozenSet[str] = frozenset()
+        if deltas.keys or deltas.absent:
+            left = deltas.left_out(record, parent, {**self._versions, **new})
+            new.update((key, version) for key in deltas.absent if key in channels and key not in left)
+            deltas.stored(name, left, frozenset(new))
         versions = {key: new.get(key, self._versions.get(key)) for key in channels}
         # A saver with integer versions would give out the greatest one again if it were not seen any more.
         versions.setdefault(START_CHANNEL, version)
@@ -218,14 +239,14 @@ class SavedThread:
             "v": FORMAT,
             "id": name,
             "ts": datetime.now(timezone.utc).isoformat(),
-            "channel_values": {key: to_stored(value) for key, value in channels.items()},
+            "channel_values": {key: to_stored(value) for key, value in channels.items() if key not in left},
             "channel_versions": versions,
             "versions_seen": seen,
             "updated_channels": None,
         }
         self._versions, self._stored = versions, name
         self._commanded = []
-        own = self._own_metadata(record)
+        own = deltas.about(self._own_metadata(record))
         try:
             yield from self._saver.put(self._config(parent), checkpoint, {**own, **self._metadata, **own}, new)
         except (TypeError, ValueError) as error:
@@ -246,24 +267,45 @@ class SavedThread:
         if task.step - 1 not in self._ids:
             return  # a change of an empty thread, which has no record that this could belong to
         writes: List[Tuple[str, object]]
-        if task.id == NO_TASK:
-            assert note.result is not None
-            self._commanded += to_writes(task.node, note.result)
-            writes = [(name, to_stored(value)) for name, value in self._commanded]
-        elif note.questions or (note.result is None and note.error is None):  # none is left of those before
+        if note.questions or (note.result is None and note.error is None):  # none is left of those before
             writes = [(INTERRUPT, tuple(to_stored(question) for question in note.questions))]
         elif note.result is None:
             writes = [(ERROR, note.error)]
             if task.node.handler is not None:
                 writes.append((HANDLED, task.name))
         else:
-            writes = [(name, to_stored(value)) for name, value in to_writes(task.node, note.result)]
+            writes = to_writes(task.node, note.result)
+            if task.id == NO_TASK:
+                writes = self._commanded = [*self._commanded, *writes]
+            if self._deltas.keys or self._has_others_after:
+                writes = self._with_deltas(task, writes)
+                if not writes:
+                    return
+            writes = [(name, to_stored(value)) for name, value in writes]
         if note.answers or note.call_answers:
             by_call = [{BY_CALL: dict(note.call_answers)}] if note.call_answers else []
             writes.append((RESUME, [*note.answers, *by_call]))
-        config = self._config(self._ids[task.step - 1])
-        path = "" if task.id == NO_TASK else path_text(task.path)
+        record, path = self._ids[task.step - 1], "" if task.id == NO_TASK else path_text(task.path)
+        id_ = input_id(record) if self._is_input(task) else task.id
         try:
-            yield from self._saver.put_writes(config, writes, task.id, path)
+            yield from self._saver.put_writes(self._config(record), writes, id_, path)
         except (TypeError, ValueError) as error:
             raise unstorable(self._saver.given, error, writes, task.name) or error from error
+
+    def _with_deltas(self, task: Task, writes: List[Tuple[str, object]]) -> List[Tuple[str, object]]:
+        """Return what is stored of a task's writes, after telling what is left out of records."""
+        deltas = self._deltas
+        if self._is_input(task):
+            writes = [write for write in writes if write[0] in deltas.keys]  # the input itself is stored already
+        elif self._has_others_after and self._ids[task.step - 1] == self.asked:
+            # The values of the records after that one would be made with these writes too.
+            deltas.replace(writes)
+            return []
+        if task.id == NO_TASK:
+            deltas.replace(writes)
+        else:
+            deltas.noted(task, writes)
+        return writes
+
+    def _is_input(self, task: Task) -> bool:
+        return task.node is self._plan.start and task.node.action is None

@@ -31,6 +31,7 @@ class Record:
         changed: The keys whose values differ from those of the record before.
         given: The input that is to be applied, in the record of an input; otherwise `UNSET`.
         ran: The names of the nodes that ran in the step.
+        noted: All that was written in the step is in the notes of its tasks, which come before the record.
         others: Channels of a stored record that this graph does not have, kept as they are.
     """
 
@@ -41,6 +42,7 @@ class Record:
     changed: AbstractSet[str] = frozenset()
     given: object = UNSET
     ran: FrozenSet[str] = frozenset()
+    noted: bool = False
     others: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, Any, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Any, Callable, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from streamgraph._core.answers import still_asks, take_answers
 from streamgraph._core.effects import Effect, Fail, Note, Save
-from streamgraph._core.events import TaskFailed
+from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import TaskIds
 from streamgraph._core.plan import Node
@@ -43,6 +43,8 @@ class SavedRun(Run):
 
     Attributes:
         answers: The answers that the run is continued with, by the ids of the questions; `None` if without any.
+        prepare: Returns writes as they are stored, if what is written is stored in place of values: what is noted
+            must be what is folded. The input is then noted as well.
     """
 
     saves = True
@@ -53,9 +55,21 @@ class SavedRun(Run):
         self._recorder = recorder
         self._known: KnownTasks = {}
         self.answers: Optional[Mapping[str, object]] = None
+        self.prepare: Optional[Callable[[Writes], Writes]] = None
+        self._input_noted = False
         self._forked: List[Effect] = []
         # What a command has changed, until it is stored.
         self._changed: AbstractSet[str] = frozenset()
+
+    def feed(self, event: Event) -> List[Effect]:
+        """Process an event and return the next effects; see `Run`."""
+        if self.prepare is not None and isinstance(event, TaskDone) and event.outcome.stored is None:
+            try:
+                outcome = event.outcome._replace(stored=tuple(self.prepare(event.outcome.writes)))
+            except Exception:
+                return super().feed(event)  # it is raised again, with its place, when the writes are folded
+            event = TaskDone(event.task, outcome, cached=event.cached)
+        return super().feed(event)
 
     def load(self, record: Record, known: KnownTasks, ids: TaskIds, commanded: Writes = ()) -> None:
         """Take over a record.
@@ -67,8 +81,8 @@ class SavedRun(Run):
             commanded: What commands have written to the state after the record.
         """
         self.state = State(self.plan, record.values)
-        if commanded:
-            self._change(commanded)
+        self.state.replay(commanded)
+        self._changed = frozenset(key for key, _ in commanded)
         self._shown_objects = self.state.object_values()
         self._answered = True
         self.frontier = record.frontier.copy()
@@ -84,13 +98,25 @@ class SavedRun(Run):
             given: The input in the form in which it is stored.
         """
         try:
-            changed = self._take_results()
+            changed = self._take_results() | self._changed
+            if self.prepare is not None:
+                writes = self.prepare(writes)
         except Exception as error:
             return [Fail(error)]
+        self._changed = frozenset()
         step = self.frontier.step + 1
         self.frontier = Frontier(step)
         saved = self._recorded(Record(step, "input", self.state.saved(), Frontier(step), changed, given))
-        return [*saved, *self._told(given), *self.start(writes)]
+        return [*saved, *self._told(given), *self._noted_input(writes), *self.start(writes)]
+
+    def _noted_input(self, writes: Writes) -> List[Effect]:
+        start = self.plan.start
+        self._input_noted = self.prepare is not None and start.action is None and not self.plan.started_by
+        if not self._input_noted:
+            return []
+        step = self.frontier.step + 1
+        id_ = self._ids.by_edge(step, start.name, start.triggers)
+        return [Note(Task(id_, start, step, None, start.triggers, -1), TaskResult(tuple(writes)))]
 
     def restart(self, writes: Writes, given: object) -> List[Effect]:
         """Begin with an input that was stored before, and shows again what was known then.
@@ -109,6 +135,8 @@ class SavedRun(Run):
         if self.plan.start.kind == "node":
             # What the start writes is the input; but its branches may have asked.
             self._known = {id_: known for id_, known in self._known.items() if known.result is None}
+        if self.plan.started_by:
+            self._changed = frozenset(key for key, _ in writes)  # there is no record between it and the first step
         return super().start(writes)
 
     def resume(self) -> List[Effect]:
@@ -128,18 +156,17 @@ class SavedRun(Run):
             writes: An update as writes to state keys.
             routes: What shall run beside what is due.
         """
-        self._change(writes)
+        if self.prepare is not None:
+            writes = self.prepare(writes)
+        fresh = self.state.fold([(self.plan.start.name, writes)])
+        self.state.store(fresh)
+        self._changed = self._changed | fresh.keys()
         self.frontier.due.update(route for route in routes if isinstance(route, str))
         self.frontier.sends += tuple([route for route in routes if isinstance(route, Send)])
         changes = TaskResult(tuple(writes), tuple(routes))
         task = Task(NO_TASK, _COMMAND, self.frontier.step + 1, None, (), -1)
         # The step may end with open questions, or not at all, so that no record would have it.
         return [Note(task, changes)] if writes or routes else []
-
-    def _change(self, writes: Writes) -> None:
-        fresh = self.state.fold([(self.plan.start.name, writes)])
-        self.state.store(fresh)
-        self._changed = self._changed | fresh.keys()
 
     def fork(self, given: object = UNSET) -> None:
         """Go on from a copy of the record, in which no task has run yet, with `resume` or `start`.
@@ -149,8 +176,9 @@ class SavedRun(Run):
         """
         self._known = {}
         self.frontier.step += 1
-        frontier = self.frontier.copy()
-        self._forked = self._recorded(Record(frontier.step, "fork", self.state.saved(), frontier, given=given))
+        frontier, values = self.frontier.copy(), self.state.saved()
+        self._forked = self._recorded(Record(frontier.step, "fork", values, frontier, self._changed, given=given))
+        self._changed = frozenset()
 
     def _take_results(self) -> AbstractSet[str]:
         """Apply what tasks of the next step have written already, and return the keys that change."""
@@ -212,8 +240,18 @@ class SavedRun(Run):
 
     def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
         frontier = self.frontier.copy()
+        noted = self._is_noted()
         changed, self._changed = changed | self._changed, frozenset()
-        return self._recorded(Record(frontier.step, "loop", self.state.saved(), frontier, changed, ran=ran))
+        record = Record(frontier.step, "loop", self.state.saved(), frontier, changed, ran=ran, noted=noted)
+        return self._recorded(record)
+
+    def _is_noted(self) -> bool:
+        """Return whether the notes of the step's tasks have all that was written in it."""
+        if self._changed:
+            return False
+        if not self.tasks or self.tasks[0].node is self.plan.start:
+            return self._input_noted or bool(self.tasks and self.tasks[0].node.action is not None)
+        return not self._shown
 
     def _told(self, given: object = UNSET) -> List[Effect]:
         parts = self._parts

@@ -259,6 +259,15 @@ class State:
             raise _located(failure, {}, None) from failure.error.__cause__
         self.store(fresh)
 
+    def replay(self, writes: Writes) -> None:
+        """Apply writes that have been applied before, one after the other: of several to a plain key the last counts.
+
+        Args:
+            writes: The writes, of several steps or commands.
+        """
+        for write in writes:
+            self.store(self.fold([("", [write])]))
+
     def store(self, fresh: Mapping[str, object]) -> None:
         """Store the values that `fold` returned."""
         if self.changes is not None:

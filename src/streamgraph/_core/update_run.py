@@ -107,8 +107,9 @@ class UpdateRun(SavedRun):
         return _FINISH
 
     def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
-        frontier = self.frontier.copy()
-        return self._recorded(Record(frontier.step, "update", self.state.saved(), frontier, changed, ran=ran))
+        frontier, noted = self.frontier.copy(), self._is_noted()
+        record = Record(frontier.step, "update", self.state.saved(), frontier, changed, ran=ran, noted=noted)
+        return self._recorded(record)
 
     def as_start(self, writes: Writes) -> List[Effect]:
         """Apply an input at once: its edges and branches lead to the first nodes, in place of what is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from streamgraph._checkpoint.channels import gone_nodes
@@ -17,8 +18,9 @@ from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 from streamgraph._execution.finished_calls import FinishedCalls
+from streamgraph._messages.matching import storable_writes
 from streamgraph._protocols import Backend, Work
-from streamgraph._types import Command, Durability
+from streamgraph._types import Command, Durability, Storage
 from streamgraph.errors import EmptyInputError, UnknownCheckpointError, UnknownInterruptError, UnknownNodeError
 
 
@@ -33,6 +35,7 @@ class Saving:
         writes_of: Reads an input that was stored before it was applied.
         outer: How the run around it is saved. If that one continues, so does this run if it had begun before.
         occupancy: The claim of a root run on its thread.
+        storage: How keys with a reducer are stored, for nested runs that do not say.
 
     Attributes:
         run_type: The class of its run.
@@ -53,10 +56,12 @@ class Saving:
         writes_of: Callable[[Any], Writes],
         outer: Optional[Saving] = None,
         occupancy: Optional[Occupancy] = None,
+        storage: Storage = "full",
     ) -> None:
         self.saved = saved
         self.saver = saver
         self.durability: Durability = durability
+        self.storage: Storage = storage
         self.resumed = False
         self._known: KnownTasks = {}
         self.answers: Mapping[str, object] = {}
@@ -82,6 +87,8 @@ class Saving:
         """
         if self._occupancy is not None:
             yield from self._occupancy.enter()
+        if self.saved.stores_writes:
+            run.prepare = partial(storable_writes, run.plan)
         loaded = yield from self.saved.load()
         command = isinstance(given, Command)
         if loaded is None:

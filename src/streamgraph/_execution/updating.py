@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Callable, List, Sequence
 
 from streamgraph._checkpoint.durability import AtOnce
@@ -18,6 +19,7 @@ from streamgraph._core.saved_run import SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.update_run import NodeUpdate, UpdateRun
 from streamgraph._execution.saving import Saving
+from streamgraph._messages.matching import storable_writes
 from streamgraph._policies import NO_POLICIES
 from streamgraph._protocols import Backend, Work
 from streamgraph._snapshots import StateUpdate
@@ -58,6 +60,8 @@ class Updating(Saving):
         """Load the state, and return the effects that change it."""
         assert isinstance(run, UpdateRun)
         saved = self.saved
+        if saved.stores_writes:
+            run.prepare = partial(storable_writes, run.plan)
         if self._occupancy is not None:
             yield from self._occupancy.enter()
         saved.replays = False  # what tasks have finished after this state counts

@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage
 from streamgraph._core.plan import Channel, Plan
 from streamgraph._core.results import Pairs
 from streamgraph._core.state import unwrap
+from streamgraph._messages.batches import messages_with_ids
 from streamgraph._messages.message_list import MessageList
 from streamgraph._streams.copying import CopyOnAccess
 from streamgraph._types import Overwrite
@@ -61,6 +62,26 @@ def prepared(channel: Optional[Channel], value: object) -> object:
         return value
     replaces, inner = unwrap(value)
     return Overwrite(prepare(inner)) if replaces else prepare(value)
+
+
+def storable_writes(plan: Plan, writes: Pairs) -> Pairs:
+    """Return writes from which the same values can be made again: messages have ids, whatever the reducer.
+
+    Args:
+        plan: The graph.
+        writes: The writes of a task, or an input.
+    """
+    return tuple(
+        [
+            (key, value if _is_plain(plan, key) else messages_with_ids(prepared(plan.channels[key], value)))
+            for key, value in writes
+        ]
+    )
+
+
+def _is_plain(plan: Plan, key: str) -> bool:
+    channel = plan.channels.get(key)
+    return channel is None or (channel.reduce is None and channel.template is None)
 
 
 def prepared_writes(plan: Plan, writes: Pairs) -> Pairs:

@@ -16,6 +16,7 @@ from streamgraph._langchain.run_config import RunConfig
 from streamgraph._langchain.scope import Scope
 from streamgraph._protocols import Backend
 from streamgraph._runnable.options import SavingOptions
+from streamgraph._types import Storage
 from streamgraph.errors import NoCheckpointerError, UnknownOptionError
 
 
@@ -23,6 +24,7 @@ class SavedGraph(Protocol):
     """A graph, as far as saving its runs is concerned."""
 
     checkpointer: Any
+    storage: Optional[Storage]
     _plan: Plan
 
     @property
@@ -61,6 +63,7 @@ def open_saving(
     if graph.checkpointer is False or (outer is None and graph.checkpointer in (None, True)):
         return None
     parents: Dict[str, str] = {}
+    storage: Storage = graph.storage or ("full" if outer is None else outer.storage)
     if outer is not None:
         saver, thread, durability = outer.saver.making(graph._stored_types), outer.saved.thread_id, outer.durability
         parents = outer.saved.above()
@@ -77,6 +80,7 @@ def open_saving(
         checkpoint_id=None if outer is not None else config.configurable.get("checkpoint_id") or None,
         metadata=stored_metadata(config),
         parents=parents,
+        storage=storage,
         configurable={key: value for key, value in config.configurable.items() if not key.startswith("__")},
     )
     return Saving(
@@ -87,6 +91,7 @@ def open_saving(
         lambda given: graph._writes(given, lenient=True),
         outer=outer,
         occupancy=occupancy,
+        storage=storage,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 from dataclasses import replace
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
-from typing_extensions import Literal, Self
+from typing_extensions import Literal, Self, get_args
 
 from streamgraph._core.plan import Node, Plan
 from streamgraph._execution.cache import check_cache
@@ -18,7 +18,7 @@ from streamgraph._policies import CachePolicy, RetryPolicy, check_seconds, check
 from streamgraph._runnable.config_checks import check_config
 from streamgraph._runnable.options import Keys, Modes, check_keys, checked_modes, checked_nodes
 from streamgraph._snapshots import Checkpointer, ensure_valid_checkpointer
-from streamgraph._types import All
+from streamgraph._types import All, Storage
 from streamgraph.errors import FixedAttributeError, UnknownOptionError, closest
 from streamgraph.stream._types import checked_factories
 
@@ -39,6 +39,8 @@ class GraphSettings(Runnable[Any, Any]):
         cache: Storage for the results of nodes with a cache policy.
         checkpointer: The saver of its runs. In a graph that is nested in a saved run, `None` saves its runs for as long
             as the node runs, `True` remembers them from one run to the next, and `False` does not save them.
+        storage: How the keys with a reducer are stored in saved runs; `None` for that of the graph around it, or else
+            `"full"`.
         debug: True if every run prints its updates and values.
         checks_mutations: True if nodes that change the state in place are found.
         stream_mode: The mode or modes of a stream that asks for none.
@@ -68,6 +70,7 @@ class GraphSettings(Runnable[Any, Any]):
     store: Any
     cache: Any
     checkpointer: Checkpointer
+    storage: Optional[Storage]
     debug: bool
     checks_mutations: bool
     stream_mode: Modes
@@ -112,6 +115,7 @@ class GraphSettings(Runnable[Any, Any]):
         self.store = store
         self.cache = cache
         self.checkpointer = None
+        self.storage = None
         self.debug = debug is True
         self.checks_mutations = debug == "mutations" or checks_by_default()
         self.stream_mode = stream_mode
@@ -233,6 +237,21 @@ def _saver(graph: GraphSettings, value: Any) -> object:
     return value
 
 
+def _storage(graph: GraphSettings, value: object) -> object:
+    return checked_storage(value)
+
+
+def checked_storage(value: object) -> Optional[Storage]:
+    """Return a way of storing keys with a reducer, or `None`.
+
+    Raises:
+        UnknownOptionError: There is none of this name.
+    """
+    if value not in (None, *get_args(Storage)):
+        raise UnknownOptionError(f"Unknown storage {value!r:.80}", name=value, known=get_args(Storage))
+    return cast("Optional[Storage]", value)
+
+
 def _flag(graph: GraphSettings, value: object) -> object:
     if not isinstance(value, bool):
         raise TypeError(f"Give True or False, got {value!r:.80}.")
@@ -296,6 +315,7 @@ _SETTINGS: Dict[str, Callable[[GraphSettings, Any], object]] = {
     "store": _anything,
     "cache": _caching,
     "checkpointer": _saver,
+    "storage": _storage,
     "debug": _flag,
     "checks_mutations": _flag,
     "stream_mode": _modes,

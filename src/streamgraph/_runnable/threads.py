@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Seq
 
 from langchain_core.runnables import RunnableConfig
 
-from streamgraph._checkpoint.reading import read
+from streamgraph._checkpoint.replaying import read_whole
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.snapshots import (
     DueTask,
@@ -132,7 +132,7 @@ def snapshot_of(place: Place, stored: Any, *, latest: bool, subgraphs: bool = Fa
         subgraphs: Also return the snapshots of graphs in unfinished tasks, not only their configs.
     """
     plan = place.graph._plan
-    loaded = read(plan, stored, place.ns)
+    loaded = yield from read_whole(plan, place.saver, stored, place.ns)
     tasks = list(due_tasks(plan, loaded))
     around = place.around if place.ns else {}
     below: Dict[str, Any] = {}

@@ -76,6 +76,7 @@ def _updating(place: Place, updates: StepUpdates, backend: Backend) -> Updating:
         checkpoint_id=place.checkpoint_id,
         metadata=stored_metadata(resolve_config(None, place.given, None)),
         parents=around,
+        storage=place.graph.storage or "full",
     )
     return Updating(saved, place.saver, backend, lambda given: place.graph._writes(given, lenient=True), updates)
 

@@ -14,8 +14,9 @@ from streamgraph._langchain.nodes import bound_config, is_node_like, name_of, ta
 from streamgraph._policies import CachePolicy, RetryPolicy, TimeoutPolicy, TracePolicy
 from streamgraph._runnable.channel_marks import merged_channels
 from streamgraph._runnable.schema import Hint, Schema, read_schema
+from streamgraph._runnable.settings import checked_storage
 from streamgraph._snapshots import Checkpointer, ensure_valid_checkpointer
-from streamgraph._types import All
+from streamgraph._types import All, Storage
 from streamgraph.constants import END, START
 from streamgraph.errors import GraphBuildError, NodeNameError, UnknownNodeError
 from streamgraph.graph._annotations import literal_results
@@ -325,6 +326,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
         debug: Union[bool, Literal["mutations"]] = False,
         name: Optional[str] = None,
         transformers: Optional[Sequence[TransformerFactory]] = None,
+        storage: Optional[Storage] = None,
     ) -> CompiledStateGraph[StateT, ContextT, InputT, OutputT]:
         """Check the graph and return it as a Runnable; later changes to the builder do not affect it.
 
@@ -341,6 +343,8 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             name: The name of the graph's runs in traces, and of its node in another graph.
             transformers: `StreamTransformer` classes, or functions of a namespace that return one, for runs in the v3
                 protocol. They are kept as `stream_transformers`; such runs are not there yet.
+            storage: How keys with a reducer are stored in saved runs. `"delta"` stores what is written to them in place
+                of their values, and the value after every 100 updates; see `cookbook/saved_runs.md`.
 
         Raises:
             GraphBuildError: See `validate`.
@@ -348,6 +352,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             UnknownOptionError: A run is to pause at a node that does not exist.
         """
         ensure_valid_checkpointer(checkpointer)
+        checked_storage(storage)
         check_cache(cache)
         factories = checked_factories(transformers)
         self.validate()
@@ -368,6 +373,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
             checkpointer=checkpointer,
             transformers=factories,
         )
+        compiled.storage = storage
         compiled.interrupt_before_nodes = interrupt_before or ()
         compiled.interrupt_after_nodes = interrupt_after or ()
         return compiled
