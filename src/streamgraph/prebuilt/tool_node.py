@@ -17,7 +17,7 @@ from langchain_core.runnables.config import (
 from langchain_core.tools import BaseTool
 from typing_extensions import Literal
 
-from streamgraph._interrupting import interrupt
+from streamgraph._interrupting import ainterrupt, interrupt
 from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._langchain.runtime import runtime_of
 from streamgraph._langchain.scope import current_scope, no_writer
@@ -241,7 +241,7 @@ class ToolNode(RunnableCallable):
         if reviewed is None:
             return await self._awrapped(call)
         while reviewed.question is not None:
-            reviewed.take(interrupt(reviewed.question))
+            reviewed.take(await ainterrupt(reviewed.question))
         return reviewed.refusal or reviewed.noted(await self._awrapped(call._replace(request=reviewed.request)))
 
     def _reviewed(self, request: ToolCallRequest) -> Optional[ReviewedCall]:

@@ -300,3 +300,46 @@ def test_mixed_answers_to_many_parallel_calls(mode: str) -> None:
             ends = {"approve": f"sent to {to}", "edit": f"sent to edited {to}", "": "all well"}
             assert message.content.endswith(ends.get(kind, f"for {to}")), (kind, message)
         assert sorted(office.done) == sorted(effects)
+
+
+@pytest.mark.parametrize("saved", [False, True], ids=["unsaved", "saved"])
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_live_run_is_answered_where_it_stands(asynchronous: bool, saved: bool) -> None:
+    """The run goes on with each decision, a wrong one first; nothing of a call is done twice."""
+    office, described = Office(), []
+
+    def describe(tool_call: Any, state: Any, runtime: Any) -> str:
+        described.append(tool_call["id"])
+        return "May it?"
+
+    asked: Any = {"allowed_decisions": EVERY, "description": describe}
+    node = ToolNode(office.tools(), interrupt_on={"send": asked, "burn": asked})
+    builder = StateGraph(MessagesState).add_node("tools", node).add_edge(START, "tools")
+    graph = builder.compile(InMemorySaver() if saved else None)
+
+    def decide(value: Any) -> Any:
+        request = value["action_requests"][0]
+        if request["description"] == "May it?":
+            return "aprove"
+        return {"type": "edit", "edited_action": {"args": {"to": "bob"}}} if request["name"] == "send" else True
+
+    options: Any = {"stream_mode": "updates", "version": "v2", "interrupts": "live"}
+
+    async def main() -> Any:
+        stream = graph.astream(THREE, CONFIG, **options)
+        async for part in stream:
+            for question in part["data"].get("__interrupt__", ()):
+                await stream.aanswer(question.id, decide(question.value))
+        return stream.output
+
+    if asynchronous:
+        output = asyncio.run(main())
+    else:
+        stream = graph.stream(THREE, CONFIG, **options)
+        for part in stream:
+            for question in part["data"].get("__interrupt__", ()):
+                stream.answer(question.id, decide(question.value))
+        output = stream.output
+    assert sorted(office.done) == ["burn it", "look", "send bob 1 2"]
+    assert sorted(described) == ["2", "3"]
+    assert [message.tool_call_id for message in output["messages"][1:]] == ["1", "2", "3"]
