@@ -46,10 +46,10 @@ def own_result(value: Any) -> Any:
 
     That is a `Command`, `Send` or `Overwrite`, alone, in a list, in a dict, or inside a `Command`.
     """
+    if type(value) is dict or isinstance(value, Mapping):
+        return _own_writes(value)
     if PEER not in sys.modules:
         return value
-    if isinstance(value, Mapping):
-        return _own_writes(value)
     peers = (peer_class(_TYPES, name) for name in ("Command", "Send", "Overwrite"))
     kinds: Tuple[type, ...] = (CoreCommand, *(kind for kind in peers if kind is not None))
     if isinstance(value, (list, tuple)):
@@ -79,10 +79,10 @@ def _own_update(update: object) -> object:
 
 
 def _own_writes(writes: Mapping[object, object]) -> object:
-    overwrite = peer_class(_TYPES, "Overwrite")
-    if overwrite is None or not any(type(value) is overwrite for value in writes.values()):
-        return writes
-    return {key: _own_item(value) for key, value in writes.items()}
+    for value in writes.values():
+        if type(value).__name__ == "Overwrite":  # which costs less than to look for LangGraph's class in each step
+            return {key: _own_item(value) for key, value in writes.items()}
+    return writes
 
 
 def _own_item(value: object) -> object:

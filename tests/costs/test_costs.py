@@ -14,7 +14,7 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from typing_extensions import TypedDict
 
-from costs.counting import Counting, per_unit
+from costs.counting import Counting, lines_of, per_unit
 from streamgraph._compat.langgraph import PEER
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, StateGraph
@@ -100,6 +100,12 @@ def test_step(asynchronous: bool, mode: str, called: int, dicts: int) -> None:
     is_as(found, called=called + 2 * asynchronous, contexts=1, dicts=dicts)
 
 
+def test_lines_of_a_step() -> None:
+    """What is done between the calls, which a count of calls does not show."""
+    short, long = (lines_of(read(chain(size, step), False, stream_mode="updates")) for size in (20, 120))
+    assert (long - short) / 100 <= 363
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_step_with_langgraph_loaded(asynchronous: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +113,7 @@ def test_step_with_langgraph_loaded(asynchronous: bool, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, PEER, importlib.import_module(PEER))
     node = astep if asynchronous else step
     found = per_unit(lambda size: read(chain(size, node), asynchronous, stream_mode="updates"))
-    is_as(found, called=48 + 2 * asynchronous, contexts=1, dicts=5)
+    is_as(found, called=46 + 2 * asynchronous, contexts=1, dicts=5)
 
 
 def test_step_of_a_sync_node_in_an_async_run() -> None:

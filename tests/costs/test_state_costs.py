@@ -78,11 +78,12 @@ def test_what_is_held(mode: Any) -> None:
 @pytest.mark.parametrize("mode", ["updates", "values", "patches", "messages"])
 def test_one_more_message(mode: str) -> None:
     """One message more costs the same whether it follows 10, 1,000 or 10,000 others."""
-    found = []
-    for size in (10, 1_000, 10_000):
-        history = [HumanMessage(f"{index}", id=f"m{index}") for index in range(size)]
-        node = lambda state: {"messages": AIMessage("yes")}  # noqa: E731
-        found.append(per_unit(reading(Chat, node, {"messages": history}, mode)))
+    histories = [[HumanMessage(f"{index}", id=f"m{index}") for index in range(size)] for size in (10, 1_000, 10_000)]
+    node = lambda state: {"messages": AIMessage("yes")}  # noqa: E731
+    for _ in range(3):  # a busy machine starts a thread more where one would have been free a moment later
+        found = [per_unit(reading(Chat, node, {"messages": history}, mode)) for history in histories]
+        if found[0] == found[1] == found[2]:
+            break
     assert found[0] == found[1] == found[2]
 
 

@@ -9,7 +9,9 @@ from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import Writes
 from streamgraph._core.task import Task
 
-StepResults = Tuple[List[Tuple[Node, Sequence[Route]]], List[Tuple[str, Writes]], List[Optional[Mapping[str, Any]]]]
+StepResults = Tuple[
+    Sequence[Tuple[Node, Sequence[Route]]], Sequence[Tuple[str, Writes]], Sequence[Optional[Mapping[str, Any]]]
+]
 """The nodes that have finished, each with its routes; the writes, each with the name of its node; and for each of them
 the state's values with these writes alone, if a branch has seen them. (Not a class: one is made in each step.)"""
 
@@ -31,6 +33,11 @@ def results_of(
         start: The node of step 0.
         entry: Routes that the run takes from there besides the edges.
     """
+    if len(tasks) == 1 and not entry:  # the usual step
+        only = tasks[0]
+        did = done.get(only.id)
+        if did is not None:
+            return ((only.node, did.routes),), ((only.name, did.stored or did.writes),), (did.folded,)
     finished: List[Tuple[Node, Sequence[Route]]] = [] if tasks else [(start, entry)]
     written: List[Tuple[str, Writes]] = []
     known: List[Optional[Mapping[str, Any]]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import AbstractSet, Any, Deque, Dict, FrozenSet, List, Mapping, Optional, Sequence, Union
+from typing import AbstractSet, Any, Deque, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from streamgraph._core.breakpoints import Breakpoints
 from streamgraph._core.channel_objects import Folded, touches, updated_keys
@@ -14,7 +14,7 @@ from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.ids import SeededIds, TaskIds
 from streamgraph._core.parts import Keys, PartBuilder, root_or_mapping, with_interrupts
-from streamgraph._core.plan import Plan
+from streamgraph._core.plan import Node, Plan
 from streamgraph._core.results import Route, TaskResult
 from streamgraph._core.state import State, Writes
 from streamgraph._core.task import PUSH, Task, handling_task
@@ -90,7 +90,8 @@ class Run:
         self._control = control
         self._breakpoints = breakpoints
         self._entry = entry
-        self._plain = not self.saves and control is None and breakpoints is None
+        # Nothing has to be done at the end of a step but to fold and to advance.
+        self._plain = not (self.saves or control or breakpoints or plan.templates or plan.started_by)
         # The input as state values, until the first `values` part contains them.
         self._fresh_input: Optional[Mapping[str, object]] = None
         # The values of channel objects after the last step that wrote something to return; they may be gone since.
@@ -211,49 +212,54 @@ class Run:
 
     def _close_step(self) -> List[Effect]:
         """Fold the writes of the step into the state, advance the frontier, and return the parts of the step."""
-        tasks = self.tasks
-        entry, self._entry = self._entry, ()
+        tasks, (entry, self._entry) = self.tasks, (self._entry, ())
         finished, written, known = results_of(tasks, self._done, self._shown, self.plan.start, entry)
         try:
-            folded = known[0] if len(tasks) == 1 and known else None
             if self._fresh_input is not None:
                 fresh, self._fresh_input = self._fresh_input, None  # branches of the start write nothing
-            elif folded is None:
-                at = (self.frontier.step, self.ns)
-                fresh = self.state.fold(
-                    written, known, at=at, consumed=self._consumed() if self.plan.started_by else ()
-                )
+            elif len(tasks) == 1 and known and known[0] is not None:
+                fresh = known[0]
             else:
-                fresh = folded
+                consumed = self._consumed() if self.plan.started_by else ()
+                fresh = self.state.fold(written, known, (self.frontier.step, self.ns), consumed)
             self.state.store(fresh)
-            named = self.saves or self.frontier.joined or self._breakpoints is not None
-            ran = frozenset(task.name for task in tasks) if named else _NONE
-            updated = updated_keys(fresh) if self.plan.started_by else _NONE
-            nothing = self.frontier.advance(self.plan, finished, ran, updated)
-            if self.left is not None:
-                nothing = self.frontier.keep(self.left) and nothing
-            if isinstance(fresh, Folded):
-                if nothing and not self.interrupts:
-                    self.state.finish(fresh)
-                if fresh.touches(self._output):
-                    self._shown_objects = self.state.object_values()
-            if self.plan.started_by:
-                if nothing and updated_keys(fresh) != updated:
-                    self.frontier.advance(self.plan, (), _NONE, updated_keys(fresh))
-                self._drop_unready()
-                self._answered = self._answered or touches(fresh, self._output)
+            named = not self._plain or self.frontier.joined
+            ran = frozenset([task.name for task in tasks]) if named else _NONE
+            if self._plain:
+                self.frontier.advance(self.plan, finished, ran)
+            else:
+                self._advance(finished, ran, fresh)
         except Exception as error:
             return [Fail(error)]
-        # With open questions the step is not over: it goes on when they are answered.
-        saves = self.saves and not self.interrupts
-        saved = self._saved(fresh.keys(), ran) if saves else []
-        told = self._told() if saves else []
         shown = self._parts.values(self.state, fresh, self.interrupts)
-        if self._plain and self.frontier.due and self.frontier.step < self.limit and not self.interrupts:
-            return [*shown, _OPEN_STEP]  # as below, for the usual step, which costs no call
-        if self._breakpoints is not None and not self.interrupts and self._breakpoints.stops(ran, self.frontier):
+        if self._plain:
+            usual = self.frontier.due and self.frontier.step < self.limit and not self.interrupts
+            return [*shown, _OPEN_STEP if usual else self._next()]  # the usual step costs no call
+        if self.interrupts:  # the step is not over: it goes on when they are answered
+            return [*shown, self._next()]
+        saved, told = (self._saved(fresh.keys(), ran), self._told()) if self.saves else ([], [])
+        if self._breakpoints is not None and self._breakpoints.stops(ran, self.frontier):
             return [*saved, *shown, *told, *self._parts.paused(), _FINISH]
         return [*saved, *shown, *told, self._next()]
+
+    def _advance(
+        self, finished: Sequence[Tuple[Node, Sequence[Route]]], ran: FrozenSet[str], fresh: Mapping[str, object]
+    ) -> None:
+        """Advance the frontier of a run that is not plain."""
+        updated = updated_keys(fresh) if self.plan.started_by else _NONE
+        nothing = self.frontier.advance(self.plan, finished, ran, updated)
+        if self.left is not None:
+            nothing = self.frontier.keep(self.left) and nothing
+        if isinstance(fresh, Folded):
+            if nothing and not self.interrupts:
+                self.state.finish(fresh)
+            if fresh.touches(self._output):
+                self._shown_objects = self.state.object_values()
+        if self.plan.started_by:
+            if nothing and updated_keys(fresh) != updated:
+                self.frontier.advance(self.plan, (), _NONE, updated_keys(fresh))
+            self._drop_unready()
+            self._answered = self._answered or touches(fresh, self._output)
 
     def _noted(
         self,
@@ -339,14 +345,8 @@ class Run:
 
     def _sent(self, send: Send, index: int) -> Task:
         step, name = self.frontier.step, send.node
-        task = Task(
-            self._ids.by_send(step, name, index),
-            self.plan.nodes[name],
-            step,
-            own_input(send.arg),
-            (PUSH,),
-            index,
-        )
+        id_ = self._ids.by_send(step, name, index)
+        task = Task(id_, self.plan.nodes[name], step, own_input(send.arg), (PUSH,), index)
         if send.timeout is not None:
             task.timeout = timeout_policy(send.timeout)
         return task

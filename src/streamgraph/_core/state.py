@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain, repeat
+from itertools import repeat
 from typing import AbstractSet, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Sized, Tuple, cast
 
 from streamgraph._core.changes import Changes
@@ -17,6 +17,7 @@ Writes = Sequence[Tuple[str, object]]
 
 _MISSING: object = object()
 _NONE: AbstractSet[str] = frozenset()
+_NONE_FOLDED = repeat(None)
 _WHOLE = StateView()
 
 
@@ -146,7 +147,6 @@ class State:
         self,
         writes: Iterable[Tuple[str, Writes]],
         folded: Sequence[Optional[Mapping[str, object]]] = (),
-        *,
         at: Optional[Tuple[int, Tuple[str, ...]]] = None,
         consumed: Iterable[str] = (),
     ) -> Dict[str, object]:
@@ -178,7 +178,7 @@ class State:
         channels = self._plan.channels
         node = ""
         try:
-            for (node, pairs), known in zip(writes, chain(folded, repeat(None))):
+            for (node, pairs), known in zip(writes, folded or _NONE_FOLDED):
                 ready = _NONE
                 if known is not None:
                     ready = {key for key, _ in pairs if key not in fresh and channels[key].reduce is not None}

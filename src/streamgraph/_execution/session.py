@@ -313,7 +313,7 @@ class GraphSession:
                         raise
                     # A graph that ran in this node returned a command for this one.
                     result = replace(below.command, graph=None) if below is raised else below.command
-                if isinstance(result, Runnable) and node.kind == "node":
+                if type(result) is not dict and isinstance(result, Runnable) and node.kind == "node":
                     result = yield from outcomes.called_further(result, task, invocation, scope.watch)
                 if scope.children:
                     yield from settled(scope.children)

@@ -11,16 +11,15 @@ from typing import Any, Callable, Dict
 class Entries(Dict[str, Any]):
     """A `configurable` with all of its entries.
 
-    Args:
-        known: The entries that are there already.
-        make: Returns the others.
+    It is made like a dict, of the entries that are there already: a constructor in Python would be a part of each step.
+
+    Attributes:
+        make: Returns the others, given those; set by who makes it.
     """
 
-    __slots__ = ("_make",)
+    __slots__ = ("make",)
 
-    def __init__(self, known: Dict[str, Any], make: Callable[[Dict[str, Any]], Dict[str, Any]]) -> None:
-        super().__init__(known)
-        self._make = make
+    make: Callable[[Dict[str, Any]], Dict[str, Any]]
 
 
 class LazyEntries(Entries):
@@ -30,10 +29,7 @@ class LazyEntries(Entries):
 
     def fill(self) -> None:
         """Make the entries."""
-        make = self._make
-        known = dict(dict.items(self))
-        added = make(known)
-        dict.update(self, added)
+        dict.update(self, self.make(dict(dict.items(self))))
         self.__class__ = Entries  # type: ignore[assignment]
 
 

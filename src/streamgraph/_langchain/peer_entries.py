@@ -41,7 +41,9 @@ def with_peer_entries(known: Dict[str, Any], scope: Scope) -> Dict[str, Any]:
         known: The entries that it has otherwise.
         scope: The task.
     """
-    return LazyEntries(known, partial(_peer_entries, scope))
+    entries = LazyEntries(known)
+    entries.make = partial(_peer_entries, scope)
+    return entries
 
 
 def _peer_entries(scope: Scope, known: Mapping[str, Any]) -> Dict[str, Any]:

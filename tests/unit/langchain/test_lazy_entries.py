@@ -15,6 +15,12 @@ def more(known: Dict[str, Any]) -> Dict[str, Any]:
     return {"more": len(known)}
 
 
+def lazy(known: Dict[str, Any], make: Callable[[Dict[str, Any]], Dict[str, Any]]) -> LazyEntries:
+    entries = LazyEntries(known)
+    entries.make = make
+    return entries
+
+
 LOOKS: List[Callable[[Any], Any]] = [
     lambda entries: entries["more"],
     lambda entries: entries.get("more"),
@@ -46,7 +52,7 @@ def test_every_look_makes_them(look: Callable[[Any], Any]) -> None:
         made.append(known)
         return more(known)
 
-    entries = LazyEntries({"a": 1}, make)
+    entries = lazy({"a": 1}, make)
     assert made == []
     assert look(entries) == 1
     assert type(entries) is Entries
@@ -57,14 +63,14 @@ def test_every_look_makes_them(look: Callable[[Any], Any]) -> None:
 
 def test_written_entries_stay() -> None:
     """What is written is not overwritten later."""
-    entries = LazyEntries({"a": 1}, more)
+    entries = lazy({"a": 1}, more)
     entries["more"] = "mine"
     assert entries["more"] == "mine"
-    entries = LazyEntries({"a": 1}, more)
+    entries = lazy({"a": 1}, more)
     entries.update(more="mine")
     assert dict(entries) == {"a": 1, "more": "mine"}
 
 
 def test_it_is_a_dict() -> None:
     """Libraries check for dicts."""
-    assert isinstance(LazyEntries({}, more), dict)
+    assert isinstance(lazy({}, more), dict)
