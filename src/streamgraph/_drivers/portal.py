@@ -67,7 +67,9 @@ class Portal:
                 done.set_exception(asyncio.CancelledError())
 
         def cancel() -> None:
-            loop.call_soon_threadsafe(cancel_here)
+            with self._lock:
+                if self._loop is loop:  # else another thread is closing it, which cancels the task as well
+                    loop.call_soon_threadsafe(cancel_here)
 
         def cancel_here() -> None:
             if task is not None:

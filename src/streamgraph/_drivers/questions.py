@@ -9,12 +9,33 @@ from typing import Callable, Dict, List, Optional, Set, Tuple
 from streamgraph._closest import closest
 from streamgraph._drivers.futures import own_future
 from streamgraph._drivers.lending import thread_lent
+from streamgraph._protocols import Questions
 from streamgraph._signals import Paused
 from streamgraph._streams.cancellation import CancelToken
-from streamgraph.errors import StreamClosed, UnknownInterruptError
+from streamgraph.errors import NotSupportedError, StreamClosed, UnknownInterruptError
 
 _CLOSE = 0.8
 """How alike an id and a wrong one are at least, so that a mistake in writing is assumed."""
+
+
+class _Answer(Future[object]):
+    """An answer that is waited for; whoever claims it first gives it, or gives it up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._claims = iter((True,))  # `next` is atomic
+
+    def claim(self) -> bool:
+        """Return True to the first one who calls this, and False to all others."""
+        return next(self._claims, False)
+
+    def cancel(self) -> bool:
+        """Wake those who wait, if there is no answer; return False if there is one."""
+        if not self.claim():
+            return self.cancelled()
+        super().cancel()
+        self.set_running_or_notify_cancel()  # else `concurrent.futures.wait` would wait on
+        return True
 
 
 class OpenQuestion:
@@ -42,7 +63,7 @@ class OpenQuestion:
         settle: Callable[[], None],
     ) -> None:
         self.about = about
-        self.answer: Future[object] = Future()
+        self.answer = _Answer()
         self.stop = stop
         self.check = check
         self.record = record
@@ -115,7 +136,7 @@ class LiveQuestions:
             asked.check(value)
         with self._lock:
             asked = self._open.pop(id, None)
-            if asked is None or not asked.answer.set_running_or_notify_cancel():
+            if asked is None or not asked.answer.claim():
                 raise self._unknown(id)
             self._answered.add(id)
             asked.ended, shown = True, asked.shown
@@ -201,3 +222,24 @@ class LiveQuestions:
             near = closest(id, pending, cutoff=_CLOSE)
             what = f"No question waits under {id!r}" + ("" if near is None else f"; did you mean {near!r}?")
         return UnknownInterruptError(what, reason="not_pending", interrupt_ids=(id,), pending_ids=pending)
+
+
+def answer_live(questions: Optional[Questions], id: str, value: object) -> None:  # noqa: A002
+    """Answer a question of a run that goes on meanwhile; from any thread.
+
+    Args:
+        questions: The questions of the run; `None` if it ends with them.
+        id: The id of the question.
+        value: The answer.
+
+    Raises:
+        UnknownInterruptError: No question waits under the id.
+        NotSupportedError: The run ends with its questions.
+        Exception: The answer does not fit; the question stays open.
+    """
+    if questions is None:
+        raise NotSupportedError(
+            f"The question {id!r} cannot be answered where it stands: this run ends with its questions",
+            hint='Open the run with interrupts="live", or go on with Command(resume={id: answer}).',
+        )
+    questions.answer(id, value)

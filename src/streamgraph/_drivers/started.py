@@ -6,7 +6,7 @@ import asyncio
 from contextvars import copy_context
 from time import monotonic
 from types import TracebackType
-from typing import Callable, Dict, Optional, Set, Tuple, Union
+from typing import Callable, Dict, Optional, Sequence, Set, Tuple, Union
 from weakref import ReferenceType
 
 from typing_extensions import Literal
@@ -22,8 +22,8 @@ from streamgraph._drivers.started_streams import (
 from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiters
 from streamgraph._drivers.workers import WORKERS
 from streamgraph._propagation import current_loop
-from streamgraph._protocols import Coalescer, Partial, Session
-from streamgraph._signals import RunningTask
+from streamgraph._protocols import Coalescer, Partial, Questions, Session
+from streamgraph._signals import Paused, RunningTask
 from streamgraph._streams.event_log import EventLog, RunStatus
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
@@ -58,6 +58,8 @@ class StartedRun:
         capacity: Limits what it makes, for readers that hold it back.
         changed: Those who wait for events.
         loop: The event loop that it runs on; `None` if it runs in a thread.
+        live: Its open questions, if they are answered while it goes on.
+        asked: The questions with which it has ended.
     """
 
     def __init__(self, log: EventLog, on_disconnect: OnDisconnect) -> None:
@@ -65,6 +67,8 @@ class StartedRun:
         self.capacity = ReaderCapacity(log)
         self.changed = Waiters()
         self.loop: Optional[asyncio.AbstractEventLoop] = None
+        self.live: Optional[Questions] = None
+        self.asked: Sequence[Paused] = ()
         self._partial: Partial = Partial({}, None)
         self.ns: Tuple[str, ...] = ()
         self._on_disconnect = on_disconnect
@@ -97,7 +101,7 @@ class StartedRun:
         """
         backend = StartedThreadBackend(self.capacity, coalescer)
         stream = StartedThreadStream(session(backend), backend, flow, self._is_awaited)
-        self.ns = stream.ns
+        self.ns, self.live = stream.ns, stream.live
         self._stream = stream
         context = copy_context()
         WORKERS.do(lambda: context.run(self._drive, stream))
@@ -109,7 +113,7 @@ class StartedRun:
         loop = self.loop = asyncio.get_running_loop()
         backend = StartedLoopBackend(self.capacity, coalescer)
         stream = StartedLoopStream(session(backend), backend, flow)
-        self.ns = stream.ns
+        self.ns, self.live = stream.ns, stream.live
         self._stream = stream
         self._task = loop.create_task(self._adrive(stream))
         _driving.add(self._task)
@@ -166,7 +170,7 @@ class StartedRun:
         if self._error is not None:
             self._traceback = self._error.__traceback__
         if stream is not None:
-            self._partial = stream.partial
+            self._partial, self.asked = stream.partial, stream.questions
         self._stream = self._task = None
         self.capacity.close()
         self.log.close(status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any, Callable, Coroutine, Dict, Tuple
+from typing import Any, Callable, Coroutine, Dict, Optional, Tuple
 
 from streamgraph._core.task import Task
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
@@ -12,7 +12,7 @@ from streamgraph._drivers.driver_asyncio import AsyncGraphStream
 from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._drivers.reader_capacity import ReaderCapacity
 from streamgraph._drivers.stream import Stream, Wakeup
-from streamgraph._protocols import Coalescer, Session
+from streamgraph._protocols import Coalescer, Questions, Session
 from streamgraph._signals import RunningTask
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.flow import UNLIMITED, FlowControl
@@ -54,6 +54,11 @@ class _Timed(Stream):
     def stop(self) -> CancelToken:
         """The cancel token of the run."""
         return self._session.stop
+
+    @property
+    def live(self) -> Optional[Questions]:
+        """The open questions, if they are answered while the run goes on."""
+        return self._session.questions
 
     def _begin_times(self) -> None:
         self._begun_at: Dict[str, Tuple[Task, float]] = {}

@@ -13,13 +13,14 @@ from streamgraph._core.effects import Effect, Exit, Fail, Note, Save
 from streamgraph._core.events import Event, TaskFailed
 from streamgraph._drivers.clock import ConsumerClock, TimeLimitError
 from streamgraph._drivers.exceptions import as_public_error
+from streamgraph._drivers.questions import answer_live
 from streamgraph._drivers.shutdown import HERE, drop, opened, over
 from streamgraph._protocols import Partial, Session, TaskRun
 from streamgraph._signals import Paused, RunFailure, Unstreamed
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
-from streamgraph.errors import GraphInterrupt, NotSupportedError, location_of
+from streamgraph.errors import GraphInterrupt, location_of
 
 _UNKNOWN: object = object()
 
@@ -127,13 +128,7 @@ class Stream:
             ValidationError: The answer does not fit the class that was given as `response_schema`; the question stays
                 open.
         """
-        live = self._session.questions
-        if live is None:
-            raise NotSupportedError(
-                f"The question {id!r} cannot be answered where it stands: this run ends with its questions",
-                hint='Open it with stream(..., interrupts="live"), or go on with Command(resume={id: answer}).',
-            )
-        live.answer(id, value)
+        answer_live(self._session.questions, id, value)
 
     @property
     def questions(self) -> List[Paused]:

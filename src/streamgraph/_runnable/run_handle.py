@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generator, Generic, Optional, Tuple, TypeVar
+from typing import Any, Callable, Generator, Generic, List, Optional, Tuple, TypeVar, Union
 
-from typing_extensions import Unpack
+from typing_extensions import Literal, Unpack
 
 from streamgraph._core.parts import copy_payload
 from streamgraph._drivers.cursor import Cursor, Shape
+from streamgraph._drivers.questions import answer_live
 from streamgraph._drivers.readers import AsyncRunReader, RunReader
 from streamgraph._drivers.started import StartedRun
 from streamgraph._keywords import checked_keywords, takes_options
@@ -15,6 +16,7 @@ from streamgraph._messages.coalescing import COALESCER
 from streamgraph._protocols import Partial
 from streamgraph._runnable.options import Modes, Subscription
 from streamgraph._runnable.start_options import READ_DEFAULTS, ReadOptions, check_recorded
+from streamgraph._signals import Paused
 from streamgraph._streams.event_log import RunStatus, event_id, number_of
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
@@ -74,13 +76,42 @@ class RunHandle(Generic[OutputT]):
             run.left(self, dropped=True)
 
     @property
-    def status(self) -> RunStatus:
+    def status(self) -> Union[RunStatus, Literal["paused"]]:
         """The state of the run.
 
-        It is `"pending"`, `"running"`, and in the end one of: `"done"`; `"interrupted"` if it has stopped with a
-        question, at a breakpoint or on a request to drain; `"failed"`; `"cancelled"`.
+        It is `"pending"`, `"running"`, `"paused"` while a question waits for `answer`, and in the end one of: `"done"`;
+        `"interrupted"` if it has stopped with a question, at a breakpoint or on a request to drain; `"failed"`;
+        `"cancelled"`.
         """
-        return self._run.log.status
+        status, live = self._run.log.status, self._run.live
+        return "paused" if status == "running" and live is not None and live.paused else status
+
+    @property
+    def questions(self) -> List[Paused]:
+        """The questions that wait for an answer, at every depth: what is asked, where, and since when."""
+        run = self._run
+        return list(run.asked) if run.live is None or run.is_over() else run.live.paused
+
+    def answer(self, id: str, value: object) -> None:  # noqa: A002  (the field's name)
+        """Answer a question of a run that was started with `interrupts="live"`; from any thread, loop or task.
+
+        The run goes on where it has asked.
+
+        Args:
+            id: The id of the question, as its readers get it and as in `questions`.
+            value: The answer.
+
+        Raises:
+            UnknownInterruptError: No question waits under the id, or the run has ended.
+            NotSupportedError: The run ends with its questions.
+            ValidationError: The answer does not fit the class that was given as `response_schema`; the question stays
+                open.
+        """
+        answer_live(self._run.live, id, value)
+
+    async def aanswer(self, id: str, value: object) -> None:  # noqa: A002
+        """Answer a question of the run; see `answer`, which does not block a loop either."""
+        self.answer(id, value)
 
     @property
     def last_id(self) -> str:

@@ -47,6 +47,8 @@ class StartRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
             subgraphs: `True` records every mode also for nested graphs, `None` only their tokens and custom data,
                 `False` nothing of them.
             output_keys: The state keys that `values`, `updates` and the result show.
+            interrupts: What a question of a node does: it ends the run (`"pause"`, the default), or waits until it is
+                answered with `answer()` of the handle while the run goes on (`"live"`).
             log: Where the parts are kept, and how many: `MemoryLog(max_events=..., max_bytes=..., max_age=...)`. By
                 default 100,000 parts or 64 MiB.
             on_disconnect: `"cancel"` ends the run when the last reader leaves, or when the handle is dropped and nobody
@@ -56,7 +58,7 @@ class StartRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
                 `durability`, …), and its filters, which leave out what is then not recorded.
 
         Returns:
-            The handle, with `status`, `result()`, `stream()`, `cancel()` and more.
+            The handle, with `status`, `result()`, `stream()`, `answer()`, `cancel()` and more.
 
         Raises:
             UnknownOptionError: A mode, version or key does not exist, or the log belongs to another run.

@@ -9,7 +9,7 @@ from typing_extensions import Literal, TypedDict
 from streamgraph._drivers.started import OnDisconnect
 from streamgraph._policies import Seconds
 from streamgraph._runnable.filter_options import Names
-from streamgraph._runnable.options import Keys, Modes, Subscription
+from streamgraph._runnable.options import Interrupts, Keys, Modes, Subscription
 from streamgraph._runnable.stream_options import ContextT, RunKeywords
 from streamgraph._streams.event_log import EventLog
 from streamgraph._streams.flow import Overflow
@@ -42,6 +42,8 @@ class StartOptions(RunKeywords[ContextT], Generic[ContextT], total=False):
     """Do not record messages that nodes write to these keys."""
     include_raw: bool
     """`False` leaves out the JSON of models with structured output in `messages`."""
+    interrupts: Optional[Interrupts]
+    """What a question does: it ends the run (`"pause"`, the default), or waits for `run.answer()` (`"live"`)."""
     log: Optional[EventLog]
     """Where the parts are kept; by default in a `MemoryLog`."""
     on_disconnect: OnDisconnect
@@ -86,6 +88,7 @@ START_DEFAULTS: Dict[str, object] = {
     "subgraphs": True,
     "include_raw": True,
     "print_mode": (),
+    "interrupts": "pause",
     "on_disconnect": "continue",
     "version": "v1",
 }
