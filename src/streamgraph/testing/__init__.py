@@ -1,4 +1,4 @@
-"""Test utilities: a scripted model, a gate between its tokens, and checks of streams.
+"""Test utilities: a scripted model, a gate between its tokens, checks of streams, and recordings to replay.
 
 A test of a graph that calls a model needs no network and no sleeps::
 
@@ -15,16 +15,29 @@ from __future__ import annotations
 
 from streamgraph.testing._answers import Answer, ScriptItem, Tokens
 from streamgraph.testing._collecting import Collected, acollect, collect
+from streamgraph.testing._faults import Cut, Delay, Duplicate, Fault, Reorder
 from streamgraph.testing._gate import Gate, GateTimeoutError
 from streamgraph.testing._model import ScriptedModel, ScriptExhaustedError
+from streamgraph.testing._recording import AsyncRecordedStream, RecordedStream, arecord, record
+from streamgraph.testing._replaying import AsyncReplay, RecordingError, Replay, areplay, replay
 from streamgraph.testing._rules import RULES, StreamRuleError, acheck_stream, check_stream
 
 __all__ = [
     "RULES",
     "Answer",
+    "AsyncRecordedStream",
+    "AsyncReplay",
     "Collected",
+    "Cut",
+    "Delay",
+    "Duplicate",
+    "Fault",
     "Gate",
     "GateTimeoutError",
+    "RecordedStream",
+    "RecordingError",
+    "Reorder",
+    "Replay",
     "ScriptExhaustedError",
     "ScriptItem",
     "ScriptedModel",
@@ -32,6 +45,10 @@ __all__ = [
     "Tokens",
     "acheck_stream",
     "acollect",
+    "arecord",
+    "areplay",
     "check_stream",
     "collect",
+    "record",
+    "replay",
 ]
