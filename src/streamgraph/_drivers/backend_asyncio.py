@@ -46,7 +46,7 @@ class AsyncioBackend:
     def __init__(self, flow: FlowControl, coalescer: Coalescer) -> None:
         bounded = None if flow.max_buffer is None else BoundedAsyncInbox(overflow_queue(flow, coalescer))
         self.inbox = bounded or AsyncInbox()
-        self.put = self.inbox.put
+        self.put: Callable[[Any], None] = self.inbox.put
         self.capacity: Optional[ClosableCapacity] = None if bounded is None else bounded.capacity
         self.pool = RunThreads()
         self._tasks: Dict[str, asyncio.Task[Any]] = {}

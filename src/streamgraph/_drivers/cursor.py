@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Hashable, List, Optional, Tuple
 
 from streamgraph._drivers.overflow import DropOldestQueue, OverflowQueue, RaisingQueue
-from streamgraph._drivers.reader_capacity import Lag
+from streamgraph._drivers.recorder import Lag
 from streamgraph._drivers.started import ENDED, StartedRun
 from streamgraph._protocols import Batch, Coalescer
 from streamgraph._signals import Gap

@@ -12,6 +12,7 @@ from weakref import ReferenceType
 from typing_extensions import Literal
 
 from streamgraph._drivers.reader_capacity import ReaderCapacity
+from streamgraph._drivers.recorder import Recorder
 from streamgraph._drivers.shutdown import HERE, Reader, drop
 from streamgraph._drivers.started_streams import (
     StartedLoopBackend,
@@ -24,7 +25,7 @@ from streamgraph._drivers.workers import WORKERS
 from streamgraph._propagation import current_loop
 from streamgraph._protocols import Coalescer, Partial, Questions, Session
 from streamgraph._signals import Paused, RunningTask
-from streamgraph._streams.event_log import EventLog, RunStatus
+from streamgraph._streams.event_log import BATCH, EventLog, RunStatus
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
@@ -38,8 +39,8 @@ ENDED = frozenset(("done", "interrupted", "failed", "cancelled"))
 CHECK_SECONDS = 1.0
 """Seconds after which who waits for a run on another event loop checks whether that loop is still there."""
 
-_HELD: object = object()
-"""The chunk that a run hands to its own driver when a reader holds it back."""
+_PAUSE: object = object()
+"""The chunk that a run hands to its own driver when a reader holds it back, or the loop's other tasks get a turn."""
 
 _driving: Set[asyncio.Task[None]] = set()
 """Strong references to the asyncio tasks that drive runs: an event loop holds only weak ones."""
@@ -53,6 +54,7 @@ class StartedRun:
     Args:
         log: Keeps what it streams.
         on_disconnect: What becomes of it when its last reader leaves.
+        shows: What it records is also shown in another way, such as printed, so that parts pass the router.
 
     Attributes:
         capacity: Limits what it makes, for readers that hold it back.
@@ -62,9 +64,11 @@ class StartedRun:
         asked: The questions with which it has ended.
     """
 
-    def __init__(self, log: EventLog, on_disconnect: OnDisconnect) -> None:
+    def __init__(self, log: EventLog, on_disconnect: OnDisconnect, *, shows: bool = False) -> None:
         self.log = log
-        self.capacity = ReaderCapacity(log)
+        self._recorder = Recorder(log, self._log_failed)
+        self._put = self._show if shows else self._recorder.put
+        self.capacity = ReaderCapacity(self._recorder, self._put)
         self.changed = Waiters()
         self.loop: Optional[asyncio.AbstractEventLoop] = None
         self.live: Optional[Questions] = None
@@ -78,6 +82,7 @@ class StartedRun:
         self._output: object = _UNKNOWN
         self._error: Optional[BaseException] = None
         self._cancel_requested = False
+        self._recorded = 0
         self._traceback: Optional[TracebackType] = None
         self._readers: Dict[int, ReferenceType[Reader]] = {}
         self._joining: Dict[int, ReferenceType[Reader]] = {}
@@ -99,7 +104,7 @@ class StartedRun:
         Raises:
             RuntimeError: The system has no more threads.
         """
-        backend = StartedThreadBackend(self.capacity, coalescer)
+        backend = StartedThreadBackend(self._put, self.capacity, coalescer)
         stream = StartedThreadStream(session(backend), backend, flow, self._is_awaited)
         self.ns, self.live = stream.ns, stream.live
         self._stream = stream
@@ -111,7 +116,7 @@ class StartedRun:
     ) -> None:
         """Start the run in a task of the running event loop; see `start_in_thread`."""
         loop = self.loop = asyncio.get_running_loop()
-        backend = StartedLoopBackend(self.capacity, coalescer)
+        backend = StartedLoopBackend(self._put, self.capacity, coalescer)
         stream = StartedLoopStream(session(backend), backend, flow)
         self.ns, self.live = stream.ns, stream.live
         self._stream = stream
@@ -121,8 +126,19 @@ class StartedRun:
 
     def record(self, part: Part) -> object:
         """Add a part to the log; the chunk of it is for this class only."""
-        self.capacity.append(part)
-        return _HELD if self.capacity.held else NO_CHUNK
+        self._recorder.put(part)
+        self._recorded += 1
+        return NO_CHUNK if self._recorded % BATCH and not self.capacity.held else _PAUSE
+
+    def _show(self, part: Part) -> None:
+        """Take a part that a node emits through the router."""
+        stream = self._stream
+        if stream is not None:
+            stream.shape(part)
+
+    def _log_failed(self, error: BaseException) -> None:
+        self._error = error
+        self.cancel()
 
     def _drive(self, stream: StartedThreadStream) -> None:
         error: Optional[BaseException] = None
@@ -139,6 +155,7 @@ class StartedRun:
         try:
             async for _ in stream:
                 await self.capacity.wait()
+                await asyncio.sleep(0)
         except (KeyboardInterrupt, SystemExit) as error:
             self._end(stream, error)
             raise
@@ -160,7 +177,9 @@ class StartedRun:
         if self.log.status in ENDED:
             return
         status: RunStatus = "cancelled"
-        if error is None and stream is not None and stream.status in ("done", "paused"):
+        if self._error is not None:
+            status = "failed"
+        elif error is None and stream is not None and stream.status in ("done", "paused"):
             self._output = stream.output
             status = "interrupted" if stream.status == "paused" else "done"
         elif isinstance(error, GraphDrained):
@@ -173,7 +192,7 @@ class StartedRun:
             self._partial, self.asked = stream.partial, stream.questions
         self._stream = self._task = None
         self.capacity.close()
-        self.log.close(status)
+        self._recorder.close(status)
         self._ended.wake()
 
     # How it is ended

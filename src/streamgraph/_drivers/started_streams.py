@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any, Callable, Coroutine, Dict, Optional, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 from streamgraph._core.task import Task
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
@@ -14,8 +14,10 @@ from streamgraph._drivers.reader_capacity import ReaderCapacity
 from streamgraph._drivers.stream import Stream, Wakeup
 from streamgraph._protocols import Coalescer, Questions, Session
 from streamgraph._signals import RunningTask
+from streamgraph._streams.backpressure import Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.flow import UNLIMITED, FlowControl
+from streamgraph._streams.part import Part
 from streamgraph.errors import StreamClosed
 
 
@@ -23,32 +25,40 @@ class StartedThreadBackend(ThreadBackend):
     """Backend of a run that a thread of its own drives.
 
     Args:
-        capacity: The capacity for its parts.
+        put: Takes a part to the log; it does not pass the inbox.
+        capacity: The capacity for parts.
         coalescer: Is not used: the inbox has no limit of its own.
     """
 
-    def __init__(self, capacity: ReaderCapacity, coalescer: Coalescer) -> None:
+    def __init__(self, put: Put, capacity: ReaderCapacity, coalescer: Coalescer) -> None:
         super().__init__(UNLIMITED, coalescer)
-        capacity.open(self.inbox)
+        self.put = put
         self.capacity = capacity
 
 
 class StartedLoopBackend(AsyncioBackend):
     """Backend of a run that an asyncio task drives; see `StartedThreadBackend`."""
 
-    def __init__(self, capacity: ReaderCapacity, coalescer: Coalescer) -> None:
+    def __init__(self, put: Put, capacity: ReaderCapacity, coalescer: Coalescer) -> None:
         super().__init__(UNLIMITED, coalescer)
-        capacity.open(self.inbox)
+        self.put = put
         self.capacity = capacity
 
 
 class _Timed(Stream):
     """A stream that knows since when its tasks run, for heartbeats of its readers."""
 
+    _yields_parts = False
+
     @property
     def ns(self) -> Tuple[str, ...]:
         """The namespace of the graph."""
         return self._session.run.ns
+
+    @property
+    def shape(self) -> Callable[[Part], object]:
+        """Makes a chunk of a part."""
+        return self._router.shape
 
     @property
     def stop(self) -> CancelToken:
@@ -62,8 +72,12 @@ class _Timed(Stream):
 
     def _begin_times(self) -> None:
         self._begun_at: Dict[str, Tuple[Task, float]] = {}
+        self._placed: Optional[Tuple[Task, float]] = None  # the task that runs in place
 
-    def _record_start(self, task: Task) -> None:
+    def _record_start(self, task: Task, alone: bool) -> None:
+        if alone and self._in_place:
+            self._placed = (task, monotonic())
+            return
         times = self._begun_at
         if len(times) > _MANY + 2 * len(self._jobs):
             self._begun_at = times = {known: times[known] for known in tuple(times) if known in self._jobs}
@@ -71,11 +85,11 @@ class _Timed(Stream):
 
     def running(self) -> Tuple[RunningTask, ...]:
         """Return the tasks that run; from any thread."""
-        now, jobs = monotonic(), self._jobs
-        found = []
-        for task, began in tuple(self._begun_at.values()):
-            job = jobs.get(task.id)
-            if job is not None and not job.over:
+        now, placed, found = monotonic(), self._placed, []
+        begun = tuple(self._begun_at.values())
+        for task, began in begun if placed is None else (*begun, placed):
+            job = self._jobs.get(task.id)
+            if (job is not None and not job.over) or (placed is not None and task is placed[0]):
                 found.append(RunningTask(task.name, task.step, task.id, now - began))
         return tuple(found)
 
@@ -110,8 +124,9 @@ class StartedThreadStream(_Timed, GraphStream[object]):
         self._session.stop.set()
 
     def _start(self, task: Task, alone: bool) -> None:
-        self._record_start(task)
+        self._record_start(task, alone)
         super()._start(task, alone)
+        self._placed = None
 
 
 class StartedLoopStream(_Timed, AsyncGraphStream[object]):
@@ -121,6 +136,7 @@ class StartedLoopStream(_Timed, AsyncGraphStream[object]):
         super().__init__(session, backend, flow)
         self._begin_times()
 
-    def _start(self, task: Task, alone: bool) -> Coroutine[Any, Any, None]:
-        self._record_start(task)
-        return super()._start(task, alone)
+    async def _start(self, task: Task, alone: bool) -> None:
+        self._record_start(task, alone)
+        await super()._start(task, alone)
+        self._placed = None

@@ -62,6 +62,9 @@ class Stream:
     # Class attributes, for `__del__` after an interrupted `__init__`.
     _begun = _ended = False
 
+    _yields_parts = True
+    """What a node emits is yielded as chunks, so it has to pass the inbox."""
+
     def __init__(self, session: Session, flow: FlowControl) -> None:
         self._session = session
         self._router = session.router
@@ -69,7 +72,7 @@ class Stream:
         self._in_place = (
             flow is UNLIMITED
             and session.questions is None
-            and not session.router.subscribers.live
+            and not (self._yields_parts and session.router.subscribers.live)
             and len(session.run.ns) % _IN_PLACE < _IN_PLACE - 1
         )
         self._sole = session.router.subscribers.sole

@@ -33,10 +33,12 @@ class BackpressureTap(Tap):
     @looked_up_each_time
     def on_llm_new_token(self) -> Any:
         """Handler for a new token; a coroutine function if it must wait for capacity on an event loop."""
-        loop, take = current_loop(), vars(self)["on_llm_new_token"]
-        if not self._capacity.full or loop is None:
+        take, capacity = vars(self)["on_llm_new_token"], self._capacity
+        if not capacity.full:
             return take
-        capacity = self._capacity
+        loop = current_loop()
+        if loop is None:
+            return take
 
         async def take_with_capacity(*args: Any, **kwargs: Any) -> None:
             if current_loop() is loop:

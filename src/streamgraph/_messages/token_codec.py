@@ -22,11 +22,17 @@ from streamgraph._streams.part import Part
 _FORMS = 4
 """The most groups of one call: a provider's first and last tokens have fields that the others do not have."""
 
+_EXTRA = " extra"
+"""Where the fields that the class of a message does not know are kept while it is made; no field has this name."""
+
 _VISITED = 2 * BATCH
 """Number of groups that are visited when events are dropped, which is done once for each batch of them."""
 
 _CALLS = 64
 """Number of calls whose groups are found again; a call that is forgotten gets new ones."""
+
+
+Payload = Tuple[BaseMessage, Dict[str, Any]]
 
 
 class _Group:
@@ -87,25 +93,36 @@ class _Group:
             and message.__pydantic_extra__ == self._extra
         )
 
-    def payload(self, text: str) -> Tuple[BaseMessage, Dict[str, Any]]:
-        """Return the payload of the token with this text; it shares nothing with other payloads."""
-        fields = self.fields.copy()
-        fields["content"] = text
-        fields["id"] = self._id
-        for key, value in self._containers:
-            fields[key] = copy_containers(value) if value else type(value)()
-        message: BaseMessage = new(self._kind)
-        set_fields(message, fields)
-        set_names(message, set(self._names))
-        set_extra(message, copy_containers(self._extra) if self._extra else self._extra)
-        set_private(message, None)
-        metadata = self.metadata.copy()
-        metadata["tags"] = metadata["tags"][:]
-        return message, metadata
+    def maker(self) -> Callable[[str], Payload]:
+        """Return the function that makes the payload of a token of its text; payloads share nothing that can change.
 
-    def part(self, text: str) -> Part:
-        """Return the token with this text."""
-        return Part(self.ns, "messages", self.payload(text), self.source)
+        It is called for each token and each reader, so it looks nothing up.
+        """
+        template = {**self.fields, "id": self._id}
+        empty = [(key, type(value)) for key, value in self._containers if not value]
+        filled = [(key, value) for key, value in self._containers if value]
+        if self._extra:
+            filled.append((_EXTRA, self._extra))
+        kind, names, metadata = self._kind, self._names, self.metadata
+        extra, tags = self._extra, metadata["tags"]
+
+        def payload(text: str) -> Payload:
+            fields = template.copy()
+            fields["content"] = text
+            for key, make in empty:
+                fields[key] = make()
+            for key, value in filled:
+                fields[key] = copy_containers(value)
+            message: BaseMessage = new(kind)
+            set_fields(message, fields)
+            set_names(message, set(names))
+            set_extra(message, fields.pop(_EXTRA) if extra else extra)
+            set_private(message, None)
+            shown = metadata.copy()
+            shown["tags"] = tags[:]
+            return message, shown
+
+        return payload
 
 
 class TokenCodec:
@@ -129,8 +146,10 @@ class TokenCodec:
         groups = self._of_calls.get(part.call)
         if groups is None:
             groups = self._first_groups(part.call)
-        group = next((group for group in groups if group.fits(message, fields)), None)
-        if group is None:
+        for group in groups:
+            if group.fits(message, fields):
+                break
+        else:
             if len(groups) == _FORMS or not _is_plain(fields) or not _is_plain(message.__pydantic_extra__):
                 return None
             self._made += 1
@@ -151,7 +170,8 @@ class TokenCodec:
         Raises:
             KeyError: The group is forgotten.
         """
-        return self._groups[group].part("")
+        found = self._groups[group]
+        return Part(found.ns, "messages", found.maker()(""), found.source)
 
     def opener(self, group: Hashable, shape: Callable[[Part], object]) -> Callable[[str], object]:
         """Return the function that makes the chunk of a token from its text.
@@ -161,10 +181,10 @@ class TokenCodec:
             shape: Makes a chunk of a part.
         """
         found = self._groups[group]
+        payload, ns, source = found.maker(), found.ns, found.source
         if shape is data_of:
-            return found.payload
-        part = found.part
-        return lambda text: shape(part(text))
+            return payload
+        return lambda text: shape(Part(ns, "messages", payload(text), source))
 
     def forget(self, before: int) -> None:
         """Forget the groups that have no token with this number or a higher one."""

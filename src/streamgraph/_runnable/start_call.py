@@ -100,7 +100,7 @@ class StartRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
         settings: RunnableConfig = {**(config or {})}
         run_id = settings.setdefault("run_id", uuid4()) or uuid4()
         settings["run_id"] = run_id
-        run = StartedRun(log, on_disconnect)
+        run = StartedRun(log, on_disconnect, shows=bool(recorded.printed))
         session = partial(self._recorded, given, settings, asked.get("context"), recorded, run)
         handle: RunHandle[Any] = RunHandle(
             run,
