@@ -146,9 +146,8 @@ def main() -> None:
     """Print the tables."""
     compare.ROUNDS, compare.REPEATS = 4, 1
     theirs = Library("langgraph")
-    print(
-        f"Python {platform.python_version()}, best of {compare.ROUNDS * compare.REPEATS}\n\n| one reader of a run ÷ `stream` | ratio |\n|---|---|"
-    )
+    print(f"Python {platform.python_version()}, best of {compare.ROUNDS * compare.REPEATS}\n")
+    print("| one reader of a run ÷ `stream` | ratio |\n|---|---|")
     for name, (run, stream) in one_reader().items():
         times = best({"run": run, "stream": stream})
         print(f"| {name} | {times['run'] / times['stream']:.2f} |", flush=True)

@@ -99,8 +99,13 @@ class Cursor:
 
     @property
     def waits(self) -> bool:
-        """True if there is nothing to read at the moment, and the run goes on."""
-        return self._seen == self._log.last and self._log.status not in ENDED
+        """True if there is nothing to read at the moment, and something is still to come."""
+        log, seen = self._log, self._seen
+        if seen == log.last:
+            return log.status not in ENDED
+        # A log that is kept elsewhere may know of events that it has not fetched yet.
+        first, items = log.read(seen)
+        return not items and first == seen + 1
 
     def fetch(self) -> Found:
         """Return the next chunks, at most a batch; none if the reader has to wait, or at the end of the run.
@@ -121,7 +126,7 @@ class Cursor:
             if found:
                 return found
             if self._seen == before:
-                self.over = ended
+                self.over = ended and before == self._log.last
                 return found
 
     def _read(self) -> Found:

@@ -13,7 +13,7 @@ from typing_extensions import Literal
 
 from streamgraph._drivers.reader_capacity import ReaderCapacity
 from streamgraph._drivers.recorder import Recorder
-from streamgraph._drivers.shutdown import HERE, Reader, drop
+from streamgraph._drivers.shutdown import HERE, Reader, drop, opened, over
 from streamgraph._drivers.started_streams import (
     StartedLoopBackend,
     StartedLoopStream,
@@ -109,7 +109,12 @@ class StartedRun:
         self.ns, self.live = stream.ns, stream.live
         self._stream = stream
         context = copy_context()
-        WORKERS.do(lambda: context.run(self._drive, stream))
+        opened(stream)  # already now: the program may come to its end before the thread begins
+        try:
+            WORKERS.do(lambda: context.run(self._drive, stream))
+        except BaseException:
+            over(stream)
+            raise
 
     def start_on_loop(
         self, session: Callable[[StartedLoopBackend], Session], coalescer: Coalescer, flow: FlowControl
