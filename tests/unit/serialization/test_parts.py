@@ -86,6 +86,41 @@ def test_a_message_is_read_back_with_its_metadata_and_inside_of_any_value(messag
     assert json.loads(to_json(state))["data"]["messages"][0] == shown["data"][0]
 
 
+TEXT = st.text(max_size=3) | st.text(st.characters(categories=["Cs"]), max_size=2)
+ANY = st.recursive(
+    st.none() | st.floats() | st.integers() | TEXT | st.binary(max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(TEXT | st.just("$type"), inner, max_size=2) | st.tuples(inner)
+    ),
+    max_leaves=4,
+)
+BLOCK = st.dictionaries(TEXT, ANY, max_size=2).map(lambda more: {**more, "type": "text", "text": "a", "index": 0})
+FIELDS = {
+    "content": TEXT | st.lists(TEXT | BLOCK, max_size=2),
+    "id": st.none() | TEXT,
+    "name": st.none() | TEXT,
+    "additional_kwargs": st.dictionaries(TEXT, ANY, max_size=2),
+    "response_metadata": st.dictionaries(TEXT, ANY, max_size=2),
+}
+KINDS = {
+    AIMessage: {"usage_metadata": st.none() | st.just(USAGE), "tool_calls": st.lists(st.just(CALL), max_size=1)},
+    AIMessageChunk: {"tool_call_chunks": st.lists(st.just(CALL_CHUNK), max_size=1)},
+    HumanMessage: {},
+    ToolMessage: {"tool_call_id": TEXT, "artifact": ANY},
+}
+DRAWN = st.one_of(*(st.builds(kind, **FIELDS, **more) for kind, more in KINDS.items()))
+
+
+@settings(max_examples=100, deadline=None)
+@given(DRAWN, st.dictionaries(TEXT, ANY, max_size=3))
+def test_any_message_with_any_metadata_is_read_back(message, metadata):
+    encoder, decoder = PartEncoder(exact=True), PartDecoder()
+    part = {"type": "messages", "ns": (), "data": (message, metadata)}
+    for _ in range(2):
+        assert exactly(decoder.decode(encoder.encode(part)), part)
+    json.loads(to_json(part), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
 def test_a_chunk_adds_up_after_the_way_there_and_back():
     chunks = [AIMessageChunk(content=text, id="m") for text in ("a", "b")]
     back = [loads(dumps(chunk)) for chunk in chunks]
@@ -126,6 +161,16 @@ PARTS: List[Any] = [
     {"type": "values", "ns": ("a:1", "b:2"), "data": None, "interrupts": ()},
     {"type": "updates", "ns": (), "data": {"model": {"n": 1}, "__metadata__": {"cached": True}}},
     {"type": "updates", "ns": (), "data": {"__interrupt__": (Interrupt("May I?", "i"),)}},
+    {
+        "type": "patches",
+        "ns": (),
+        "data": [
+            {"op": "replace", "path": "", "value": {"messages": [MESSAGES[0]], "a/b": {(1,)}}},
+            {"op": "add", "path": "/messages/-", "value": MESSAGES[13]},
+            {"op": "remove", "path": "/a~1b"},
+            {"op": "add", "path": "/__interrupt__", "value": (Interrupt("May I?", "i"),)},
+        ],
+    },
     {"type": "custom", "ns": (), "data": {"type": "messages", "ns": (), "data": 1}},
     {"type": "objects", "ns": (), "data": (Job("x"), {"complete": True})},
     {"type": "tools", "ns": (), "data": {"event": "tool-finished", "tool_call_id": "c", "output": MESSAGES[13]}},
