@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Tuple, cast
 
-from streamgraph._checkpoint.channels import BRANCH, SENDS, START_CHANNEL, from_channels, from_writes
+from streamgraph._checkpoint.channels import SENDS, START_CHANNEL, from_channels, from_writes
 from streamgraph._checkpoint.ids import RecordIds
+from streamgraph._checkpoint.old_formats import UNIFORM, Started, old_ids, renamed_channels, renamed_writes
 from streamgraph._checkpoint.wire import from_stored
 from streamgraph._core.plan import Plan
 from streamgraph._core.record import UNSET, Known, KnownTasks, Record, Source
@@ -29,9 +30,6 @@ LangGraph counts the questions of all calls together, so it cannot continue a th
 
 FORMAT = 4
 """The version of the stored form, LangGraph's `v`."""
-
-_UNIFORM = 3
-"""The version of checkpoints from which on every node that is due has a channel of one form."""
 
 
 class Loaded(NamedTuple):
@@ -99,12 +97,14 @@ def _read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
     checkpoint = stored.checkpoint
     step = stored.metadata["step"]
     channels = {name: without_snapshot(from_stored(value)) for name, value in checkpoint["channel_values"].items()}
-    if checkpoint["v"] < _UNIFORM:
-        channels = _renamed(plan, channels)
+    writes = stored.pending_writes or ()
+    started: Started = {}
+    if checkpoint["v"] < UNIFORM:
+        channels, started = renamed_channels(plan, channels)
+        writes = renamed_writes(plan, writes)
     if checkpoint.get("pending_sends"):  # up to version 3
         channels.setdefault(SENDS, [from_stored(send) for send in checkpoint["pending_sends"]])
     values, frontier, others = from_channels(plan, channels, step)
-    writes = stored.pending_writes or ()
     commanded = from_writes(plan, commanded_writes(stored))
     frontier.due.update(route for route in commanded.routes if isinstance(route, str))
     frontier.sends += tuple([route for route in commanded.routes if isinstance(route, Send)])
@@ -116,8 +116,12 @@ def _read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
         given=channels.get(START_CHANNEL, UNSET),
         others=others,
     )
-    ids = RecordIds(checkpoint["id"], ns, checkpoint["v"])
-    return Loaded(record, _known(plan, writes), ids, commanded.writes)
+    known = _known(plan, writes)
+    if checkpoint["v"] < UNIFORM:
+        ids: RecordIds = old_ids(checkpoint, ns, started, frontier, known)
+    else:
+        ids = RecordIds(checkpoint["id"], ns, checkpoint["v"])
+    return Loaded(record, known, ids, commanded.writes)
 
 
 def commanded_writes(stored: Any) -> List[Tuple[str, object]]:
@@ -128,20 +132,6 @@ def commanded_writes(stored: Any) -> List[Tuple[str, object]]:
     """
     writes = stored.pending_writes or ()
     return [(name, from_stored(value)) for task, name, value in writes if task == NO_TASK and name != RESUME]
-
-
-def _renamed(plan: Plan, channels: Mapping[str, object]) -> Dict[str, object]:
-    """Return the channels of an old checkpoint under today's names: what started a node had several names."""
-    renamed: Dict[str, object] = {}
-    for name, value in channels.items():
-        parts = name.split(":")
-        due = name if len(parts) == 1 else parts[-1]
-        old = parts[0] == "start" or (parts[0] == "branch" and len(parts) > 3) or len(parts) == 1
-        if old and due in plan.nodes and name not in plan.channels:
-            renamed[BRANCH + due] = None
-        else:
-            renamed[name] = value
-    return renamed
 
 
 def _known(plan: Plan, writes: Iterable[Tuple[str, str, Any]]) -> KnownTasks:
@@ -156,9 +146,9 @@ def _known(plan: Plan, writes: Iterable[Tuple[str, str, Any]]) -> KnownTasks:
         elif name == HANDLED:
             about.handled = str(value)
         elif name == INTERRUPT:
-            about.questions = [from_stored(question) for question in value]  # type: ignore[misc]
+            about.questions = [from_stored(question) for question in _listed(value)]  # type: ignore[misc]
         elif name == RESUME:
-            about.answers = list(value)
+            about.answers = _listed(value)
             last = about.answers[-1] if about.answers else None
             if isinstance(last, dict) and last.keys() == {BY_CALL}:
                 about.answers.pop()
@@ -168,3 +158,8 @@ def _known(plan: Plan, writes: Iterable[Tuple[str, str, Any]]) -> KnownTasks:
     for task, pairs in by_task.items():
         known[task].result = from_writes(plan, pairs)
     return known
+
+
+def _listed(value: object) -> List[Any]:
+    """Return the questions or answers of a task, of which old formats stored a single one as it is."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 from importlib.util import find_spec
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Sequence
 
+from streamgraph._compat.hashes import xxh3_128_hex
 from streamgraph._interrupts import Interrupt
 from streamgraph._types import Overwrite, Send
 from streamgraph.types import Command
@@ -90,7 +91,7 @@ _STORED: Dict[type, Callable[[Any], object]] = {
 _OURS: Dict[str, Callable[..., object]] = {
     "Send": Send,
     "Overwrite": Overwrite,
-    "Interrupt": Interrupt,
+    "Interrupt": lambda **stored: _question(**stored),
     "Command": Command,
 }
 
@@ -173,6 +174,11 @@ def _with_hook(serde: Any) -> Any:
     reading = copy.copy(serde)
     reading._unpack_ext_hook = hook
     return reading
+
+
+def _question(value: object, id: str = "", ns: Sequence[str] = (), **_: object) -> Interrupt:  # noqa: A002
+    """Return a stored question. LangGraph before 0.6 stored the namespace of its task in place of its id."""
+    return Interrupt(value, id or xxh3_128_hex("|".join(ns)))
 
 
 def _build(name: str, arguments: Any) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from typing_extensions import TypedDict
 
 from streamgraph._checkpoint.channels import from_channels, from_writes, to_channels, to_writes
-from streamgraph._checkpoint.reading import read
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.results import TaskResult
 from streamgraph.graph import START, StateGraph
@@ -83,24 +81,3 @@ def test_results() -> None:
     )
     assert to_writes(PLAN.nodes["d"], TaskResult(())) == [("__no_writes__", None)]
     assert from_writes(PLAN, [("__no_writes__", None)]) == TaskResult((), ())
-
-
-def test_old_names() -> None:
-    """Checkpoints of LangGraph's first versions have other names for what starts a node, and sends beside channels."""
-    builder = StateGraph(State)
-    for name in "abc":
-        builder.add_node(name, lambda state: {})
-    plan = builder.add_edge(START, "a").compile()._plan
-    stored = SimpleNamespace(
-        checkpoint={
-            "v": 2,
-            "id": "1f1ea64a-5e81-6f3c-bfff-c9a2632e5298",
-            "channel_values": {"key": 1, "start:a": None, "branch:a:choose:b": "a", "c": "a", "other": 2},
-            "pending_sends": [Send("b", {"key": 5})],
-        },
-        metadata={"step": 3, "source": "loop"},
-        pending_writes=None,
-    )
-    record = read(plan, stored, ()).record
-    assert (record.values, record.frontier.due, record.others) == ({"key": 1}, {"a", "b", "c"}, {"other": 2})
-    assert record.frontier.sends == (Send("b", {"key": 5}),)
