@@ -119,7 +119,7 @@ class ParentCommand(GraphBubbleUp):
         return (type(self), (self.command,))
 
 
-class UnknownInterruptError(GraphError):
+class UnknownInterruptError(GraphError, RuntimeError):
     """An answer is for none of the questions that a run waits with; nothing was run or saved.
 
     Args:

@@ -66,6 +66,10 @@ class UnstorableValueError(GraphError, TypeError):
     """A value cannot be stored by the saver; nothing of its step is."""
 
 
+class StoredError(GraphError):
+    """The failure of a node in an earlier run, of which only the text was stored; an error handler gets it."""
+
+
 class RunCancelledError(GraphError):
     """The result of a run was asked for that was cancelled."""
 

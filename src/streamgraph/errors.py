@@ -29,12 +29,13 @@ one. The hierarchy, with builtin base classes in parentheses::
     ├── ThreadBusyError (RuntimeError)     a run was started on a thread that has a run already
     │   └── ThreadMovedError               another process has continued or deleted the thread of a run
     ├── UnreadableCheckpointError (ValueError)  a checkpoint is damaged, of a newer version, or incomplete
+    ├── StoredError                        the failure of a node in an earlier run, of which the text was stored
     ├── UnstorableValueError (TypeError)   a value in the state cannot be stored by the saver
     ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
     ├── StreamOverflowError (RuntimeError) more chunks than allowed were waiting for a slow consumer
     ├── NotSupportedError (NotImplementedError)  a feature of LangGraph that this package does not have yet
-    ├── UnknownInterruptError              an answer is for none of the questions that a run waits with
+    ├── UnknownInterruptError (RuntimeError)  an answer is for none of the questions that a run waits with
     ├── TaskNotFound                       a task is to be run that the run does not have
     └── GraphBubbleUp                      control flow; not a failure of the node that it passes through
         ├── GraphDrained                   the run ended early on request, with steps left to do
@@ -75,6 +76,7 @@ from streamgraph._graph_errors import (
     NoCheckpointerError,
     RunCancelledError,
     StepTimeoutError,
+    StoredError,
     ThreadBusyError,
     ThreadMovedError,
     UnknownCheckpointError,
@@ -113,6 +115,7 @@ __all__ = [
     "StateMutationError",
     "StateSchemaError",
     "StepTimeoutError",
+    "StoredError",
     "StreamBusyError",
     "StreamClosed",
     "StreamOverflowError",

@@ -57,9 +57,9 @@ class RecordIds:
         """Return the id of a task that a `Send` has started."""
         return self._id(self._ns, step, node, PUSH, str(index))
 
-    def handling(self, step: int, failed: str, name: str) -> str:
+    def handling(self, step: int, failed: str, node: str, name: str) -> str:
         """Return the id of the error handler of a failed task."""
-        return self._id(self._ns, step, name, PUSH, "node_error_handler", failed)
+        return self._id((*self._ns, f"{node}:{failed}"), step, name, PUSH, "node_error_handler", failed)
 
     def by_call(self, step: int, caller: Sequence[str], path: str, name: str, number: int) -> str:
         """Return the id of a `@task` that is called in another task.

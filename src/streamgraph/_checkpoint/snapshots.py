@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from streamgraph._checkpoint.reading import Loaded
+from streamgraph._core.handlers import found_of
 from streamgraph._core.parts import root_or_mapping
-from streamgraph._core.plan import Plan
+from streamgraph._core.plan import Node, Plan
 from streamgraph._core.record import UNSET, Known
 from streamgraph._core.state import State, as_result
 from streamgraph._core.task import PULL, PUSH
@@ -39,18 +40,23 @@ def due_tasks(plan: Plan, loaded: Loaded) -> Iterator[DueTask]:
     """Yield the tasks of the step after a record: those of `Send`s, then nodes in the order of the graph."""
     record, known, ids, _ = loaded
     step = record.step + 1
+
+    def about(id_: str, node: Optional[Node]) -> Known:
+        found = known.get(id_) if node is None else found_of(ids, step, id_, node, known)
+        return found or _NOTHING
+
     if record.given is not UNSET:
         start = plan.start
         id_ = ids.by_edge(step, start.name, start.triggers)
-        yield DueTask(id_, start.name, (PULL, start.name), (0, 0, start.name), known.get(id_, _NOTHING))
+        yield DueTask(id_, start.name, (PULL, start.name), (0, 0, start.name), about(id_, start))
         return
     for index, send in enumerate(record.frontier.sends):
-        id_ = ids.by_send(step, send.node, index)
-        yield DueTask(id_, send.node, (PUSH, index, False), (1, index, send.node), known.get(id_, _NOTHING))
+        id_, target = ids.by_send(step, send.node, index), plan.nodes.get(send.node)
+        yield DueTask(id_, send.node, (PUSH, index, False), (1, index, send.node), about(id_, target))
     for name, node in plan.nodes.items():
         if name in record.frontier.due:
             id_ = ids.by_edge(step, name, node.triggers)
-            yield DueTask(id_, name, (PULL, name), (0, 0, name), known.get(id_, _NOTHING))
+            yield DueTask(id_, name, (PULL, name), (0, 0, name), about(id_, node))
 
 
 def snapshot(

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from time import monotonic
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
-from streamgraph._checkpoint.channels import BRANCH, START_CHANNEL, to_channels, to_writes
+from streamgraph._checkpoint.channels import BRANCH, NO_WRITES, START_CHANNEL, to_channels, to_writes
 from streamgraph._checkpoint.deltas import Deltas
 from streamgraph._checkpoint.distribution import new_id
 from streamgraph._checkpoint.head_check import HeadCheck
@@ -24,14 +24,18 @@ from streamgraph._checkpoint.reading import (
 from streamgraph._checkpoint.replaying import absent_keys, read_whole
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.unstorable import unstorable
+from streamgraph._checkpoint.untracked import tracked_writes, untracked_keys, without
 from streamgraph._checkpoint.wire import to_stored
 from streamgraph._core.effects import Note, Save
-from streamgraph._core.plan import Plan
+from streamgraph._core.plan import Node, Plan
 from streamgraph._core.record import AboutRecord, Record
+from streamgraph._core.results import TaskResult
 from streamgraph._core.task import NO_TASK, Task
 from streamgraph._protocols import Work
 from streamgraph._types import Storage
 from streamgraph.errors import ThreadMovedError
+
+_NO_KEYS: FrozenSet[str] = frozenset()
 
 _STARTING = (BRANCH, "join:")
 
@@ -77,6 +81,7 @@ class SavedThread:
         self._checkpoint_ns = "|".join(ns)
         self.asked = checkpoint_id
         self.replays = checkpoint_id is not None
+        self._untracked = untracked_keys(plan) if plan.templates else _NO_KEYS
         self._metadata = metadata or {}
         self._parents = parents or {}
         self._configurable = configurable or {}
@@ -143,6 +148,11 @@ class SavedThread:
     def stores_writes(self) -> bool:
         """True if there are keys of which writes are stored in place of values."""
         return bool(self._deltas.keys)
+
+    @property
+    def is_of_this_step(self) -> bool:
+        """True if the record that was loaded was made in the step of the graph around that runs now."""
+        return bool(self._last_metadata.get("parents") == self._parents)
 
     @property
     def nodes_ran(self) -> bool:
@@ -212,7 +222,10 @@ class SavedThread:
             self._check.looked()
         self._leads = True
         self._ids.pop(record.step - 1, None)
-        channels = to_channels(self._plan, record.values, record.frontier, record.given)
+        untracked = self._untracked
+        channels = to_channels(self._plan, record.values, record.frontier, without(record.given, untracked))
+        if untracked:
+            channels = dict(tracked_writes(channels.items(), untracked))
         channels.update(self._others)
         version = self._saver.next_version(self._versions.values())
         new = {
@@ -259,6 +272,10 @@ class SavedThread:
         if head != own:
             raise ThreadMovedError(self.thread_id, own, head)
 
+    def _writes_of(self, node: Node, result: TaskResult) -> List[Tuple[str, object]]:
+        writes = to_writes(node, result)
+        return (tracked_writes(writes, self._untracked) or [(NO_WRITES, None)]) if self._untracked else writes
+
     def _own_metadata(self, record: Record) -> Dict[str, Any]:
         return {"source": record.source, "step": record.step, "parents": dict(self._parents)}
 
@@ -274,7 +291,7 @@ class SavedThread:
             if task.node.handler is not None:
                 writes.append((HANDLED, task.name))
         else:
-            writes = to_writes(task.node, note.result)
+            writes = self._writes_of(task.node, note.result)
             if task.id == NO_TASK:
                 writes = self._commanded = [*self._commanded, *writes]
             if self._deltas.keys or self._has_others_after:

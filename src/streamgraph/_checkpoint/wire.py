@@ -51,13 +51,16 @@ class _StoredOverwrite:
 class _StoredInterrupt:
     """An `Interrupt` in the same way."""
 
-    __slots__ = ("id", "value")
+    __slots__ = ("_fields", "id", "value")
 
     def __init__(self, question: Interrupt) -> None:
         self.id, self.value = question.id, question.value
+        self._fields: Dict[str, object] = {"value": question.value, "id": question.id}
+        if question.response_schema is not None:  # LangGraph before 1.2 does not know the word
+            self._fields["response_schema"] = question.response_schema
 
     def _asdict(self) -> Dict[str, object]:
-        return {"value": self.value, "id": self.id}
+        return self._fields
 
 
 class _StoredCommand:
@@ -113,7 +116,8 @@ def from_stored(value: object) -> object:
         if kind.__name__ == "Send":
             return Send(value.node, value.arg, timeout=getattr(value, "timeout", None))  # type: ignore[attr-defined]
         if kind.__name__ == "Interrupt":
-            return Interrupt(value.value, value.id)  # type: ignore[attr-defined]
+            schema = getattr(value, "response_schema", None)
+            return Interrupt(value.value, value.id, response_schema=schema)  # type: ignore[attr-defined]
         if kind.__name__ == "Overwrite":
             return Overwrite(value.value)  # type: ignore[attr-defined]
         if kind.__name__ == "Command":

@@ -22,21 +22,22 @@ def is_by_id(resume: object) -> bool:
     )
 
 
-def answers_of(resume: object, known: KnownTasks) -> Mapping[str, object]:
+def answers_of(resume: object, known: KnownTasks, *, at_breakpoint: bool = False) -> Mapping[str, object]:
     """Return the answers by the ids of their questions.
 
     Args:
         resume: The answer to the one open question, or answers by id.
         known: What is known of the tasks of the step.
+        at_breakpoint: The run was paused without a question, so that any answer lets it go on.
 
     Raises:
-        UnknownInterruptError: An id is that of no open question, or there is none at all.
-        RuntimeError: There are several open questions, and one answer without an id.
+        UnknownInterruptError: An id is that of no open question, there is none at all, or there are several open
+            questions and one answer without an id.
     """
     pending = _pending(known)
     if resume == {}:
         raise UnknownInterruptError(
-            "The answer {} names no question; give an empty dict as the answer of one by Command(resume={id: {}})",
+            "The answer {} names no interrupt; give an empty dict as the answer of one by Command(resume={id: {}})",
             reason="empty_map",
             pending_ids=pending,
         )
@@ -46,17 +47,21 @@ def answers_of(resume: object, known: KnownTasks) -> Mapping[str, object]:
         unknown = [id_ for id_ in answers if id_ not in pending]
         if unknown:
             raise UnknownInterruptError(
-                f"No question waits under {', '.join(map(repr, unknown))}",
+                f"Unknown or already-consumed interrupt: {', '.join(unknown)}",
                 reason="not_pending",
                 interrupt_ids=unknown,
                 pending_ids=pending,
             )
         return answers
     if len(pending) > 1:
-        raise RuntimeError(
+        raise UnknownInterruptError(
             "When there are multiple pending interrupts, you must specify the interrupt id when resuming: "
-            f"Command(resume={{id: answer}}), with some of {', '.join(pending)}."
+            "Command(resume={id: answer})",
+            reason="ambiguous",
+            pending_ids=pending,
         )
+    if not pending and at_breakpoint:
+        return {}
     if not pending:
         raise UnknownInterruptError("There is nothing to answer", reason="not_pending")
     return {pending[0]: resume}
@@ -77,7 +82,7 @@ def empty_command(known: KnownTasks) -> EmptyInputError:
 
 def _pending(known: KnownTasks) -> List[str]:
     asking = [task for task in known.values() if task.result is None]
-    return list(dict.fromkeys(question.id for task in asking for question in task.questions))
+    return sorted({question.id for task in asking for question in task.questions})
 
 
 def still_asks(known: Known, answers: Optional[Mapping[str, object]]) -> bool:

@@ -29,12 +29,13 @@ class TaskIds(Protocol):
             index: The position among the `Send`s of the step.
         """
 
-    def handling(self, step: int, failed: str, name: str) -> str:
+    def handling(self, step: int, failed: str, node: str, name: str) -> str:
         """Return the id of the error handler of a failed task.
 
         Args:
             step: The superstep.
             failed: The id of the failed task.
+            node: The name of its node.
             name: The name of the handler's node.
         """
 
@@ -60,7 +61,7 @@ class SeededIds:
         """Return the id of a task that a `Send` has started."""
         return task_id(self._seed, step, node, index)
 
-    def handling(self, step: int, failed: str, name: str) -> str:
+    def handling(self, step: int, failed: str, node: str, name: str) -> str:
         """Return the id of the error handler of a failed task."""
         return task_id(self._seed, step, f"handles {failed}", -1)
 

@@ -181,7 +181,7 @@ class PartBuilder:
         """
         parts: List[Part] = []
         if self._updates and not called:
-            parts.append(Part(self._ns, "updates", {INTERRUPT: tuple(interrupts)}))
+            parts += [Part(self._ns, "updates", {INTERRUPT: tuple(interrupts)})] if interrupts else self.paused()
         modes = self._modes_of(task.name)
         if task.node.action is not None and not modes.isdisjoint(TASK_MODES):
             asked = [{name: getattr(one, name) for name in _INTERRUPT_FIELDS} for one in interrupts]
@@ -189,8 +189,8 @@ class PartBuilder:
         return parts
 
     def paused(self) -> List[Part]:
-        """Return the update that shows a pause at a breakpoint: no question is asked."""
-        return [Part(self._ns, "updates", {INTERRUPT: ()})] if self._updates else []
+        """Return the update that shows a pause without a question, at a breakpoint; only a root graph has it."""
+        return [Part(self._ns, "updates", {INTERRUPT: ()})] if self._updates and not self._ns else []
 
     def _shown_results(self, writes: Writes) -> Writes:
         shown = self._results or ()

@@ -55,11 +55,12 @@ class Run:
         tasks: The tasks of the current step.
         interrupts: The questions that tasks of the current step have asked; the run ends with them.
         limit: The number of the last superstep that it may take.
+        paused: The run ends with steps left to do: with questions, or at a breakpoint of it or of a graph in a task.
         saves: What happens is to be stored.
         left: What stays due besides what the step leads to.
     """
 
-    saves = False
+    saves = paused = False
     left: Optional[Frontier] = None
 
     def __init__(
@@ -87,8 +88,7 @@ class Run:
         self.ns = ns
         self._concurrency = concurrency
         self._output = plan.output_keys if output is None else output
-        self._control = control
-        self._breakpoints = breakpoints
+        self._control, self._breakpoints = control, breakpoints
         self._entry = entry
         # Nothing has to be done at the end of a step but to fold and to advance.
         self._plain = not (self.saves or control or breakpoints or plan.templates or plan.started_by)
@@ -167,10 +167,10 @@ class Run:
         elif isinstance(event, TaskFailed):
             return self._failed(event)
         elif isinstance(event.signal, GraphInterrupt):
-            # The tasks beside it finish: what they have done is kept.
-            self.interrupts += event.signal.interrupts
-            effects = self._noted(task, None, None, event.signal.interrupts) if self.saves else []
-            effects += [*self._parts.interrupted(task, event.signal.interrupts)]
+            asked, self.paused = event.signal.interrupts, True  # what the tasks beside it do is kept
+            self.interrupts += asked
+            effects = self._noted(task, None, None, asked) if self.saves else []
+            effects += self._parts.interrupted(task, asked)
         else:
             return self._stop(Exit(event.signal))
         if self._waiting:
@@ -187,13 +187,13 @@ class Run:
         if event.outcome is not None:
             self._shown[task.id] = event.outcome
         if task.node.handler is not None and isinstance(error, Exception) and not isinstance(error, GraphBubbleUp):
-            return effects + self._handle(task, error)
+            return effects + self._handle(task, task.node.handler, error)
         return effects + self._stop(Fail(error))
 
-    def _handle(self, failed: Task, error: Exception) -> List[Effect]:
+    def _handle(self, failed: Task, handler: Node, error: Exception) -> List[Effect]:
         """Run the error handler of a node in its place, in the same step."""
-        assert failed.node.handler is not None
-        task = handling_task(self._ids.handling(failed.step, failed.id, failed.node.handler.name), failed, error)
+        id_ = self._ids.handling(failed.step, failed.id, failed.name, handler.name)
+        task = handling_task(id_, failed, error)
         self.tasks.append(task)
         self._running[task.id] = task
         return [StartTask(task, alone=len(self._running) == 1)]
@@ -233,13 +233,14 @@ class Run:
             return [Fail(error)]
         shown = self._parts.values(self.state, fresh, self.interrupts)
         if self._plain:
-            usual = self.frontier.due and self.frontier.step < self.limit and not self.interrupts
+            usual = self.frontier.due and self.frontier.step < self.limit and not self.paused
             return [*shown, _OPEN_STEP if usual else self._next()]  # the usual step costs no call
-        if self.interrupts:  # the step is not over: it goes on when they are answered
+        if self.paused:  # the step is not over: it goes on when its questions are answered
             return [*shown, self._next()]
         saved, told = (self._saved(fresh.keys(), ran), self._told()) if self.saves else ([], [])
         if self._breakpoints is not None and self._breakpoints.stops(ran, self.frontier):
-            return [*saved, *shown, *told, *self._parts.paused(), _FINISH]
+            self.paused = True
+            return [*saved, *shown, *told, *self._parts.paused(), self._next()]
         return [*saved, *shown, *told, self._next()]
 
     def _advance(
@@ -251,7 +252,7 @@ class Run:
         if self.left is not None:
             nothing = self.frontier.keep(self.left) and nothing
         if isinstance(fresh, Folded):
-            if nothing and not self.interrupts:
+            if nothing and not self.paused:
                 self.state.finish(fresh)
             if fresh.touches(self._output):
                 self._shown_objects = self.state.object_values()
@@ -301,7 +302,7 @@ class Run:
     def _next(self) -> Effect:
         """Return the effect that follows a step; the frontier is not changed."""
         frontier = self.frontier
-        if self.interrupts:
+        if self.paused:
             # Whoever runs a root graph finds the questions in its output; a nested one hands them on.
             return Exit(GraphInterrupt(tuple(self.interrupts))) if self.ns else _FINISH
         if not frontier.due and not frontier.sends:
@@ -330,10 +331,9 @@ class Run:
         tasks: List[Task] = []
         name = ""
         try:
-            if frontier.sends:
-                for index, send in enumerate(frontier.sends):
-                    name = send.node
-                    tasks.append(self._sent(send, index))
+            for index, send in enumerate(frontier.sends):
+                name = send.node
+                tasks.append(self._sent(send, index))
             for name in sorted(frontier.due) if len(frontier.due) > 1 else frontier.due:
                 node = nodes[name]
                 seen = self.state.read(node.reader, step, limit)

@@ -8,6 +8,7 @@ from streamgraph._core.answers import still_asks, take_answers
 from streamgraph._core.effects import Effect, Fail, Note, Save
 from streamgraph._core.events import Event, TaskDone, TaskFailed
 from streamgraph._core.frontier import Frontier
+from streamgraph._core.handlers import found_of, with_handlers
 from streamgraph._core.ids import TaskIds
 from streamgraph._core.plan import Node
 from streamgraph._core.record import UNSET, DueTask, Known, KnownTasks, Record, Recorder
@@ -87,6 +88,12 @@ class SavedRun(Run):
         self._answered = True
         self.frontier = record.frontier.copy()
         self._known, self._ids = known, ids
+
+    def pauses_at_nodes(self) -> bool:
+        """Return whether the thread may be paused at a breakpoint, of this graph or of a nested one."""
+        frontier = self.frontier
+        due = bool(frontier.due or frontier.sends)
+        return due and (self._breakpoints is not None or any(known == _UNKNOWN for known in self._known.values()))
 
     def begin(self, writes: Writes, given: object) -> List[Effect]:
         """Begin with an input, which replaces what was due.
@@ -183,7 +190,9 @@ class SavedRun(Run):
     def _take_results(self) -> AbstractSet[str]:
         """Apply what tasks of the next step have written already, and return the keys that change."""
         known, self._known = self._known, {}
-        done = [(name, known[id_].result) for id_, name in self._due() if id_ in known] if known else []
+        ids, nodes, step = self._ids, self.plan.nodes, self.frontier.step + 1
+        found = [(name, found_of(ids, step, id_, nodes[name], known)) for id_, name in self._due()] if known else []
+        done = [(name, one.result) for name, one in found if one is not None]
         fresh = self.state.fold([(name, result.writes) for name, result in done if result is not None])
         self.state.store(fresh)
         return fresh.keys()
@@ -198,7 +207,12 @@ class SavedRun(Run):
     def _reused(self, tasks: Sequence[Task]) -> List[Effect]:
         effects: List[Effect] = []
         known, self._known = self._known, {}
-        for task in tasks if known else ():
+        if not known:
+            return effects
+        going, failed = with_handlers(self._ids, tasks, known)
+        if failed:
+            effects += self._handled(going[len(tasks) - len(failed) :], failed)
+        for task in going:
             found = known.get(task.id)
             if found is None:
                 continue
@@ -208,11 +222,20 @@ class SavedRun(Run):
                 effects += self._parts.finished(task, found.result, cached=True)
             elif still_asks(found, self.answers):
                 self._waiting.remove(task)
+                self.paused = True
                 self.interrupts += found.questions
                 effects += self._parts.interrupted(task, found.questions)
             else:
                 take_answers(task, "|".join((*self.ns, *task.ns_suffix)), found, self.answers)
         return effects
+
+    def _handled(self, handlers: Sequence[Task], failed: Sequence[Task]) -> List[Effect]:
+        """Let error handlers start in place of the tasks that had failed before."""
+        for task in failed:
+            self._waiting.remove(task)
+        self._waiting.extend(handlers)
+        self.tasks += handlers
+        return [part for task in handlers for part in self._parts.started(task)]
 
     def _failed(self, event: TaskFailed) -> List[Effect]:
         """End the run with a failure.

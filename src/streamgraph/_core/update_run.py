@@ -6,8 +6,9 @@ from typing import AbstractSet, FrozenSet, List, NamedTuple, Optional, Sequence
 
 from streamgraph._core.effects import Effect, Fail, Finish
 from streamgraph._core.frontier import Frontier
+from streamgraph._core.handlers import found_of, with_handlers
 from streamgraph._core.plan import Node
-from streamgraph._core.record import UNSET, Record
+from streamgraph._core.record import UNSET, KnownTasks, Record
 from streamgraph._core.saved_run import BEFORE_FIRST, SavedRun
 from streamgraph._core.state import Writes
 from streamgraph._core.task import PUSH, Task
@@ -40,8 +41,9 @@ class UpdateRun(SavedRun):
             updates: The updates.
         """
         names = {update.node.name for update in updates}
-        carried = self._carried(names)
-        self.left = self._unfinished({task.id for task in carried}, names) if names & self._names() else None
+        known, self._known = self._known, {}
+        carried = self._carried(known, names)
+        self.left = self._unfinished(known, names) if names & self._names() else None
         ids, step = self._ids, self.frontier.step + 1
         self.frontier.step = step
         tasks = [
@@ -66,9 +68,8 @@ class UpdateRun(SavedRun):
     def _names(self) -> AbstractSet[str]:
         return self.frontier.due.union(send.node for send in self.frontier.sends)
 
-    def _carried(self, names: AbstractSet[str]) -> List[Task]:
+    def _carried(self, known: KnownTasks, names: AbstractSet[str]) -> List[Task]:
         """Return the tasks of the step that have finished, except those that the updates are for."""
-        known, self._known = self._known, {}
         frontier, nodes, ids = self.frontier, self.plan.nodes, self._ids
         step = frontier.step + 1
         tasks = [
@@ -78,21 +79,30 @@ class UpdateRun(SavedRun):
         for index, send in enumerate(frontier.sends):
             tasks.append(Task(ids.by_send(step, send.node, index), nodes[send.node], step, None, (PUSH,), index))
         carried = []
-        for task in tasks:
+        for task in with_handlers(ids, tasks, known)[0] if known else ():
             result = known[task.id].result if task.id in known else None
             if result is not None:
                 self._done[task.id] = result
                 carried.append(task)
         return carried
 
-    def _unfinished(self, done: AbstractSet[str], names: AbstractSet[str]) -> Frontier:
+    def _unfinished(self, known: KnownTasks, names: AbstractSet[str]) -> Frontier:
         """Return what is due in the step and has not finished, except what the updates are for."""
-        frontier, ids = self.frontier, self._ids
+        frontier, ids, nodes = self.frontier, self._ids, self.plan.nodes
         step = frontier.step + 1
+
+        def is_done(id_: str, name: str) -> bool:
+            found = found_of(ids, step, id_, nodes[name], known)
+            return found is not None and found.result is not None
+
         due = {
-            name for name in frontier.due - names if ids.by_edge(step, name, self.plan.nodes[name].triggers) not in done
+            name for name in frontier.due - names if not is_done(ids.by_edge(step, name, nodes[name].triggers), name)
         }
-        sends = [send for index, send in enumerate(frontier.sends) if ids.by_send(step, send.node, index) not in done]
+        sends = [
+            send
+            for index, send in enumerate(frontier.sends)
+            if not is_done(ids.by_send(step, send.node, index), send.node)
+        ]
         return Frontier(step, due, tuple(sends))
 
     def begin_empty(self, *, before: bool) -> None:

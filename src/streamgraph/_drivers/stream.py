@@ -225,7 +225,7 @@ class Stream:
 
     def _mark_ended(self, status: Status, error: Optional[BaseException] = None) -> None:
         run = self._session.run
-        asks = run.interrupts or run.frontier.due or run.frontier.sends if status == "done" else False
+        asks = run.paused or run.frontier.due or run.frontier.sends if status == "done" else False
         self._ended = True
         self._status = "paused" if asks or isinstance(error, GraphInterrupt) else status
         if self._session.questions is not None and not self._session.asks_outside:

@@ -34,6 +34,7 @@ class Saving:
         backend: Starts what stores beside the run.
         writes_of: Reads an input that was stored before it was applied.
         outer: How the run around it is saved. If that one continues, so does this run if it had begun before.
+        remembers: The graph keeps its state from one task to the next.
         occupancy: The claim of a root run on its thread.
         storage: How keys with a reducer are stored, for nested runs that do not say.
 
@@ -55,6 +56,7 @@ class Saving:
         backend: Backend,
         writes_of: Callable[[Any], Writes],
         outer: Optional[Saving] = None,
+        remembers: bool = False,
         occupancy: Optional[Occupancy] = None,
         storage: Storage = "full",
     ) -> None:
@@ -68,6 +70,7 @@ class Saving:
         self._keeper = keeper(durability, saved, backend)
         self._writes_of = writes_of
         self._outer = outer
+        self._remembers = remembers
         self._occupancy = occupancy
         self.keep: Callable[[Union[Note, Save]], Work[None]] = self._keeper.keep
         self._failure: Optional[Exception] = None
@@ -109,7 +112,7 @@ class Saving:
         if self._outer is not None:
             self.answers = self._outer.answers
         elif command and given.resume is not None:
-            self.answers = answers_of(given.resume, loaded.known)
+            self.answers = answers_of(given.resume, loaded.known, at_breakpoint=run.pauses_at_nodes())
         run.answers = self.answers or None
         if command:
             check_no_workflow(run.plan, given)
@@ -117,7 +120,7 @@ class Saving:
                 writes = ()  # where an input is one value, that was the command
             if given.resume is None and not given.goto and not writes:
                 raise empty_command(loaded.known)
-        if given is not None and not command and (self._outer is None or not self._outer.resumed):
+        if given is not None and not command and not self._goes_on():
             return run.begin(writes, given)
         self._check_nodes(run, loaded.record)
         self.resumed = True
@@ -136,6 +139,12 @@ class Saving:
                 "continue",
                 hint="get_state_history lists those that it has; without a checkpoint_id a run goes on from the last.",
             )
+
+    def _goes_on(self) -> bool:
+        """Return whether the run continues since the run around it does, although it is given an input."""
+        if self._outer is None or not self._outer.resumed:
+            return False
+        return not self._remembers or self.saved.is_of_this_step
 
     def _check_nodes(self, run: SavedRun, record: Record) -> None:
         """Raise an error if a node is due that the graph does not have."""

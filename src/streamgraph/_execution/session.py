@@ -184,7 +184,7 @@ class GraphSession:
     def closing(self, error: Optional[BaseException], unsaved: Sequence[Union[Note, Save]] = ()) -> Work[None]:
         """End the trace of the run, if there is one. A run that ends with a control signal has not failed."""
         if self._saving is not None:
-            yield from self._saving.settle(unsaved, early=error is not None or bool(self.run.interrupts))
+            yield from self._saving.settle(unsaved, early=error is not None or self.run.paused)
         self._subtasks.over = error is None or isinstance(error, Exception)
         if self._messages is not None and self._parent_tracker is None:
             forget(self._messages)

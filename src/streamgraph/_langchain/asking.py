@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Lock
 from time import time
-from typing import Awaitable, Optional, Sequence, Tuple, cast
+from typing import Awaitable, List, Optional, Sequence, Tuple, cast
 
 from typing_extensions import Protocol
 
@@ -17,6 +17,9 @@ from streamgraph._signals import Paused
 from streamgraph.errors import GraphInterrupt, is_invalid_resume
 
 _counting = Lock()
+
+_PAUSED = Interrupt(None, "paused at a breakpoint")
+"""Stands for the pause of a graph that has met a breakpoint, among the questions of the task that has called it."""
 
 
 class Ended(Protocol):
@@ -121,17 +124,23 @@ def hand_on(scope: Scope, questions: Sequence[Interrupt]) -> None:
 
     Args:
         scope: The task.
-        questions: The questions.
+        questions: The questions; none if the graph was paused at a breakpoint.
     """
     with _counting:
         scope.questions = scope.questions or {}
         scope.questions.update((("below", question.id), question) for question in questions)
+        if not questions:
+            scope.questions[_PAUSED.id] = _PAUSED
+
+
+def _asked(scope: Scope) -> List[Interrupt]:
+    return [question for question in (scope.questions or {}).values() if question is not _PAUSED]
 
 
 def check_questions(scope: Scope) -> None:
     """Raise GraphInterrupt if a task has asked questions that are still open, though its code has caught that."""
     if scope.questions:
-        raise GraphInterrupt(tuple(scope.questions.values()))
+        raise GraphInterrupt(tuple(_asked(scope)))
 
 
 def ended_with(scope: Scope, error: Exception) -> Exception:
@@ -150,7 +159,7 @@ def ended_with(scope: Scope, error: Exception) -> Exception:
     if not raised and any(_failed_with(child, error) for child in scope.children):
         return error
     known = {question.id for question in raised}
-    questions = (*raised, *(question for question in scope.questions.values() if question.id not in known))
+    questions = (*raised, *(question for question in _asked(scope) if question.id not in known))
     if isinstance(error, GraphInterrupt) and len(questions) == len(raised):
         return error
     asked = GraphInterrupt(questions)

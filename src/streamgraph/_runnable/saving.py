@@ -90,6 +90,7 @@ def open_saving(
         backend,
         lambda given: graph._writes(given, lenient=True),
         outer=outer,
+        remembers=graph.checkpointer is True,
         occupancy=occupancy,
         storage=storage,
     )
