@@ -256,6 +256,9 @@ class Session(Protocol):
     def partial(self) -> Partial:
         """Return the result of the run so far."""
 
+    def message_ends(self) -> Sequence[Part]:
+        """Return the parts that end the messages which are still open at the end of the run."""
+
     def outward(self, error: BaseException) -> BaseException:
         """Return the error with which the run ends, in the form that its caller expects."""
 

@@ -124,6 +124,27 @@ def last_chunk(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     return theirs, dataclasses.replace(ours, chunks=ours.chunks[: len(theirs.chunks)])
 
 
+def message_ends(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
+    def is_end(value: Any) -> bool:
+        if isinstance(value, dict):
+            return value.get("type") == "messages" and is_end(value["data"])
+        if not isinstance(value, tuple) or not value:
+            return False
+        if len(value) == 2 and isinstance(value[1], dict) and str(value[0]).endswith("Chunk"):
+            return set(value[1]) == {"chunk_position", "id"}
+        return is_end(value[0]) or is_end(value[-1])
+
+    def without(chunks: Any) -> Any:
+        return type(chunks)(
+            without(chunk) if isinstance(chunk, list) else chunk for chunk in chunks if not is_end(chunk)
+        )
+
+    if str(ours.chunks).count("chunk_position") <= str(theirs.chunks).count("chunk_position"):
+        return theirs, ours
+    pair = (dataclasses.replace(side, chunks=without(side.chunks)) for side in (theirs, ours))
+    return tuple(pair)
+
+
 def no_error(theirs: Outcome, ours: Outcome, where: Where) -> Pair:
     return dataclasses.replace(theirs, error=None), ours
 

@@ -21,6 +21,7 @@ from differential.adapting import (
     interrupts_without_schema,
     last_chunk,
     last_of_chain,
+    message_ends,
     no_error,
     one_id,
     one_more,
@@ -86,6 +87,12 @@ DIFFERENCES = [
         "a node runs after a step that has updated its channel; LangGraph also starts one whose channel has had a "
         "value from the beginning, once a step has updated nothing",
         updated,
+    ),
+    Difference(
+        "the-end-of-a-message-is-in-the-stream",
+        'its last chunk has `chunk_position == "last"` …, on every langchain-core, also for a message that was cut off',
+        message_ends,
+        everywhere=True,
     ),
     Difference(
         "failure-is-told",

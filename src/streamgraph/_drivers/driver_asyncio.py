@@ -55,8 +55,10 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
 
     async def __anext__(self) -> ChunkT:
         if self._ended:
-            self._raise_failure()
-            raise StopAsyncIteration
+            chunk = self._pull_left()
+            if chunk is NO_CHUNK:
+                raise StopAsyncIteration
+            return chunk  # type: ignore[no-any-return]
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -86,7 +88,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
             if was_stopped and isinstance(error, StreamClosed) and not is_awaited():
                 # The parent run has ended. In a task that a node has created, the exception may never be retrieved.
                 raise CancelledError from None
-            chunk = self._last_part(error)
+            chunk = self._last_chunk(error)
             if chunk is NO_CHUNK:
                 raise
         finally:
@@ -209,7 +211,7 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
                     await drive(self._session.keep(effect), self._pool)
                 elif isinstance(effect, Finish):
                     await self._finish()
-                    return NO_CHUNK
+                    return self._last_chunk()
                 elif isinstance(effect, CancelTasks):
                     for task in effect.tasks:
                         self._jobs[task.id].stop.set()

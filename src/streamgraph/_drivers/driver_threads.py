@@ -44,8 +44,10 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
 
     def __next__(self) -> ChunkT:
         if self._ended:
-            self._raise_failure()
-            raise StopIteration
+            chunk = self._pull_left()
+            if chunk is NO_CHUNK:
+                raise StopIteration
+            return chunk  # type: ignore[no-any-return]
         if not self._pull_lock.acquire(False):
             raise self._busy()
         try:
@@ -65,7 +67,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
             if was_stopped and isinstance(error, StreamClosed) and not is_propagated() and not on_loop():
                 # The parent run has ended, and a node has passed the stream to a thread of its own.
                 raise StopIteration from None
-            chunk = self._last_part(error)
+            chunk = self._last_chunk(error)
             if chunk is NO_CHUNK:
                 raise
         finally:
@@ -150,7 +152,7 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                     self._drive(self._session.keep(effect), self._session.stop)
                 elif isinstance(effect, Finish):
                     self._finish()
-                    return NO_CHUNK
+                    return self._last_chunk()
                 elif isinstance(effect, CancelTasks):
                     for task in effect.tasks:
                         self._jobs[task.id].stop.set()

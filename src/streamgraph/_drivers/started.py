@@ -194,6 +194,8 @@ class StartedRun:
         if self._error is not None:
             self._traceback = self._error.__traceback__
         if stream is not None:
+            if stream.status != "done" and not isinstance(error, Exception):  # otherwise the stream has done so
+                stream.end_messages()
             self._partial, self.asked = stream.partial, stream.questions
         self._stream = self._task = None
         self.capacity.close()

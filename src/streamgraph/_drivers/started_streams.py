@@ -70,6 +70,14 @@ class _Timed(Stream):
         """The open questions, if they are answered while the run goes on."""
         return self._session.questions
 
+    def end_messages(self) -> None:
+        """Show that the messages are over which were cut off, when the run has ended without an error."""
+        router = self._router
+        if router.subscribers.live:
+            for part in self._session.message_ends():
+                if router.is_own(part):
+                    router.shape(part)
+
     def _begin_times(self) -> None:
         self._begun_at: Dict[str, Tuple[Task, float]] = {}
         self._placed: Optional[Tuple[Task, float]] = None  # the task that runs in place

@@ -80,6 +80,8 @@ class Stream:
         self._clock = ConsumerClock(flow) if flow.watches else None
         self._timeout_error: Optional[TimeLimitError] = None
         self._failure: Optional[Exception] = None
+        # What is left to be read after the end of the run.
+        self._left: Deque[Any] = deque()
         self._status: Status = "pending"
         self._seq = 0
         self._effects: Deque[Effect] = deque()
@@ -244,25 +246,42 @@ class Stream:
         for job in tuple(self._jobs.values()):
             job.stop.set()
 
-    def _last_part(self, error: BaseException) -> Any:
-        """Return the chunk that reports a failure, or `NO_CHUNK` if the consumer does not want it.
+    def _last_chunk(self, error: Optional[BaseException] = None) -> Any:
+        """Return the next chunk after the end of the run, or `NO_CHUNK` if there is none.
 
-        If there is a chunk, the error itself is raised at the next pull.
+        These show that messages are over that were cut off, and report a failure. The error itself is raised after
+        them.
+
+        Args:
+            error: The error of the run, if it has just failed.
         """
-        if not isinstance(error, Exception) or not self._router.emits_error_part:
-            return NO_CHUNK
-        where = location_of(error)
-        failure = RunFailure(error) if where is None else RunFailure(error, where.node, where.step)
-        chunk = self._router.shape(Part(() if where is None else where.namespace, "error", failure))
-        if chunk is not NO_CHUNK:
-            self._failure = error
-        return chunk
+        left, router = self._left, self._router
+        if (error is None or isinstance(error, Exception)) and router.subscribers.live:
+            parts: List[Part] = [*self._session.message_ends()]
+            left.extend(router.shape(part) for part in parts if router.is_own(part))
+        if isinstance(error, Exception) and router.emits_error_part:
+            where = location_of(error)
+            failure = RunFailure(error) if where is None else RunFailure(error, where.node, where.step)
+            left.append(router.shape(Part(() if where is None else where.namespace, "error", failure)))
+        while left:
+            chunk = left.popleft()
+            if chunk is not NO_CHUNK:
+                if error is not None:
+                    self._failure = error  # type: ignore[assignment]
+                return chunk
+        return NO_CHUNK
 
-    def _raise_failure(self) -> None:
-        """Raise the error that the last chunk has reported, if there is one."""
+    def _pull_left(self) -> Any:
+        """Return the next chunk of a run that has ended, or `NO_CHUNK`; raises the error that it has failed with."""
+        while self._left:
+            chunk = self._left.popleft()
+            if chunk is not NO_CHUNK:
+                self._seq += 1
+                return chunk
         error, self._failure = self._failure, None
         if error is not None:
             try:
                 raise error
             finally:
                 del error
+        return NO_CHUNK

@@ -50,6 +50,7 @@ from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
 from streamgraph._signals import Paused, Unstreamed
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.copying import own
+from streamgraph._streams.part import Part
 from streamgraph._streams.router import Router
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import GraphBubbleUp, GraphInterrupt, ParentCommand
@@ -119,8 +120,7 @@ class GraphSession:
         subscribers = router.subscribers
         self._subscribers = subscribers.here
         self._wanted = subscribers.here.modes
-        # Nested runs, and code that a task has left behind, must replace an inherited tap even if they have no
-        # subscriber.
+        # Nested runs, and code that a task left behind, must replace an inherited tap even without a subscriber.
         listens = subscribers.listens or is_tapped()
         self._parent_tracker = tracker_of(scope)
         self._messages = (
@@ -207,14 +207,17 @@ class GraphSession:
         """Return the questions that wait for an answer."""
         return paused(self.questions, self._shared, self.run.interrupts)
 
+    def message_ends(self) -> Sequence[Part]:
+        """Return the parts that end the messages which are still open at the end of the run."""
+        return () if self._messages is None else self._messages.ends(self._shared)
+
     def explain(self) -> List[Unstreamed]:
         """Return the model calls that were not streamed so far, with the reasons."""
         if "messages" not in self._wanted:
             hint = 'Ask for it: stream_mode="messages", or a list of modes with it.'
             return [Unstreamed("mode", "the stream was not asked for `messages`", hint)]
         assert self._messages is not None
-        ns = self.run.ns
-        return [item for item in self._messages.unstreamed if item.namespace[: len(ns)] == ns]
+        return self._messages.unstreamed_in(self.run.ns)
 
     def outward(self, error: BaseException) -> BaseException:
         """Return the error with which the run ends as its caller expects it, which may be a task of LangGraph."""

@@ -73,6 +73,8 @@ def async_generator_action(function: Callable[..., AsyncGenerator[object, None]]
                 if capacity is not None:
                     await capacity.wait()
                 yields.take(item)
+            if capacity is not None:
+                await capacity.wait()  # for the end of the message
         finally:
             yields.close()
             await generator.aclose()

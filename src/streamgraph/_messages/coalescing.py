@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional
 
 from langchain_core.messages import AIMessageChunk
 
+from streamgraph._messages.copying import is_last, marked_last
 from streamgraph._streams.part import Part
 
 _BLOCK = 16
@@ -25,10 +26,10 @@ class TokenBatch:
         metadata: Its metadata; only tokens with equal metadata are added.
     """
 
-    __slots__ = ("_digits", "_metadata", "_token")
+    __slots__ = ("_digits", "_last", "_metadata", "_token")
 
     def __init__(self, token: AIMessageChunk, metadata: Dict[str, Any]) -> None:
-        self._token = token
+        self._token = self._last = token
         self._metadata = metadata
         # `_digits[n]` holds sums of `_BLOCK ** n` tokens not yet merged into `_digits[n + 1]`, oldest first.
         self._digits: List[List[AIMessageChunk]] = [[token]]
@@ -41,6 +42,7 @@ class TokenBatch:
         if not same or metadata != self._metadata:
             return False
         self._digits[0].append(token)
+        self._last = token
         order = 0
         while len(self._digits[order]) == _BLOCK:
             if order + 1 == len(self._digits):
@@ -52,7 +54,9 @@ class TokenBatch:
 
     def sum(self) -> Any:
         """Return the tokens merged into one, with the metadata."""
-        return _sum([token for digit in reversed(self._digits) for token in digit]), self._metadata
+        merged = _sum([token for digit in reversed(self._digits) for token in digit])
+        # Before version 1, langchain-core leaves the mark of the last token out of the sum.
+        return (marked_last(merged) if is_last(self._last) else merged), self._metadata
 
 
 class _TokenCoalescer:

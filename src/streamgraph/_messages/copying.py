@@ -6,7 +6,7 @@ import types
 import typing
 from typing import Any, Dict, Optional, Tuple, Type, Union
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk
 from typing_extensions import Literal, get_args, get_origin
 
 from streamgraph._compat.pydantic import new, set_extra, set_fields, set_names, set_private
@@ -58,6 +58,39 @@ def _is_scalar(hint: Any) -> bool:
     if get_origin(hint) in (Union, getattr(types, "UnionType", Union), Literal, typing.Literal):
         return all(isinstance(item, str) or _is_scalar(item) for item in get_args(hint))
     return hint in (str, bool, int, float, type(None))
+
+
+def is_last(message: BaseMessage) -> bool:
+    """Return whether a message is the last chunk of one, or no chunk.
+
+    langchain-core marks that chunk from version 1 on. Before, `chunk_position` is no field, but an extra attribute that
+    every version takes.
+    """
+    return getattr(message, "chunk_position", None) == "last" or not isinstance(message, BaseMessageChunk)
+
+
+def marked_last(message: BaseMessage) -> BaseMessage:
+    """Return a message that is shown as a whole; if it is a chunk, it gets the mark of the last one.
+
+    Args:
+        message: A copy, which is modified.
+    """
+    if not is_last(message):
+        message.chunk_position = "last"  # type: ignore[attr-defined]
+    return message
+
+
+def last_chunk(last: BaseMessage) -> BaseMessage:
+    """Return an empty chunk that ends a message, and changes nothing in the sum of its chunks.
+
+    Args:
+        last: The last chunk so far.
+    """
+    empty: Any = [] if isinstance(last.content, list) else ""
+    if isinstance(last, AIMessageChunk):
+        return marked_last(AIMessageChunk(content=empty))
+    # Others have fields of their own that are required, and that are equal in all chunks.
+    return marked_last(last.model_copy(update={"content": empty, "additional_kwargs": {}, "response_metadata": {}}))
 
 
 def detach(message: BaseMessage) -> None:

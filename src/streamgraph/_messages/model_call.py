@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage
 from streamgraph._compat.langchain_core import CallInfo, keeps_chunk
 from streamgraph._drivers.handover import ReaderTurns
 from streamgraph._langchain.scope import Scope
-from streamgraph._messages.copying import detach
+from streamgraph._messages.copying import detach, is_last, marked_last, private_copy
 from streamgraph._messages.matching import text_of
 from streamgraph._messages.partial_json import MISSING
 from streamgraph._messages.structured import PartialObject
@@ -37,6 +37,7 @@ class ModelCall:
         open: True until the call has ended.
         awaited: True if the call is awaited and its cancellation may have been lost; it then ends at its next token
             after its task was cancelled.
+        unended: The last token shown, if the stream does not show yet that the message is over.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class ModelCall:
         "ns",
         "open",
         "scope",
+        "unended",
     )
 
     def __init__(
@@ -81,6 +83,7 @@ class ModelCall:
         self.id: Optional[str] = None
         self.ids: Dict[str, None] = {}
         self.final: Optional[BaseMessage] = None
+        self.unended: Optional[BaseMessage] = None
 
     @property
     def streamed(self) -> bool:
@@ -148,7 +151,12 @@ class ModelCall:
         if not self.streamed:
             self.id = message.id or str(uuid4())
             if not self.hidden and self.scope is not None:
-                self.scope.put_in(TokenPart(self, message, lasting=False))
+                self.scope.put_in(TokenPart(self, _whole(message), lasting=False))
+
+    def stop(self) -> None:
+        """Note that no token follows, before `end` forgets the last one."""
+        last = self._pieces[-1] if self._pieces and not self.hidden else None
+        self.unended = None if last is None or is_last(last) else last
 
     def parsed(self, result: object) -> None:
         """Show the object parsed from the finished message.
@@ -169,3 +177,7 @@ class ModelCall:
     def _show_object(self, scope: Scope, value: object, complete: bool) -> None:
         metadata = {**self.metadata, "tags": [*self.metadata["tags"]], "message_id": self.id, "complete": complete}
         scope.emit("objects", (copy_containers(value), metadata))
+
+
+def _whole(message: BaseMessage) -> BaseMessage:
+    return message if is_last(message) else marked_last(private_copy(message, message.id))

@@ -7,7 +7,7 @@ task, and by the state before the task; never by object identity, which is meani
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID, uuid4
 
 from langchain_core.messages import BaseMessage, RemoveMessage
@@ -16,8 +16,9 @@ from streamgraph._compat.langchain_core import CallInfo
 from streamgraph._core.plan import RESULT_KEY, RETURN_KEY, Plan
 from streamgraph._core.results import TaskResult
 from streamgraph._drivers.handover import ReaderTurns
-from streamgraph._langchain.scope import Scope
-from streamgraph._messages.copying import private_copy
+from streamgraph._langchain.scope import RunScope, Scope
+from streamgraph._messages.copying import marked_last, private_copy
+from streamgraph._messages.endings import Endings, is_inside
 from streamgraph._messages.explain import explain_call
 from streamgraph._messages.matching import PriorMessages, messages_in, parts_of, prepared_writes, same_message, text_of
 from streamgraph._messages.metadata import OF_A_NODE, model_metadata, node_metadata
@@ -47,6 +48,7 @@ class MessageTracker:
         self._unparsed: Dict[str, ModelCall] = {}
         self.unstreamed: List[Unstreamed] = []
         """Model calls that were not streamed."""
+        self._endings = Endings()
         # Shown output of failed attempts by task, to be retracted at the next attempt.
         self._failed: Dict[str, List[Union[ModelCall, BaseMessage]]] = {}
 
@@ -130,15 +132,30 @@ class MessageTracker:
         if message is not None and call.call_info is not None and not call.streamed and not call.hidden:
             self._note(call, *explain_call(call.call_info))
         call.call_info = None
+        call.stop()
         try:
             if message is not None:
                 call.end(message)
         finally:
             self._shown.update(dict.fromkeys(call.ids, call))
+            self._endings.show(call)
             if call.scope is None or call.scope.over:
                 call.scope = None  # the call, or the message of a client's writer, has outlived its task
             elif call.structured and message is not None:
                 self.to_parse(call)
+
+    def unstreamed_in(self, ns: Tuple[str, ...]) -> List[Unstreamed]:
+        """Return the model calls of a graph, and of those nested in it, that were not streamed."""
+        return [item for item in self.unstreamed if item.namespace[: len(ns)] == ns]
+
+    def ends(self, run: RunScope) -> Sequence[Part]:
+        """Return the parts that end the messages which are still open at the end of a run."""
+        for key, call in tuple(self._calls.items()):
+            if is_inside(call.scope, run):
+                del self._calls[key]
+                self._shown.update(dict.fromkeys(call.ids, call))
+                self._endings.leave_open(call)
+        return self._endings.parts(run)
 
     def finished(self, key: str) -> None:
         """End a message that does not come from a LangChain model call.
@@ -229,6 +246,8 @@ class MessageTracker:
             if isinstance(item, ModelCall) and (item.hidden or not item.streamed):
                 continue
             scope.check_alive()
+            if isinstance(item, ModelCall):
+                item.unended = None
             self._shown.pop(str(item.id), None)
             payload = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
             scope.put_in(Part(ns, "messages", payload, node))
@@ -352,7 +371,7 @@ class MessageTracker:
         self._remember(scope if pushed else scope.parent, message)
         metadata = node_metadata(scope, {} if pushed else source)
         if scope.shows(metadata["tags"], key):
-            scope.emit("messages", (private_copy(message, id_), metadata), key)
+            scope.emit("messages", (marked_last(private_copy(message, id_)), metadata), key)
 
 
 def _hidden(tags: List[str]) -> Tuple[Reason, str, str]:

@@ -112,6 +112,13 @@ class Rules:
             StreamRuleError: The part breaks a rule.
         """
 
+    def over(self) -> None:
+        """Check that nothing is left open in a stream that was read to its end or to its failure.
+
+        Raises:
+            StreamRuleError: Something is.
+        """
+
     def end(self) -> None:
         """Check that nothing is missing in a stream that was read to its end.
 

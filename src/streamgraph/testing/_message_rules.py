@@ -15,7 +15,7 @@ from streamgraph.types import MessageMetadata
 
 
 class MessageRules(Rules):
-    """The chunks of a model call have one id; neither a chunk nor a copy of the message follows their end."""
+    """The chunks of a model call have one id; their end is shown, and neither a chunk nor a copy follows it."""
 
     def __init__(self) -> None:
         self._shown = MessageAccumulator()
@@ -24,6 +24,8 @@ class MessageRules(Rules):
         self._tasks: Dict[str, Tuple[TaskRef, ...]] = {}
         self._of_run: Dict[str, str] = {}
         self._history: Dict[str, BaseMessage] = {}
+        # The last chunks of the messages that are not over.
+        self._open: Dict[str, Fact] = {}
 
     def take(self, fact: Fact) -> None:
         if fact.kind == "values":
@@ -52,6 +54,9 @@ class MessageRules(Rules):
                 fact.breaks("message-one-id", "The chunks of one model call have two ids.", known, id_)
         if getattr(chunk, "chunk_position", None) == "last":
             self._over.add(id_)
+            self._open.pop(id_, None)
+        else:
+            self._open[id_] = fact
         self._tasks[id_] = fact.tasks
 
     def _message(self, fact: Fact, message: BaseMessage, id_: str, metadata: MessageMetadata) -> None:
@@ -73,14 +78,21 @@ class MessageRules(Rules):
                     )
         self._whole.add(id_)
         self._over.add(id_)
+        self._open.pop(id_, None)
+
+    def over(self) -> None:
+        for id_, fact in self._open.items():
+            fact.breaks("message-ends", "It is the last chunk of a message, and does not say so.", id_)
 
     def _retract(self, id_: str) -> None:
         if id_ == REMOVE_ALL_MESSAGES:
             self._whole.clear()
             self._over.clear()
+            self._open.clear()
             self._history.clear()
         self._whole.discard(id_)
         self._over.discard(id_)
+        self._open.pop(id_, None)
 
 
 class ToolRules(Rules):

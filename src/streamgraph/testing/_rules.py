@@ -24,6 +24,7 @@ RULES: Mapping[str, str] = {
     "step-order": "A step is over before the state after it is shown, and before the next step begins.",
     "message-once": "A message is shown once: no whole copy after its chunks, none under a new id, and no history.",
     "message-end": "No chunk follows the end of its message, unless a RemoveMessage has taken the message back.",
+    "message-ends": "The last chunk of a message says that it is, unless a RemoveMessage has taken the message back.",
     "message-one-id": "All chunks of one model call have the same id.",
     "tool-order": "A tool call starts before it reports, and ends once.",
 }
@@ -73,8 +74,9 @@ def check_stream(
     try:
         for part in parts:
             taken.append(checked_part(part, len(taken)))
-    except Exception:
-        _check(taken, False, ignore, custom_node)
+    except Exception as error:
+        # A TypeError may be that of a chunk which is no part.
+        _check(taken, complete and not isinstance(error, TypeError), ignore, custom_node, failed=True)
         raise
     _check(taken, complete, ignore, custom_node)
     return Collected(taken, getattr(parts, "output", None))
@@ -108,8 +110,9 @@ async def acheck_stream(
     try:
         async for part in parts:
             taken.append(checked_part(part, len(taken)))
-    except Exception:
-        _check(taken, False, ignore, custom_node)
+    except Exception as error:
+        # A TypeError may be that of a chunk which is no part.
+        _check(taken, complete and not isinstance(error, TypeError), ignore, custom_node, failed=True)
         raise
     _check(taken, complete, ignore, custom_node)
     return Collected(taken, getattr(parts, "output", None))
@@ -123,7 +126,14 @@ def _check_names(ignore: Collection[str]) -> None:
             raise ValueError(f"A rule {name!r} was to be ignored, and there is none of that name. {hint}")
 
 
-def _check(parts: List[StreamPart], complete: bool, ignore: Collection[str], custom_node: Optional[CustomNode]) -> None:
+def _check(
+    parts: List[StreamPart],
+    complete: bool,
+    ignore: Collection[str],
+    custom_node: Optional[CustomNode],
+    *,
+    failed: bool = False,
+) -> None:
     ignored = frozenset([ignore] if isinstance(ignore, str) else ignore)
     facts = facts_of(parts, custom_node, ignored)
     rules: List[Rules] = [ErrorRules()]
@@ -132,7 +142,11 @@ def _check(parts: List[StreamPart], complete: bool, ignore: Collection[str], cus
     for fact in facts:
         for some in rules:
             some.take(fact)
-    if complete and not any(_ends_early(fact) for fact in facts):
+    if not complete:
+        return
+    for some in rules:
+        some.over()
+    if not failed and not any(_ends_early(fact) for fact in facts):
         for some in rules:
             some.end()
 

@@ -87,7 +87,7 @@ def test_order_of_a_task_stays() -> None:
     joined = "|".join(told_text)
     assert joined.replace("|", "").replace(" ", "") == "01234456788"
     assert "4 |4|" in joined
-    assert joined.endswith("8 |8")
+    assert joined.endswith("8 |8|")  # and the end of the message
 
 
 def part(content: Any, node: str = "node", id_: str = "m", **fields: Any) -> Part:

@@ -173,6 +173,11 @@ def text(chunk: Any) -> str:
     return str(data[0].content) if mode == "messages" else str(data)
 
 
+def cut_off(texts: List[str]) -> List[str]:
+    """The texts without that of the empty chunk, which ends a message that was cut off."""
+    return texts if texts[-1] else texts[:-1]
+
+
 def numbers(upto: int) -> List[str]:
     """The texts of the first tokens."""
     return [f"{number} " for number in range(1, upto + 1)]

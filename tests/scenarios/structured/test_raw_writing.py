@@ -56,7 +56,7 @@ def asynchronous(node: Any) -> Any:
 def test_nothing_to_write(driver: str) -> None:
     """Empty texts and `None`, as clients send them between others, are no tokens."""
     got = read(chain(node=writes(None, "", "one ", None, "", "two", "")), {}, driver, stream_mode="messages")
-    assert [message.content for message, _ in got.chunks] == ["one ", "two"]
+    assert [message.content for message, _ in got.chunks] == ["one ", "two", ""]
     assert [message.content for message in got.output["messages"]] == ["one two"]
 
 
@@ -80,7 +80,8 @@ def test_chunks(wrap: Any, driver: str) -> None:
     assert message.response_metadata["finish_reason"] == "tool_calls"
     shown = [chunk for chunk, _ in got.chunks]
     assert {chunk.id for chunk in shown} == {message.id}
-    assert [normal(chunk) for chunk in shown] == [normal(chunk) for chunk in CHUNKS]
+    assert [normal(chunk) for chunk in shown[:-1]] == [normal(chunk) for chunk in CHUNKS]
+    assert shown[-1].content == ""
     assert reduce(add, shown).tool_calls == [CALL]
     assert MessageAccumulator(got.chunks).tool_calls(message.id)[0]["args"] == CALL["args"]
 
@@ -115,14 +116,14 @@ def test_midway(driver: str) -> None:
 
     got = read(chain(node=node), {}, driver, stream_mode="messages")
     assert seen == ["", "one two"]
-    assert [message.content for message, _ in got.chunks] == ["one ", "two"]
+    assert [message.content for message, _ in got.chunks] == ["one ", "two", ""]
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_own_id(driver: str) -> None:
     """The id of the message may be given."""
     got = read(chain(node=writes("one ", "two", id="mine")), {}, driver, stream_mode="messages")
-    assert [message.id for message, _ in got.chunks] == ["mine", "mine"]
+    assert [message.id for message, _ in got.chunks] == ["mine"] * 3
     assert [message.id for message in got.output["messages"]] == ["mine"]
 
 
@@ -134,8 +135,8 @@ def test_ids_of_the_provider(own: Any, ids: Any, driver: str) -> None:
     chunks = [AIMessageChunk(text, id=id_) for text, id_ in zip(("one ", "two"), ids)]
     got = read(chain(node=writes(*chunks, id=own)), {}, driver, stream_mode="messages")
     (message,) = got.output["messages"]
-    assert [chunk.content for chunk, _ in got.chunks] == ["one ", "two"]
-    assert [chunk.id for chunk, _ in got.chunks] == [message.id] * 2
+    assert [chunk.content for chunk, _ in got.chunks] == ["one ", "two", ""]
+    assert [chunk.id for chunk, _ in got.chunks] == [message.id] * 3
     assert own is None or message.id == own
 
 
@@ -193,7 +194,7 @@ def test_in_threads(driver: str) -> None:
             thread.join()
 
     got = read(chain(node=node), {}, driver, stream_mode="messages")
-    assert [message.content for message, _ in got.chunks] == ["found"]
+    assert [message.content for message, _ in got.chunks] == ["found", ""]
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -228,7 +229,7 @@ def test_between_other_tokens(driver: str) -> None:
 
     got = read(chain(node=node), {}, driver, stream_mode="messages")
     told = [(metadata["run_name"], message.content) for message, metadata in got.chunks]
-    assert told == [("a", "0 "), ("b", "-0"), ("a", "1 "), ("b", "-1"), ("a", "2 "), ("b", "-2")]
+    assert told == [("a", "0 "), ("b", "-0"), ("a", "1 "), ("b", "-1"), ("a", "2 "), ("b", "-2"), ("b", ""), ("a", "")]
     assert [message.content for message in got.output["messages"]] == ["0 1 2 ", "-0-1-2"]
     assert list(MessageAccumulator(got.chunks).messages) == [message.id for message in got.output["messages"]]
 
@@ -247,7 +248,8 @@ def test_tasks(driver: str) -> None:
 
     got = read(flow, {"asked": "q"}, driver, stream_mode="messages")
     told = [(metadata["langgraph_node"], metadata["run_name"], message.content) for message, metadata in got.chunks]
-    assert told[:3] == [("say", "said", "one"), ("say", "said", "two"), ("flow", "told", "three")]
+    said = [("say", "said", "one"), ("say", "said", "two"), ("say", "said", "")]
+    assert told[:4] == [*said, ("flow", "told", "three")]
     assert got.output == "onetwothree"
 
 

@@ -346,4 +346,4 @@ def test_what_was_shown_is_not_told_of(driver: str) -> None:
     graph = chain(made_up=lambda state: {"messages": [AIMessage("made up")]}, words=words)
     got = read(graph, GIVEN, driver, stream_mode="messages")
     assert got.unstreamed == []
-    assert [str(normal(message)[1]) for message, _ in got.chunks] == ["made up", "one ", "two"]
+    assert [str(normal(message)[1]) for message, _ in got.chunks] == ["made up", "one ", "two", ""]

@@ -264,6 +264,10 @@ def late_start(parts: Parts) -> Parts:
     return moved(start(parts[max(ends)]["data"]["name"]), lambda part: part is parts[min(ends)])(parts)
 
 
+def last_position(message: Any) -> bool:
+    return getattr(message, "chunk_position", None) == "last"
+
+
 def id_of(parts: Parts, place: int) -> str:
     return str(parts[place]["data"][0].id)
 
@@ -326,6 +330,9 @@ TAMPERED = [
         ["messages"],
         added(lambda data: (AIMessageChunk("x", id=data[0].id), {}), lambda part: True),
     ),
+    ("message-ends", nested, SAYING, dropped(token("after"))),
+    ("message-ends", nested, ALL, dropped(token("deepest"))),
+    ("message-ends", handled, ["messages"], dropped(lambda part: last_position(part["data"][0]))),
     ("message-one-id", nested, ALL, added(lambda data: (AIMessageChunk("x", id="new"), data[1]), token("deepest"))),
     ("tool-order", agent, ["tools"], lambda parts: parts[::-1]),
     ("tool-order", agent, ["tools"], doubled(lambda part: part["data"]["event"] == "tool-finished")),
@@ -418,11 +425,14 @@ def test_what_was_taken_back_may_come_again() -> None:
     def part(message: Any) -> Any:
         return {"type": "messages", "ns": (), "data": (message, {})}
 
-    first = [part(AIMessageChunk("one", id="1")), part(AIMessage("two", id="2"))]
+    one, end = AIMessageChunk("one", id="1"), part(Last("1"))
+    first = [part(one), end, part(AIMessage("two", id="2"))]
     again = [part(RemoveMessage(id="1")), part(RemoveMessage(id="2"))]
     check_stream([*first, *again, *first])
-    with pytest.raises(StreamRuleError, match="message-once"):
+    with pytest.raises(StreamRuleError, match="message-end"):
         check_stream([*first, *first])
+    with pytest.raises(StreamRuleError, match="message-once"):
+        check_stream([*first, first[-1]])
     check_stream([*first, part(AIMessage("changed", id="1"))])
 
 
