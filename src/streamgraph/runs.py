@@ -10,6 +10,7 @@ from streamgraph._drivers.readers import AsyncRunReader, RunReader
 from streamgraph._drivers.started import OnDisconnect
 from streamgraph._runnable.run_handle import RunHandle
 from streamgraph._streams.event_log import Codec, EventLog, Events, RunStatus
+from streamgraph._streams.part import Part
 
 __all__ = [
     "AsyncRunReader",
@@ -18,6 +19,7 @@ __all__ = [
     "Events",
     "MemoryLog",
     "OnDisconnect",
+    "Part",
     "RunHandle",
     "RunReader",
     "RunStatus",

@@ -226,3 +226,51 @@ def test_the_last_costs_what_the_first_has_cost() -> None:
             for size in (20, 80)
         )
         assert early == late
+
+
+def started(graph: Any, asynchronous: bool, readers: int, mode: str) -> Callable[[], Any]:
+    """Starts a run, and reads it so many times when it is over."""
+
+    async def aread() -> None:
+        run = await graph.astart({"n": 0}, {"recursion_limit": 1000}, record=mode)
+        await run
+        for _ in range(readers):
+            async for _ in run.astream(mode):
+                pass
+
+    def sync() -> None:
+        run = graph.start({"n": 0}, {"recursion_limit": 1000}, record=mode)
+        run.result()
+        for _ in range(readers):
+            for _ in run.stream(mode):
+                pass
+
+    return (lambda: asyncio.run(aread())) if asynchronous else sync
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_token_of_a_started_run(asynchronous: bool) -> None:
+    """It goes to the log in the thread or task that makes it, through no queue, and is not copied for it."""
+    found = per_unit(lambda size: started(speaking(size, asynchronous=asynchronous), asynchronous, 0, "messages"), 128)
+    is_as(found, called=15, dicts=1)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_step_of_a_started_run(asynchronous: bool) -> None:
+    """Its node runs in place, also if it may emit something: no task, no thread."""
+    node = astep if asynchronous else step
+    found = per_unit(lambda size: started(chain(size, node), asynchronous, 0, "updates"), 128)
+    is_as(found, called=56 + 2 * asynchronous, contexts=1, dicts=5)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_token_for_a_further_reader(asynchronous: bool) -> None:
+    """Two calls for a token: the next one, and its making; two copies: its fields, and its metadata."""
+
+    def reading(readers: int) -> Callable[[], Any]:
+        return started(speaking(256, asynchronous=asynchronous), asynchronous, readers, "messages")
+
+    found = per_unit(reading, 4)
+    assert found["called"] / 257 < 2.5
+    assert round(found["dicts"] / 257) == 2
+    assert found.get("sent", 0) == found.get("tasks", 0) == found.get("threads", 0) == 0

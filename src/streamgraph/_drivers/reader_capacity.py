@@ -88,6 +88,7 @@ class ReaderCapacity:
     def close(self) -> None:
         """Hold nothing back any more: the run has ended."""
         self._closed = True
+        self._to_log = self._recorder.put
         self._room.wake()
 
     def _put(self, stop: CancelToken, part: Part) -> None:

@@ -82,7 +82,7 @@ class Recorder:
         self.lags: Tuple[Lag, ...] = ()
         self._log = log
         self._failed = failed
-        self._append = log.append
+        self._append: Callable[[Part], object] = log.append
         self._given: Deque[Union[Part, Lag]] = deque()
         # Held by who writes; never waited for, but at the end.
         self._writing = threading.Lock()
@@ -109,7 +109,7 @@ class Recorder:
         try:
             self._take_all()
             self._log.close(status)
-            self._append = _drop
+            self._append = self._failed = _drop  # and let go of the run
         finally:
             if held:
                 self._writing.release()
@@ -130,11 +130,12 @@ class Recorder:
             except BaseException as error:  # it is not the error of the node whose part it is
                 self._append = append = _drop
                 self._failed(error)
-            if self.lags:
-                for lag in self.lags:
-                    if lag.wants(item):  # type: ignore[arg-type]
-                        lag.made()
+            for lag in self.lags:
+                if lag.left:
+                    self.lags = tuple(other for other in self.lags if not other.left)
+                elif lag.wants(item):  # type: ignore[arg-type]
+                    lag.made()
 
 
-def _drop(part: Part) -> int:
-    return 0
+def _drop(item: object) -> None:
+    """Take a part or an error that comes after the end."""

@@ -133,7 +133,8 @@ class StartedRun:
         """Add a part to the log; the chunk of it is for this class only."""
         self._recorder.put(part)
         self._recorded += 1
-        return NO_CHUNK if self._recorded % BATCH and not self.capacity.held else _PAUSE
+        held = self._recorder.lags and self.capacity.held
+        return NO_CHUNK if self._recorded % BATCH and not held else _PAUSE
 
     def _show(self, part: Part) -> None:
         """Take a part that a node emits through the router."""
@@ -198,6 +199,7 @@ class StartedRun:
                 stream.end_messages()
             self._partial, self.asked = stream.partial, stream.questions
         self._stream = self._task = None
+        self._put = self._recorder.put
         self.capacity.close()
         self._recorder.close(status)
         self._ended.wake()
