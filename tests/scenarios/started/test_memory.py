@@ -10,7 +10,6 @@ from typing import Any, List
 
 import pytest
 
-from scenarios.ending.small_nodes import aspeak
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, StateGraph
 from streamgraph.runs import MemoryLog, RunHandle
@@ -47,6 +46,10 @@ def finished(graph: Any, count: int) -> List[RunHandle[Any]]:
 def test_a_thousand_finished_runs_are_given_back() -> None:
     """Nothing of them is left, neither objects nor threads, and what was in them need not be collected."""
     model = Model()
+
+    async def aspeak(state: State) -> Any:
+        return {"value": (await model.ainvoke("?")).content}
+
     graph = line_of(speak=lambda state: model.invoke("?") and {"value": "x"}, nested=graph_of(speak=aspeak))
     finished(graph, 20)
     before = objects()
