@@ -92,7 +92,8 @@ class Changes:
         if reduce is operator.add and type(value) is list:
             return Appended(len(value))
         if reduce is operator.or_ and type(value) is dict and all(type(name) is str for name in value):
-            return None if "__overwrite__" in value or "type" in value else Merged(dict.fromkeys(value))
+            replaces = "__overwrite__" in value or value.get("type") == "__overwrite__"
+            return None if replaces else Merged(dict.fromkeys(value))
         return None
 
 

@@ -132,7 +132,7 @@ class PatchingPartBuilder(PartBuilder):
 
     def _recorded(self, value: Recorded, elements: int, path: str) -> Optional[List[StateOperation]]:
         changes = value.changes(self._since)
-        if changes is None or len(changes) > elements:
+        if changes is None or len(changes) >= max(elements, 2):
             return None  # it is shorter to say it all
         made: List[StateOperation] = []
         for kind, place, element in changes:

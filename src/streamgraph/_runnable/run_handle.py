@@ -184,7 +184,7 @@ class RunHandle(Generic[OutputT]):
             after: The id of the event after which to begin; `None` for the first event.
             subgraphs: `True`: every mode also for nested graphs, with the namespace in front. `False`: no parts of
                 nested graphs. `None`: tokens and custom data of nested graphs, without namespace.
-            include_nodes: Show only parts from these nodes, in every mode except `values`.
+            include_nodes: Show only parts from these nodes, in every mode except `values` and `patches`.
             exclude_nodes: Hide parts from these nodes.
             include_tags: Show only messages of models with one of these tags.
             exclude_tags: Hide messages of models with one of these tags.

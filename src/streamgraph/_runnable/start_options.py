@@ -29,7 +29,7 @@ class StartOptions(RunKeywords[ContextT], Generic[ContextT], total=False):
     output_keys: Keys
     """The state keys that `values`, `updates` and the result show; a single key shows its bare value."""
     include_nodes: Names
-    """Record only parts from these nodes, in every mode except `values`."""
+    """Record only parts from these nodes, in every mode except `values` and `patches`."""
     exclude_nodes: Names
     """Do not record parts from these nodes."""
     include_tags: Names
@@ -60,7 +60,7 @@ class ReadOptions(TypedDict, total=False):
     subgraphs: Optional[bool]
     """Show nested graphs; see `stream`."""
     include_nodes: Names
-    """Show only parts from these nodes, in every mode except `values`."""
+    """Show only parts from these nodes, in every mode except `values` and `patches`."""
     exclude_nodes: Names
     """Hide parts from these nodes."""
     include_tags: Names
