@@ -8,7 +8,7 @@ The modules have LangGraph's names, so moving over means changing imports.
 from __future__ import annotations
 
 from streamgraph._message_writer import message_writer
-from streamgraph.accumulate import MessageAccumulator
+from streamgraph.accumulate import MessageAccumulator, StateAccumulator
 from streamgraph.config import get_config, get_store, get_stream_writer
 from streamgraph.constants import END, START
 from streamgraph.graph import CompiledStateGraph, MessagesState, StateGraph, add_messages
@@ -25,6 +25,7 @@ __all__ = [
     "MessagesState",
     "Runtime",
     "Send",
+    "StateAccumulator",
     "StateGraph",
     "StreamMode",
     "StreamWriter",
