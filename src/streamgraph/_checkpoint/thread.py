@@ -150,6 +150,11 @@ class SavedThread:
         return bool(self._deltas.keys)
 
     @property
+    def is_earlier(self) -> bool:
+        """True if the record that was loaded was asked for, and is not the last of the thread."""
+        return self._has_others_after
+
+    @property
     def is_of_this_step(self) -> bool:
         """True if the record that was loaded was made in the step of the graph around that runs now."""
         return bool(self._last_metadata.get("parents") == self._parents)
@@ -303,7 +308,7 @@ class SavedThread:
             by_call = [{BY_CALL: dict(note.call_answers)}] if note.call_answers else []
             writes.append((RESUME, [*note.answers, *by_call]))
         record, path = self._ids[task.step - 1], "" if task.id == NO_TASK else path_text(task.path)
-        id_ = input_id(record) if self._is_input(task) else task.id
+        id_ = input_id(record) if note.result is not None and self._is_input(task) else task.id
         try:
             yield from self._saver.put_writes(self._config(record), writes, id_, path)
         except (TypeError, ValueError) as error:

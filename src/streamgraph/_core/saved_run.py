@@ -7,6 +7,7 @@ from typing import AbstractSet, Any, Callable, FrozenSet, List, Mapping, Optiona
 from streamgraph._core.answers import still_asks, take_answers
 from streamgraph._core.effects import Effect, Fail, Note, Save
 from streamgraph._core.events import Event, TaskDone, TaskFailed
+from streamgraph._core.forks import carried_over
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.handlers import found_of, with_handlers
 from streamgraph._core.ids import TaskIds
@@ -59,6 +60,8 @@ class SavedRun(Run):
         self.prepare: Optional[Callable[[Writes], Writes]] = None
         self._input_noted = False
         self._forked: List[Effect] = []
+        # What is known is that of another record, of which this run is a fork.
+        self._carries = False
         # What a command has changed, until it is stored.
         self._changed: AbstractSet[str] = frozenset()
 
@@ -175,17 +178,26 @@ class SavedRun(Run):
         # The step may end with open questions, or not at all, so that no record would have it.
         return [Note(task, changes)] if writes or routes else []
 
-    def fork(self, given: object = UNSET) -> None:
+    def fork(self, given: object = UNSET, resume: object = None) -> None:
         """Go on from a copy of the record, in which no task has run yet, with `resume` or `start`.
 
         Args:
             given: The input of the record, if it is to be applied.
+            resume: Answers to questions that were asked after the record. What other tasks had finished is kept then.
         """
-        self._known = {}
+        known, self._known = self._known, {}
+        due = self._due() if given is UNSET else self._entering()
         self.frontier.step += 1
         frontier, values = self.frontier.copy(), self.state.saved()
         self._forked = self._recorded(Record(frontier.step, "fork", values, frontier, self._changed, given=given))
         self._changed = frozenset()
+        if resume is not None:
+            forked = self._due() if given is UNSET else self._entering()
+            self._known, self._carries = carried_over(known, due, forked, self.ns, resume), True
+
+    def _entering(self) -> List[Tuple[str, str]]:
+        start = self.plan.start
+        return [(self._ids.by_edge(self.frontier.step + 1, start.name, start.triggers), start.name)]
 
     def _take_results(self) -> AbstractSet[str]:
         """Apply what tasks of the next step have written already, and return the keys that change."""
@@ -219,6 +231,7 @@ class SavedRun(Run):
             if found.result is not None:
                 self._waiting.remove(task)
                 self._done[task.id] = found.result
+                effects += self._noted(task, found.result) if self._carries else []
                 effects += self._parts.finished(task, found.result, cached=True)
             elif still_asks(found, self.answers):
                 self._waiting.remove(task)

@@ -92,8 +92,9 @@ class Saving:
             yield from self._occupancy.enter()
         if self.saved.stores_writes:
             run.prepare = partial(storable_writes, run.plan)
-        loaded = yield from self.saved.load()
         command = isinstance(given, Command)
+        self.saved.replays = self.saved.replays and not command  # what was answered after the checkpoint counts
+        loaded = yield from self.saved.load()
         if loaded is None:
             self._check_asked()
             if command and given.resume is not None:
@@ -109,9 +110,10 @@ class Saving:
                 )
             return run.begin(writes, dict(writes) if command else given)
         run.load(*loaded)
+        earlier = self.saved.is_earlier
         if self._outer is not None:
             self.answers = self._outer.answers
-        elif command and given.resume is not None:
+        elif command and given.resume is not None and not earlier:
             self.answers = answers_of(given.resume, loaded.known, at_breakpoint=run.pauses_at_nodes())
         run.answers = self.answers or None
         if command:
@@ -127,8 +129,9 @@ class Saving:
         self._known = loaded.known
         stored = loaded.record.given
         commanded = run.command(writes, run.take_entry() if stored is UNSET else ()) if command else []
-        if self.saved.replays and not command:
-            run.fork(stored)
+        if self.saved.replays or (command and earlier):
+            run.fork(stored, given.resume if command else None)
+            commanded, self._known = [], {}  # the fork has what the command has changed
         return [*commanded, *(run.resume() if stored is UNSET else run.restart(self._writes_of(stored), stored))]
 
     def _check_asked(self) -> None:
