@@ -140,19 +140,7 @@ def tool(lib: Library) -> Any:
 
 
 PROGRAMS: List[Any] = [
-    *(
-        in_turn,
-        beside_each_other,
-        sent,
-        in_a_branch,
-        at_the_start,
-        inside,
-        called,
-        stopped_inside,
-        workflow,
-        tool,
-        remembered,
-    )
+    *(in_turn, beside_each_other, sent, in_a_branch, inside, called, stopped_inside, workflow, tool, remembered)
 ]
 if "error_handler" in inspect.signature(Nodes().theirs().builder(state=State).add_node).parameters:
     PROGRAMS.append(handler)
