@@ -10,9 +10,10 @@ from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel
 from typing_extensions import Literal, TypedDict, assert_type
 
-from streamgraph import START, StateGraph
+from streamgraph import START, StateAccumulator, StateGraph
 from streamgraph.graph import CompiledStateGraph
 from streamgraph.runtime import Runtime
+from streamgraph.testing import Cut, Delay, record, replay
 from streamgraph.types import (
     Command,
     CustomStreamPart,
@@ -235,9 +236,18 @@ for part in graph.stream(given, stream_mode=["messages", "values"], version="v2"
     tell(part)
 for part in graph.stream(given, version="v2", overflow="drop_oldest", max_buffer=4):
     tell(part)
-for record in records.stream(Record(), version="v2"):
-    if record["type"] == "values":
-        assert_type(record["data"], Record)
+for shown_part in records.stream(Record(), version="v2"):
+    if shown_part["type"] == "values":
+        assert_type(shown_part["data"], Record)
+
+# Recordings: parts, too.
+for part in record(graph.stream(given, version="v2"), "run.jsonl"):
+    tell(part)
+for part in replay("run.jsonl", speed=None, faults=[Cut(at=-1), Delay(at=[1, 2], seconds=1)], allow=[Record]):
+    tell(part)
+replay("run.jsonl", faults=["cut"])  # error
+state = StateAccumulator(graph.stream(given, stream_mode="patches"))
+assert_type(state.known, bool)
 
 
 # What is known only when the program runs is anything.
