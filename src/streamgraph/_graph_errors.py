@@ -55,7 +55,20 @@ class EmptyInputError(GraphError):
 
 
 class UnknownCheckpointError(EmptyInputError, ValueError):
-    """A run was to continue from a checkpoint that the thread does not have."""
+    """A run was to continue from a checkpoint that the thread does not have.
+
+    Args:
+        thread_id: The thread.
+        checkpoint_id: The checkpoint.
+    """
+
+    def __init__(self, thread_id: str, checkpoint_id: str) -> None:
+        super().__init__(
+            f"Thread {thread_id!r} has no checkpoint {checkpoint_id!r}, so there is nothing to continue",
+            hint="get_state_history lists those that it has; without a checkpoint_id a run goes on from the last.",
+        )
+        self.thread_id = thread_id
+        self.checkpoint_id = checkpoint_id
 
 
 class UnreadableCheckpointError(GraphError, ValueError):

@@ -121,4 +121,20 @@ class WatchedSaver(InMemorySaver):
 def jittered(seed: int) -> WatchedSaver:
     """Return a saver whose calls take a random time, up to a few milliseconds."""
     chance = random.Random(seed)
-    return WatchedSaver(before=lambda name, number: time.sleep(chance.random() / 300))
+
+    def wait(*call: Any) -> None:
+        time.sleep(chance.random() / 300)
+
+    class Jittered(WatchedSaver):
+        """A saver that takes its time to read, too."""
+
+        def get_tuple(self, config: Any) -> Any:
+            wait()
+            return super().get_tuple(config)
+
+        def list(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            for item in super().list(*args, **kwargs):
+                wait()
+                yield item
+
+    return Jittered(before=wait, after=wait)

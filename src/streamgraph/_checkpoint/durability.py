@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections import deque
 from concurrent.futures import Future
 from contextvars import copy_context
@@ -16,6 +17,7 @@ from streamgraph._core.effects import Note, Save
 from streamgraph._protocols import Backend, Join, TaskRun, Work
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._types import Durability
+from streamgraph.errors import StreamClosed
 
 Stored = Union[Note, Save]
 
@@ -147,9 +149,10 @@ class Beside:
                 self._waiting.popleft()
         except Exception as error:
             self._failure, self._running = error, None
-        except BaseException:  # cancelled with the run, at whose end the rest is stored
+        except BaseException as error:  # cancelled with the run, at whose end the rest is stored
             self._running = None
-            raise
+            if self._backend.asynchronous or not isinstance(error, (CancelledError, StreamClosed)):
+                raise
         finally:
             running.set_result(None)
 

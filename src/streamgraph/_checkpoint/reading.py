@@ -95,6 +95,9 @@ def _called(config: Mapping[str, Any]) -> str:
 
 def _read(plan: Plan, stored: Any, ns: Tuple[str, ...]) -> Loaded:
     checkpoint = stored.checkpoint
+    for part in ("channel_values", "channel_versions", "versions_seen"):
+        if not isinstance(checkpoint[part], dict):
+            raise TypeError(f"{part} is no mapping")
     step = stored.metadata["step"]
     channels = {name: without_snapshot(from_stored(value)) for name, value in checkpoint["channel_values"].items()}
     writes = stored.pending_writes or ()

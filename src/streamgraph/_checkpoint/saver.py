@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from functools import lru_cache
 from pickle import UnpicklingError
-from typing import Any, AsyncIterator, Collection, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, AsyncIterator, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from streamgraph._checkpoint.allowed_types import TypeName, with_types
 from streamgraph._checkpoint.distribution import is_in_memory, orders_writes, unusable_methods
@@ -16,6 +16,7 @@ from streamgraph._checkpoint.wire import readable
 from streamgraph._core.action import Action
 from streamgraph._protocols import Call, Sleep, Work
 from streamgraph._streams.cancellation import CancelToken
+from streamgraph.errors import NotSupportedError
 
 _PAUSES = (0.05, 0.25, 1.0)
 """Seconds between the attempts to reach a database whose connection was lost."""
@@ -25,6 +26,7 @@ _DAMAGES = (ArithmeticError, EOFError, ImportError, LookupError, TypeError, Unpi
 
 _METHODS = ("get_tuple", "put", "put_writes")
 _HISTORIES = "get_delta_channel_history"
+_ALL = "list all"
 
 
 class Saver:
@@ -95,6 +97,36 @@ class Saver:
     def histories(self, config: Mapping[str, Any], keys: Sequence[str]) -> Work[Any]:
         """Return what the values of keys in a checkpoint are made from; see `get_delta_channel_history` of savers."""
         return self._read(_HISTORIES, config, keys)
+
+    def everything(self, config: Mapping[str, Any]) -> Work[Any]:
+        """Return a list of all stored tuples of a config, also those of graphs in nodes."""
+        if _ALL not in self._actions:
+            sync, asyn = _methods(self._saver, "list")
+            listed = Action(
+                None if sync is None else lambda config: [*sync(config)],
+                None if asyn is None else lambda config: _alisted(asyn(config)),
+            )
+            self._actions[_ALL] = on_its_loop(self._saver, listed)
+        return self._read(_ALL, config)
+
+    def manage(self, name: str, *args: Any) -> Work[None]:
+        """Call a method that not every saver has.
+
+        Args:
+            name: Its name.
+            args: Its arguments.
+
+        Raises:
+            NotSupportedError: The saver does not have it.
+        """
+        sync, asyn = _methods(self._saver, name) if hasattr(self._saver, name) else (None, None)
+        if sync is None and asyn is None:
+            raise NotSupportedError(
+                f"{type(self.given).__name__} has no method {name}",
+                hint="Other savers do, such as that of PostgreSQL in its newest version.",
+            )
+        self._actions[name] = on_its_loop(self._saver, Action(sync, asyn))
+        return self._call(name, *args)
 
     def list(
         self,
@@ -178,6 +210,10 @@ async def _aread_through(items: AsyncIterator[Any], config: Mapping[str, Any]) -
             yield item
     except _DAMAGES as error:
         raise unreadable(error, config) from error
+
+
+async def _alisted(items: AsyncIterator[Any]) -> List[Any]:
+    return [item async for item in items]
 
 
 def _is_lost_connection(error: Exception) -> bool:

@@ -97,6 +97,8 @@ class SavedThread:
         self._ids: Dict[int, str] = {}
         # What commands have changed since the last record: savers keep the first writes of a task at each position.
         self._commanded: List[Tuple[str, object]] = []
+        # What was being stored when the run was cancelled, and how: it is stored again in the same way, under its id.
+        self._again: Optional[Tuple[object, Tuple[Any, ...]]] = None
         self._check: Optional[HeadCheck] = None
         self._leads = checkpoint_id is None  # the head of the thread is the last record of this run, or of the thread
         self._has_others_after = False
@@ -221,10 +223,25 @@ class SavedThread:
         return self._save(effect.record) if isinstance(effect, Save) else self._note(effect)
 
     def _save(self, record: Record) -> Work[None]:
+        again, self._again = self._again, None
+        if again is not None and again[0] is record:
+            call = again[1]
+        else:
+            if self._check is not None and self._check.is_due(after_nodes=bool(record.ran)) and self._leads:
+                yield from self._check_head(self._stored)
+                self._check.looked()
+            call = self._put_call(record)
+        try:
+            yield from self._saver.put(*call)
+        except (TypeError, ValueError) as error:
+            raise unstorable(self._saver.given, error, call[1]["channel_values"].items(), None) or error from error
+        except BaseException:
+            self._again = (record, call)
+            raise
+
+    def _put_call(self, record: Record) -> Tuple[Any, ...]:
+        """Return the arguments of the saver's `put` for a record."""
         name, parent = self._ids[record.step], self._stored
-        if self._check is not None and self._check.is_due(after_nodes=bool(record.ran)) and self._leads:
-            yield from self._check_head(parent)
-            self._check.looked()
         self._leads = True
         self._ids.pop(record.step - 1, None)
         untracked = self._untracked
@@ -265,10 +282,7 @@ class SavedThread:
         self._versions, self._stored = versions, name
         self._commanded = []
         own = deltas.about(self._own_metadata(record))
-        try:
-            yield from self._saver.put(self._config(parent), checkpoint, {**own, **self._metadata, **own}, new)
-        except (TypeError, ValueError) as error:
-            raise unstorable(self._saver.given, error, channels.items(), None) or error from error
+        return self._config(parent), checkpoint, {**own, **self._metadata, **own}, new
 
     def _check_head(self, own: Optional[str]) -> Work[None]:
         """Raise an error if the thread's last record is not the one that this run has loaded or stored last."""
@@ -285,9 +299,23 @@ class SavedThread:
         return {"source": record.source, "step": record.step, "parents": dict(self._parents)}
 
     def _note(self, note: Note) -> Work[None]:
+        again, self._again = self._again, None
+        call = again[1] if again is not None and again[0] is note else self._writes_call(note)
+        if not call:
+            return
+        try:
+            yield from self._saver.put_writes(*call)
+        except (TypeError, ValueError) as error:
+            raise unstorable(self._saver.given, error, call[1], note.task.name) or error from error
+        except BaseException:
+            self._again = (note, call)
+            raise
+
+    def _writes_call(self, note: Note) -> Tuple[Any, ...]:
+        """Return the arguments of the saver's `put_writes` for a note; none if there is nothing to store."""
         task = note.task
         if task.step - 1 not in self._ids:
-            return  # a change of an empty thread, which has no record that this could belong to
+            return ()  # a change of an empty thread, which has no record that this could belong to
         writes: List[Tuple[str, object]]
         if note.questions or (note.result is None and note.error is None):  # none is left of those before
             writes = [(INTERRUPT, tuple(to_stored(question) for question in note.questions))]
@@ -302,17 +330,14 @@ class SavedThread:
             if self._deltas.keys or self._has_others_after:
                 writes = self._with_deltas(task, writes)
                 if not writes:
-                    return
+                    return ()
             writes = [(name, to_stored(value)) for name, value in writes]
         if note.answers or note.call_answers:
             by_call = [{BY_CALL: dict(note.call_answers)}] if note.call_answers else []
             writes.append((RESUME, [*note.answers, *by_call]))
         record, path = self._ids[task.step - 1], "" if task.id == NO_TASK else path_text(task.path)
         id_ = input_id(record) if note.result is not None and self._is_input(task) else task.id
-        try:
-            yield from self._saver.put_writes(self._config(record), writes, id_, path)
-        except (TypeError, ValueError) as error:
-            raise unstorable(self._saver.given, error, writes, task.name) or error from error
+        return self._config(record), writes, id_, path
 
     def _with_deltas(self, task: Task, writes: List[Tuple[str, object]]) -> List[Tuple[str, object]]:
         """Return what is stored of a task's writes, after telling what is left out of records."""

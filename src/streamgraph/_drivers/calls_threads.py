@@ -42,7 +42,7 @@ def drive(work: Work[T], pool: RunThreads, portal: Portal, stop: CancelToken) ->
                         value = sync(*call.args)
                     else:
                         assert asyn is not None
-                        value = portal.call(asyn, call.args, stop)
+                        value = portal.call(asyn, call.args, CancelToken() if call.shielded else stop)
             except BaseException as error:
                 call = work.throw(wrap_for_throw(error))
             else:

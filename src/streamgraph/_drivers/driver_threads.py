@@ -13,6 +13,7 @@ from streamgraph._drivers.backend_threads import ThreadBackend
 from streamgraph._drivers.calls_threads import drive
 from streamgraph._drivers.generator_api import GeneratorStream
 from streamgraph._drivers.handover import never_block
+from streamgraph._drivers.portal import Portal
 from streamgraph._drivers.shutdown import HERE
 from streamgraph._drivers.stream import Stream, Wakeup, ending
 from streamgraph._propagation import is_propagated, on_loop
@@ -221,4 +222,8 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
         self._inbox.end(Wakeup([]))  # unblock a consumer in another thread
         self._backend.close()
         if self._begun:
-            self._drive(self._session.closing(error, unsaved), self._session.stop)
+            portal = Portal()  # that of the run has ended, and an async saver still has to store something
+            try:
+                drive(self._session.closing(error, unsaved), self._backend.pool, portal, self._session.stop)
+            finally:
+                portal.close()

@@ -137,11 +137,7 @@ class Saving:
     def _check_asked(self) -> None:
         """Raise an error if a checkpoint was asked for, which is not there."""
         if self.saved.asked is not None:
-            raise UnknownCheckpointError(
-                f"Thread {self.saved.thread_id!r} has no checkpoint {self.saved.asked!r}, so there is nothing to "
-                "continue",
-                hint="get_state_history lists those that it has; without a checkpoint_id a run goes on from the last.",
-            )
+            raise UnknownCheckpointError(self.saved.thread_id, self.saved.asked)
 
     def _goes_on(self) -> bool:
         """Return whether the run continues since the run around it does, although it is given an input."""

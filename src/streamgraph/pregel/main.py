@@ -18,6 +18,7 @@ from streamgraph._runnable.base import GraphBase
 from streamgraph._runnable.options import Keys, Modes
 from streamgraph._runnable.runnable import GraphRunnable
 from streamgraph._runnable.saved_state import SavedState
+from streamgraph._runnable.saved_threads import SavedThreads
 from streamgraph._runnable.stream_options import KeyedT
 from streamgraph._snapshots import Checkpointer
 from streamgraph._types import All
@@ -37,6 +38,7 @@ class Pregel(  # type: ignore[misc]  # the protocol has the signatures without o
     GraphRunnable[InputT, ContextT, StateT, OutputT, KeyedT],
     GraphInspection,
     SavedState,
+    SavedThreads,
     PregelProtocol[StateT, ContextT, InputT, OutputT],
     Generic[StateT, ContextT, InputT, OutputT, KeyedT],
 ):

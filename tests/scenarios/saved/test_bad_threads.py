@@ -141,6 +141,8 @@ def lose_a_send(checkpoint: Any, metadata: Any) -> None:
         (lambda checkpoint, metadata: checkpoint.update(v=5), "newer version: it has format 5, and this version reads"),
         (lambda checkpoint, metadata: checkpoint.pop("v"), "is damaged, .* KeyError: 'v'"),
         (lambda checkpoint, metadata: metadata.pop("step"), "is damaged, .* KeyError: 'step'"),
+        (lambda checkpoint, metadata: checkpoint.pop("versions_seen"), "is damaged, .* KeyError: 'versions_seen'"),
+        (lambda checkpoint, metadata: checkpoint.update(versions_seen=[]), "is damaged, .*_seen is no mapping"),
         (lose_a_send, "has returned None in place of a Send"),
     ],
 )

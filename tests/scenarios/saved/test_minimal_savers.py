@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import operator
+import threading
 from typing import Any, Dict, List, Type
 
 import pytest
@@ -75,13 +76,63 @@ def test_async_runs(kind: Type[Any], durability: Any) -> None:
 
 def test_a_history_that_was_left_leaves_nothing_behind() -> None:
     """A sync history of an async saver has an event loop, which ends with it."""
-    import threading
+
+    def loops() -> int:
+        return sum(thread.name == "streamgraph-loop" for thread in threading.enumerate())
 
     graph = builder().compile(checkpointer=MINIMAL[1]())
     graph.invoke({"seen": []}, CONFIG)
-    before = threading.active_count()
+    assert loops() == 0
     history = graph.get_state_history(CONFIG)
     assert next(history).next == ("ask",)
-    assert threading.active_count() > before
+    assert loops() == 1
     history.close()
-    assert threading.active_count() == before
+    assert loops() == 0
+
+
+@pytest.mark.parametrize("kind", MINIMAL)
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_run_that_ends_early_is_stored(kind: Type[Any], durability: Any, asynchronous: bool) -> None:
+    """Also when what the saver is awaited on ends with the run: by a failure, a question deep down, or a reader."""
+
+    def fail(state: State) -> State:
+        raise ValueError("broken")
+
+    def asking(state: State) -> State:
+        return inner.invoke({"seen": []})
+
+    inner = StateGraph(State).add_node("ask", lambda state: {"seen": [interrupt("?")]}).add_edge(START, "ask").compile()
+    graph = StateGraph(State).add_node("a", note("a")).add_node("b", note("b")).add_node(fail).add_node(asking)
+    graph.add_edge(START, "a").add_edge("a", "b")
+    graph.add_conditional_edges("a", lambda state: state["seen"][0], ["fail", "asking", "b"])
+    compiled = graph.compile(checkpointer=kind())
+
+    async def run(given: str) -> Any:
+        config = {"configurable": {"thread_id": given}, "max_concurrency": 1}
+        if given == "b":
+            if asynchronous:
+                async with compiled.astream({"seen": [given]}, config, durability=durability) as astream:
+                    await astream.__anext__()
+            else:
+                with compiled.stream({"seen": [given]}, config, durability=durability) as stream:
+                    next(stream)
+        elif asynchronous:
+            await compiled.ainvoke({"seen": [given]}, config, durability=durability)
+        else:
+            compiled.invoke({"seen": [given]}, config, durability=durability)
+        return config
+
+    async def main() -> None:
+        for given in ("fail", "asking", "b"):
+            config: Any = {"configurable": {"thread_id": given}}
+            if given == "fail":
+                with pytest.raises(ValueError, match="broken"):
+                    await run(given)
+            else:
+                await run(given)
+            state = await compiled.aget_state(config)
+            assert (state.values["seen"][:2], state.next) == ([given, "a"], (given,))
+            assert [question.value for question in state.interrupts] == (["?"] if given == "asking" else [])
+
+    asyncio.run(main())

@@ -35,6 +35,8 @@ def test_names() -> None:
             "v": 2,
             "id": RECORD,
             "channel_values": {"key": 1, "start:a": None, "branch:a:choose:b": "a", "c": "c", "other": 2},
+            "channel_versions": {},
+            "versions_seen": {},
             "pending_sends": [Send("b", {"key": 5})],
         },
         metadata={"step": 3, "source": "loop"},
