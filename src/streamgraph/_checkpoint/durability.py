@@ -21,8 +21,12 @@ from streamgraph.errors import StreamClosed
 
 Stored = Union[Note, Save]
 
-_WAITING = 2
-"""The number of records that may wait to be stored before the run waits for them."""
+_WAITING = 200
+"""The number of records and notes that may wait to be stored before the run waits for them.
+
+Storing may take longer than the steps of a run that has to wait for nothing else, but only on the whole: most runs wait
+for models. So what a run makes in a burst is stored while it waits.
+"""
 
 
 class Keeper(Protocol):
@@ -127,7 +131,7 @@ class Beside:
         """Store something soon; wait if too much is waiting already."""
         self._check()
         running = self._running
-        if running is not None and sum(isinstance(item, Save) for item in tuple(self._waiting)) >= _WAITING:
+        if running is not None and len(self._waiting) >= _WAITING:
             yield Join([running])
             self._check()
         with self._lock:

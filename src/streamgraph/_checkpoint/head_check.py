@@ -12,6 +12,7 @@ from time import monotonic
 _SHARE = 4
 """A step has to take so many times as long as reading the thread did, for the thread to be read again.
 
+What it takes to store the step is not counted: another run stores more than that in the meantime, or nothing.
 A whole run of another process takes longer: it reads the thread, and stores at least three records and a note.
 """
 
@@ -45,3 +46,11 @@ class HeadCheck:
         now = monotonic()
         self._long = _SHARE * (now - self._since)
         self._since = now
+
+    def stored(self, began: float) -> None:
+        """Take note that something was stored, which does not count.
+
+        Args:
+            began: When that began, by the clock `monotonic`.
+        """
+        self._since += monotonic() - began

@@ -220,7 +220,16 @@ class SavedThread:
 
     def keep(self, effect: Note | Save) -> Work[None]:
         """Store a record, or what a task has come to."""
-        return self._save(effect.record) if isinstance(effect, Save) else self._note(effect)
+        work = self._save(effect.record) if isinstance(effect, Save) else self._note(effect)
+        return work if self._check is None else self._checked(self._check, effect, work)
+
+    def _checked(self, check: HeadCheck, effect: Note | Save, work: Work[None]) -> Work[None]:
+        if isinstance(effect, Save) and check.is_due(after_nodes=bool(effect.record.ran)) and self._leads:
+            yield from self._check_head(self._stored)
+            check.looked()
+        began = monotonic()
+        yield from work
+        check.stored(began)
 
     def _save(self, record: Record) -> Work[None]:
         again, self._again = self._again, None
