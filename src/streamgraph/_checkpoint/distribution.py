@@ -10,6 +10,8 @@ from typing import Any, FrozenSet, Set
 
 from streamgraph.errors import MissingPackageError
 
+_PLAIN = tuple(f"langgraph.checkpoint.{name}" for name in ("base", "memory", "sqlite", "postgres"))
+
 
 def new_id(step: int) -> str:
     """Return a new id for a checkpoint: later ones are greater.
@@ -56,6 +58,22 @@ def orders_writes(saver: object) -> bool:
         if package.startswith("langgraph.checkpoint.") and package != "langgraph.checkpoint.base":
             return any(hasattr(modules.get(place), "writes_sort_key") for place in places)
     return False
+
+
+def plain_serializer(saver: Any) -> Any:
+    """Return the `JsonPlusSerializer` of a saver that gives it what it is to store; `None` for all others.
+
+    Others may look into what they store, or hand it to a database in a form of their own.
+    """
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+    for name in ("put", "aput"):
+        if not getattr(type(saver), name).__module__.startswith(_PLAIN):
+            return None
+    serde = saver.serde
+    serde = getattr(serde, "serde", serde)  # that of an EncryptedSerializer
+    plain = type(serde) is JsonPlusSerializer and "dumps_typed" not in vars(serde)
+    return serde if plain and not serde.pickle_fallback else None
 
 
 def is_in_memory(saver: object) -> bool:

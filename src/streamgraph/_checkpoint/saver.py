@@ -8,7 +8,8 @@ from pickle import UnpicklingError
 from typing import Any, AsyncIterator, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from streamgraph._checkpoint.allowed_types import TypeName, with_types
-from streamgraph._checkpoint.distribution import is_in_memory, orders_writes, unusable_methods
+from streamgraph._checkpoint.distribution import is_in_memory, orders_writes, plain_serializer, unusable_methods
+from streamgraph._checkpoint.packing import Packing
 from streamgraph._checkpoint.pages import in_pages, in_pages_async
 from streamgraph._checkpoint.reading import unreadable
 from streamgraph._checkpoint.saver_loops import items_in_thread, items_on_its_loop, on_its_loop, running_loop_of
@@ -56,6 +57,9 @@ class Saver:
         self._list = _action(self._saver, "list")
         self._takes_path = _takes_path(type(saver))  # type: ignore[arg-type]
         self._actions: Dict[str, Action] = {name: _action(self._saver, name) for name in _METHODS}
+        serializer = plain_serializer(self._saver)
+        if serializer is not None:
+            self._actions["put"] = _packing(self._saver, Packing(serializer))
         histories = _histories(self._saver)
         self.has_histories = histories is not None
         if histories is not None:
@@ -241,6 +245,20 @@ def _histories(saver: Any) -> Optional[Action]:
 
 def _action(saver: Any, name: str) -> Action:
     return on_its_loop(saver, Action(*_methods(saver, name)))
+
+
+def _packing(saver: Any, packing: Packing) -> Action:
+    """Return the method `put` of a saver, with messages that were stored before as their bytes."""
+    sync, asyn = _methods(saver, "put")
+
+    def packed(config: Mapping[str, Any], checkpoint: Any) -> Any:
+        return packing.checkpoint(config["configurable"]["checkpoint_ns"], checkpoint)
+
+    action = Action(
+        None if sync is None else lambda config, given, *args: sync(config, packed(config, given), *args),
+        None if asyn is None else lambda config, given, *args: asyn(config, packed(config, given), *args),
+    )
+    return on_its_loop(saver, action)
 
 
 def _methods(saver: Any, name: str) -> Tuple[Any, Any]:

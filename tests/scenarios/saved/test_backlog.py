@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from threading import Event
 from typing import Any, List
 
@@ -55,25 +54,3 @@ def test_a_run_is_ahead_of_its_saver(asynchronous: bool) -> None:
     out = asyncio.run(graph.ainvoke({"n": 0}, config)) if asynchronous else graph.invoke({"n": 0}, config)
     assert out == {"n": STEPS}
     assert saver.stored == list(range(-1, STEPS + 1))  # all of it, before the run is over
-
-
-def test_no_more_than_so_much_waits() -> None:
-    """A saver that is slower than the run for long holds the run up."""
-    ran: List[int] = []
-    ahead: List[int] = []
-
-    class Slow(SyncSaver):
-        def put(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
-            time.sleep(0.001)
-            ahead.append(len(ran) - metadata["step"])
-            return super().put(config, checkpoint, metadata, new_versions)
-
-    def count(state: Count) -> Count:
-        ran.append(1)
-        return {"n": state["n"] + 1}
-
-    builder = StateGraph(Count).add_node(count).add_edge(START, "count")
-    graph = builder.add_conditional_edges("count", lambda s: END if s["n"] == 300 else "count").compile(Slow())
-    graph.invoke({"n": 0}, {"configurable": {"thread_id": "1"}, "recursion_limit": 1000})
-    assert len(ran) == 300
-    assert max(ahead) < 110
