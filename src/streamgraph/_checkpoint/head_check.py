@@ -2,7 +2,8 @@
 
 Savers cannot be locked, and what two runs store in turns is a fork: the later record is the thread's head, and what the
 other run has stored is found only by its id. So a run looks at the head of its thread before it stores a record: when
-its first nodes have run, and later whenever a step took so long that looking costs next to nothing beside it.
+its first nodes have run, before its last record, and whenever a step took so long that looking costs next to nothing
+beside it.
 """
 
 from __future__ import annotations
@@ -29,14 +30,15 @@ class HeadCheck:
         self._since = monotonic()
         self._looked = False
 
-    def is_due(self, *, after_nodes: bool) -> bool:
+    def is_due(self, *, after_nodes: bool, last: bool) -> bool:
         """Return whether to look before the next record is stored; called once for each.
 
         Args:
             after_nodes: Nodes have run since the record before.
+            last: Nothing is due after this record.
         """
         now = monotonic()
-        due = now - self._since > self._long or (after_nodes and not self._looked)
+        due = now - self._since > self._long or (after_nodes and (last or not self._looked))
         self._looked = self._looked or after_nodes
         self._since = now
         return due

@@ -224,9 +224,12 @@ class SavedThread:
         return work if self._check is None else self._checked(self._check, effect, work)
 
     def _checked(self, check: HeadCheck, effect: Note | Save, work: Work[None]) -> Work[None]:
-        if isinstance(effect, Save) and check.is_due(after_nodes=bool(effect.record.ran)) and self._leads:
-            yield from self._check_head(self._stored)
-            check.looked()
+        if isinstance(effect, Save):
+            record, frontier = effect.record, effect.record.frontier
+            last = not (frontier.due or frontier.sends)
+            if check.is_due(after_nodes=bool(record.ran), last=last) and self._leads:
+                yield from self._check_head(self._stored)
+                check.looked()
         began = monotonic()
         yield from work
         check.stored(began)
