@@ -12,6 +12,7 @@ from typing_extensions import Literal, TypedDict, assert_type
 
 from streamgraph import START, StateAccumulator, StateGraph
 from streamgraph.graph import CompiledStateGraph
+from streamgraph.runs import MemoryLog, RunHandle, RunStatus
 from streamgraph.runtime import Runtime
 from streamgraph.testing import Cut, Delay, record, replay
 from streamgraph.types import (
@@ -353,3 +354,19 @@ anyhow: CompiledStateGraph = StateGraph(State).compile()
 for message, metadata in anyhow.stream(given, stream_mode="messages"):
     assert_type(message, BaseMessage)
 assert_type(anyhow.invoke(given), Dict[str, Any])
+
+
+async def started_runs(graph: CompiledStateGraph[State, Context, Question, Answer]) -> None:
+    run = graph.start({"topic": "ice"}, context=Context("me"), record=["messages", "values"], log=MemoryLog(max_age=60))
+    assert_type(run, RunHandle[Answer])
+    assert_type(run.result(timeout=1), Answer)
+    assert_type(await run, Answer)
+    assert_type(run.status, Union[RunStatus, Literal["paused"]])
+    assert_type(run.join(), bool)
+    reader = run.stream("messages", after=run.last_id, max_buffer=3, overflow="block")
+    assert_type(reader.id, str)
+    async for chunk in (await graph.astart({"topic": "ice"})).astream(["updates", "custom"], heartbeat=1):
+        assert_type(chunk, Any)
+    graph.start({"topic": "ice"}, recrod="values")  # error
+    run.stream("messages", overflow="wait")  # error
+    run.stream("messages", max_bufer=3)  # error
