@@ -224,7 +224,7 @@ class SavedThread:
         return work if self._check is None else self._checked(self._check, effect, work)
 
     def _checked(self, check: HeadCheck, effect: Note | Save, work: Work[None]) -> Work[None]:
-        if isinstance(effect, Save):
+        if isinstance(effect, Save) and self._again is None:
             record, frontier = effect.record, effect.record.frontier
             last = not (frontier.due or frontier.sends)
             if check.is_due(after_nodes=bool(record.ran), last=last) and self._leads:
@@ -236,13 +236,7 @@ class SavedThread:
 
     def _save(self, record: Record) -> Work[None]:
         again, self._again = self._again, None
-        if again is not None and again[0] is record:
-            call = again[1]
-        else:
-            if self._check is not None and self._check.is_due(after_nodes=bool(record.ran)) and self._leads:
-                yield from self._check_head(self._stored)
-                self._check.looked()
-            call = self._put_call(record)
+        call = again[1] if again is not None and again[0] is record else self._put_call(record)
         try:
             yield from self._saver.put(*call)
         except (TypeError, ValueError) as error:
