@@ -45,6 +45,7 @@ class SavedRun(Run):
 
     Attributes:
         answers: The answers that the run is continued with, by the ids of the questions; `None` if without any.
+        asks_again: Tasks whose questions are not answered run again too: the run waits for the answers.
         prepare: Returns writes as they are stored, if what is written is stored in place of values: what is noted
             must be what is folded. The input is then noted as well.
     """
@@ -57,6 +58,7 @@ class SavedRun(Run):
         self._recorder = recorder
         self._known: KnownTasks = {}
         self.answers: Optional[Mapping[str, object]] = None
+        self.asks_again = False
         self.prepare: Optional[Callable[[Writes], Writes]] = None
         self._input_noted = False
         self._forked: List[Effect] = []
@@ -233,7 +235,7 @@ class SavedRun(Run):
                 self._done[task.id] = found.result
                 effects += self._noted(task, found.result) if self._carries else []
                 effects += self._parts.finished(task, found.result, cached=True)
-            elif still_asks(found, self.answers):
+            elif not self.asks_again and still_asks(found, self.answers):
                 self._waiting.remove(task)
                 self.paused = True
                 self.interrupts += found.questions

@@ -15,6 +15,7 @@ from streamgraph._core.parts import PartBuilder
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
 from streamgraph._drivers.questions import LiveQuestions, OpenQuestion
+from streamgraph._execution.saving import Saving
 from streamgraph._interrupts import Interrupt, interrupt_id
 from streamgraph._langchain.scope import ParentTrace, RunScope, Scope
 from streamgraph._messages.tracker import MessageTracker
@@ -49,6 +50,8 @@ class LiveRun:
         self, questions: LiveQuestions, scope: RunScope, run: Run, parts: PartBuilder, put: Put, backend: Backend
     ) -> None:
         scope.live = self
+        if isinstance(scope.saving, Saving):
+            scope.saving.waits = True
         self.questions = questions
         self._scope = scope
         self._run = run

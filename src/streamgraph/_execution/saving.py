@@ -41,6 +41,7 @@ class Saving:
     Attributes:
         run_type: The class of its run.
         answers: The answers with which it is continued, by the ids of the questions.
+        waits: The run goes on while its questions wait for answers.
         resumed: The run continues a step that had begun before.
         keep: Stores something that the run says, as work.
         finished_calls: The tool calls that have finished in tasks that ask.
@@ -67,6 +68,7 @@ class Saving:
         self.resumed = False
         self._known: KnownTasks = {}
         self.answers: Mapping[str, object] = {}
+        self.waits = False
         self._keeper = keeper(durability, saved, backend)
         self._writes_of = writes_of
         self._outer = outer
@@ -115,7 +117,7 @@ class Saving:
             self.answers = self._outer.answers
         elif command and given.resume is not None and not earlier:
             self.answers = answers_of(given.resume, loaded.known, at_breakpoint=run.pauses_at_nodes())
-        run.answers = self.answers or None
+        run.answers, run.asks_again = self.answers or None, self.waits
         if command:
             check_no_workflow(run.plan, given)
             if run.plan.start.kind == "entrypoint":

@@ -158,7 +158,7 @@ class Subtasks:
         assert self._saving is not None
         if known.result is not None:
             future.settle(TaskDone(task, known.result, cached=True))
-        elif still_asks(known, self._saving.answers or None):
+        elif caller.run.live is None and still_asks(known, self._saving.answers or None):
             signal = GraphInterrupt(tuple(known.questions))
             hand_on(caller, signal.interrupts)
             self._show(TaskSignalled(task, signal), future.stop)

@@ -20,13 +20,13 @@ def answer(question: Any) -> str:
 
 
 def read(stream: Any, wait_for: int = 1) -> List[Any]:
-    """Read a stream, and answer its questions as soon as so many are open, the last one first."""
+    """Read a stream, and answer its questions all that are open as soon as there are so many, the last one first."""
     parts, waiting = [], []
     for part in stream:
         parts.append(part)
         waiting += questions_of(part)
-        while len(waiting) >= wait_for:
-            question = waiting.pop()
+        for question in waiting[::-1] if len(waiting) >= wait_for else ():
+            waiting.remove(question)
             stream.answer(question.id, answer(question))
     return parts
 
@@ -37,8 +37,8 @@ async def aread(stream: Any, wait_for: int = 1) -> List[Any]:
     async for part in stream:
         parts.append(part)
         waiting += questions_of(part)
-        while len(waiting) >= wait_for:
-            question = waiting.pop()
+        for question in waiting[::-1] if len(waiting) >= wait_for else ():
+            waiting.remove(question)
             await stream.aanswer(question.id, answer(question))
     return parts
 
@@ -61,3 +61,13 @@ def until(stream: Any, found: Callable[[], Any]) -> None:
     """Pull a stream until something holds."""
     while not found():
         next(stream)
+
+
+def finish(stream: Any) -> None:
+    """Pull a stream to its end, and answer whatever is asked, also what was asked and not answered before."""
+    ended = object()
+    while True:
+        for question in stream.questions:
+            stream.answer(question.id, answer(question))
+        if next(stream, ended) is ended:
+            return
