@@ -227,10 +227,10 @@ class LiveRun:
             self._open.setdefault(task.id, {})[question.id] = question
             mine = tuple(self._open[task.id].values())
             everything = {one.id: one for questions in self._open.values() for one in questions.values()}
+            self._tell(self._noted(task, mine), 1)  # in the order in which they were made
         if scope.watch is not None:
             with _pausing:
                 scope.watch.pause()
-        self._tell(self._noted(task, mine), 1)
         if scope.stop.is_set:
             return
         parts = self._parts.interrupted(task, (question,), called=scope.is_called)
@@ -248,10 +248,10 @@ class LiveRun:
             if not mine:
                 del self._open[task.id]
             left = tuple(mine.values())
+            self._tell([] if scope.stop.is_set else self._noted(task, left), -1)
         if scope.watch is not None:
             with _pausing:
                 scope.watch.go_on()
-        self._tell([] if scope.stop.is_set else self._noted(task, left), -1)
 
     def _noted(self, task: Task, questions: Sequence[Interrupt]) -> List[Effect]:
         return [Note(task, None, None, questions)] if self._run.saves and task.node.action is not None else []

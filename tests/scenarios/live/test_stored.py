@@ -1,0 +1,138 @@
+"""A live run that is saved: the question is stored while it waits, and can be answered when its process has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from scenarios.live.answering import CONFIG, finish, questions_of, until
+from scenarios.live.asking_graphs import GIVEN, PLACES, PLAIN
+from streamgraph.types import Command
+
+LIVE: Any = {"interrupts": "live", "version": "v2"}
+
+
+def nothing() -> None:
+    """Is called at the top of code that asks."""
+
+
+@pytest.mark.parametrize("durability", ["sync", "async"])
+@pytest.mark.parametrize("name", sorted(PLACES))
+def test_it_is_stored_while_it_waits(name: str, durability: Any) -> None:
+    """`get_state` shows what the stream has shown; another run answers it after this one was left."""
+    place = PLACES[name]
+    compiled = place.build(nothing, InMemorySaver())
+    stream = compiled.stream(place.given, CONFIG, durability=durability, **LIVE)
+    asked: Dict[str, str] = {}
+    while not asked:
+        asked.update({question.id: question.value for question in questions_of(next(stream))})
+    stream.close()
+    stored = {question.id: question.value for question in compiled.get_state(CONFIG).interrupts}
+    assert stored.items() >= asked.items()
+    output: Any = None
+    while compiled.get_state(CONFIG).interrupts:
+        answers = {question.id: f"<{question.value}>" for question in compiled.get_state(CONFIG).interrupts}
+        output = compiled.invoke(Command(resume=answers), CONFIG)
+    assert place.read(output) == place.wanted
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("name", ["nodes", "async nodes", "plain nodes"])
+def test_answers_are_stored_as_well(name: str, asynchronous: bool) -> None:
+    """A node that was answered once and then left is not asked that again."""
+    place = PLACES[name]
+    compiled = place.build(nothing, InMemorySaver())
+
+    shown: Dict[str, str] = {}
+
+    def see(part: Any) -> None:
+        shown.update({question.value: question.id for question in questions_of(part)})
+
+    def leave() -> None:
+        stream = compiled.stream(place.given, CONFIG, **LIVE)
+        while len(shown) < 2:
+            see(next(stream))
+        stream.answer(shown["a1"], "<a1>")
+        while "a2" not in shown:
+            see(next(stream))
+        stream.close()
+
+    async def aleave() -> None:
+        stream = compiled.astream(place.given, CONFIG, **LIVE)
+        while len(shown) < 2:
+            see(await stream.__anext__())
+        await stream.aanswer(shown["a1"], "<a1>")
+        while "a2" not in shown:
+            see(await stream.__anext__())
+        await stream.aclose()
+
+    if asynchronous:
+        asyncio.run(aleave())
+    else:
+        leave()
+    assert sorted(question.value for question in compiled.get_state(CONFIG).interrupts) == ["a2", "b"]
+    answers = {question.id: f"<{question.value}>" for question in compiled.get_state(CONFIG).interrupts}
+    output = asyncio.run(compiled.ainvoke(Command(resume=answers), CONFIG))
+    assert place.read(output) == place.wanted
+
+
+@pytest.mark.parametrize("name", sorted(set(PLACES) - set(PLAIN)))
+def test_it_goes_on_live_as_well(name: str) -> None:
+    """A run that was left is opened again with nothing, asks again, and is answered where it stands."""
+    place = PLACES[name]
+    compiled = place.build(nothing, InMemorySaver())
+    left = compiled.stream(place.given, CONFIG, **LIVE)
+    until(left, lambda: left.questions)
+    left.close()
+    stream = compiled.stream(None, CONFIG, **LIVE)
+    finish(stream)
+    assert place.read(stream.output) == place.wanted
+
+
+PROGRAM = """
+import os, signal, sys
+from langgraph.checkpoint.sqlite import SqliteSaver
+from scenarios.live.answering import CONFIG, until
+from scenarios.live.asking_graphs import PLACES
+with SqliteSaver.from_conn_string(sys.argv[1]) as saver:
+    graph = PLACES["nodes"].build(lambda: print("top", flush=True), saver)
+    stream = graph.stream(PLACES["nodes"].given, CONFIG, interrupts="live", version="v2", durability="sync")
+    until(stream, lambda: len(stream.questions) == 2)
+    ids = {question.value: question.id for question in stream.questions}
+    stream.answer(ids["b"], "<b>")
+    until(stream, lambda: [task.name for task in graph.get_state(CONFIG).tasks if task.result] == ["b", "c"])
+    print(ids["a1"], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_process_is_killed_while_it_waits(tmp_path: Path) -> None:
+    """The next process answers the same question, under the same id; what was answered does not run again."""
+    file = str(tmp_path / "runs.sqlite")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", PROGRAM, file], capture_output=True, text=True, timeout=30, env=env)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    *_, asked = done.stdout.split()
+    tops = []
+    with SqliteSaver.from_conn_string(file) as saver:
+        compiled = PLACES["nodes"].build(lambda: tops.append(1), saver)
+        (question,) = compiled.get_state(CONFIG).interrupts
+        assert (question.id, question.value) == (asked, "a1")
+        stream = compiled.stream(Command(resume={asked: "<a1>"}), CONFIG, **LIVE)
+        finish(stream)
+        assert PLACES["nodes"].read(stream.output) == PLACES["nodes"].wanted
+    assert tops == [1]
+
+
+def test_the_input_is_not_changed() -> None:
+    """The graphs of these tests share their input."""
+    assert GIVEN == {"seen": ["in"]}
