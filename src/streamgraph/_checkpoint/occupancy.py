@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from streamgraph._protocols import Join, Work
 from streamgraph._types import MultitaskStrategy
-from streamgraph.errors import ThreadBusyError
+from streamgraph.errors import StreamClosed, ThreadBusyError
 
 _Key = Tuple[int, str]
 
@@ -31,20 +31,24 @@ class Occupancy:
         self._thread_id = thread_id
         self._strategy = strategy
         self._over: Optional[Future[Any]] = None
+        self._left = False
 
     def enter(self) -> Work[None]:
         """Claim the thread.
 
         Raises:
             ThreadBusyError: Another run has it, and is not to be waited for.
+            StreamClosed: The run was left while it was being opened.
         """
         over: Future[Any] = Future()
         while True:
             with _lock:
+                if self._left:
+                    raise StreamClosed("the run has ended")
                 other = _runs.setdefault(self._key, over)
-            if other is over:
-                self._over = over
-                return
+                if other is over:
+                    self._over = over
+                    return
             if self._strategy == "reject":
                 raise ThreadBusyError(
                     f"Thread {self._thread_id!r} has a run already, and two at once would overwrite each other",
@@ -53,9 +57,10 @@ class Occupancy:
             yield Join([other])
 
     def leave(self) -> None:
-        """Give the thread back; without effect if it was not claimed."""
-        over, self._over = self._over, None
-        if over is not None:
-            with _lock:
+        """Give the thread back, or see to it that it is not claimed any more."""
+        with _lock:
+            over, self._over, self._left = self._over, None, True
+            if over is not None:
                 del _runs[self._key]
+        if over is not None:
             over.set_result(None)

@@ -8,12 +8,28 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages.tool import ToolOutputMixin
 from langchain_core.tracers.context import register_configure_hook
 
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.scope import Scope
 from streamgraph.constants import TAG_NOSTREAM
 from streamgraph.errors import GraphDrained, GraphInterrupt
+
+
+class PausedCall(ToolOutputMixin):
+    """Ends a tool call that asks a question, so that tracers see no failure: what its tool returns to langchain-core.
+
+    Args:
+        error: The exception that asks; whoever has made the call raises it again.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __repr__(self) -> str:
+        return f"Paused: {self.error}"
+
 
 _current: ContextVar[Optional[BaseCallbackHandler]] = ContextVar("streamgraph_tool_tap", default=None)
 register_configure_hook(_current, inheritable=True)
@@ -100,7 +116,7 @@ class ToolTap(TaskHandler):
     ) -> None:
         """Emit the result of a tool call."""
         call_id, scope = self._calls.pop(run_id, (None, self._scope))
-        if call_id is not None:
+        if call_id is not None and not isinstance(output, PausedCall):
             scope.emit("tools", {"event": "tool-finished", "tool_call_id": call_id, "output": output})
 
     def on_tool_error(

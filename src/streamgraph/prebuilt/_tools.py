@@ -15,7 +15,9 @@ from pydantic import BaseModel, create_model
 from typing_extensions import Annotated
 
 from streamgraph._compat.langchain_core import set_run
-from streamgraph._peers import is_command
+from streamgraph._langchain.tool_events import PausedCall
+from streamgraph._peers import is_command, own_error
+from streamgraph.errors import GraphInterrupt
 from streamgraph.prebuilt._injection import Injection, function_parameters, is_hidden, named_mark, read_injection
 
 
@@ -96,11 +98,17 @@ def _runner(tool: BaseTool, injection: Injection) -> BaseTool:
 
     @functools.wraps(run)
     def run_tool(*args: Any, **kwargs: Any) -> object:
-        return _kept(tool, run(*args, **kwargs))
+        try:
+            return _kept(tool, run(*args, **kwargs))
+        except Exception as error:
+            return _paused(tool, error)
 
     @functools.wraps(arun)
     async def arun_tool(*args: Any, **kwargs: Any) -> object:
-        return _kept(tool, await arun(*args, **kwargs))
+        try:
+            return _kept(tool, await arun(*args, **kwargs))
+        except Exception as error:
+            return _paused(tool, error)
 
     set_run(runner, run_tool, arun_tool)
     return runner
@@ -120,6 +128,14 @@ def _accepting(tool: BaseTool, injection: Injection) -> Dict[str, Type[BaseModel
         return {}
     fields: Any = missing
     return {"args_schema": create_model(schema.__name__, __base__=schema, **fields)}
+
+
+def _paused(tool: BaseTool, error: Exception) -> object:
+    """Return what ends a call that asks a question, in the form of the tool's results; else raise `error`."""
+    if not isinstance(own_error(error), GraphInterrupt):
+        raise error
+    ended = PausedCall(error)
+    return (ended, None) if tool.response_format == "content_and_artifact" else ended
 
 
 def _kept(tool: BaseTool, result: object) -> object:

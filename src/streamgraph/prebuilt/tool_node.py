@@ -21,7 +21,7 @@ from streamgraph._interrupting import ainterrupt, interrupt
 from streamgraph._langchain.callables import RunnableCallable
 from streamgraph._langchain.runtime import runtime_of
 from streamgraph._langchain.scope import current_scope, no_writer
-from streamgraph._langchain.tool_events import tool_call
+from streamgraph._langchain.tool_events import PausedCall, tool_call
 from streamgraph._propagation import on_loop
 from streamgraph.errors import GraphInterrupt
 from streamgraph.prebuilt._gather import gather
@@ -317,6 +317,8 @@ class ToolNode(RunnableCallable):
         return {**call, "name": tool.tool.name, "args": args, "type": "tool_call"}
 
     def _checked(self, result: object, call: ToolCall, origin: _Call) -> Answer:
+        if isinstance(result, PausedCall):
+            raise result.error
         return checked_result(result, call, as_list=origin.as_list, messages_key=self._messages_key)
 
     def _failed(self, error: Exception, request: ToolCallRequest, tool: RunnableTool) -> ToolMessage:

@@ -67,7 +67,8 @@ class Person:
             some = {one.id: f"<{one.value}>" for one in asked if self.random.random() < 0.5}
             stored = {question.id for question in self.compiled.get_state(CONFIG).interrupts}
             some = {id_: answer for id_, answer in some.items() if id_ in stored}
-            self.given = Command(resume=some) if some else None
+            if self.compiled.get_state(CONFIG).created_at is not None:  # else there is nothing to go on with yet
+                self.given = Command(resume=some) if some else None
             return True
         for one in self.random.sample(stream.questions, len(stream.questions)):
             if urgent or self.random.random() < 0.3:

@@ -54,8 +54,11 @@ def test_a_question_is_no_error(name: str, asynchronous: bool, live: bool) -> No
             read(stream)
         else:
             stream.run()
-    own = [run for run in tracer.ended if not isinstance(run.error, str) or "ConnectionError" not in run.error]
-    failed = {run.name: run.error for run in own if run.error is not None}
-    assert failed == {}
+    errors = {run.name: run.error for run in tracer.ended if run.error is not None}
+    if name == "chain" and not live:
+        # These two are langchain-core's own runs, and what it tells of them is the exception that goes through them.
+        assert errors.pop("RunnableSequence").startswith("GraphInterrupt")
+        assert errors.pop("ask").startswith("GraphInterrupt")
+    assert errors == {}
     assert len(tracer.ended) == tracer.begun
     assert len({run.id for run in tracer.ended}) == tracer.begun
