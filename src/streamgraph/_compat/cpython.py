@@ -88,8 +88,8 @@ def current_executor() -> Optional[ThreadPoolExecutor]:
 def widen(executor: ThreadPoolExecutor, threads: int) -> None:
     """Change the number of threads that an executor may have, and start one if work waits for it.
 
-    It uses `_max_workers`, `_shutdown_lock`, `_work_queue` and `_adjust_thread_count`, from Python 3.2 on. Without
-    them, nothing happens.
+    It uses `_max_workers`, `_shutdown`, `_shutdown_lock`, `_work_queue` and `_adjust_thread_count`, from Python 3.2 on.
+    Without them, nothing happens.
 
     Args:
         executor: The executor.
@@ -100,7 +100,7 @@ def widen(executor: ThreadPoolExecutor, threads: int) -> None:
         return
     with lock:
         executor._max_workers += threads
-        if threads > 0 and executor._work_queue.qsize():
+        if threads > 0 and executor._work_queue.qsize() and not executor._shutdown:
             with suppress(RuntimeError):  # the interpreter ends, or has no more threads
                 start()
 

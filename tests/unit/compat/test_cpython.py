@@ -158,3 +158,40 @@ def test_nobody_is_known_to_wait() -> None:
 def test_with_arguments(hint: Any, expected: Any) -> None:
     """The arguments of hints from `typing` can be changed."""
     assert cpython.with_arguments(hint, lambda argument: str) == expected
+
+
+def test_current_executor() -> None:
+    """It is found from below any call in one of its threads, and nowhere else."""
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: cpython.current_executor()).result() is pool
+    assert cpython.current_executor() is None
+
+
+def test_widen() -> None:
+    """What waits for a thread gets one while another thread of the executor waits for a person."""
+    answered = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(answered.wait, 10)
+        other = pool.submit(str, "done")
+        cpython.widen(pool, 1)
+        assert other.result(10) == "done"
+        cpython.widen(pool, -1)
+        answered.set()
+    assert pool._max_workers == 1
+
+
+def test_an_executor_that_is_shut_down_is_not_widened() -> None:
+    """Its threads are being waited for, so another one would be one that nobody has counted."""
+    answered, pool = threading.Event(), ThreadPoolExecutor(1)
+    pool.submit(answered.wait, 10)
+    pool.shutdown(wait=False)
+    before = set(pool._threads)
+    cpython.widen(pool, 1)
+    assert pool._threads == before
+    answered.set()
+
+
+def test_without_the_privates_of_executors() -> None:
+    """Nothing is widened."""
+    other: Any = object()
+    cpython.widen(other, 1)
