@@ -8,6 +8,7 @@ from sys import modules
 from typing import (
     TYPE_CHECKING,
     Any,
+    AsyncGenerator,
     Callable,
     Iterator,
     Mapping,
@@ -234,17 +235,19 @@ class MessageStreams(NamedTuple):
         sync: The class of such a stream in sync code.
         asyn: The class of such a stream in async code.
         events: Returns the events of a whole message.
+        aevents: Yields those of a message, given an async iterator of its chunks.
     """
 
     sync: Callable[..., object]
     asyn: Callable[..., object]
     events: Callable[..., Iterator[Any]]
+    aevents: Callable[..., AsyncGenerator[Any, None]]
 
 
 def message_streams() -> Optional[MessageStreams]:
     """Return what shows messages as streams, or `None` if langchain-core is too old to have it.
 
-    The classes are public from version 1.3 on; the function is private (`language_models._compat_bridge`). Without
+    The classes are public from version 1.3 on; the functions are private (`language_models._compat_bridge`). Without
     them, `run.messages` is refused, and everything else works.
     """
     try:
@@ -252,7 +255,8 @@ def message_streams() -> Optional[MessageStreams]:
         bridge: Any = import_module("langchain_core.language_models._compat_bridge")
     except ImportError:
         return None
-    return MessageStreams(streams.ChatModelStream, streams.AsyncChatModelStream, bridge.message_to_events)
+    classes = streams.ChatModelStream, streams.AsyncChatModelStream
+    return MessageStreams(*classes, bridge.message_to_events, bridge.achunks_to_events)
 
 
 # ---- Runnables and tools

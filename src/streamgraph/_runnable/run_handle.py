@@ -114,6 +114,11 @@ class RunHandle(Generic[OutputT]):
         self.answer(id, value)
 
     @property
+    def namespace(self) -> Tuple[str, ...]:
+        """The namespace of the graph; `()` unless the run was started in a node of another."""
+        return self._run.ns
+
+    @property
     def last_id(self) -> str:
         """The id of the last event so far. With `after=run.last_id` a reader gets only what is still to come."""
         log = self._run.log

@@ -342,7 +342,7 @@ class StateGraph(BuilderViews, Generic[StateT, ContextT, InputT, OutputT]):
                 input. The environment variable `STREAMGRAPH_CHECK_MUTATIONS=1` does the same for all graphs.
             name: The name of the graph's runs in traces, and of its node in another graph.
             transformers: `StreamTransformer` classes, or functions of a namespace that return one, for runs in the v3
-                protocol. They are kept as `stream_transformers`; such runs are not there yet.
+                protocol: those of `stream_events(version="v3")`.
             storage: How keys with a reducer are stored in saved runs. `"delta"` stores what is written to them in place
                 of their values, and the value after every 100 updates; see `cookbook/saved_runs.md`.
 

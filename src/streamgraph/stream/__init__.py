@@ -1,7 +1,7 @@
 """The v3 protocol: events of a run, transformers that make projections of them, and run streams to read those from.
 
-Graphs take transformers with `compile(transformers=[...])`. What is here works on events that it is given; a graph does
-not run in this protocol yet.
+`graph.stream_events(..., version="v3")` returns such a run stream, and `astream_events` one for async code.
+Transformers are given to that call or to `compile(transformers=[...])`.
 """
 
 from streamgraph.stream._types import ProtocolEvent, StreamTransformer

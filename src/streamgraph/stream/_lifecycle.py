@@ -65,6 +65,8 @@ class _TasksLifecycleBase(StreamTransformer):
         # The names of agents, for subclasses that follow those; and the tool calls that tasks answer.
         self._lc_by_ns: Dict[Scope, Optional[str]] = {}
         self._pending_tool_calls: Dict[str, str] = {}
+        # The metadata of the tasks that run.
+        self._metadata: Dict[str, Dict[str, Any]] = {}
         # Why the nested graph was started for which `_on_started` is being called. No argument, because there are
         # subclasses whose method does not take it.
         self._pending_cause: Optional[Cause] = None
@@ -89,6 +91,8 @@ class _TasksLifecycleBase(StreamTransformer):
         if "result" in data:
             self._handle_task_result(ns, data)
         else:
+            if data.get("metadata"):
+                self._metadata[str(data.get("id"))] = dict(data["metadata"])
             self._record_identity(ns, data)
             self._record_pending_tool_calls(data)
             self._handle_task_start(ns, data)
@@ -123,6 +127,7 @@ class _TasksLifecycleBase(StreamTransformer):
 
     def _pop_terminal_transitions(self, ns: Scope, data: Payload) -> List[Ending]:
         """Return the nested graphs that end with the result of a task; they are not open any more."""
+        self._metadata.pop(str(data.get("id")), None)
         ended = [child for child, task_id in self._open.items() if child[:-1] == ns and task_id == data.get("id")]
         for child in ended:
             del self._open[child]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Awaitable, Callable, Dict, Mapping, Optional, Set
 
-from langchain_core.messages import AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage, RemoveMessage, ToolMessage
 
 from streamgraph._compat.langchain_core import message_streams
 from streamgraph.errors import NotSupportedError
@@ -13,13 +13,16 @@ from streamgraph.stream.stream_channel import StreamChannel
 
 __all__ = ["MessagesTransformer"]
 
+_NOT_SHOWN = (AIMessageChunk, RemoveMessage, ToolMessage)
+
 
 class MessagesTransformer(StreamTransformer):
     """Shows each message of the graph as an object of its own: `run.messages`.
 
-    The objects are langchain-core's `ChatModelStream`, or `AsyncChatModelStream` in async runs. They are made of the
-    events of a model that streams in the v3 protocol (`message-start` to `message-finish`), or of a whole message that
-    a node has returned. Chunks of a model that streams in the older way, and tool messages, are not shown.
+    The objects are langchain-core's `ChatModelStream`, or `AsyncChatModelStream` in async runs, which also have the
+    `metadata` of the message and its `tags`. They are made of the events of a message (`message-start` to
+    `message-finish`), which a run makes of its chunks, or of a whole message that a node has returned. Chunks as such,
+    tool messages and what takes a message back are not shown.
 
     Args:
         scope: The namespace whose messages it is for.
@@ -61,25 +64,26 @@ class MessagesTransformer(StreamTransformer):
         if is_at(event, "messages", self.scope):
             payload, metadata = event["params"]["data"]
             metadata = metadata or {}
-            node = metadata.get("langgraph_node")
             if isinstance(payload, dict) and "event" in payload:
-                self._take(payload, str(metadata.get("run_id", "")), node)
-            elif isinstance(payload, BaseMessage) and not isinstance(payload, (AIMessageChunk, ToolMessage)):
-                stream = self._new(node, payload.id)
+                self._take(payload, str(metadata.get("run_id", "")), metadata)
+            elif isinstance(payload, BaseMessage) and not isinstance(
+                payload, (AIMessageChunk, RemoveMessage, ToolMessage)
+            ):
+                stream = self._new(metadata, payload.id)
                 for item in self._streams.events(payload, message_id=payload.id):
                     stream.dispatch(item)
                 self._log.push(stream)
         return True
 
-    def _take(self, item: Mapping[str, Any], run_id: str, node: Optional[str]) -> None:
+    def _take(self, item: Mapping[str, Any], run_id: str, metadata: Mapping[str, Any]) -> None:
         """Take in an event of a model's run."""
         kind = item.get("event")
         if kind == "message-start":
             if item.get("role") == "tool":  # shown by the `tools` mode
                 self._ignored_runs.add(run_id)
                 return
-            given = item.get("message_id")
-            self._by_run[run_id] = self._new(node, None if given is None else str(given))
+            given = item.get("message_id", item.get("id"))
+            self._by_run[run_id] = self._new(metadata, None if given is None else str(given))
             self._log.push(self._by_run[run_id])
         if run_id in self._by_run and run_id not in self._ignored_runs:
             self._by_run[run_id].dispatch(item)
@@ -87,11 +91,13 @@ class MessagesTransformer(StreamTransformer):
             self._ignored_runs.discard(run_id)
             self._by_run.pop(run_id, None)
 
-    def _new(self, node: Optional[str], message_id: Optional[str]) -> Any:
+    def _new(self, metadata: Mapping[str, Any], message_id: Optional[str]) -> Any:
         """Return the object of a new message, which asks for more as the run stream does."""
         sync = self._apump_fn is None and self._pump_fn is not None
         kind = self._streams.sync if sync else self._streams.asyn
-        stream: Any = kind(namespace=[], node=node, message_id=message_id)
+        stream: Any = kind(namespace=list(self.scope), node=metadata.get("langgraph_node"), message_id=message_id)
+        stream.metadata = dict(metadata)
+        stream.tags = list(metadata.get("tags") or ())
         if sync:
             stream.set_request_more(self._pump_fn)
         elif self._apump_fn is not None:

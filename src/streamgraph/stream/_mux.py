@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any, Awaitable, Callable, Dict, Iterable, List, Optional, Sequence, Set
+from typing import Any, Awaitable, Callable, Dict, Iterable, List, Optional, Sequence, Set, cast
 
 from streamgraph._locations import add_note
+from streamgraph._types import StreamMode
 from streamgraph.stream._convert import event_of
 from streamgraph.stream._types import ProtocolEvent, Scope, StreamTransformer, transformer_requires_async
 from streamgraph.stream.stream_channel import StreamChannel
@@ -33,6 +34,7 @@ class StreamMux:
         is_async: True for events that are given to `apush`, and read with `async for`.
         factories: They make the other transformers, and those of nested graphs.
         scope: The namespace of the graph.
+        keeps: What nobody reads yet is kept for who comes later.
 
     Attributes:
         is_async: Whether events are pushed and read in async code.
@@ -53,9 +55,11 @@ class StreamMux:
         is_async: bool = False,
         factories: Optional[Sequence[TransformerFactory]] = None,
         scope: Scope = (),
+        keeps: bool = False,
         _assign_seq: bool = True,
     ) -> None:
         self.is_async = is_async
+        self._keeps = keeps
         self.scope = scope
         self.extensions: Dict[str, Any] = {}
         self.native_keys: Set[str] = set()
@@ -66,6 +70,8 @@ class StreamMux:
         self._events: StreamChannel[ProtocolEvent] = StreamChannel()
         self._events._bind(is_async=is_async)
         self._events._bind_mux(self)
+        if keeps:
+            self._events._keep()
         self._channels: List[StreamChannel[Any]] = []
         self._transformers: List[StreamTransformer] = []
         self._transformer_by_key: Dict[str, StreamTransformer] = {}
@@ -75,6 +81,17 @@ class StreamMux:
         for group in ([make(scope) for make in factories or ()], transformers or ()):
             for transformer in _in_order(group):
                 self._register(transformer)
+
+    @property
+    def factories(self) -> Sequence[TransformerFactory]:
+        """What makes the transformers of the graph, and of graphs nested in it."""
+        return self._factories or ()
+
+    @property
+    def modes(self) -> List[StreamMode]:
+        """The stream modes that the transformers need; it is checked where they are asked for if they exist."""
+        modes = {mode for transformer in self._transformers for mode in transformer.required_stream_modes}
+        return cast("List[StreamMode]", sorted(modes))
 
     def transformer_by_key(self, key: str) -> Optional[StreamTransformer]:
         """Return the transformer whose projection has this name, or `None`."""
@@ -112,7 +129,9 @@ class StreamMux:
                 "This StreamMux was made without factories, so that it can make no transformers for nested graphs: "
                 "give StreamMux(factories=[...]) the classes instead of objects."
             )
-        child = StreamMux(factories=self._factories, is_async=self.is_async, scope=scope, _assign_seq=False)
+        child = StreamMux(
+            factories=self._factories, is_async=self.is_async, scope=scope, keeps=self._keeps, _assign_seq=False
+        )
         if self._pump_fn is not None:
             child.bind_pump(self._pump_fn)
         if self._apump_fn is not None:
@@ -147,6 +166,8 @@ class StreamMux:
     def _adopt(self, channel: StreamChannel[Any], *, native: bool) -> None:
         channel._bind(is_async=self.is_async)
         channel._bind_mux(self)
+        if self._keeps:
+            channel._keep()
         self._channels.append(channel)
         if channel.name is not None:
             channel._wire(partial(self._forward, channel.name if native else f"custom:{channel.name}"))

@@ -19,8 +19,7 @@ class SubgraphTransformer(_TasksLifecycleBase):
     """Shows each nested graph as a run stream of its own: `run.subgraphs`.
 
     Such a stream has projections as the run has, made by transformers of its own, and those that are nested deeper are
-    in its own `subgraphs`. It must be read before the run goes on: nothing is kept that nobody reads. That needs a mux
-    with `factories`.
+    in its own `subgraphs`. That needs a mux with `factories`.
 
     Args:
         scope: The namespace whose nested graphs it is for.
@@ -51,6 +50,8 @@ class SubgraphTransformer(_TasksLifecycleBase):
         child = self._mux._make_child(ns)
         kind = AsyncSubgraphRunStream if child.is_async else SubgraphRunStream
         handle: Handle = kind(child, path=ns, graph_name=graph_name, trigger_call_id=trigger_call_id)
+        handle.metadata = self._metadata.get(trigger_call_id or "", {})
+        handle.tags = list(handle.metadata.get("tags") or ())
         self._handles[ns] = handle
         self._log.push(handle)
 

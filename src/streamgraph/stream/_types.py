@@ -160,7 +160,7 @@ class StreamTransformer(ABC):
         except RuntimeError:
             coro.close()
             raise RuntimeError(
-                f"{type(self).__name__}.schedule() needs a running event loop, which sync runs do not have. "
+                f"{type(self).__name__}.schedule() requires a running event loop, which sync runs do not have. "
                 "Set requires_async = True on the class: then it is refused before the run starts."
             ) from None
         task: asyncio.Task[Any] = loop.create_task(_logged(coro) if on_error == "log" else coro)
@@ -207,8 +207,8 @@ def checked_factories(given: object) -> Tuple[Callable[..., Any], ...]:
         if isinstance(item, StreamTransformer):
             kind = type(item).__name__
             raise TypeError(
-                f"transformers= takes what makes a transformer for each run and nested graph, got an object: {item!r}. "
-                f"Give the class, {kind}, or a function, as in lambda scope: {kind}(scope)."
+                "transformers= takes what makes a transformer for each run and nested graph, got a pre-built instance: "
+                f"{item!r}. Give the class, {kind}, or a function, as in lambda scope: {kind}(scope)."
             )
         if not callable(item):
             raise TypeError(f"transformers= takes transformer classes or functions that make one, got {item!r}.")

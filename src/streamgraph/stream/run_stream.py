@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from types import MappingProxyType, TracebackType
 from typing import Any, AsyncIterator, Awaitable, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
 from typing_extensions import Self
 
-from streamgraph.stream._convert import convert_to_protocol_event
 from streamgraph.stream._interleave import interleaved
+from streamgraph.stream._message_events import MessageEvents
 from streamgraph.stream._mux import StreamMux
 from streamgraph.stream._types import ProtocolEvent, Scope, is_at
 
@@ -29,6 +30,7 @@ class _RunView:
 
     def __init__(self, mux: StreamMux) -> None:
         self._mux = mux
+        self._convert = MessageEvents()
         self._exhausted = False
         self._latest: Optional[State] = None
         self._interrupted = False
@@ -69,7 +71,8 @@ class GraphRunStream(_RunView):
             for state in run.values:
                 print(state)
 
-    Each projection has one reader; `projection.tee(n)` makes several of one.
+    Projections may be read in any order, also from different threads. Each has one reader; `projection.tee(n)` makes
+    several of one.
 
     Args:
         graph_iter: The parts of the run, from `stream` with `version="v2"` and `subgraphs=True`; `None` for a nested
@@ -84,17 +87,31 @@ class GraphRunStream(_RunView):
     def __init__(self, graph_iter: Optional[Parts], mux: StreamMux, *, wire_pump: bool = True) -> None:
         super().__init__(mux)
         self._graph_iter = graph_iter
+        # Reentrant: a transformer may read what others make.
+        self._pumping = threading.RLock()
         if wire_pump:
             mux.bind_pump(self._pump_next)
 
     def _pump_next(self) -> bool:
-        """Take one part from the graph to the transformers; return False at the end of the run."""
+        """Take one part from the graph to the transformers; return False at the end of the run.
+
+        If another thread does so at the moment, wait for it instead.
+        """
+        if not self._pumping.acquire(blocking=False):
+            with self._pumping:
+                return not self._exhausted
+        try:
+            return self._advance()
+        finally:
+            self._pumping.release()
+
+    def _advance(self) -> bool:
         if self._exhausted or self._graph_iter is None:
             return False
         try:
-            event = convert_to_protocol_event(next(self._graph_iter))
-            self._observe_event(event)
-            self._mux.push(event)
+            for event in self._convert.of(next(self._graph_iter)):
+                self._observe_event(event)
+                self._mux.push(event)
         except StopIteration:
             self._exhausted = True
             self._mux.close()
@@ -215,9 +232,9 @@ class AsyncGraphRunStream(_RunView):
         # In a task of its own, since a generator that runs can be cancelled, but not closed.
         pull = self._anext_task = asyncio.ensure_future(_next(parts))
         try:
-            event = convert_to_protocol_event(await pull)
-            self._observe_event(event)
-            await self._mux.apush(event)
+            for event in self._convert.of(await pull):
+                self._observe_event(event)
+                await self._mux.apush(event)
         except StopAsyncIteration:
             self._exhausted = True
             await self._close_mux()
@@ -306,12 +323,18 @@ class _Nested:
     Attributes:
         path: Its namespace.
         graph_name: The name of its node, or of the agent that it is.
+        node: The name of the node that it runs in.
+        metadata: The metadata of the task that it runs in.
+        tags: The tags of that task.
         trigger_call_id: The id of the task that it runs in.
         status: `"started"`, and in the end how it has ended.
         error: The error with which it has ended.
     """
 
     path: Scope
+    node: str
+    metadata: Dict[str, Any]
+    tags: List[str]
     graph_name: Optional[str]
     trigger_call_id: Optional[str]
     status: str
@@ -320,6 +343,9 @@ class _Nested:
 
     def _describe(self, path: Scope, graph_name: Optional[str], trigger_call_id: Optional[str]) -> None:
         self.path = path
+        self.node = path[-1].partition(":")[0] if path else ""
+        self.metadata = {}
+        self.tags = []
         self.graph_name = graph_name
         self.trigger_call_id = trigger_call_id
         self.status = "started"

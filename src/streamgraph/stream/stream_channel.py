@@ -33,10 +33,10 @@ class _Numbering(Protocol):
 class StreamChannel(Generic[T]):
     """A queue of items that a transformer makes and one consumer reads.
 
-    A read item is gone. Items are kept from the moment on at which somebody starts to read; reading an empty channel
-    advances the run that feeds it, so that no more piles up than is asked for. A channel works when a `StreamMux` has
-    taken it from the projection of a transformer: then with `for` in sync runs and `async for` in async ones. The mux
-    also ends it.
+    A read item is gone. In the run of a graph all items are kept until they are read; with a `StreamMux` of one's own
+    they are kept from the moment on at which somebody starts to read. Reading an empty channel advances the run that
+    feeds it. A channel works when a `StreamMux` has taken it from the projection of a transformer: then with `for` in
+    sync runs and `async for` in async ones. The mux also ends it.
 
     Args:
         name: If given, each item is also an event of the run, with the method `custom:<name>`, or `<name>` from a
@@ -58,6 +58,8 @@ class StreamChannel(Generic[T]):
         self._error: Optional[BaseException] = None
         self._is_async: Optional[bool] = None
         self._subscribed = False
+        # Items that came before anybody reads, if these are kept.
+        self._kept: Optional[Deque[Tuple[int, T]]] = None
         self._request_more: Optional[Callable[[], bool]] = None
         self._arequest_more: Optional[Callable[[], Awaitable[bool]]] = None
         self._wire_fn: Optional[Callable[[T], None]] = None
@@ -76,12 +78,16 @@ class StreamChannel(Generic[T]):
     def _bind_mux(self, mux: _Numbering) -> None:
         self._mux = mux
 
+    def _keep(self) -> None:
+        """Keep what comes before anybody reads."""
+        self._kept = deque()
+
     def _wire(self, fn: Callable[[T], None]) -> None:
         """Have `fn` called with every item, whether somebody reads or not."""
         self._wire_fn = fn
 
     def push(self, item: T) -> None:
-        """Add an item for the reader; without one it is only forwarded as an event, if the channel has a name.
+        """Add an item for the reader; if nobody reads or will read, it is only forwarded as an event, with a name.
 
         Args:
             item: The item.
@@ -89,10 +95,11 @@ class StreamChannel(Generic[T]):
         Raises:
             RuntimeError: The channel has ended, and somebody reads it.
         """
-        if self._subscribed:
-            if self._closed:
+        if self._subscribed or self._kept is not None:
+            if self._closed and self._subscribed:
                 raise RuntimeError("Cannot push to a closed StreamChannel.")
-            self._items.append((0 if self._mux is None else self._mux._next_push_seq(), item))
+            items = self._items if self._subscribed or self._kept is None else self._kept
+            items.append((0 if self._mux is None else self._mux._next_push_seq(), item))
         if self._wire_fn is not None:
             self._wire_fn(item)
 
@@ -122,6 +129,9 @@ class StreamChannel(Generic[T]):
         if self._subscribed:
             raise RuntimeError(f"{what} already has a subscriber; use .{'atee' if is_async else 'tee'}(n) for several.")
         self._subscribed = True
+        if self._kept:
+            self._items += self._kept
+            self._kept.clear()
 
     def _ended(self) -> bool:
         """Return whether nothing can come any more; raises the error of a failed channel."""

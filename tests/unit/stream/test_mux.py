@@ -272,5 +272,5 @@ def test_scheduled_work_is_cancelled():
 def test_scheduling_needs_a_loop():
     """In sync code `schedule` says why it cannot work, and leaves no coroutine behind."""
     transformer = Scheduling()
-    with pytest.raises(RuntimeError, match=r"(?s)needs a running event loop.*requires_async = True"):
+    with pytest.raises(RuntimeError, match=r"(?s)requires a running event loop.*requires_async = True"):
         transformer.process(event("custom", 1))
