@@ -20,13 +20,15 @@ class Breakpoints:
     before: FrozenSet[str] = frozenset()
     after: FrozenSet[str] = frozenset()
 
-    def stops(self, ran: AbstractSet[str], frontier: Frontier) -> bool:
-        """Return whether the run pauses after a step.
+    def stops(self, ran: AbstractSet[str], frontier: Frontier) -> str:
+        """Return where the run pauses after a step: `"interrupt_after"`, `"interrupt_before"`, or `""` for nowhere.
 
         Args:
             ran: The nodes that ran in the step.
             frontier: What is due in the next one.
         """
         if not self.after.isdisjoint(ran):
-            return True
-        return not self.before.isdisjoint(frontier.due) or any(send.node in self.before for send in frontier.sends)
+            return "interrupt_after"
+        before = self.before
+        stops = not before.isdisjoint(frontier.due) or any(send.node in before for send in frontier.sends)
+        return "interrupt_before" if stops else ""

@@ -55,12 +55,12 @@ class Run:
         tasks: The tasks of the current step.
         interrupts: The questions that tasks of the current step have asked; the run ends with them.
         limit: The number of the last superstep that it may take.
-        paused: The run ends with steps left to do: with questions, or at a breakpoint of it or of a graph in a task.
+        paused: Why the run ends with steps left to do: `"pending"` for questions, else where; `""` if it does not.
         saves: What happens is to be stored.
         left: What stays due besides what the step leads to.
     """
 
-    saves = paused = False
+    saves, paused = False, ""
     left: Optional[Frontier] = None
 
     def __init__(
@@ -167,7 +167,7 @@ class Run:
         elif isinstance(event, TaskFailed):
             return self._failed(event)
         elif isinstance(event.signal, GraphInterrupt):
-            asked, self.paused = event.signal.interrupts, True  # what the tasks beside it do is kept
+            asked, self.paused = event.signal.interrupts, "pending"  # what the tasks beside it do is kept
             self.interrupts += asked
             effects = self._noted(task, None, None, asked) if self.saves else []
             effects += self._parts.interrupted(task, asked)
@@ -238,8 +238,8 @@ class Run:
         if self.paused:  # the step is not over: it goes on when its questions are answered
             return [*shown, self._next()]
         saved, told = (self._saved(fresh.keys(), ran), self._told()) if self.saves else ([], [])
-        if self._breakpoints is not None and self._breakpoints.stops(ran, self.frontier):
-            self.paused = True
+        self.paused = "" if self._breakpoints is None else self._breakpoints.stops(ran, self.frontier)
+        if self.paused:
             return [*saved, *shown, *told, *self._parts.paused(), self._next()]
         return [*saved, *shown, *told, self._next()]
 
@@ -381,13 +381,13 @@ class Run:
         """Return the values of `keys` that have one, or of all keys, each owned by the receiver."""
         return self.state.snapshot(keys)
 
-    def output(self) -> Any:
+    def output(self, asked: bool = True) -> Any:
         """Return the state as `invoke` returns it, or `None` if no value was ever written.
 
-        A run that was interrupted has its questions in it, under `__interrupt__`.
+        A run that was interrupted has its questions in it, under `__interrupt__`, unless `asked` is False.
         """
         output = self._own_output()
-        return with_interrupts(output, list(self.interrupts)) if self.interrupts else output
+        return with_interrupts(output, list(self.interrupts)) if self.interrupts and asked else output
 
     def _own_output(self) -> Any:
         if not self.interrupts and not (self.state.written and self._answered):

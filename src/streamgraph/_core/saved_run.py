@@ -237,7 +237,7 @@ class SavedRun(Run):
                 effects += self._parts.finished(task, found.result, cached=True)
             elif not self.asks_again and still_asks(found, self.answers):
                 self._waiting.remove(task)
-                self.paused = True
+                self.paused = "pending"
                 self.interrupts += found.questions
                 effects += self._parts.interrupted(task, found.questions)
             else:

@@ -31,6 +31,7 @@ from streamgraph._execution.cache import Cache
 from streamgraph._execution.live import LiveRun, asks_outside, paused
 from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
+from streamgraph._execution.run_ends import traced_outcome
 from streamgraph._execution.saving import Saving
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._execution.task_context import enter_task, opened_trace, traced_branch, traced_end
@@ -45,7 +46,7 @@ from streamgraph._langchain.traces import Trace
 from streamgraph._messages.tap import is_tapped
 from streamgraph._messages.tracker import MessageTracker, tracker_of
 from streamgraph._messages.untracked import UntrackedCallHandler, forget, listen
-from streamgraph._peers import own_error, own_result, passes_through, peer_error, peer_result
+from streamgraph._peers import own_error, own_result, peer_error, peer_result
 from streamgraph._protocols import Backend, Call, Partial, TaskRun, Work
 from streamgraph._signals import Paused, Unstreamed
 from streamgraph._streams.cancellation import CancelToken
@@ -173,6 +174,8 @@ class GraphSession:
             effects = yield from self._saving.begin(self.run, self._given, self._writes)
             self._shared.answers = self._saving.answers
             self._shared.previous = own(self.run.state.values.get(PREVIOUS_KEY))
+            if self._trace is not None and self._saving.resumed:
+                yield from self._trace.resumed(self._saving.saved.head or "", self.run.ns)
             return effects
         return self.run.start(self._writes)
 
@@ -184,15 +187,12 @@ class GraphSession:
     def closing(self, error: Optional[BaseException], unsaved: Sequence[Union[Note, Save]] = ()) -> Work[None]:
         """End the trace of the run, if there is one. A run that ends with a control signal has not failed."""
         if self._saving is not None:
-            yield from self._saving.settle(unsaved, early=error is not None or self.run.paused)
+            yield from self._saving.settle(unsaved, early=error is not None or bool(self.run.paused))
         self._subtasks.over = error is None or isinstance(error, Exception)
         if self._messages is not None and self._parent_tracker is None:
             forget(self._messages)
         if self._trace is not None:
-            if error is None or is_signal(error, self.run.ns) or passes_through(error):
-                yield from self._trace.closing(self.run.output(), None, () if self.run.ns else self.run.interrupts)
-            else:
-                yield from self._trace.closing(None, error)
+            yield from self._trace.closing(*traced_outcome(self.run, self._saving, error))
 
     def partial(self) -> Partial:
         """Return the result of the run so far."""

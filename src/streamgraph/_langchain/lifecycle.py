@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
@@ -21,9 +21,23 @@ GraphLifecycleStatus = Literal["input", "pending", "done", "interrupt_before", "
 _KEEP: object = object()
 
 
+class Pause(NamedTuple):
+    """How a run has ended that has steps left to do.
+
+    Attributes:
+        status: Why: `"pending"` for questions, else the kind of the breakpoint.
+        checkpoint_id: The id of the saved state; empty if the run is not saved.
+        interrupts: The questions.
+    """
+
+    status: GraphLifecycleStatus
+    checkpoint_id: str
+    interrupts: Sequence[Interrupt]
+
+
 @dataclass(frozen=True)
 class GraphInterruptEvent:
-    """A run has ended with questions, and waits for answers.
+    """A run has ended with questions, and waits for answers, or at a breakpoint.
 
     Attributes:
         run_id: The id of the run in traces.
@@ -72,7 +86,7 @@ class GraphCallbackHandler(BaseCallbackHandler):
     """
 
     def on_interrupt(self, event: GraphInterruptEvent) -> object:
-        """Take note that a run has ended with questions.
+        """Take note that a run has ended with questions, or at a breakpoint.
 
         Args:
             event: The run and its questions.
@@ -176,7 +190,7 @@ class SyncGraphCallbackManager(GraphCallbackManager):
     """Calls graph handlers in sync code."""
 
     def on_interrupt(self, event: GraphInterruptEvent) -> None:
-        """Tell the handlers that a run has ended with questions.
+        """Tell the handlers that a run has ended with questions, or at a breakpoint.
 
         Args:
             event: The run and its questions.
@@ -201,7 +215,7 @@ class AsyncGraphCallbackManager(GraphCallbackManager):
         return True
 
     async def on_interrupt(self, event: GraphInterruptEvent) -> None:
-        """Tell the handlers that a run has ended with questions.
+        """Tell the handlers that a run has ended with questions, or at a breakpoint.
 
         Args:
             event: The run and its questions.

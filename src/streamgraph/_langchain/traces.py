@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from copy import copy
 from inspect import iscoroutinefunction
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 from langchain_core.callbacks import (
     AsyncCallbackManager,
@@ -17,11 +17,13 @@ from langchain_core.callbacks import (
 
 from streamgraph._compat.langchain_core import records
 from streamgraph._core.action import Action
-from streamgraph._interrupts import Interrupt
 from streamgraph._langchain.handlers import TaskHandler
 from streamgraph._langchain.lifecycle import (
     AsyncGraphCallbackManager,
     GraphInterruptEvent,
+    GraphLifecycleEvent,
+    GraphResumeEvent,
+    Pause,
     SyncGraphCallbackManager,
     graph_handlers,
 )
@@ -77,10 +79,24 @@ class Trace:
         manager: BaseCallbackManager = self._run.get_child(tag)
         return manager
 
-    def closing(self, output: object, error: Optional[BaseException], asked: Sequence[Interrupt] = ()) -> Work[None]:
+    def resumed(self, checkpoint_id: str, ns: Tuple[str, ...]) -> Work[None]:
+        """Tell graph handlers that a saved run goes on.
+
+        Args:
+            checkpoint_id: The checkpoint from which it goes on.
+            ns: The namespace of its graph.
+        """
+        run = self._run
+        if run is None or not graph_handlers(run.handlers):
+            return
+        event = GraphResumeEvent(run.run_id, "pending", checkpoint_id, ns)
+        asynchronous = isinstance(run, AsyncCallbackManagerForChainRun)
+        yield _told(run, event, asynchronous)
+
+    def closing(self, output: object, error: Optional[BaseException], pause: Optional[Pause] = None) -> Work[None]:
         """End the run with its output, or with `error` if it is not `None`.
 
-        Graph handlers are told of the questions `asked` with which a whole run ends. An error that is not an
+        Graph handlers are told if a whole run pauses. An error that is not an
         `Exception` is reported without awaiting: after the cancellation of a task, or the drop of a stream, there may
         be no other chance.
         """
@@ -92,12 +108,10 @@ class Trace:
         asynchronous = isinstance(run, AsyncCallbackManagerForChainRun)
         if asynchronous and error is not None and not isinstance(error, Exception):
             run, asynchronous = run.get_sync(), False
-        if asked and graph_handlers(run.handlers):
-            kind = AsyncGraphCallbackManager if asynchronous else SyncGraphCallbackManager
-            tell: Manager = kind(graph_handlers(run.handlers), run_id=run.run_id).on_interrupt
-            event = GraphInterruptEvent(run.run_id, "pending", "", (), tuple(asked))
+        if pause is not None and graph_handlers(run.handlers):
+            event = GraphInterruptEvent(run.run_id, pause.status, pause.checkpoint_id, (), tuple(pause.interrupts))
             try:
-                yield Call(Action(None, tell) if asynchronous else Action(tell, None), (event,), nonblocking=True)
+                yield _told(run, event, asynchronous)
             except Exception as insisting:  # of a handler with raise_error
                 report = run.on_chain_error
                 yield Call(
@@ -132,6 +146,14 @@ class Trace:
         if self._run is None:
             run.handlers = self._manager.handlers
             self._run = run
+
+
+def _told(run: Manager, event: GraphLifecycleEvent, asynchronous: bool) -> Call:
+    """Return the call that tells the graph handlers of a run what happens to it."""
+    kind = AsyncGraphCallbackManager if asynchronous else SyncGraphCallbackManager
+    manager: Manager = kind(graph_handlers(run.handlers), run_id=run.run_id)
+    tell = manager.on_resume if isinstance(event, GraphResumeEvent) else manager.on_interrupt
+    return Call(Action(None, tell) if asynchronous else Action(tell, None), (event,), nonblocking=True)
 
 
 def _shares(manager: Manager, payload: object, process: Optional[Callable[[Any], Any]]) -> List[Tuple[Manager, object]]:

@@ -216,3 +216,65 @@ def test_a_workflow_has_no_state_to_update() -> None:
     with pytest.raises(InvalidUpdateError, match="a workflow has neither a state nor nodes"):
         flow.invoke(Command(resume="yes", update={"x": 1}), CONFIG)
     assert flow.invoke(Command(resume="yes"), CONFIG) == [1, "yes"]
+
+
+class Paying:
+    """A graph that pays once it is answered, and what its callers get."""
+
+    def __init__(self) -> None:
+        self.paid: List[Any] = []
+        self.outputs: List[Any] = []
+        self.refused: List[Any] = []
+        builder = StateGraph(State).add_node("pays", self._pays).add_edge(START, "pays")
+        self.graph: Any = builder.compile(checkpointer=InMemorySaver())
+        (question,) = self.graph.invoke({"x": []}, CONFIG)["__interrupt__"]
+        self.answer = Command(resume={question.id: "yes"})
+
+    def _pays(self, state: Any) -> Any:
+        answer = interrupt("pay?")
+        self.paid.append(answer)
+        return {"x": [answer]}
+
+    def check(self) -> None:
+        assert self.paid == ["yes"]
+        assert self.outputs == [{"x": ["yes"]}]
+        assert len(self.refused) == CALLERS - 1
+        assert self.graph.get_state(CONFIG).values == {"x": ["yes"]}
+
+
+CALLERS = 20
+TOLD = (ThreadBusyError, UnknownInterruptError)
+STRATEGIES = pytest.mark.parametrize("strategy", ["reject", "enqueue"])
+
+
+@STRATEGIES
+def test_twenty_answers_at_once(strategy: str) -> None:
+    """One pays; the others are told, at once or when it is their turn."""
+    program, together = Paying(), threading.Barrier(CALLERS)
+
+    def call() -> None:
+        together.wait(PATIENCE)
+        try:
+            program.outputs.append(program.graph.invoke(program.answer, CONFIG, multitask_strategy=strategy))
+        except TOLD as error:
+            program.refused.append(error)
+
+    callers = [threading.Thread(target=call) for _ in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(PATIENCE)
+    program.check()
+
+
+@STRATEGIES
+def test_twenty_answers_at_once_on_one_loop(strategy: str) -> None:
+    program = Paying()
+
+    async def main() -> None:
+        calls = [program.graph.ainvoke(program.answer, CONFIG, multitask_strategy=strategy) for _ in range(CALLERS)]
+        for outcome in await asyncio.gather(*calls, return_exceptions=True):
+            (program.refused if isinstance(outcome, TOLD) else program.outputs).append(outcome)
+
+    asyncio.run(main())
+    program.check()
