@@ -3,8 +3,8 @@
     python tests/coverage_floors.py coverage.json
 
 The report is what `coverage json` has written. A package is a folder of `src/streamgraph`; the modules beside those
-folders count as `modules`, and `streamgraph_integrations` is one more. Lines and branches count alike. Needs Python
-3.11, for `tomllib`.
+folders count as `modules`, and `streamgraph_integrations` and `streamgraph_server` are one more each. Lines and
+branches count alike. Needs Python 3.11, for `tomllib`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[1]
 def package_of(path: str) -> str:
     """Return the name that a file's package has in the table of floors."""
     parts = PurePath(path.replace("\\", "/")).parts
-    if "streamgraph_integrations" in parts:
-        return "streamgraph_integrations"
+    for other in ("streamgraph_integrations", "streamgraph_server"):
+        if other in parts:
+            return other
     below = parts[len(parts) - parts[::-1].index("streamgraph") :]
     return below[0] if len(below) > 1 else "modules"
 

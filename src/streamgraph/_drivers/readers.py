@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from types import TracebackType
-from typing import Callable, Generic, Iterator, Optional, Tuple, Type, TypeVar
+from typing import Callable, Generic, Iterator, List, Optional, Tuple, Type, TypeVar
 from weakref import WeakMethod
 
 from streamgraph._drivers.clock import ConsumerClock
@@ -234,6 +234,26 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
             if not self._is_open():
                 self._run.left(self)
         raise StopAsyncIteration
+
+    async def batch(self) -> List[Tuple[str, ChunkT]]:
+        """Wait for a chunk, and return it with those that follow it without waiting, each with the id of its event.
+
+        The list is empty when there is nothing more to read. A server sends what belongs together in one write.
+
+        Raises:
+            StreamOverflowError: More chunks wait than the reader allows.
+            BaseException: The run has failed, and there is nothing left to read.
+        """
+        try:
+            first = await self.__anext__()
+        except StopAsyncIteration:
+            return []
+        found = [(self.id, first)]
+        attempt = self._run.log.attempt
+        for number, chunk in self._ready:
+            self._number = number
+            found.append((event_id(attempt, number), chunk))
+        return found
 
     async def _wait(self) -> None:
         run, loop = self._run, asyncio.get_running_loop()

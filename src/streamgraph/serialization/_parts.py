@@ -76,6 +76,15 @@ class PartEncoder:
         head = self._heads.get((mode, ns)) or self._head(mode, ns) or _head(mode, ns)
         return self._part(head, mode, data, interrupts)
 
+    def encode_data(self, mode: str, data: object) -> bytes:
+        """Return only the data of a part as JSON, in UTF-8, for a wire that says the rest in its own way.
+
+        Args:
+            mode: The mode of the part.
+            data: The payload.
+        """
+        return self._part(b"", mode, data, None)[:-1]
+
     def _part(self, head: bytes, mode: str, data: Any, interrupts: Optional[Tuple[object, ...]]) -> bytes:
         if mode == "messages" and type(data) is tuple and len(data) == 2 and isinstance(data[0], BaseMessage):
             message, metadata = data

@@ -1,0 +1,181 @@
+"""Reading a run over HTTP: the frames of one client, in as few writes as possible."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import AsyncIterator, Awaitable, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, framed
+from streamgraph_server.runs import ServedRun
+
+T = TypeVar("T")
+
+STREAM_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+}
+"""Of every stream: nothing between the server and the client may keep or collect it."""
+
+
+class _Numbered:
+    """Frames as bytes, without those that the client has seen."""
+
+    def __init__(self, after: Cursor, with_ids: bool) -> None:
+        self._after = after
+        self._with_ids = with_ids
+
+    def of(self, number: int, frames: Iterable[Frame]) -> bytes:
+        """Return the frames of the event with this number."""
+        after = self._after
+        places = ((number, index) for index in range(1 << 30))
+        return b"".join([framed(frame, place, self._with_ids) for place, frame in zip(places, frames) if place > after])
+
+
+async def frames_of(
+    run: ServedRun, encoder: Encoder, *, after: Cursor = BEGIN, heartbeat: float = 5.0, with_ids: bool = True
+) -> AsyncIterator[bytes]:
+    """Yield what a client gets of a run, from a frame on: all that is at hand in one piece.
+
+    Args:
+        run: The run.
+        encoder: A new encoder.
+        after: The place of the last frame that the client has seen.
+        heartbeat: Seconds without a frame after which a comment is sent. It does not change: clients take the distance
+            between two for the rhythm of the server.
+        with_ids: Whether the frames have ids.
+    """
+    numbered = _Numbered(after, with_ids)
+    yield CONNECTED + numbered.of(0, encoder.begin(run.facts))
+    while not await within(run.begun.wait(), heartbeat):
+        yield HEARTBEAT
+    last = 0
+    handle = run.handle
+    if handle is not None:
+        modes = list(encoder.modes)
+        reader = handle.astream(modes, version="v2", subgraphs=encoder.subgraphs, heartbeat=heartbeat)
+        async with reader:
+            while True:
+                try:
+                    batch = await reader.batch()
+                except Exception:
+                    if handle.status != "failed":
+                        raise
+                    break  # what the run has failed with is said at its end
+                if not batch:
+                    break
+                piece: List[bytes] = []
+                for id, part in batch:
+                    kind, last = part["type"], int(id.rpartition("-")[2])
+                    if kind == "heartbeat":
+                        piece.append(HEARTBEAT)
+                    elif kind == "gap":
+                        piece.append(numbered.of(last, encoder.gap(part["data"].dropped)))
+                    elif kind != "error":
+                        piece.append(numbered.of(last, encoder.part(part)))
+                joined = b"".join(piece)
+                if joined:
+                    yield joined
+        last = int(handle.last_id.rpartition("-")[2])
+    await run.over.wait()
+    yield numbered.of(last + 1, encoder.end(run.end))
+
+
+async def within(awaited: Awaitable[T], seconds: float) -> bool:
+    """Wait at most so many seconds; return whether it has happened."""
+    try:
+        await asyncio.wait_for(awaited, seconds)
+    except asyncio.TimeoutError:
+        return False
+    return True
+
+
+class EventStream(Response):
+    """A response that streams, and says when it is over or the client has left, whichever comes first.
+
+    Args:
+        frames: The pieces to send.
+        on_left: Is called once at the end, with whether the client has left before it.
+        headers: Further headers.
+    """
+
+    def __init__(
+        self,
+        frames: AsyncIterator[bytes],
+        on_left: Callable[[bool], Awaitable[None]],
+        headers: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        self._frames = frames
+        self._on_left = on_left
+        self.status_code = 200
+        self.background = None
+        self.init_headers({**STREAM_HEADERS, **(headers or {})})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        sending = asyncio.ensure_future(self._send_all(send))
+        leaving = asyncio.ensure_future(has_left(receive))
+        left = True
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            left = not sending.done() or sending.exception() is not None
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+            await self._on_left(left)
+        if not sending.cancelled():
+            error = sending.exception()
+            if error is not None and not isinstance(error, OSError):  # with OSError, the client has left
+                raise error
+
+    async def _send_all(self, send: Send) -> None:
+        frames = self._frames
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for piece in frames:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            close = getattr(frames, "aclose", None)
+            if close is not None:
+                await close()
+
+
+async def has_left(receive: Receive) -> None:
+    """Wait until the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def stream_of(
+    run: ServedRun,
+    encoder: Encoder,
+    *,
+    after: Cursor = BEGIN,
+    heartbeat: float,
+    cancels: bool,
+    with_ids: bool = True,
+    headers: Optional[Dict[str, str]] = None,
+) -> EventStream:
+    """Return the response that streams a run to one client.
+
+    Args:
+        run: The run.
+        encoder: A new encoder.
+        after: The place of the last frame that the client has seen.
+        heartbeat: Seconds without a frame after which a comment is sent.
+        cancels: Whether the run is cancelled when the client leaves and nobody else reads it.
+        with_ids: Whether the frames have ids.
+        headers: Further headers.
+    """
+    run.join()
+
+    async def on_left(left: bool) -> None:
+        run.leave(cancels=left and cancels)
+
+    frames = frames_of(run, encoder, after=after, heartbeat=heartbeat, with_ids=with_ids)
+    return EventStream(frames, on_left, headers)

@@ -1,0 +1,66 @@
+"""The savers that a server can be told of by name."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import AsyncContextManager, AsyncIterator, Callable
+
+from streamgraph.errors import MissingPackageError, UnknownOptionError
+
+
+def in_memory() -> object:
+    """Return a new saver that keeps threads in memory."""
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    return InMemorySaver()
+
+
+def saver_named(given: str) -> Callable[[], AsyncContextManager[object]]:
+    """Return the function that opens the saver that a name stands for.
+
+    Args:
+        given: `"memory"`, `"sqlite:PATH"`, or `"postgres:..."`, a URL of PostgreSQL with or without slashes.
+
+    Raises:
+        UnknownOptionError: It stands for none.
+    """
+    kind, _, rest = given.partition(":")
+    if kind == "memory":
+        return _memory
+    if kind == "sqlite" and rest:
+        return lambda: _sqlite(rest[2:] if rest.startswith("//") else rest)
+    if kind in ("postgres", "postgresql") and rest:
+        return lambda: _postgres(f"postgresql:{rest}" if rest.startswith("//") else rest)
+    raise UnknownOptionError(
+        f"There is no checkpointer {given!r:.100}", hint="Give memory, sqlite:PATH or postgres://USER@HOST/DATABASE."
+    )
+
+
+@asynccontextmanager
+async def _memory() -> AsyncIterator[object]:
+    yield in_memory()
+
+
+@asynccontextmanager
+async def _sqlite(path: str) -> AsyncIterator[object]:
+    try:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    except ImportError as error:
+        raise _missing("langgraph-checkpoint-sqlite") from error
+    async with AsyncSqliteSaver.from_conn_string(path) as saver:
+        yield saver
+
+
+@asynccontextmanager
+async def _postgres(url: str) -> AsyncIterator[object]:
+    try:
+        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+    except ImportError as error:
+        raise _missing("langgraph-checkpoint-postgres psycopg[binary]") from error
+    async with AsyncPostgresSaver.from_conn_string(url) as saver:
+        await saver.setup()
+        yield saver
+
+
+def _missing(packages: str) -> MissingPackageError:
+    return MissingPackageError("This checkpointer needs further packages", hint=f"Install them: pip install {packages}")

@@ -1,0 +1,103 @@
+"""`streamgraph serve`: graphs behind a web server, from the command line."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from contextlib import suppress
+from typing import List, Optional
+
+import click
+import uvicorn
+from starlette.applications import Starlette
+
+from streamgraph.errors import GraphError
+from streamgraph_server._guard import is_loopback
+from streamgraph_server._loading import load_graphs
+from streamgraph_server._savers import saver_named
+from streamgraph_server.app import serve
+
+_COLLECT_AFTER = (50_000, 20, 100)
+"""Thresholds of the garbage collector: what runs keep for their readers is much, and has no cycles."""
+
+
+class GraphServer(uvicorn.Server):
+    """A server that ends the runs before it waits for the connections that read them."""
+
+    async def shutdown(self, sockets: Optional[List[socket.socket]] = None) -> None:
+        """End the runs, then the server."""
+        app = self.config.app
+        if isinstance(app, Starlette):
+            await app.state.service.runs.drain()
+        await super().shutdown(sockets)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("target", metavar="PATH_OR_MODULE:NAME")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", default=2024, show_default=True, type=click.IntRange(0, 65535), help="0 for any free port.")
+@click.option("--checkpointer", default="memory", show_default=True, help="memory, sqlite:PATH or postgres://URL.")
+@click.option("--allow-host", "allowed", multiple=True, metavar="NAME", help="A name by which it may be called.")
+@click.option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may use it.")
+@click.option("--configurable", multiple=True, metavar="KEY", help="A key of configurable that requests may set.")
+@click.option("--errors", type=click.Choice(["message", "type"]), default="message", show_default=True)
+@click.option("--drain", default=10.0, show_default=True, help="Seconds that runs get to end at shutdown.")
+@click.option("--insecure", is_flag=True, help="Listen at an address that others can reach, without a login.")
+def serve_command(
+    target: str,
+    host: str,
+    port: int,
+    checkpointer: str,
+    allowed: List[str],
+    cors: List[str],
+    configurable: List[str],
+    errors: str,
+    drain: float,
+    insecure: bool,
+) -> None:
+    """Serve a graph, a dict of graphs, or what a function returns.
+
+    LangGraph's SDKs, and what is built on them, reach it at http://HOST:PORT.
+    """
+    if not is_loopback(host) and not insecure:
+        raise click.UsageError(
+            f"{host} can be reached by others, and nobody would have to log in. Serve at 127.0.0.1 behind a proxy, use"
+            " serve(..., auth=...) in an application of your own, or give --insecure."
+        )
+    try:
+        graphs = load_graphs(target)
+        app = serve(
+            graphs,
+            checkpointer=saver_named(checkpointer),
+            allowed_hosts=allowed,
+            cors=cors,
+            configurable=configurable or None,
+            errors="type" if errors == "type" else "message",
+            drain=drain,
+        )
+    except GraphError as error:
+        raise click.ClickException(str(error)) from error
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
+    server = GraphServer(config)
+    listening = config.bind_socket()
+    listening.listen(config.backlog)  # so that who reads the address below can connect
+    port = listening.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"Serving {', '.join(graphs)} at http://{shown}:{port}")
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
+    with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended for that reason
+        server.run([listening])
+
+
+def main(arguments: List[str]) -> None:
+    """Run the command.
+
+    Args:
+        arguments: What follows `serve` on the command line.
+
+    Raises:
+        SystemExit: It has ended, with this status.
+    """
+    serve_command.main(arguments, prog_name="streamgraph serve")

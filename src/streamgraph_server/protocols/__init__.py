@@ -1,0 +1,17 @@
+"""The protocols of the server: each is a fold from the parts of a run to frames, and the paths that lead to it."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List
+
+from starlette.routing import BaseRoute
+
+from streamgraph_server.protocols import langgraph
+from streamgraph_server.service import Service
+
+__all__ = ["PROTOCOLS"]
+
+PROTOCOLS: Dict[str, Callable[[Service], List[BaseRoute]]] = {
+    "langgraph": langgraph.routes,
+}
+"""The protocols by name: for each, the function that returns its paths."""

@@ -1,0 +1,261 @@
+"""The paths about runs: start them, read them, wait for them, cancel them."""
+
+from __future__ import annotations
+
+from typing import AsyncIterator, Dict, List, Optional, Sequence, Tuple, cast
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from streamgraph.serialization import to_json
+from streamgraph_server._answers import answer, nothing
+from streamgraph_server._guard import user_of
+from streamgraph_server._reading import EventStream, stream_of, within
+from streamgraph_server._refusals import refusal
+from streamgraph_server._requests import (
+    Fields,
+    body_of,
+    number_in,
+    object_in,
+    own_metadata,
+    read_input,
+    text_in,
+    texts_in,
+    wanted_after,
+)
+from streamgraph_server.frames import BEGIN, Cursor, cursor_of
+from streamgraph_server.protocols.langgraph.encoder import LangGraphEncoder, core_modes, read_modes
+from streamgraph_server.protocols.langgraph.shapes import run_shape, shapes_of
+from streamgraph_server.runs import Multitask, Order, ServedRun, read_command
+from streamgraph_server.service import Service
+from streamgraph_server.threads import Thread
+
+_STRATEGIES = ("enqueue", "reject", "interrupt")
+_DURABILITIES = ("sync", "async", "exit")
+_CHOICES = ("cancel", "continue")
+_REFUSED = ("webhook", "after_seconds")
+"""What the server does not do: it calls nobody, and nothing later."""
+
+WAITING = b"\n"
+"""Sent while a client waits for a result: white space before JSON means nothing, and keeps the connection alive."""
+
+
+class RunRoutes:
+    """The paths about runs.
+
+    Args:
+        service: The graphs, threads and runs.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def create(self, request: Request) -> Response:
+        """Start a run in the background."""
+        run, _ = await self._started(request)
+        return answer(run_shape(run), headers={"content-location": _path(run)})
+
+    async def stream(self, request: Request) -> Response:
+        """Start a run and stream it."""
+        run, modes = await self._started(request)
+        return self._stream(run, modes, run.order.subgraphs, BEGIN, cancels=run.order.cancels)
+
+    async def wait(self, request: Request) -> Response:
+        """Start a run and answer with its output."""
+        run, _ = await self._started(request)
+        return self._wait(run, cancels=run.order.cancels)
+
+    async def get(self, request: Request) -> Response:
+        """Answer with what is known of a run."""
+        return answer(run_shape(await self._run(request)))
+
+    async def join(self, request: Request) -> Response:
+        """Wait for a run and answer with its output."""
+        return self._wait(await self._run(request), cancels=_is_true(request, "cancel_on_disconnect"))
+
+    async def join_stream(self, request: Request) -> Response:
+        """Stream a run that has been started.
+
+        It begins after the frame that the client has seen last. If it names none, it gets what is still to come, or
+        everything if the run is over.
+        """
+        run = await self._run(request)
+        modes = read_modes(request.query_params.getlist("stream_mode"), run.order.wire_modes or ("values",))
+        after = cursor_of(wanted_after(request))
+        if after is None:
+            after = BEGIN if run.over.is_set() or run.handle is None else _now(run.handle.last_id)
+        cancels = _is_true(request, "cancel_on_disconnect") or run.order.cancels
+        return self._stream(run, modes, run.order.subgraphs, after, cancels=cancels)
+
+    async def search(self, request: Request) -> Response:
+        """Answer with the runs of a thread, the latest first."""
+        thread = await self._service.need_thread(request.path_params["thread_id"], request)
+        asked = request.query_params
+        limit, offset = _number(asked.get("limit"), 10), _number(asked.get("offset"), 0)
+        status = asked.get("status")
+        runs = [run_shape(run) for run in self._service.runs.of(thread)]
+        return answer(shapes_of([run for run in runs if status in (None, run["status"])], offset, limit))
+
+    async def cancel(self, request: Request) -> Response:
+        """Cancel a run; with `wait`, answer when it has ended."""
+        run = await self._run(request)
+        if request.query_params.get("action", "interrupt") not in ("interrupt", "rollback"):
+            raise refusal(422, "action must be interrupt or rollback.")
+        if request.query_params.get("action") == "rollback":
+            raise refusal(422, "A run cannot be rolled back here: cancel it, and start again from an earlier state.")
+        run.cancel()
+        if _is_true(request, "wait"):
+            await run.over.wait()
+        return nothing()
+
+    async def cancel_several(self, request: Request) -> Response:
+        """Cancel the runs that a client names, or those of a thread."""
+        body = await body_of(request, self._service.settings.max_body)
+        user, thread_id, ids = user_of(request), text_in(body, "thread_id"), texts_in(body, "run_ids")
+        status = text_in(body, "status", "all")
+        for run in self._service.runs.going_on():
+            is_named = run.id in ids if ids else status in ("all", run.status)
+            if run.order.owner == user and is_named and thread_id in ("", run.facts.thread_id):
+                run.cancel()
+        return nothing()
+
+    async def delete(self, request: Request) -> Response:
+        """Forget a run that is over."""
+        run = await self._run(request)
+        if not run.over.is_set():
+            raise refusal(409, f"Run {run.id} goes on. Cancel it first.")
+        self._service.runs.forget(run.id)
+        return nothing()
+
+    async def _run(self, request: Request) -> ServedRun:
+        thread = request.path_params.get("thread_id")
+        return await self._service.need_run(thread, request.path_params["run_id"], request)
+
+    def _stream(
+        self, run: ServedRun, modes: Sequence[str], subgraphs: bool, after: Cursor, *, cancels: bool
+    ) -> EventStream:
+        return stream_of(
+            run,
+            LangGraphEncoder(modes, subgraphs),
+            after=after,
+            heartbeat=self._service.settings.heartbeat,
+            cancels=cancels,
+            headers={"content-location": _path(run), "location": f"{_path(run)}/stream"},
+        )
+
+    def _wait(self, run: ServedRun, *, cancels: bool) -> EventStream:
+        run.join()
+
+        async def result() -> AsyncIterator[bytes]:
+            while not await within(run.over.wait(), self._service.settings.heartbeat):
+                yield WAITING
+            yield to_json(await _output(run))
+
+        async def on_left(left: bool) -> None:
+            run.leave(cancels=left and cancels)
+
+        headers = {"content-type": "application/json", "content-location": _path(run), "location": f"{_path(run)}/join"}
+        return EventStream(result(), on_left, headers)
+
+    async def _started(self, request: Request) -> Tuple[ServedRun, Sequence[str]]:
+        service = self._service
+        body = await body_of(request, service.settings.max_body)
+        name = service.name_of(body.get("assistant_id"))
+        modes = read_modes(texts_in(body, "stream_mode"))
+        for key in _REFUSED:
+            if body.get(key) is not None:
+                raise refusal(422, f"{key} is not supported here.")
+        thread_id = request.path_params.get("thread_id")
+        strategy = _choice(body, "multitask_strategy", _STRATEGIES, "enqueue")
+        on_disconnect = _choice(body, "on_disconnect", _CHOICES, "cancel" if thread_id is None else "continue")
+        config = service.config_of(name, object_in(body, "config"))
+        options = _options(body)
+        given = _given(body)
+        context = object_in(body, "context")
+        graph = service.unsaved(name) if thread_id is None else service.saved(name)
+        if context:
+            if graph.context_schema is None:
+                raise refusal(422, f"Graph {name!r} takes no context: it has no context_schema.")
+            options["context"] = context
+        checkpoint = text_in(body, "checkpoint_id") or text_in(object_in(body, "checkpoint"), "checkpoint_id")
+        if checkpoint:
+            cast("Fields", config["configurable"])["checkpoint_id"] = checkpoint
+        thread = None if thread_id is None else await self._thread(thread_id, body, request)
+        order = Order(
+            name=name,
+            graph=graph,
+            given=given,
+            config=config,
+            thread=thread,
+            owner=user_of(request),
+            modes=core_modes(modes),
+            wire_modes=modes,
+            subgraphs=body.get("stream_subgraphs") is True,
+            cancels=on_disconnect == "cancel",
+            multitask=cast("Multitask", strategy),
+            metadata=own_metadata(object_in(body, "metadata")),
+            options=options,
+        )
+        return await service.runs.start(order), modes
+
+    async def _thread(self, id: str, body: Fields, request: Request) -> Thread:
+        service = self._service
+        if text_in(body, "if_not_exists", "reject") != "create":
+            return await service.need_thread(id, request)
+        return await service.thread(id, request) or service.new_thread(id or str(uuid4()), request, {})
+
+
+def _path(run: ServedRun) -> str:
+    # Relative, without the path below which the application is mounted: clients put that in front themselves.
+    thread = run.facts.thread_id
+    return f"/runs/{run.id}" if thread is None else f"/threads/{thread}/runs/{run.id}"
+
+
+def _now(last_id: str) -> Cursor:
+    """Return the place after everything that has happened until now."""
+    return int(last_id.rpartition("-")[2]), float("inf")
+
+
+async def _output(run: ServedRun) -> object:
+    end, handle = run.end, run.handle
+    if end.status == "failed":
+        return {"__error__": {"error": end.error, "message": end.message}}
+    if handle is None:
+        return None
+    return handle.partial.state if end.status == "cancelled" else await handle.aresult()
+
+
+def _given(body: Fields) -> object:
+    command = body.get("command")
+    if command is None:
+        return read_input(body.get("input"))
+    if body.get("input") is not None:
+        raise refusal(422, "A run gets an input or a command, not both.")
+    return read_command(object_in(body, "command"))
+
+
+def _options(body: Fields) -> Fields:
+    options: Dict[str, object] = {}
+    for key in ("interrupt_before", "interrupt_after"):
+        if body.get(key) is not None:
+            names: List[str] = texts_in(body, key)
+            options[key] = "*" if names == ["*"] else names
+    if body.get("durability") is not None:
+        options["durability"] = _choice(body, "durability", _DURABILITIES, "async")
+    return options
+
+
+def _choice(body: Fields, key: str, choices: Sequence[str], default: str) -> str:
+    given = text_in(body, key, default)
+    if given not in choices:
+        raise refusal(422, f"{key} must be one of {', '.join(choices)}, not {given[:80]!r}.")
+    return given
+
+
+def _number(given: Optional[str], default: int) -> int:
+    return number_in({"limit or offset": given}, "limit or offset", default, 10**6)
+
+
+def _is_true(request: Request, key: str) -> bool:
+    return request.query_params.get(key, "").lower() in ("1", "true")

@@ -1,0 +1,304 @@
+"""The runs of a server: each goes on by itself, is read by any number of clients, and is kept for a while after it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from time import time
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
+from uuid import uuid4
+
+from typing_extensions import Literal
+
+from streamgraph.pregel import Pregel
+from streamgraph.runs import MemoryLog, RunHandle
+from streamgraph.types import Command, StreamMode
+from streamgraph_server._refusals import refusal, refused_input, shown_message
+from streamgraph_server._requests import Fields
+from streamgraph_server._settings import Settings
+from streamgraph_server.frames import RunEnd, RunFacts
+from streamgraph_server.threads import Thread
+
+Multitask = Literal["enqueue", "reject", "interrupt", "rollback"]
+
+RECORDED: Sequence[StreamMode] = ("values", "updates", "custom", "messages", "tools", "tasks")
+"""The modes that every run records, so that clients that come later may ask for them."""
+
+
+@dataclass
+class Order:
+    """What is to run, and how.
+
+    Attributes:
+        name: The name of the graph.
+        graph: The graph.
+        given: Its input, or a command.
+        config: Its config, as far as the client may say.
+        thread: The thread that it is saved in; `None` for a run that is not saved.
+        owner: The id of the user; `None` if the server does not ask.
+        modes: The modes that the client has asked for.
+        wire_modes: The same, as the client names them.
+        subgraphs: Whether it wants those of nested graphs.
+        cancels: Whether the run is cancelled when its last client leaves.
+        multitask: What to do if the thread has a run already.
+        metadata: What the client has noted about the run.
+        options: Further options of `graph.astart`.
+    """
+
+    name: str
+    graph: Pregel
+    given: object
+    config: Fields
+    thread: Optional[Thread] = None
+    owner: Optional[str] = None
+    modes: Sequence[StreamMode] = ()
+    wire_modes: Sequence[str] = ()
+    subgraphs: bool = False
+    cancels: bool = False
+    multitask: Multitask = "enqueue"
+    metadata: Fields = field(default_factory=dict)
+    options: Fields = field(default_factory=dict)
+
+
+class ServedRun:
+    """One run, from the request for it until it is forgotten.
+
+    Attributes:
+        order: What was asked for.
+        facts: What an encoder knows of it.
+        handle: The run itself; `None` while runs before it are waited for.
+        begun: Is set when the run has begun, or will not begin.
+        over: Is set when it has ended.
+        end: How it has ended.
+        updated: When its state has changed last, in seconds since 1970.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        thread = order.thread
+        self.facts = RunFacts(str(uuid4()), None if thread is None else thread.id, order.name, time())
+        self.handle: Optional[RunHandle[object]] = None
+        self.begun, self.over = asyncio.Event(), asyncio.Event()
+        self.end = RunEnd("cancelled")
+        self.updated = self.facts.created
+        self.task: Optional[asyncio.Task[None]] = None
+        self._readers = 0
+        self._cancelled = False
+
+    @property
+    def id(self) -> str:
+        """The id of the run."""
+        return self.facts.id
+
+    @property
+    def status(self) -> str:
+        """The state of the run: `pending`, `running`, or how it has ended."""
+        if self.over.is_set():
+            return self.end.status
+        return "pending" if self.handle is None else "running"
+
+    def join(self) -> None:
+        """Note that a client reads the run."""
+        self._readers += 1
+
+    def leave(self, *, cancels: bool) -> None:
+        """Note that a client reads it no more.
+
+        Args:
+            cancels: Whether the run is cancelled if this was the last one.
+        """
+        self._readers -= 1
+        if cancels and not self._readers:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Ask the run to end, also one that has not begun; without waiting."""
+        self._cancelled = True
+        if self.handle is not None:
+            self.handle.cancel()
+        elif self.task is not None:
+            self.task.cancel()
+
+    async def drive(self, ahead: Sequence[ServedRun], settings: Settings) -> None:
+        """Begin the run after those before it, wait for its end, and note how it has ended."""
+        try:
+            for other in ahead:
+                await other.over.wait()
+            if self.handle is None and not self._cancelled:
+                await self.begin(settings)
+            if self.handle is not None:
+                await self.handle.ajoin()
+                self.end = await _end_of(self.handle, settings)
+        except asyncio.CancelledError:
+            if self.handle is not None:
+                self.handle.cancel()
+        except Exception as error:
+            self.end = failure(error, settings)
+        finally:
+            self.updated = time()
+            self.begun.set()
+            self.over.set()
+
+    async def begin(self, settings: Settings) -> None:
+        """Start the run.
+
+        Raises:
+            Exception: The graph has refused the input or an option.
+        """
+        order = self.order
+        configurable = dict(order.config.get("configurable") or {})  # type: ignore[call-overload]
+        metadata = dict(order.config.get("metadata") or {})  # type: ignore[call-overload]
+        metadata.update(graph_id=order.name)
+        if order.owner is not None:
+            configurable["langgraph_auth_user_id"] = metadata["owner"] = order.owner
+        if order.thread is not None:
+            configurable["thread_id"] = metadata["thread_id"] = order.thread.id
+        config = {**order.config, "configurable": configurable, "metadata": metadata, "run_id": self.id}
+        options: Dict[str, object] = dict(order.options)
+        if settings.run_timeout is not None:
+            options["timeout"] = settings.run_timeout
+        self.handle = await order.graph.astart(
+            order.given,
+            config,  # type: ignore[arg-type]
+            record=tuple(dict.fromkeys((*RECORDED, *order.modes))),
+            subgraphs=True,
+            log=MemoryLog(max_events=settings.max_events),
+            **options,  # type: ignore[arg-type]
+        )
+        self.updated = time()
+        self.begun.set()
+
+
+async def _end_of(handle: RunHandle[object], settings: Settings) -> RunEnd:
+    if handle.status != "failed":
+        return RunEnd(handle.status)  # type: ignore[arg-type]
+    try:
+        await handle.aresult()
+    except Exception as error:
+        return failure(error, settings)
+    except BaseException as error:
+        return RunEnd("failed", type(error).__name__)
+    raise AssertionError("A failed run has a result")
+
+
+def failure(error: Exception, settings: Settings) -> RunEnd:
+    """Return the end of a run that has failed."""
+    if settings.errors == "type":
+        return RunEnd("failed", type(error).__name__, "The run has failed.")
+    return RunEnd("failed", type(error).__name__, shown_message(error))
+
+
+class Runs:
+    """All runs of a server.
+
+    Args:
+        settings: The limits.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._runs: Dict[str, ServedRun] = {}
+        self._tasks: Set[asyncio.Task[None]] = set()
+        self._draining = False
+
+    def find(self, id: str, owner: Optional[str], thread: Optional[str] = None) -> Optional[ServedRun]:
+        """Return a run of this user, or `None`.
+
+        Args:
+            id: Its id.
+            owner: The user.
+            thread: The id of the thread that it must belong to.
+        """
+        run = self._runs.get(id)
+        if run is None or run.order.owner != owner or (thread is not None and run.facts.thread_id != thread):
+            return None
+        return run
+
+    def of(self, thread: Thread) -> List[ServedRun]:
+        """Return the runs of a thread that are known, the latest first."""
+        return [run for run in reversed(list(self._runs.values())) if run.order.thread is thread]
+
+    def going_on(self, thread: Optional[Thread] = None) -> List[ServedRun]:
+        """Return the runs that have not ended, in the order in which they were asked for; those of a thread, or all."""
+        runs = self._runs.values()
+        return [run for run in runs if not run.over.is_set() and (thread is None or run.order.thread is thread)]
+
+    async def start(self, order: Order) -> ServedRun:
+        """Start a run, or put it behind those of its thread that go on.
+
+        Raises:
+            HTTPException: The server is full or shuts down, the thread has a run and the client does not want to wait,
+                or the graph refuses the input.
+        """
+        if self._draining:
+            raise refusal(503, "The server shuts down.", {"retry-after": "1"})
+        active = [run for run in self.going_on() if run.order.owner == order.owner]
+        if len(active) >= self.settings.max_runs:
+            raise refusal(429, f"{len(active)} runs go on already.", {"retry-after": "1"})
+        ahead: List[ServedRun] = [] if order.thread is None else self.going_on(order.thread)
+        if ahead and order.multitask == "reject":
+            raise refusal(409, f"Thread {ahead[0].facts.thread_id} has a run already: {ahead[0].id}.")
+        if len(ahead) > self.settings.max_queued:
+            raise refusal(429, f"{len(ahead)} runs of this thread wait already.", {"retry-after": "1"})
+        if order.multitask != "enqueue":
+            for other in ahead:
+                other.cancel()
+        run = ServedRun(order)
+        self._runs[run.id] = run
+        if order.thread is not None:
+            order.thread.touch(graph=order.name)
+        if not ahead:
+            try:
+                await run.begin(self.settings)
+            except Exception as error:
+                run.begun.set()
+                run.over.set()
+                del self._runs[run.id]
+                raise refused_input(error) from error
+        task = run.task = asyncio.get_running_loop().create_task(run.drive(ahead, self.settings))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(done, run))
+        return run
+
+    def _ended(self, task: asyncio.Task[None], run: ServedRun) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():  # before its first step
+            run.begun.set()
+            run.over.set()
+        if run.order.thread is not None:
+            run.order.thread.touch()
+        task.get_loop().call_later(self.settings.keep, self.forget, run.id)
+
+    def forget(self, id: str) -> None:
+        """Forget a run that has ended."""
+        self._runs.pop(id, None)
+
+    async def drain(self) -> None:
+        """Start no more runs, give those that go on a while to end, then cancel them and wait for it."""
+        self._draining = True
+        tasks = list(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.settings.drain)
+        for run in self.going_on():
+            run.cancel()
+        tasks = list(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.settings.drain)
+
+    def reopen(self) -> None:
+        """Start runs again."""
+        self._draining = False
+
+
+def read_command(given: Mapping[str, object]) -> Command:
+    """Return the command that a client has sent: `resume`, `update`, `goto`."""
+    goto = given.get("goto")
+    target: Union[str, Sequence[str]] = ()
+    if isinstance(goto, str) or (isinstance(goto, list) and all(isinstance(name, str) for name in goto)):
+        target = goto
+    elif goto is not None:
+        raise refusal(422, "command.goto must be the name of a node, or a list of names.")
+    unknown = sorted(set(given) - {"resume", "update", "goto"})
+    if unknown:
+        raise refusal(422, f"A command has resume, update and goto, not {unknown[0][:80]!r}.")
+    return Command(resume=given.get("resume"), update=given.get("update"), goto=target)

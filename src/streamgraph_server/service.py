@@ -1,0 +1,193 @@
+"""What protocols are built on: the graphs, threads and runs of a server."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import AsyncContextManager, Callable, Dict, FrozenSet, List, Mapping, Optional, Union
+from uuid import UUID, uuid5
+
+from langchain_core.runnables import RunnableConfig
+from starlette.requests import Request
+
+from streamgraph.errors import GraphError
+from streamgraph.pregel import Pregel
+from streamgraph_server._guard import user_of
+from streamgraph_server._refusals import refusal, unknown
+from streamgraph_server._requests import Fields, read_config
+from streamgraph_server._settings import Settings
+from streamgraph_server.runs import Runs, ServedRun
+from streamgraph_server.threads import Thread, Threads
+
+ASSISTANTS = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+"""The namespace of the ids of assistants, as clients of LangGraph's server expect it."""
+
+LONGEST_ID = 200
+
+SaverSource = Union[object, Callable[[], AsyncContextManager[object]]]
+"""A saver, or a function that opens one for as long as the server runs."""
+
+
+class Service:
+    """The graphs of a server, with the threads and runs of its users.
+
+    Args:
+        graphs: The graphs, by name.
+        settings: The limits and choices.
+        saver: What saves the threads of graphs that were compiled without a checkpointer.
+        store: The store of graphs that were compiled without one.
+
+    Attributes:
+        runs: The runs.
+        threads: The threads.
+        settings: The limits and choices.
+    """
+
+    def __init__(self, graphs: Mapping[str, Pregel], settings: Settings, saver: SaverSource, store: object) -> None:
+        self.settings = settings
+        self.runs = Runs(settings)
+        self.threads = Threads()
+        self.store = store
+        self._given = dict(graphs)
+        self._unsaved = {name: _copy(graph, checkpointer=None, store=store) for name, graph in graphs.items()}
+        self._saver = saver
+        self._saved: Dict[str, Pregel] = {} if callable(saver) else self._with(saver)
+        self._open = AsyncExitStack()
+
+    def _with(self, saver: object) -> Dict[str, Pregel]:
+        return {name: _copy(graph, checkpointer=saver, store=self.store) for name, graph in self._given.items()}
+
+    async def open(self) -> None:
+        """Open what the server needs while it runs."""
+        self.runs.reopen()
+        if callable(self._saver):
+            self._saved = self._with(await self._open.enter_async_context(self._saver()))
+
+    async def close(self) -> None:
+        """End all runs, then close what was opened."""
+        await self.runs.drain()
+        await self._open.aclose()
+
+    @property
+    def names(self) -> List[str]:
+        """The names of the graphs; the first one is the default."""
+        return list(self._given)
+
+    def name_of(self, given: object) -> str:
+        """Return the name of the graph that a client means by a name or an assistant's id.
+
+        Raises:
+            HTTPException: There is none.
+        """
+        if isinstance(given, str):
+            for name in self._given:
+                if given in (name, assistant_id(name)):
+                    return name
+        raise unknown("graph", given, self._given)
+
+    def unsaved(self, name: str) -> Pregel:
+        """Return a graph for runs without a thread."""
+        return self._unsaved[name]
+
+    def saved(self, name: str) -> Pregel:
+        """Return a graph whose runs are saved.
+
+        Raises:
+            HTTPException: The saver is not open, since the application that this one is mounted in does not start it.
+        """
+        try:
+            return self._saved[name]
+        except KeyError:
+            raise refusal(
+                503,
+                "The server's saver is not open. An application that mounts this one must run its lifespan:"
+                " Starlette(lifespan=app.router.lifespan_context), or the same of FastAPI.",
+            ) from None
+
+    def config_of(self, name: str, given: Mapping[str, object]) -> Fields:
+        """Return what a client may say in the config of a run; see `read_config`."""
+        settings = self.settings
+        allowed = settings.configurable
+        if allowed is None:
+            allowed = declared_keys(self._given[name])
+        return read_config(given, allowed=allowed, max_recursion=settings.max_recursion)
+
+    async def thread(self, id: str, request: Request) -> Optional[Thread]:
+        """Return a thread of the user who asks, also one that only the saver knows; `None` if there is none.
+
+        Args:
+            id: Its id.
+            request: The request.
+        """
+        user = user_of(request)
+        found = self.threads.get(id)
+        if found is None:
+            found = await self._stored(id)
+        return found if found is not None and found.owner == user else None
+
+    async def need_thread(self, id: str, request: Request) -> Thread:
+        """Return a thread of the user who asks.
+
+        Raises:
+            HTTPException: There is none.
+        """
+        found = await self.thread(id, request)
+        if found is None:
+            raise unknown("thread", id)
+        return found
+
+    async def need_run(self, thread: Optional[str], run: str, request: Request) -> ServedRun:
+        """Return a run of the user who asks; see `need_thread`."""
+        found = self.runs.find(run, user_of(request), thread)
+        if found is None:
+            raise unknown("run", run)
+        return found
+
+    def new_thread(self, id: str, request: Request, metadata: Fields) -> Thread:
+        """Make a thread for the user who asks.
+
+        Raises:
+            HTTPException: The id is another user's, or unusable.
+        """
+        if not id or len(id) > LONGEST_ID or not id.isprintable():
+            raise refusal(422, f"The id of a thread is a printable text of at most {LONGEST_ID} characters.")
+        if self.threads.get(id) is not None:
+            raise refusal(409, f"Thread {id!r} cannot be made.")
+        return self.threads.add(Thread(id, user_of(request), metadata))
+
+    async def _stored(self, id: str) -> Optional[Thread]:
+        """Return a thread that was made before the server has started, if the saver knows it."""
+        if not id or len(id) > LONGEST_ID or not id.isprintable():
+            return None
+        for name, graph in self._saved.items():
+            config: RunnableConfig = {"configurable": {"thread_id": id}}
+            try:
+                state = await graph.aget_state(config)
+            except GraphError:
+                continue  # saved by another graph, whose state this one cannot read
+            about = state.metadata or {}
+            if about.get("graph_id") == name:
+                owner = about.get("owner")
+                return self.threads.add(Thread(id, owner if isinstance(owner, str) else None, {}, name))
+        return None
+
+
+def assistant_id(name: str) -> str:
+    """Return the id of the assistant that a graph is."""
+    return str(uuid5(ASSISTANTS, name))
+
+
+def declared_keys(graph: Pregel) -> FrozenSet[str]:
+    """Return the keys of `context` that a graph declares."""
+    schema = graph.get_context_jsonschema() or {}
+    properties = schema.get("properties")
+    return frozenset(properties) if isinstance(properties, dict) else frozenset()
+
+
+def _copy(graph: Pregel, *, checkpointer: object, store: object) -> Pregel:
+    update: Dict[str, object] = {}
+    own = graph.checkpointer
+    if checkpointer is None or own is None or isinstance(own, bool):
+        update["checkpointer"] = checkpointer
+    if graph.store is None and store is not None:
+        update["store"] = store
+    return graph.copy(update=update)
