@@ -38,6 +38,7 @@ class Once(TypedDict, total=False):
 
 
 REDUCED: List[int] = []
+END = AIMessage("yes", id="new")
 
 
 def chain(schema: Any, node: Any, size: int) -> Any:
@@ -88,13 +89,20 @@ def test_one_more_message(mode: str) -> None:
 
 
 def test_the_patch_of_one_more_message() -> None:
-    """In patches, one message more is as long as that message, whether it follows 10 others or 2,000."""
+    """In patches, one message more is as long as that message, whether it follows 10 others or 2,000.
+
+    It is the same if a node, or a nested graph, returns all of them.
+    """
     found = []
     for size in (10, 2_000):
         history = [HumanMessage(f"{index}", id=f"m{index}") for index in range(size)]
         graph = chain(Chat, lambda state: {"messages": AIMessage("yes", id="new")}, 3)
         _, *patches = graph.stream({"messages": history}, stream_mode="patches")
         found.append([len(to_json(patch)) for patch in patches])
+        nested = StateGraph(Chat).add_node("inner", graph).add_edge(START, "inner").compile()
+        for all_again in (chain(Chat, lambda state: {"messages": [*state["messages"], END]}, 1), nested):
+            _, patch = all_again.stream({"messages": history}, stream_mode="patches")
+            found[-1].append(len(to_json(patch)))
     alone = len(to_json(AIMessage("yes", id="new")))
     assert found[0][0] < alone + 50
     assert found[1][0] == found[0][0]

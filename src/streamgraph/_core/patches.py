@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Sized, cast
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Sized, Tuple, cast
 
 from streamgraph._core.changes import Appended, Changes, Edit, Merged
 from streamgraph._core.channel_objects import touches
@@ -12,7 +12,7 @@ from streamgraph._interrupts import Interrupt
 from streamgraph._reserved import INTERRUPT
 from streamgraph._streams.copying import own
 from streamgraph._streams.part import Part
-from streamgraph._streams.recorded import Recorded
+from streamgraph._streams.recorded import Recorded, fingerprint
 from streamgraph._types import StateOperation
 
 SNAPSHOT_EVERY = 100
@@ -26,8 +26,9 @@ class PatchingPartBuilder(PartBuilder):
     made, makes the data of that part. The first one, and each hundredth after it, replaces the whole document.
 
     What a step has changed is read off its writes: elements that a reducer has appended, keys of a dict that it has
-    merged, messages that were added, replaced or removed. A key with another reducer, or without one, is replaced as a
-    whole, since its elements may have been changed in place. No two states are compared.
+    merged, messages that were added, replaced or removed. A message that is written again, because a node returns all
+    of them, is looked at: it may have been changed in place. A key with another reducer, or without one, is replaced as
+    a whole. No two states are compared.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -35,6 +36,8 @@ class PatchingPartBuilder(PartBuilder):
         self._state: Optional[State] = None
         self._changes: Optional[Changes] = None
         self._lengths: Dict[str, int] = {}
+        # Of each list that records its changes: its elements as they were shown, with their fingerprints.
+        self._shown: Dict[str, List[Tuple[object, Optional[int]]]] = {}
         self._since = object()
         self._patches = 0
         self._asked = False
@@ -82,6 +85,7 @@ class PatchingPartBuilder(PartBuilder):
         if state.changes is None:
             state.changes = Changes(state.channels)
         state.changes.take()
+        self._shown.clear()
         self._state, self._changes, self._patches = state, state.changes, 0
         for key in tuple(state.values):
             if self._is_shown(key, bare):
@@ -92,9 +96,14 @@ class PatchingPartBuilder(PartBuilder):
         return [_replaced("", state.chunk(self._keys))]
 
     def _follow(self, state: State, key: str) -> None:
+        """Take what a key has now as what is known of it."""
         value = state.recorded(key)
         if isinstance(value, Recorded):
             value.follow(self._since)
+            if key not in self._shown:
+                self._shown[key] = [(one, fingerprint(one)) for one in cast("Iterable[object]", value)]
+        else:
+            self._shown.pop(key, None)
         self._lengths[key] = len(value) if type(value) is list else -1
 
     def _operations(self, state: State, key: str, edit: Edit, path: str) -> List[StateOperation]:
@@ -108,6 +117,7 @@ class PatchingPartBuilder(PartBuilder):
         """
         if key not in state.values:
             known = self._lengths.pop(key, None) is not None
+            self._shown.pop(key, None)
             if not path:
                 return [_replaced("", None)]
             return [{"op": "remove", "path": path}] if known else []
@@ -117,7 +127,7 @@ class PatchingPartBuilder(PartBuilder):
         if length is None and path:
             made = [{"op": "add", "path": path, "value": own(value)}]
         elif isinstance(value, Recorded):
-            made = self._recorded(value, len(cast("Sized", value)), path)
+            made = self._recorded(value, key, path)
         elif isinstance(edit, Appended) and type(value) is list and length == len(value) - edit.elements:
             made = [{"op": "add", "path": f"{path}/-", "value": element} for element in value[length:]]
         elif isinstance(edit, Merged) and type(value) is dict:
@@ -130,21 +140,31 @@ class PatchingPartBuilder(PartBuilder):
         self._follow(state, key)
         return [_replaced(path, own(value))] if made is None else made
 
-    def _recorded(self, value: Recorded, elements: int, path: str) -> Optional[List[StateOperation]]:
+    def _recorded(self, value: Recorded, key: str, path: str) -> Optional[List[StateOperation]]:
+        """Return the operations for the changes of a list, or `None` if it is to be replaced as a whole."""
         changes = value.changes(self._since)
-        if changes is None or len(changes) >= max(elements, 2):
-            return None  # it is shorter to say it all
+        shown = self._shown.get(key)
+        if changes is None or shown is None:
+            self._shown.pop(key, None)
+            return None
         made: List[StateOperation] = []
         for kind, place, element in changes:
             if kind == "clear":
+                shown.clear()
                 made.append(_replaced(path, []))
-            elif kind == "add":
-                made.append({"op": "add", "path": f"{path}/-", "value": element})
             elif kind == "remove":
+                del shown[place]
                 made.append({"op": "remove", "path": f"{path}/{place}"})
             else:
-                made.append(_replaced(f"{path}/{place}", element))
-        return made
+                now = (element, fingerprint(element))
+                if kind == "add":
+                    shown.append(now)
+                    made.append({"op": "add", "path": f"{path}/-", "value": element})
+                elif shown[place][0] is not element or now[1] is None or shown[place][1] != now[1]:
+                    made.append(_replaced(f"{path}/{place}", element))
+                    shown[place] = now
+        # If it takes as many operations as there are elements, it is shorter to say it all.
+        return made if len(made) < max(len(cast("Sized", value)), 2) else None
 
 
 def _replaced(path: str, value: object) -> StateOperation:

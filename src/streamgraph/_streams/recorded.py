@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from typing import List, NamedTuple, Optional
 
 from typing_extensions import Literal
@@ -41,3 +42,19 @@ class Recorded:
             since: What `follow` was called with.
         """
         raise NotImplementedError
+
+
+def fingerprint(element: object) -> Optional[int]:
+    """Return a number that another one of the same object is equal to only if nothing has changed in the object.
+
+    Args:
+        element: The object.
+
+    Returns:
+        The number; `None` if the object has values in it that are not plain data, which may change unnoticed.
+    """
+    try:
+        # The second version, since the later ones depend on how often a text is referred to.
+        return hash(marshal.dumps((vars(element), getattr(element, "__pydantic_extra__", None)), 2))
+    except (TypeError, ValueError):
+        return None
