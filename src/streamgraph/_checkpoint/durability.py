@@ -21,7 +21,7 @@ from streamgraph.errors import StreamClosed
 
 Stored = Union[Note, Save]
 
-_WAITING = 200
+_WAITING = 1000
 """The number of records and notes that may wait to be stored before the run waits for them.
 
 Storing may take longer than the steps of a run that has to wait for nothing else, but only on the whole: most runs wait
@@ -123,6 +123,7 @@ class Beside:
         self._backend = backend
         self._waiting: Deque[Stored] = deque()
         self._running: Optional[Future[Any]] = None
+        self._room: Optional[Future[None]] = None
         self._failure: Optional[BaseException] = None
         self._failed = False
         self._lock = Lock()
@@ -130,9 +131,8 @@ class Beside:
     def keep(self, effect: Stored) -> Work[None]:
         """Store something soon; wait if too much is waiting already."""
         self._check()
-        running = self._running
-        if running is not None and len(self._waiting) >= _WAITING:
-            yield Join([running])
+        if len(self._waiting) >= _WAITING:
+            yield from self._wait_for_room()
             self._check()
         with self._lock:
             self._waiting.append(effect)
@@ -140,6 +140,20 @@ class Beside:
                 return
             running = self._running = Future()
         self._backend.spawn(TaskRun(copy_context(), self._store(running), CancelToken()))
+
+    def _wait_for_room(self) -> Work[None]:
+        """Wait until half of what waits is stored, or nothing more is."""
+        with self._lock:
+            if self._running is None:
+                return
+            room = self._room = self._room or Future()
+        yield Join([room])
+
+    def _make_room(self) -> None:
+        with self._lock:
+            room, self._room = self._room, None
+        if room is not None:
+            room.set_result(None)
 
     def _check(self) -> None:
         if self._failure is not None and not self._failed:
@@ -151,6 +165,8 @@ class Beside:
             while self._is_waiting():
                 yield from self._saved.keep(self._waiting[0])
                 self._waiting.popleft()
+                if self._room is not None and len(self._waiting) <= _WAITING // 2:
+                    self._make_room()
         except Exception as error:
             self._failure, self._running = error, None
         except BaseException as error:  # cancelled with the run, at whose end the rest is stored
@@ -158,6 +174,7 @@ class Beside:
             if self._backend.asynchronous or not isinstance(error, (CancelledError, StreamClosed)):
                 raise
         finally:
+            self._make_room()
             running.set_result(None)
 
     def _is_waiting(self) -> bool:
