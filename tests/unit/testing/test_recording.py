@@ -466,8 +466,10 @@ def test_the_rules_find_faults(path: Path) -> None:
         check_stream(replay(path, speed=None, faults=[Reorder(at=token, after=2)]))
     with pytest.raises(StreamRuleError, match="task-result"):
         check_stream(replay(path, speed=None, faults=[Duplicate(at=update)]))
-    with pytest.raises(ConnectionError):
+    with pytest.raises(StreamRuleError, match="message-ends"):
         check_stream(replay(path, speed=None, faults=[Cut(at=token)]))
+    with pytest.raises(ConnectionError):
+        check_stream(replay(path, speed=None, faults=[Cut(at=token)]), complete=False)
 
 
 places = st.integers(-6, 5)
