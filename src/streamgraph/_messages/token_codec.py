@@ -50,6 +50,7 @@ class _Group:
     __slots__ = (
         "_containers",
         "_extra",
+        "_flags",
         "_id",
         "_kind",
         "_names",
@@ -77,6 +78,8 @@ class _Group:
             "content": None,
             "id": None,
         }
+        # Equal to 0 and 1, but not the same; langchain-core 0.3 has one in each message.
+        self._flags = [(key, value) for key, value in self.fields.items() if type(value) is bool]
         self._containers = [(key, value) for key, value in self.fields.items() if type(value) in (list, dict)]
 
     def fits(self, message: BaseMessage, fields: Dict[str, Any]) -> bool:
@@ -91,6 +94,7 @@ class _Group:
             and type(message) is self._kind
             and message.__pydantic_fields_set__ == self._names
             and message.__pydantic_extra__ == self._extra
+            and (not self._flags or all(fields[key] is value for key, value in self._flags))
         )
 
     def maker(self) -> Callable[[str], Payload]:
@@ -150,7 +154,8 @@ class TokenCodec:
             if group.fits(message, fields):
                 break
         else:
-            if len(groups) == _FORMS or not _is_plain(fields) or not _is_plain(message.__pydantic_extra__):
+            plain = all(type(value) is bool or _is_plain(value) for value in fields.values())
+            if len(groups) == _FORMS or not plain or not _is_plain(message.__pydantic_extra__):
                 return None
             self._made += 1
             group = _Group(self._made, part, message)
