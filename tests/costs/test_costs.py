@@ -260,7 +260,7 @@ def test_step_of_a_started_run(asynchronous: bool) -> None:
     """Its node runs in place, also if it may emit something: no task, no thread."""
     node = astep if asynchronous else step
     found = per_unit(lambda size: started(chain(size, node), asynchronous, 0, "updates"), 128)
-    is_as(found, called=56 + 2 * asynchronous, contexts=1, dicts=5)
+    is_as(found, called=55 + 2 * asynchronous, contexts=1, dicts=5)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -155,14 +155,14 @@ def _size(value: object, depth: int) -> int:
     kind = type(value)
     if kind is str or kind is bytes:
         return 50 + len(value)  # type: ignore[arg-type]
-    if value is None or kind is bool or kind is int or kind is float:
+    if kind in _SMALL:
         return 0
     if depth == 0:
         return 8
     if kind is dict:
         taken, count = 64, len(value)  # type: ignore[arg-type]
         for inner in islice(tuple(value.values()), _SAMPLED):  # type: ignore[attr-defined]
-            taken += 100 + _size(inner, depth - 1)
+            taken += 100 if type(inner) in _SMALL else 100 + _size(inner, depth - 1)
         return taken if count <= _SAMPLED else taken * count // _SAMPLED
     if kind is list or kind is tuple or kind is set or kind is frozenset:
         taken, count = 56, len(value)  # type: ignore[arg-type]
@@ -176,3 +176,4 @@ def _size(value: object, depth: int) -> int:
 
 
 _SAMPLED = 50
+_SMALL = frozenset((int, float, bool, type(None)))
