@@ -22,6 +22,7 @@ from typing import (
 )
 
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.runnables.utils import accepts_run_manager
 from langchain_core.tracers import BaseTracer, _streaming
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "INTERNAL_TAGS",
     "CallInfo",
+    "Generation",
     "MessageStreams",
     "add_to_every_call",
     "call_info",
@@ -228,6 +230,18 @@ def _method(kind: Any, name: str) -> Any:
     return getattr(kind, name, None)
 
 
+class Generation(NamedTuple):
+    """What those events are made of: a chunk, as a `ChatGenerationChunk` has it, which takes ten times as long to make.
+
+    Attributes:
+        message: The chunk.
+        generation_info: What the model says beside it: nothing, since langchain-core has put that into the chunk.
+    """
+
+    message: BaseMessage
+    generation_info: Optional[Mapping[str, object]] = None
+
+
 class MessageStreams(NamedTuple):
     """What shows a message as a stream of its own.
 
@@ -235,7 +249,7 @@ class MessageStreams(NamedTuple):
         sync: The class of such a stream in sync code.
         asyn: The class of such a stream in async code.
         events: Returns the events of a whole message.
-        aevents: Yields those of a message, given an async iterator of its chunks.
+        aevents: Yields those of a message, given an async iterator of its chunks, each as a `Generation`.
     """
 
     sync: Callable[..., object]

@@ -106,6 +106,8 @@ class _Parts:
 class _AsyncParts:
     """The parts of a run that is cancelled when they are left, in async code; see `_Parts`."""
 
+    closes_while_read = True
+
     def __init__(self, run: RunHandle[Any], reader: AsyncRunReader[Part]) -> None:
         self._run = run
         self._reader = reader

@@ -7,9 +7,8 @@ from collections import deque
 from typing import Any, Awaitable, Deque, Dict, Generator, List, Mapping, Optional, Tuple
 
 from langchain_core.messages import AIMessageChunk, BaseMessageChunk
-from langchain_core.outputs import ChatGenerationChunk
 
-from streamgraph._compat.langchain_core import MessageStreams, message_streams
+from streamgraph._compat.langchain_core import Generation, MessageStreams, message_streams
 from streamgraph.stream._convert import convert_to_protocol_event, event_of
 from streamgraph.stream._types import ProtocolEvent, Scope
 
@@ -76,7 +75,7 @@ class _OpenMessage:
         """Return the events that another chunk makes."""
         if not isinstance(chunk, AIMessageChunk):
             chunk = AIMessageChunk(content=chunk.content, id=chunk.id, response_metadata=chunk.response_metadata)
-        self._chunks.waiting.append(ChatGenerationChunk(message=chunk))
+        self._chunks.waiting.append(Generation(chunk))
         return self._take()
 
     def finish(self) -> List[Any]:

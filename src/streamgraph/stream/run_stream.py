@@ -196,7 +196,7 @@ class AsyncGraphRunStream(_RunView):
 
     Args:
         graph_aiter: The parts of the run, from `astream` with `version="v2"` and `subgraphs=True`; `None` for a nested
-            graph, which its run advances.
+            graph, which its run advances. If its `closes_while_read` is true, it may be closed while a part is awaited.
         mux: The transformers, with `is_async=True`.
         wire_pump: False if what is read from the mux asks for more by other means.
 
@@ -229,20 +229,25 @@ class AsyncGraphRunStream(_RunView):
             self._advanced = None
 
     async def _advance(self, parts: AsyncParts) -> bool:
-        # In a task of its own, since a generator that runs can be cancelled, but not closed.
-        pull = self._anext_task = asyncio.ensure_future(_next(parts))
+        pull: Optional[asyncio.Future[Mapping[str, Any]]] = None
+        if not getattr(parts, "closes_while_read", False):
+            # In a task of its own, since a generator that runs can be cancelled, but not closed.
+            pull = self._anext_task = asyncio.ensure_future(_next(parts))
         try:
-            for event in self._convert.of(await pull):
+            for event in self._convert.of(await (parts.__anext__() if pull is None else pull)):
                 self._observe_event(event)
                 await self._mux.apush(event)
         except StopAsyncIteration:
+            if self._aborting:
+                return False
             self._exhausted = True
             await self._close_mux()
             return False
         except asyncio.CancelledError:
-            if self._aborting and pull.cancelled():
-                return False
-            pull.cancel()
+            if pull is not None:
+                if self._aborting and pull.cancelled():
+                    return False
+                pull.cancel()
             raise
         except Exception as error:
             self._exhausted = True
