@@ -49,6 +49,15 @@ def test_recipe(recipe: Path) -> None:
     assert len(recipe.read_text(encoding="utf-8").splitlines()) <= 80
 
 
+def test_the_agent_asks_again_after_a_restart_and_pays_once() -> None:
+    """The first process dies at its question, the second one asks the same question and goes on with the answer."""
+    output = run(COOKBOOK / "09_asks_before_it_spends.py")
+
+    assert output.count("Pay 20 euros to the hatter? ") == 2
+    assert output.index("the process dies") < output.index("It goes on where it was") < output.index("? yes")
+    assert output.count("Paid 20 euros") == 1
+
+
 def test_hello_stream_shows_two_branches_writing_at_once() -> None:
     """Tokens of the joke and of the poem alternate; each filter shows one of them alone."""
     output = run(COOKBOOK / "01_hello_stream.py", "pelicans")

@@ -41,7 +41,8 @@ class SideBySide:
             for position, key in enumerate(keys_of(ids, scope.batches))
         ]
         scope.batches += 1
-        self._asking = False
+        # Where questions wait for answers no call ends with one, and the process may go before the task has ended.
+        self._asking = scope.run.live is not None
         self._finished: List[Tuple[SideCall, Answer]] = []
         self._lock = Lock()
 

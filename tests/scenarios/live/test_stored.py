@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from scenarios.live.answering import CONFIG, finish, questions_of, until
-from scenarios.live.asking_graphs import GIVEN, PLACES, PLAIN
+from scenarios.live.asking_graphs import GIVEN, PLACES, PLAIN, calls, tools
 from streamgraph.types import Command
 
 LIVE: Any = {"interrupts": "live", "version": "v2"}
@@ -131,6 +131,30 @@ def test_the_process_is_killed_while_it_waits(tmp_path: Path) -> None:
         finish(stream)
         assert PLACES["nodes"].read(stream.output) == PLACES["nodes"].wanted
     assert tops == [1]
+
+
+@pytest.mark.parametrize("kind", ["sync", "awaits", "plain"])
+def test_a_tool_that_has_finished_beside_one_that_waits_runs_once(kind: str) -> None:
+    """What it has done, to pay for example, is not done again after the run was left."""
+    tops: List[int] = []
+    compiled = tools(kind, "ab")(lambda: tops.append(1), InMemorySaver())
+    stream = compiled.stream(calls("ab"), CONFIG, heartbeat=0.001, **LIVE)
+    until(stream, lambda: len(stream.questions) == 2)
+    ids = {question.value: question.id for question in stream.questions}
+    stream.answer(ids["a"], "<a>")
+
+    def is_stored() -> bool:
+        (pending,) = [item.pending_writes for item in compiled.checkpointer.list(CONFIG, limit=1)]
+        return any(channel == "__return__" for _, channel, _ in pending)
+
+    until(stream, is_stored)
+    stream.close()
+    before = len(tops)
+    (question,) = compiled.get_state(CONFIG).interrupts
+    assert question.id == ids["b"]
+    output = compiled.invoke(Command(resume={ids["b"]: "<b>"}), CONFIG)
+    assert [message.content for message in output["messages"][1:]] == ["<a>", "<b>"]
+    assert len(tops) == before + 1
 
 
 def test_the_input_is_not_changed() -> None:
