@@ -18,6 +18,7 @@ from streamgraph.config import get_stream_writer
 from streamgraph.func import entrypoint, task
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.prebuilt import ToolNode, tools_condition
+from streamgraph.testing import check_stream
 from streamgraph.types import Command, Send
 from support.models import scripted
 
@@ -140,3 +141,13 @@ def test_every_mode(starter: str, kind: str) -> None:
 
     for options, found in zip(cases, asyncio.run(read())):
         assert found == expected(options), options
+
+
+@pytest.mark.parametrize("kind", list(GRAPHS))
+def test_readers_keep_the_rules_of_a_stream(kind: str) -> None:
+    """The order and the exactly-once rules hold for a reader that is there from the first, and for a late one."""
+    make, given = GRAPHS[kind]
+    run = make().start(given, {"configurable": {"thread_id": "1"}}, record=MODES)
+    modes = ["values", "updates", "custom", "messages", "tasks"]
+    for _ in ("live", "late"):
+        check_stream(list(run.stream(modes, subgraphs=True, version="v2")))
