@@ -184,8 +184,8 @@ class PartBuilder:
             parts += [Part(self._ns, "updates", {INTERRUPT: tuple(interrupts)})] if interrupts else self.paused()
         modes = self._modes_of(task.name)
         if task.node.action is not None and not modes.isdisjoint(TASK_MODES):
-            asked = [{name: getattr(one, name) for name in _INTERRUPT_FIELDS} for one in interrupts]
-            parts += self._task_event(task, modes, "task_result", {**_result(task, {}), "interrupts": asked})
+            asked = {**_result(task, {}), "interrupts": list(map(_asked, interrupts))}
+            parts += self._task_event(task, modes, "task_result", asked)
         return parts
 
     def paused(self) -> List[Part]:
@@ -237,7 +237,11 @@ def _due(task: DueTask, inner: Optional[Mapping[str, object]]) -> Dict[str, obje
         return {**shown, "error": known.error, "state": inner}
     if known.result is not None:
         return {**shown, "result": as_result(known.result.writes), "interrupts": (), "state": inner}
-    return {**shown, "interrupts": tuple(known.questions), "state": inner}
+    return {**shown, "interrupts": tuple(map(_asked, known.questions)), "state": inner}
+
+
+def _asked(question: Interrupt) -> Dict[str, object]:
+    return {name: getattr(question, name) for name in _INTERRUPT_FIELDS}
 
 
 def with_interrupts(output: object, interrupts: Sequence[Interrupt]) -> Dict[str, object]:

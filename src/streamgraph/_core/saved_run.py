@@ -295,9 +295,7 @@ class SavedRun(Run):
         parts = self._parts
         if not parts.shows_records:
             return []
-        tasks = [(self._ids.by_edge(self.frontier.step + 1, START, (START,)), START)]
-        if given is UNSET:
-            tasks = self._due_in_graph_order()
+        tasks = self._due_in_graph_order() if given is UNSET else self._entering()
         shown = [DueTask(id_, name, self._known.get(id_, _UNKNOWN)) for id_, name in tasks]
         return [*parts.saved(self.state, self._recorder.about_last(), shown, step=self.frontier.step)]
 

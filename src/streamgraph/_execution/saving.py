@@ -171,6 +171,11 @@ class Saving:
         id_ = self.saved.called(caller, ns, name, number)
         return id_, self._known.get(id_) if self.resumed else None
 
+    def finished_values(self) -> List[object]:
+        """Return what the tasks have written that had finished before the run went on."""
+        results = [known.result for known in self._known.values() if known.result is not None]
+        return [value for result in results for _, value in result.writes]
+
     def _result_of(self, task: str) -> Optional[TaskResult]:
         known = self._known.get(task) if self.resumed else None
         return None if known is None else known.result

@@ -31,10 +31,10 @@ from streamgraph._execution.cache import Cache
 from streamgraph._execution.live import LiveRun, asks_outside, paused
 from streamgraph._execution.mutations import TrackedInput, checked_call
 from streamgraph._execution.retry import attempts
-from streamgraph._execution.run_ends import traced_outcome
 from streamgraph._execution.saving import Saving
 from streamgraph._execution.subtasks import Subtasks, settled
 from streamgraph._execution.task_context import enter_task, opened_trace, traced_branch, traced_end
+from streamgraph._execution.told import traced_outcome, went_on
 from streamgraph._langchain.asking import check_questions, ended_with, hand_on
 from streamgraph._langchain.configs import open_manager
 from streamgraph._langchain.handlers import TaskHandler
@@ -174,8 +174,8 @@ class GraphSession:
             effects = yield from self._saving.begin(self.run, self._given, self._writes)
             self._shared.answers = self._saving.answers
             self._shared.previous = own(self.run.state.values.get(PREVIOUS_KEY))
-            if self._trace is not None and self._saving.resumed:
-                yield from self._trace.resumed(self._saving.saved.head or "", self.run.ns)
+            if self._saving.resumed:
+                yield from went_on(self.run, self._saving, self._parent, self._trace, self._messages)
             return effects
         return self.run.start(self._writes)
 

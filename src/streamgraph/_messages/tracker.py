@@ -322,17 +322,17 @@ class MessageTracker:
         return outcome._replace(stored=stored)
 
     def _note(self, call: ModelCall, reason: Reason, why: str, hint: str) -> None:
-        metadata = call.metadata
-        name, run_id = str(metadata["run_name"]), str(metadata["run_id"])
-        step = metadata["langgraph_step"]
-        self.unstreamed.append(Unstreamed(reason, why, hint, name, call.node, step, call.ns, run_id))
+        about, at = call.metadata, (call.node, call.metadata["langgraph_step"], call.ns)
+        name, run_id = str(about["run_name"]), str(about["run_id"])
+        self.unstreamed.append(Unstreamed(reason, why, hint, name, *at, run_id))
 
     def _open(self, scope: Scope, key: CallKey, call: ModelCall) -> ModelCall:
         self._calls[key] = call
-        self._remember(scope, call)
+        self.remember(scope, call)
         return call
 
-    def _remember(self, scope: Optional[Scope], produced: Union[ModelCall, BaseMessage]) -> None:
+    def remember(self, scope: Optional[Scope], produced: Union[ModelCall, BaseMessage]) -> None:
+        """Note a message of a task, which the tasks around it do not show as their own."""
         while scope is not None and scope.run.messages is self:
             self._by_task.setdefault(scope.checkpoint_ns, []).append(produced)
             scope = scope.parent
@@ -368,7 +368,7 @@ class MessageTracker:
     ) -> None:
         id_ = message.id or str(uuid4())
         self._shown[id_] = message
-        self._remember(scope if pushed else scope.parent, message)
+        self.remember(scope if pushed else scope.parent, message)
         metadata = node_metadata(scope, {} if pushed else source)
         if scope.shows(metadata["tags"], key):
             scope.emit("messages", (marked_last(private_copy(message, id_)), metadata), key)
