@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import AsyncIterator, Awaitable, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from streamgraph_server._refusals import refused_input
 from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, framed
 from streamgraph_server.runs import ServedRun
 
@@ -35,8 +37,26 @@ class _Numbered:
         return b"".join([framed(frame, place, self._with_ids) for place, frame in zip(places, frames) if place > after])
 
 
+Filters = Dict[str, List[str]]
+"""Options of `RunHandle.stream` that say which nodes and tags a reader wants."""
+
+_FILTERS = ("include_nodes", "exclude_nodes", "include_tags", "exclude_tags")
+
+
+def filters_of(request: Request) -> Filters:
+    """Return which nodes and tags a client wants, from the query of its request."""
+    asked = {name: [text for text in request.query_params.getlist(name) if text] for name in _FILTERS}
+    return {name: texts for name, texts in asked.items() if texts}
+
+
 async def frames_of(
-    run: ServedRun, encoder: Encoder, *, after: Cursor = BEGIN, heartbeat: float = 5.0, with_ids: bool = True
+    run: ServedRun,
+    encoder: Encoder,
+    *,
+    after: Cursor = BEGIN,
+    heartbeat: float = 5.0,
+    with_ids: bool = True,
+    filters: Optional[Filters] = None,
 ) -> AsyncIterator[bytes]:
     """Yield what a client gets of a run, from a frame on: all that is at hand in one piece.
 
@@ -47,6 +67,7 @@ async def frames_of(
         heartbeat: Seconds without a frame after which a comment is sent. It does not change: clients take the distance
             between two for the rhythm of the server.
         with_ids: Whether the frames have ids.
+        filters: Which nodes and tags the client wants; see `filters_of`.
     """
     numbered = _Numbered(after, with_ids)
     yield CONNECTED + numbered.of(0, encoder.begin(run.facts))
@@ -56,7 +77,8 @@ async def frames_of(
     handle = run.handle
     if handle is not None:
         modes = list(encoder.modes)
-        reader = handle.astream(modes, version="v2", subgraphs=encoder.subgraphs, heartbeat=heartbeat)
+        options = {"version": "v2", "subgraphs": encoder.subgraphs, "heartbeat": heartbeat, **(filters or {})}
+        reader = handle.astream(modes, **options)  # type: ignore[arg-type]
         async with reader:
             while True:
                 try:
@@ -82,6 +104,37 @@ async def frames_of(
         last = int(handle.last_id.rpartition("-")[2])
     await run.over.wait()
     yield numbered.of(last + 1, encoder.end(run.end))
+
+
+async def all_frames(run: ServedRun, encoder: Encoder) -> List[Frame]:
+    """Return all frames of a run that has ended."""
+    frames = list(encoder.begin(run.facts))
+    if run.handle is not None and run.end.status != "failed":
+        async with run.handle.astream(list(encoder.modes), version="v2", subgraphs=encoder.subgraphs) as reader:
+            async for part in reader:
+                frames.extend(encoder.gap(part["data"].dropped) if part["type"] == "gap" else encoder.part(part))
+    frames.extend(encoder.end(run.end))
+    return frames
+
+
+async def ended(run: ServedRun, request: Request, *, cancels: bool) -> bool:
+    """Wait for the end of a run; return False if the client has left before.
+
+    Args:
+        run: The run.
+        request: The request of the client, whose body has been read.
+        cancels: Whether the run is cancelled when the client leaves and nobody else reads it.
+    """
+    run.join()
+    waiting = [asyncio.ensure_future(run.over.wait()), asyncio.ensure_future(has_left(request.receive))]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        run.leave(cancels=cancels and not run.over.is_set())
+    return run.over.is_set()
 
 
 async def within(awaited: Awaitable[T], seconds: float) -> bool:
@@ -160,6 +213,7 @@ def stream_of(
     cancels: bool,
     with_ids: bool = True,
     headers: Optional[Dict[str, str]] = None,
+    filters: Optional[Filters] = None,
 ) -> EventStream:
     """Return the response that streams a run to one client.
 
@@ -171,11 +225,17 @@ def stream_of(
         cancels: Whether the run is cancelled when the client leaves and nobody else reads it.
         with_ids: Whether the frames have ids.
         headers: Further headers.
+        filters: Which nodes and tags the client wants; see `filters_of`.
     """
+    if filters and run.handle is not None:
+        try:  # before the answer has begun, so that a wrong name can be refused
+            run.handle.astream(list(encoder.modes), **filters)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise refused_input(error) from error
     run.join()
 
     async def on_left(left: bool) -> None:
         run.leave(cancels=left and cancels)
 
-    frames = frames_of(run, encoder, after=after, heartbeat=heartbeat, with_ids=with_ids)
+    frames = frames_of(run, encoder, after=after, heartbeat=heartbeat, with_ids=with_ids, filters=filters)
     return EventStream(frames, on_left, headers)

@@ -6,12 +6,15 @@ from typing import Callable, Dict, List
 
 from starlette.routing import BaseRoute
 
-from streamgraph_server.protocols import langgraph
+from streamgraph_server.protocols import ag_ui, langgraph, openai_chat, ui_messages
 from streamgraph_server.service import Service
 
 __all__ = ["PROTOCOLS"]
 
 PROTOCOLS: Dict[str, Callable[[Service], List[BaseRoute]]] = {
     "langgraph": langgraph.routes,
+    "ui-messages": ui_messages.routes,
+    "ag-ui": ag_ui.routes,
+    "openai": openai_chat.routes,
 }
 """The protocols by name: for each, the function that returns its paths."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from streamgraph.serialization import to_json
 from streamgraph_server._answers import answer, nothing
 from streamgraph_server._guard import user_of
-from streamgraph_server._reading import EventStream, stream_of, within
+from streamgraph_server._reading import EventStream, filters_of, stream_of, within
 from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import (
     Fields,
@@ -59,7 +59,7 @@ class RunRoutes:
     async def stream(self, request: Request) -> Response:
         """Start a run and stream it."""
         run, modes = await self._started(request)
-        return self._stream(run, modes, run.order.subgraphs, BEGIN, cancels=run.order.cancels)
+        return self._stream(request, run, modes, BEGIN, cancels=run.order.cancels)
 
     async def wait(self, request: Request) -> Response:
         """Start a run and answer with its output."""
@@ -86,7 +86,7 @@ class RunRoutes:
         if after is None:
             after = BEGIN if run.over.is_set() or run.handle is None else _now(run.handle.last_id)
         cancels = _is_true(request, "cancel_on_disconnect") or run.order.cancels
-        return self._stream(run, modes, run.order.subgraphs, after, cancels=cancels)
+        return self._stream(request, run, modes, after, cancels=cancels)
 
     async def search(self, request: Request) -> Response:
         """Answer with the runs of a thread, the latest first."""
@@ -133,15 +133,16 @@ class RunRoutes:
         return await self._service.need_run(thread, request.path_params["run_id"], request)
 
     def _stream(
-        self, run: ServedRun, modes: Sequence[str], subgraphs: bool, after: Cursor, *, cancels: bool
+        self, request: Request, run: ServedRun, modes: Sequence[str], after: Cursor, *, cancels: bool
     ) -> EventStream:
         return stream_of(
             run,
-            LangGraphEncoder(modes, subgraphs),
+            LangGraphEncoder(modes, run.order.subgraphs),
             after=after,
             heartbeat=self._service.settings.heartbeat,
             cancels=cancels,
             headers={"content-location": _path(run), "location": f"{_path(run)}/stream"},
+            filters=filters_of(request),
         )
 
     def _wait(self, run: ServedRun, *, cancels: bool) -> EventStream:
