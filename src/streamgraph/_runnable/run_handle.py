@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Generator, Generic, List, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Generator, Generic, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from typing_extensions import Literal, Unpack
 
@@ -14,6 +14,7 @@ from streamgraph._drivers.started import StartedRun
 from streamgraph._keywords import checked_keywords, takes_options
 from streamgraph._messages.coalescing import COALESCER
 from streamgraph._protocols import Partial
+from streamgraph._runnable.event_runs import aevents_of, events_of, open_mux
 from streamgraph._runnable.options import Modes, Subscription
 from streamgraph._runnable.start_options import READ_DEFAULTS, ReadOptions, check_recorded
 from streamgraph._signals import Paused
@@ -21,6 +22,8 @@ from streamgraph._streams.event_log import RunStatus, event_id, number_of
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
 from streamgraph._streams.subscribers import RunSubscribers
+from streamgraph.stream._mux import TransformerFactory
+from streamgraph.stream.run_stream import AsyncGraphRunStream, GraphRunStream
 
 OutputT = TypeVar("OutputT")
 
@@ -223,6 +226,25 @@ class RunHandle(Generic[OutputT]):
         """Read the run from an event loop, which need not be that of the run; see `stream`."""
         cursor, shape, flow, number = self._place(stream_mode, options)
         return AsyncRunReader(self._run, cursor, shape, flow, number)
+
+    def projections(self, transformers: Optional[Sequence[TransformerFactory]] = None) -> GraphRunStream:
+        """Read the run from a thread through projections, as `stream_events(version="v3")` gives them.
+
+        Any number of readers have projections of their own, at any time. Leaving them ends the reading, not the run.
+
+        Args:
+            transformers: What makes further transformers. Of those of every run, the ones are there whose modes the run
+                records: `values`, `messages` and, with the mode `tasks`, `lifecycle` and `subgraphs`.
+
+        Raises:
+            UnknownOptionError: A transformer needs a mode that the run does not record.
+            TypeError: A transformer is none.
+        """
+        return events_of(self, open_mux(transformers, is_async=False, recorded=self._recorded.modes), ends=False)
+
+    def aprojections(self, transformers: Optional[Sequence[TransformerFactory]] = None) -> AsyncGraphRunStream:
+        """Read the run from an event loop through projections, as `astream_events(version="v3")` gives them."""
+        return aevents_of(self, open_mux(transformers, is_async=True, recorded=self._recorded.modes), ends=False)
 
     def _result(self) -> OutputT:
         return self._as_output(copy_payload("values", self._run.output()))

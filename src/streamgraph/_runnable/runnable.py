@@ -124,7 +124,7 @@ class GraphRunnable(
         check_options(kwargs)
         mux = open_mux(self.stream_transformers, transformers, is_async=False)
         run = self.start(input, config, record=mux.modes, on_disconnect="cancel", **kwargs)
-        return events_of(run, mux)
+        return events_of(run, mux, ends=True)
 
     @overload
     def astream_events(
@@ -182,7 +182,7 @@ class GraphRunnable(
     ) -> AsyncGraphRunStream:
         mux = open_mux(self.stream_transformers, transformers, is_async=True)
         run = await self.astart(input, config, record=mux.modes, on_disconnect="cancel", **options)
-        return aevents_of(run, mux)
+        return aevents_of(run, mux, ends=True)
 
 
 def _check_version(version: str, transformers: object) -> None:

@@ -15,7 +15,7 @@ from scenarios.started.graphs import GIVEN, talking
 from streamgraph import message_writer
 from streamgraph._compat.langchain_core import message_streams
 from streamgraph.config import get_stream_writer
-from streamgraph.errors import NotSupportedError
+from streamgraph.errors import NotSupportedError, UnknownOptionError
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.stream import CustomTransformer, StreamChannel, StreamTransformer, UpdatesTransformer
 from streamgraph.testing import Answer, Gate, ScriptedModel
@@ -397,6 +397,52 @@ def test_a_run_that_nobody_reads_waits() -> None:
     eventually(lambda: len(made) > 200)
     assert len(made) < 1000
     assert [0, *items] == list(range(2000))
+
+
+# Of a started run
+
+EVERY = ("values", "updates", "custom", "messages", "tasks")
+
+
+@pytest.mark.parametrize("driver", ["stream", "astream"])
+def test_projections_of_a_started_run(driver: str) -> None:
+    """Any number of readers have some of their own, during the run and after it, and leaving them does not end it."""
+    expected = read(talking(), NAMES, "stream", transformers=MORE)
+
+    async def aread(run: Any) -> Dict[str, List[Any]]:
+        view, found = run.aprojections(MORE), {}
+        for name in NAMES:
+            found[name] = [seen(name, item) async for item in getattr(view, name)]
+        return found
+
+    async def main() -> List[Any]:
+        run = await talking().astart(GIVEN, record=EVERY)
+        async with run.aprojections() as left:
+            assert await left.values.__aiter__().__anext__()
+        during = await asyncio.gather(aread(run), aread(run))
+        assert await run
+        return [*during, await aread(run)]
+
+    if driver == "astream":
+        assert asyncio.run(main()) == [expected] * 3
+        return
+    run = talking().start(GIVEN, record=EVERY)
+    with run.projections() as left:
+        assert next(iter(left.values))
+    for _ in range(3):
+        view = run.projections(MORE)
+        assert {name: [seen(name, item) for item in getattr(view, name)] for name in NAMES} == expected
+    assert run.result() == view.output
+
+
+def test_projections_need_modes_that_are_recorded() -> None:
+    run = talking().start(GIVEN, record=["values", "custom"])
+    assert sorted(run.projections([CustomTransformer]).extensions) == ["custom", "values"]
+    with pytest.raises(UnknownOptionError, match="does not record 'updates'"):
+        run.projections([UpdatesTransformer])
+    with pytest.raises(TypeError, match="pre-built instance"):
+        run.projections([CustomTransformer()])
+    assert run.result()
 
 
 # In nodes, with other options, and mistakes
