@@ -10,6 +10,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_every_way_to_leave_a_program() -> None:
     """In threads and on loops, before, during and after a run, with and without readers."""
     command = [sys.executable, str(Path(__file__).with_name("leaving_a_program.py"))]
