@@ -5,7 +5,20 @@ from __future__ import annotations
 import inspect
 from functools import lru_cache
 from pickle import UnpicklingError
-from typing import Any, AsyncIterator, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from streamgraph._checkpoint.allowed_types import TypeName, with_types
 from streamgraph._checkpoint.distribution import is_in_memory, orders_writes, plain_serializer, unusable_methods
@@ -131,6 +144,38 @@ class Saver:
             )
         self._actions[name] = on_its_loop(self._saver, Action(sync, asyn))
         return self._call(name, *args)
+
+    def first(
+        self,
+        config: Mapping[str, Any],
+        *,
+        before: Optional[Mapping[str, Any]] = None,
+        accepts: Callable[[Any], bool] = lambda stored: True,
+    ) -> Work[Any]:
+        """Return the latest stored tuple of a config that is accepted, or `None`.
+
+        Args:
+            config: The config.
+            before: The config of a checkpoint; only earlier ones count.
+            accepts: Returns whether a tuple is accepted.
+        """
+
+        def first() -> Any:
+            return next(filter(accepts, self.list(config, before=before)), None)
+
+        async def afirst() -> Any:
+            async for stored in self.alist(config, before=before):
+                if accepts(stored):
+                    return stored
+            return None
+
+        usable = Action(self._list.sync and first, self._list.asyn and afirst)
+        try:
+            return (yield Call(usable, (), shielded=True))
+        except NotImplementedError:
+            if usable.sync is None or usable.asyn is None:
+                raise
+            return (yield Call(Action(first, None), (), shielded=True))
 
     def list(
         self,

@@ -146,8 +146,9 @@ def saved_config(stored: Any, around: Mapping[str, str]) -> Dict[str, Any]:
 
     Args:
         stored: The saver's tuple.
-        around: The ids of the records of the graphs around it, by namespace; empty for a root graph.
+        around: The ids of the records of the graphs around it, by namespace; by default what is stored with it.
     """
+    around = around or stored.metadata.get("parents") or {}
     configurable: Dict[str, Any] = {
         key: value
         for key, value in stored.config["configurable"].items()

@@ -23,6 +23,7 @@ from streamgraph._checkpoint.reading import (
 )
 from streamgraph._checkpoint.replaying import absent_keys, read_whole
 from streamgraph._checkpoint.saver import Saver
+from streamgraph._checkpoint.time_travel import Origin, TimeTravel
 from streamgraph._checkpoint.unstorable import unstorable
 from streamgraph._checkpoint.untracked import tracked_writes, untracked_keys, without
 from streamgraph._checkpoint.wire import to_stored
@@ -53,12 +54,14 @@ class SavedThread:
         parents: The ids of the checkpoints of the runs around this one, by namespace.
         configurable: What the user has put under `configurable`, for streams that show checkpoints.
         storage: How keys with a reducer are stored.
+        travel: Where nested runs continue from, if the root run was asked for an earlier checkpoint.
 
     Attributes:
         thread_id: The thread.
         head: The id of the last record; `None` on an empty thread.
         asked: The id of the checkpoint that was asked for; `None` for the last one.
-        replays: The run continues from that one as if nothing had been done after it.
+        origin: Which checkpoint the run continues from.
+        superseded: The thread has gone on after that one.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class SavedThread:
         parents: Optional[Mapping[str, str]] = None,
         configurable: Optional[Mapping[str, Any]] = None,
         storage: Storage = "full",
+        travel: Optional[TimeTravel] = None,
     ) -> None:
         self._plan = plan
         self._saver = saver
@@ -80,8 +84,10 @@ class SavedThread:
         self._ns = ns
         self._checkpoint_ns = "|".join(ns)
         self.asked = checkpoint_id
-        self.replays = checkpoint_id is not None
         self._untracked = untracked_keys(plan) if plan.templates else _NO_KEYS
+        self.origin: Origin = "last" if checkpoint_id is None else "asked"
+        self.superseded = False
+        self._travel = travel
         self._metadata = metadata or {}
         self._parents = parents or {}
         self._configurable = configurable or {}
@@ -101,7 +107,6 @@ class SavedThread:
         self._again: Optional[Tuple[object, Tuple[Any, ...]]] = None
         self._check: Optional[HeadCheck] = None
         self._leads = checkpoint_id is None  # the head of the thread is the last record of this run, or of the thread
-        self._has_others_after = False
         self._deltas = Deltas(plan, everything=storage == "delta", ordered=saver.orders_writes)
 
     def _config(self, checkpoint_id: Optional[str]) -> Dict[str, Any]:
@@ -122,18 +127,19 @@ class SavedThread:
     def load(self) -> Work[Optional[Loaded]]:
         """Return the record that the run continues from, or `None` on an empty thread."""
         began = monotonic()
-        stored = yield from self._saver.get(self._config(self.asked))
+        stored = yield from self._origin()
         if not (self._ns or self.in_memory):
             self._check = HeadCheck(monotonic() - began)
         if stored is None:
             return None
-        if self.asked is not None:
+        if self.origin != "last":
+            self.asked = stored.checkpoint["id"]
             last = yield from self._saver.get(self._config(None))
-            self._has_others_after = last is None or last.checkpoint["id"] != self.asked
-        loaded = yield from read_whole(self._plan, self._saver, stored, self._ns)
+            self.superseded = last is None or last.checkpoint["id"] != self.asked
+        # A graph inside may go back to what an earlier task has stored, whose namespace was another one.
+        place = str(stored.config["configurable"].get("checkpoint_ns") or "")
+        loaded = yield from read_whole(self._plan, self._saver, stored, tuple(filter(None, place.split("|"))))
         self._deltas.loaded(stored, absent_keys(self._plan, stored.checkpoint))
-        if self.replays:
-            loaded = loaded._replace(known={})
         self.head = self._stored = stored.checkpoint["id"]
         self._last_metadata = dict(stored.metadata)
         self._ids[loaded.record.step] = self.head
@@ -144,17 +150,33 @@ class SavedThread:
         self._seen = stored.checkpoint["versions_seen"]
         parent = stored.parent_config
         self._parent = self._before = None if parent is None else parent["configurable"]["checkpoint_id"]
+        if place != self._checkpoint_ns:  # the next record is the first one here
+            self._stored, self._versions = None, {}
         return loaded
+
+    def _origin(self) -> Work[Any]:
+        """Return what the saver has of the checkpoint that the run continues from."""
+        if self._travel is not None and self._ns:
+            found = yield from self._travel.find(self._saver, self._checkpoint_ns)
+            if found is not None:
+                self.origin = found.origin
+                return found.stored
+        return (yield from self._saver.get(self._config(self.asked)))
+
+    @property
+    def stored_here(self) -> bool:
+        """True if the next record has a parent in the namespace of the run."""
+        return self._stored is not None
+
+    @property
+    def parent(self) -> Optional[str]:
+        """The id of the record before the one that was loaded."""
+        return self._parent
 
     @property
     def stores_writes(self) -> bool:
         """True if there are keys of which writes are stored in place of values."""
         return bool(self._deltas.keys)
-
-    @property
-    def is_earlier(self) -> bool:
-        """True if the record that was loaded was asked for, and is not the last of the thread."""
-        return self._has_others_after
 
     @property
     def is_of_this_step(self) -> bool:
@@ -255,7 +277,8 @@ class SavedThread:
         if untracked:
             channels = dict(tracked_writes(channels.items(), untracked))
         channels.update(self._others)
-        version = self._saver.next_version(self._versions.values())
+        before = self._versions
+        version = self._saver.next_version(before.values())
         new = {
             key: version
             for key in channels
@@ -272,9 +295,11 @@ class SavedThread:
         versions.setdefault(START_CHANNEL, version)
         # The versions at which the nodes were started, from which the last node of a thread can be told.
         seen = {
-            name: {key: self._versions[key] for key in self._plan.nodes[name].triggers if key in self._versions}
-            for name in record.ran
-            if name in self._plan.nodes
+            name: {key: before[key] for key in node.triggers if key in before}
+            # With durability="exit" it was started by a record that is not stored.
+            or dict.fromkeys(node.triggers[:1], max(before.values(), default=version))
+            for name, node in ((name, self._plan.nodes.get(name)) for name in record.ran)
+            if node is not None
         }
         checkpoint = {
             "v": FORMAT,
@@ -333,7 +358,7 @@ class SavedThread:
             writes = self._writes_of(task.node, note.result)
             if task.id == NO_TASK:
                 writes = self._commanded = [*self._commanded, *writes]
-            if self._deltas.keys or self._has_others_after:
+            if self._deltas.keys or self.superseded:
                 writes = self._with_deltas(task, writes)
                 if not writes:
                     return ()
@@ -350,7 +375,7 @@ class SavedThread:
         deltas = self._deltas
         if self._is_input(task):
             writes = [write for write in writes if write[0] in deltas.keys]  # the input itself is stored already
-        elif self._has_others_after and self._ids[task.step - 1] == self.asked:
+        elif self.superseded and self._ids[task.step - 1] == self.asked:
             # The values of the records after that one would be made with these writes too.
             deltas.replace(writes)
             return []

@@ -85,6 +85,17 @@ def _pending(known: KnownTasks) -> List[str]:
     return sorted({question.id for task in asking for question in task.questions})
 
 
+def asks_other(known: KnownTasks, answers: Mapping[str, object]) -> bool:
+    """Return whether questions are open, and the answers are for none of them.
+
+    Args:
+        known: What is known of the tasks of the step.
+        answers: The answers by the ids of their questions.
+    """
+    pending = _pending(known)
+    return bool(pending) and not any(id_ in answers for id_ in pending)
+
+
 def still_asks(known: Known, answers: Optional[Mapping[str, object]]) -> bool:
     """Return whether a task need not run again yet, as none of its open questions is answered.
 
@@ -96,6 +107,19 @@ def still_asks(known: Known, answers: Optional[Mapping[str, object]]) -> bool:
     """
     asks = answers is not None and bool(known.questions) and known.error is None
     return asks and not any(question.id in (answers or ()) for question in known.questions)
+
+
+def reopened(known: Known, ns: str) -> Known:
+    """Return what was known of a task when its last questions were open.
+
+    Args:
+        known: What has become of it since.
+        ns: The namespace of graphs that run in it, in one string.
+    """
+    open_ids = {question.id for question in known.questions}
+    number = next((at for at in range(len(known.answers)) if interrupt_id(ns, at) in open_ids), None)
+    by_call = {id_: answer for id_, answer in known.call_answers.items() if id_ not in open_ids}
+    return Known(questions=known.questions, answers=known.answers[:number], call_answers=by_call)
 
 
 def take_answers(task: Task, ns: str, known: Known, answers: Optional[Mapping[str, object]]) -> None:

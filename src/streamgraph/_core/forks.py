@@ -39,6 +39,23 @@ def carried_over(known: KnownTasks, due: Due, forked: Due, ns: Sequence[str], re
     return carried
 
 
+def is_own(known: KnownTasks, due: Due, ns: Sequence[str], resume: object) -> bool:
+    """Return whether answers are for questions that tasks have asked, and not for those of graphs in them.
+
+    Args:
+        known: What is known of the tasks.
+        due: The tasks.
+        ns: The namespace of their graph.
+        resume: The answer to the one question, or answers by id.
+    """
+    asked = {
+        id_ for task, name in due if task in known for id_ in _questions("|".join((*ns, f"{name}:{task}")), known[task])
+    }
+    by_calls = {id_ for about in known.values() for id_ in about.call_answers}
+    inside = {question.id for about in known.values() for question in about.questions} - asked - by_calls
+    return not inside.intersection(resume if is_by_id(resume) else inside)  # type: ignore[arg-type]
+
+
 def _questions(ns: str, known: Known) -> List[str]:
     """Return the ids of the questions of a task, without those of graphs and tool calls in it."""
     last = {question.id for question in known.questions}

@@ -88,6 +88,7 @@ class Branch:
         reader: Its view of the state.
         targets: Its results -> node names; `None` if it returns node names.
         traced: Its calls get a trace; False for a Runnable, which traces itself.
+        takes_more: It names no keys of the state, so that it also gets others that its source returns.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Branch:
     reader: StateView
     targets: Optional[Mapping[Hashable, str]] = None
     traced: bool = True
+    takes_more: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import AbstractSet, Any, Callable, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
-from streamgraph._core.answers import still_asks, take_answers
+from streamgraph._core.answers import reopened, still_asks, take_answers
 from streamgraph._core.effects import Effect, Fail, Note, Save
 from streamgraph._core.events import Event, TaskDone, TaskFailed
-from streamgraph._core.forks import carried_over
+from streamgraph._core.forks import carried_over, is_own
 from streamgraph._core.frontier import Frontier
 from streamgraph._core.handlers import found_of, with_handlers
 from streamgraph._core.ids import TaskIds
@@ -77,8 +77,8 @@ class SavedRun(Run):
             event = TaskDone(event.task, outcome, cached=event.cached)
         return super().feed(event)
 
-    def load(self, record: Record, known: KnownTasks, ids: TaskIds, commanded: Writes = ()) -> None:
-        """Take over a record.
+    def load(self, record: Record, known: KnownTasks, ids: TaskIds, commanded: Writes = ()) -> KnownTasks:
+        """Take over a record, and return what is known.
 
         Args:
             record: The record.
@@ -93,12 +93,32 @@ class SavedRun(Run):
         self._answered = True
         self.frontier = record.frontier.copy()
         self._known, self._ids = known, ids
+        return known
+
+    def asked_again(self, known: KnownTasks) -> KnownTasks:
+        """Return what is known of the tasks that have asked, as it was when their last questions were open.
+
+        Args:
+            known: What has become of them since.
+        """
+        names = dict([*self._due(), *self._entering()])
+        asked = {id_: about for id_, about in known.items() if about.questions and id_ in names}
+        return {id_: reopened(about, "|".join((*self.ns, f"{names[id_]}:{id_}"))) for id_, about in asked.items()}
 
     def pauses_at_nodes(self) -> bool:
         """Return whether the thread may be paused at a breakpoint, of this graph or of a nested one."""
         frontier = self.frontier
         due = bool(frontier.due or frontier.sends)
         return due and (self._breakpoints is not None or any(known == _UNKNOWN for known in self._known.values()))
+
+    def has_asked(self, known: KnownTasks, resume: object) -> bool:
+        """Return whether answers are for tasks of this graph themselves, and not for graphs in them.
+
+        Args:
+            known: What is known of the tasks.
+            resume: The answer to the one question, or answers by id.
+        """
+        return is_own(known, [*self._due(), *self._entering()], self.ns, resume)
 
     def begin(self, writes: Writes, given: object) -> List[Effect]:
         """Begin with an input, which replaces what was due.
@@ -116,6 +136,7 @@ class SavedRun(Run):
         except Exception as error:
             return [Fail(error)]
         self._changed = frozenset()
+        self._answered = not self.plan.started_by
         step = self.frontier.step + 1
         self.frontier = Frontier(step)
         saved = self._recorded(Record(step, "input", self.state.saved(), Frontier(step), changed, given))
@@ -180,12 +201,15 @@ class SavedRun(Run):
         # The step may end with open questions, or not at all, so that no record would have it.
         return [Note(task, changes)] if writes or routes else []
 
-    def fork(self, given: object = UNSET, resume: object = None) -> None:
+    def fork(self, given: object = UNSET, resume: object = None) -> Mapping[str, str]:
         """Go on from a copy of the record, in which no task has run yet, with `resume` or `start`.
 
         Args:
             given: The input of the record, if it is to be applied.
             resume: Answers to questions that were asked after the record. What other tasks had finished is kept then.
+
+        Returns:
+            The ids of the tasks of the step, by those that they had before.
         """
         known, self._known = self._known, {}
         due = self._due() if given is UNSET else self._entering()
@@ -193,9 +217,10 @@ class SavedRun(Run):
         frontier, values = self.frontier.copy(), self.state.saved()
         self._forked = self._recorded(Record(frontier.step, "fork", values, frontier, self._changed, given=given))
         self._changed = frozenset()
+        forked = self._due() if given is UNSET else self._entering()
         if resume is not None:
-            forked = self._due() if given is UNSET else self._entering()
             self._known, self._carries = carried_over(known, due, forked, self.ns, resume), True
+        return {before: now for (before, _), (now, _) in zip(due, forked)}
 
     def _entering(self) -> List[Tuple[str, str]]:
         start = self.plan.start

@@ -332,7 +332,7 @@ class GraphSession:
                     outcome = outcomes.completed(run, scope, outcome, cached=self._cache is not None)
                 task.outcome = outcome
             if node.branches:
-                outcome = yield from self._branch(task, outcome, invocation, trace)
+                outcome = yield from self._branch(task, result, outcome, invocation, trace)
                 check_questions(scope)
             scope.over = True
             if messages is not None and "messages" in self._wanted:
@@ -379,15 +379,15 @@ class GraphSession:
         )
 
     def _branch(
-        self, task: Task, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
+        self, task: Task, result: object, outcome: TaskResult, invocation: Invocation, trace: Optional[Trace]
     ) -> Work[TaskResult]:
         """Call the branches of the task's node; they see the state with the writes of the node."""
         run, outcome = self.run, outcomes.folded(self.run, task, outcome)
         routes = list(outcome.routes)
         for number, branch in enumerate(task.node.branches, 3):
-            seen = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
-            checked = TrackedInput(seen) if self._shared.checks_mutations else None
-            seen = seen if checked is None else checked.value
+            state = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
+            checked = TrackedInput(state) if self._shared.checks_mutations else None
+            seen = outcomes.seen_by(branch, state if checked is None else checked.value, result)
             if trace is None:
                 answer = yield from outcomes.called_branch(branch, seen, invocation)
             else:

@@ -64,13 +64,13 @@ class Updating(Saving):
             run.prepare = partial(storable_writes, run.plan)
         if self._occupancy is not None:
             yield from self._occupancy.enter()
-        saved.replays = False  # what tasks have finished after this state counts
         loaded = yield from saved.load()
         if loaded is None:
             self._check_asked()
             run.begin_empty(before=self._updates[0].as_node == INPUT)
         else:
-            run.load(*loaded)
+            # What tasks have finished after a state counts, unless the thread has gone on after it.
+            run.load(*(loaded._replace(known={}) if saved.superseded else loaded))
         updates = self._updates
         first = updates[0]
         if len(updates) == 1:

@@ -33,12 +33,12 @@ class SavedState(GraphBase):
             NoCheckpointerError: Runs are not saved.
             UnknownOptionError: The config names no thread.
         """
-        return run_sync(state_at(place_of(self, config, "get_state"), subgraphs=subgraphs))
+        return run_sync(state_at(place_of(self, config, "get_state", reads=True), subgraphs=subgraphs))
 
     @checked_keywords
     async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
         """Return the state of a thread without blocking the event loop; see `get_state`."""
-        return await run_async(state_at(place_of(self, config, "aget_state"), subgraphs=subgraphs))
+        return await run_async(state_at(place_of(self, config, "aget_state", reads=True), subgraphs=subgraphs))
 
     @checked_keywords
     def get_state_history(
@@ -62,7 +62,7 @@ class SavedState(GraphBase):
             UnknownOptionError: The config names no thread.
         """
         options = _read_listing(filter, before, limit)
-        return _history(place_of(self, config, "get_state_history"), options)
+        return _history(place_of(self, config, "get_state_history", reads=True), options)
 
     @checked_keywords
     def aget_state_history(
@@ -75,7 +75,7 @@ class SavedState(GraphBase):
     ) -> AsyncIterator[StateSnapshot]:
         """Yield the states of a thread without blocking the event loop; see `get_state_history`."""
         options = _read_listing(filter, before, limit)
-        return _ahistory(place_of(self, config, "aget_state_history"), options)
+        return _ahistory(place_of(self, config, "aget_state_history", reads=True), options)
 
     @checked_keywords
     def update_state(

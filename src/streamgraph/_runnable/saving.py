@@ -9,6 +9,7 @@ from typing_extensions import Protocol
 from streamgraph._checkpoint.occupancy import Occupancy
 from streamgraph._checkpoint.saver import Saver
 from streamgraph._checkpoint.thread import SavedThread
+from streamgraph._checkpoint.time_travel import TimeTravel
 from streamgraph._core.plan import Plan
 from streamgraph._core.state import Writes
 from streamgraph._execution.saving import Saving
@@ -64,23 +65,27 @@ def open_saving(
         return None
     parents: Dict[str, str] = {}
     storage: Storage = graph.storage or ("full" if outer is None else outer.storage)
-    if outer is not None:
+    nested = outer is not None and not _has_own_thread(graph, config, outer)
+    if outer is not None and nested:
         saver, thread, durability = outer.saver.making(graph._stored_types), outer.saved.thread_id, outer.durability
         parents = outer.saved.above()
+        travel, asked = outer.travel, None
         occupancy = None
     else:
         saver, thread = Saver(graph.checkpointer, graph._stored_types), thread_id_of(config.configurable)
         durability = options.durability or "async"
+        travel, asked = _travel(config.configurable, thread)
         occupancy = Occupancy(graph.checkpointer, thread, options.strategy or "reject")
     saved = SavedThread(
         graph._plan,
         saver,
         thread,
-        ns if outer is not None else (),
-        checkpoint_id=None if outer is not None else config.configurable.get("checkpoint_id") or None,
+        ns if nested else (),
+        checkpoint_id=asked,
         metadata=stored_metadata(config),
         parents=parents,
         storage=storage,
+        travel=travel,
         configurable={key: value for key, value in config.configurable.items() if not key.startswith("__")},
     )
     return Saving(
@@ -91,9 +96,27 @@ def open_saving(
         lambda given: graph._writes(given, lenient=True),
         outer=outer,
         remembers=graph.checkpointer is True,
+        continues=outer is not None and scope is not None and outer.resumed == scope.task.step,
         occupancy=occupancy,
         storage=storage,
+        travel=travel,
     )
+
+
+def _has_own_thread(graph: SavedGraph, config: RunConfig, outer: Saving) -> bool:
+    """Return whether a graph that is called in a node has a saver, and is called with a thread of its own."""
+    thread = config.configurable.get("thread_id")
+    return graph.checkpointer not in (None, True) and thread is not None and str(thread) != outer.saved.thread_id
+
+
+def _travel(configurable: Mapping[str, Any], thread: str) -> Tuple[Optional[TimeTravel], Optional[str]]:
+    """Return where nested runs continue from, and the checkpoint of the root, if a config names one.
+
+    A config of a graph in a node names the checkpoints of the graphs around it in its `checkpoint_map`.
+    """
+    named = configurable.get("checkpoint_map") or {}
+    asked = named.get("") if configurable.get("checkpoint_ns") else configurable.get("checkpoint_id") or named.get("")
+    return (None, None) if not asked else (TimeTravel(thread, named), str(asked))
 
 
 def thread_id_of(configurable: Mapping[str, Any]) -> str:

@@ -77,7 +77,7 @@ def _inside(target: Any, seen: Set[int]) -> Iterator[Union[AnyGraph, Node]]:
     elif isinstance(target, BaseTool):
         for function in (getattr(target, "func", None), getattr(target, "coroutine", None)):
             yield from _inside(function, seen)
-    elif hasattr(target, "tools_by_name"):
+    elif isinstance(getattr(target, "tools_by_name", None), dict):
         for tool in target.tools_by_name.values():
             yield from _inside(tool, seen)
     elif isinstance(target, (RunnableLambda, *with_peer(RunnableCallable, "langgraph._internal._runnable"))):

@@ -69,13 +69,14 @@ class Place(NamedTuple):
         return {"configurable": configurable}
 
 
-def place_of(graph: GraphBase, config: Optional[RunnableConfig], method: str) -> Place:
+def place_of(graph: GraphBase, config: Optional[RunnableConfig], method: str, *, reads: bool = False) -> Place:
     """Return the graph and the thread that a config is about.
 
     Args:
         graph: The graph that was asked.
         config: The config.
         method: The name of the method, for errors.
+        reads: A namespace in which no node runs a graph, but code of a node has run one, is read with the graph.
 
     Raises:
         NoCheckpointerError: There is no saver.
@@ -94,21 +95,25 @@ def place_of(graph: GraphBase, config: Optional[RunnableConfig], method: str) ->
         )
     thread = thread_id_of(configurable)
     ns = tuple(filter(None, str(configurable.get("checkpoint_ns") or "").split("|")))
-    graph = _graph_at(graph, ns)
+    graph = _graph_at(graph, ns, reads=reads)
+    if graph.checkpointer is True:  # it keeps its state from task to task; LangGraph shows it with the id of a task
+        last = max(at for at, level in enumerate(ns) if not level.isdigit()) if ns else 0
+        ns = tuple(level.partition(":")[0] if at == last else level for at, level in enumerate(ns))
     return Place(graph, Saver(saver, graph._stored_types), given, configurable, thread, ns)
 
 
-def _graph_at(graph: GraphBase, ns: Sequence[str]) -> GraphBase:
+def _graph_at(root: GraphBase, ns: Sequence[str], *, reads: bool) -> GraphBase:
     """Return the graph in a namespace; the numbers of several graphs in one task do not matter."""
-    for level in ns:
-        name = level.partition(":")[0]
-        if name.isdigit():
-            continue
+    graph = root
+    names = [name for name in (level.partition(":")[0] for level in ns) if not name.isdigit()]
+    for name in names:
         inner = graph_in(graph._targets.get(name))
+        if inner is None and reads:
+            return root
         if inner is None:
             known = [node for node, target in graph._targets.items() if graph_in(target) is not None]
             raise UnknownOptionError(
-                f"Subgraph {name} not found: no node of that name runs a graph", name=name, known=known
+                f"Subgraph {'|'.join(names)} not found: no node {name!r} runs a graph", name=name, known=known
             )
         graph = inner
     return graph

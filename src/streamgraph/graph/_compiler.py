@@ -149,6 +149,7 @@ class Planner:
                     self._reader(branch.schema or self._schema),
                     branch.targets,
                     traced=not isinstance(branch.path, Runnable),
+                    takes_more=branch.schema is None,
                 )
                 for branch in given.branches
             ),

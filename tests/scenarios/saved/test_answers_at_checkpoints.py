@@ -146,17 +146,16 @@ def test_a_branch_of_the_start() -> None:
 
 
 def test_a_question_of_a_nested_graph() -> None:
-    """It is asked again where the run is continued from there; its old id is refused."""
+    """It can be answered once more, and is asked again where the run is continued from there."""
     inner = StateGraph(State).add_node("asks", lambda state: {"x": [interrupt("sure?")]}).add_edge(START, "asks")
     graph = StateGraph(State).add_node("inner", inner.compile()).add_edge(START, "inner")
     compiled = graph.compile(checkpointer=InMemorySaver())
     (question,) = compiled.invoke({"x": []}, CONFIG)["__interrupt__"]
     paused = compiled.get_state(CONFIG).config
     compiled.invoke(Command(resume="R1"), CONFIG)
-    with pytest.raises(UnknownInterruptError, match="continue from there with None"):
-        compiled.invoke(Command(resume={question.id: "R2"}), paused)
+    assert compiled.invoke(Command(resume={question.id: "R2"}), paused) == {"x": ["R2"]}
     assert compiled.invoke(None, paused)["__interrupt__"][0].value == "sure?"
-    assert compiled.invoke(Command(resume="R2"), CONFIG) == {"x": ["R2"]}
+    assert compiled.invoke(Command(resume="R3"), CONFIG) == {"x": ["R3"]}
 
 
 def test_a_change_at_an_earlier_checkpoint() -> None:
