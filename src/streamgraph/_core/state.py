@@ -60,10 +60,7 @@ class State:
         self.written = bool(values)
 
     def saved(self) -> Dict[str, object]:
-        """Return what this state can be made from again: values, and the checkpoints of channel objects.
-
-        The values are the state's own, which never change. They must not be handed to anybody who may change them.
-        """
+        """Return what this state can be made from again: values, which must not be changed, and objects' checkpoints."""
         if self._objects is None:
             return dict(self.values)
         plain = {key: value for key, value in self.values.items() if key not in self._plan.templates}

@@ -33,7 +33,6 @@ SCOPE_KEY = "__streamgraph_scope"
 """Key of the scope in a node's `configurable`, for code that has the config but not the context."""
 
 _counting = Lock()
-
 _current: ContextVar[Optional[Scope]] = ContextVar("streamgraph_scope", default=None)
 
 
