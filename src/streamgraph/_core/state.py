@@ -60,7 +60,7 @@ class State:
         self.written = bool(values)
 
     def saved(self) -> Dict[str, object]:
-        """Return what this state can be made from again: values, which must not be changed, and objects' checkpoints."""
+        """Return what this state can be made from again: its values, never to be changed, and objects' checkpoints."""
         if self._objects is None:
             return dict(self.values)
         plain = {key: value for key, value in self.values.items() if key not in self._plan.templates}
