@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from functools import lru_cache
 from pickle import UnpicklingError
+from time import sleep
 from typing import (
     Any,
     AsyncIterator,
@@ -192,10 +194,20 @@ class Saver:
             EventLoopError: The saver belongs to the event loop of this thread. It is raised with the first item.
         """
 
-        def listed(**page: Any) -> Iterator[Any]:
+        def once(**page: Any) -> Iterable[Any]:
             if running_loop_of(self._saver) is not None:
                 return items_in_thread(self._saver, self._saver.alist(config, filter=filter, **page))
-            return iter(self._saver.list(config, filter=filter, **page))
+            return self._saver.list(config, filter=filter, **page)  # type: ignore[no-any-return]
+
+        def listed(**page: Any) -> Iterator[Any]:
+            for pause in _PAUSES:
+                try:
+                    return iter([*once(**page)])
+                except Exception as error:
+                    if not _is_lost_connection(error):
+                        raise
+                sleep(pause)
+            return iter(once(**page))
 
         if running_loop_of(self._saver) is None and self._list.sync is None:
             raise NotImplementedError
@@ -215,8 +227,20 @@ class Saver:
             NotImplementedError: The saver has no async method. Some raise it only when the first item is asked for.
         """
 
-        def listed(**page: Any) -> AsyncIterator[Any]:
-            return items_on_its_loop(self._saver, self._saver.alist(config, filter=filter, **page))
+        async def page_of(**page: Any) -> List[Any]:
+            return await _alisted(items_on_its_loop(self._saver, self._saver.alist(config, filter=filter, **page)))
+
+        async def listed(**page: Any) -> AsyncIterator[Any]:
+            for pause in (*_PAUSES, None):
+                try:
+                    items = await page_of(**page)
+                    break
+                except Exception as error:
+                    if pause is None or not _is_lost_connection(error):
+                        raise
+                await asyncio.sleep(pause)
+            for item in items:
+                yield item
 
         if self._list.asyn is None:
             raise NotImplementedError

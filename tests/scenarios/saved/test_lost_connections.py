@@ -64,6 +64,8 @@ def test_a_pool(durability: Any) -> None:
         assert graph.invoke({"seen": ["in"]}, CONFIG, durability=durability) == WHOLE
         end_connections(database)
         assert graph.get_state(CONFIG).values == WHOLE
+        end_connections(database)
+        assert [state.next for state in graph.get_state_history(CONFIG)] == [(), ("c",), ("b",), ("a",), ("__start__",)]
 
 
 @pytest.mark.slow
@@ -77,6 +79,8 @@ def test_an_async_pool() -> None:
             graph = build(database).compile(checkpointer=saver)
             assert await graph.ainvoke({"seen": ["in"]}, CONFIG) == WHOLE
             assert (await graph.aget_state(CONFIG)).values == WHOLE
+            end_connections(database)
+            assert len([state async for state in graph.aget_state_history(CONFIG)]) == 5
 
     asyncio.run(main())
 
