@@ -110,7 +110,15 @@ class Saver:
     def put_writes(
         self, config: Mapping[str, Any], writes: Sequence[Tuple[str, Any]], task: str, path: str
     ) -> Work[None]:
-        """Store the writes of a task."""
+        """Store the writes of a task: all of them or none.
+
+        The saver in memory serialises one after the other. If a later one cannot be, those before it would be taken
+        for all that the task has written.
+        """
+        if self.in_memory and len(writes) > 1:
+            for _, value in writes[1:]:
+                if value is not None and type(value) is not str:
+                    self._saver.serde.dumps_typed(value)
         return self._call("put_writes", config, writes, task, *((path,) if self._takes_path else ()))
 
     def histories(self, config: Mapping[str, Any], keys: Sequence[str]) -> Work[Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from typing import Any, Iterable, Mapping, Optional, Tuple
+
+from pydantic import BaseModel
 
 from streamgraph.errors import UnstorableValueError
 
@@ -23,7 +26,7 @@ def unstorable(
         return None
     for key, value in values:
         if _fails(serde, value):
-            path, culprit = _innermost(serde, f"state[{key!r}]", value)
+            path, culprit = _innermost(serde, _WHERE.get(key, f"state[{key!r}]"), value)
             kind = f"{type(culprit).__module__}.{type(culprit).__qualname__}"
             return UnstorableValueError(
                 f"{path} is a {kind}, which cannot be stored: {error}",
@@ -32,6 +35,15 @@ def unstorable(
                 hint="Keep in the state what can be serialised, or give the saver a serializer that can do it.",
             )
     return None
+
+
+_WHERE: Mapping[str, str] = {
+    "__interrupt__": "question",
+    "__pregel_tasks": "Send",
+    "__resume__": "answers",
+    "__start__": "input",
+}
+"""What is stored under names of LangGraph."""
 
 
 def _fails(serde: Any, value: object) -> bool:
@@ -44,12 +56,20 @@ def _fails(serde: Any, value: object) -> bool:
 
 def _innermost(serde: Any, path: str, value: object) -> Tuple[str, object]:
     """Return the path and the value of the innermost part that cannot be serialised."""
-    inner: Iterable[Tuple[object, object]] = ()
-    if isinstance(value, Mapping):
-        inner = value.items()
-    elif isinstance(value, (list, tuple)):
-        inner = enumerate(value)
-    for key, part in inner:
+    for step, part in _parts(value):
         if _fails(serde, part):
-            return _innermost(serde, f"{path}[{key!r}]", part)
+            return _innermost(serde, path + step, part)
     return path, value
+
+
+def _parts(value: Any) -> Iterable[Tuple[str, object]]:
+    """Yield the parts of a value, each with the step to it: items of containers, and what objects of data hold."""
+    if isinstance(value, Mapping):
+        return [(f"[{key!r}]", part) for key, part in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [(f"[{index}]", part) for index, part in enumerate(value)]
+    if type(value).__module__ == "langgraph.types":  # under this name ours are stored
+        return [(f".{name}", getattr(value, name)) for name in ("value", "arg") if hasattr(value, name)]
+    if is_dataclass(value) or isinstance(value, BaseModel):
+        return [(f".{name}", part) for name, part in getattr(value, "__dict__", {}).items()]
+    return ()

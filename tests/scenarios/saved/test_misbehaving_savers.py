@@ -6,6 +6,8 @@ import asyncio
 import gc
 import operator
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
@@ -20,7 +22,8 @@ from streamgraph.errors import (
     UnstorableValueError,
 )
 from streamgraph.graph import START, StateGraph
-from support.savers import WatchedSaver, jittered
+from streamgraph.types import Command, Send, interrupt
+from support.savers import WatchedSaver, jittered, open_saver
 
 DURABILITIES = ("sync", "async", "exit")
 
@@ -108,6 +111,57 @@ def test_what_cannot_be_stored_is_named(durability: Any) -> None:
     if durability != "exit":
         assert raised.value.node == "a"
         assert graph.get_state(thread()).next == ("a",)
+
+
+@dataclass
+class Holder:
+    inner: Any
+
+
+UNSTORABLE: Dict[str, Any] = {
+    "question": (lambda state: {"seen": [interrupt({"q": object()})]}, r"question\[0\].value\['q'\]", "a"),
+    "send": (lambda state: Command(update={"seen": [1]}, goto=Send("b", [object()])), r"Send.arg\[0\]", "a"),
+    "object": (lambda state: {"other": 5, "seen": [Holder(object())]}, r"state\['seen'\]\[0\].inner", "a"),
+    "answer": (lambda state: {"seen": [interrupt("?") and 1]}, r"answers\[0\]", "a"),
+    "input": (None, r"input\['seen'\]\[1\]", None),
+}
+
+
+@pytest.mark.parametrize("what", UNSTORABLE)
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("durability", ["sync", "async"])
+def test_what_cannot_be_stored_is_found_where_it_is(what: str, kind: str, durability: Any, tmp_path: Path) -> None:
+    """Nothing of the task is stored then, not even what it wrote besides: it runs again."""
+    node, path, name = UNSTORABLE[what]
+
+    class Both(State, total=False):
+        other: int
+
+    ran: List[str] = []
+
+    def run(state: Any) -> Any:
+        ran.append("a")
+        return node(state) if len(ran) == 1 or what == "answer" else {"seen": ["mended"]}
+
+    with open_saver(kind, tmp_path) as saver:
+        graph: Any = StateGraph(Both).add_node("a", run).add_node("b", lambda state: {"seen": ["b"]})
+        graph = graph.add_edge(START, "a").compile(checkpointer=saver)
+        given: Any = {"seen": ["in", object()] if what == "input" else ["in"]}
+        if what == "answer":
+            graph.invoke(given, thread(), durability=durability)
+            given = Command(resume=object())
+        with pytest.raises(UnstorableValueError, match=f"^{path} is a builtins.object, which cannot be") as raised:
+            graph.invoke(given, thread(), durability=durability)
+        assert raised.value.node == name
+        if what == "input":
+            assert graph.get_state(thread()).created_at is None
+        elif what == "answer":
+            assert [question.value for question in graph.get_state(thread()).interrupts] == ["?"]
+            assert graph.invoke(Command(resume="yes"), thread()) == {"seen": ["in", 1]}
+        else:
+            state = graph.get_state(thread())
+            assert (state.values, state.next) == ({"seen": ["in"]}, ("a",))
+            assert graph.invoke(None, thread()) == {"seen": ["in", "mended"]}
 
 
 def test_without_a_saver_nothing_is_checked() -> None:
