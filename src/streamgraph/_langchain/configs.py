@@ -190,7 +190,7 @@ def task_config(scope: Scope, callbacks: BaseCallbackManager) -> RunnableConfig:
             **run.configurable,
             SCOPE_KEY: scope,
             # LangGraph's own ToolNode takes the keys of the state from the second argument of what reads it.
-            READ_KEY: partial(read_state, scope),
+            READ_KEY: partial(read_state, scope, run.plan.channels),
             SEND_KEY: partial(send_writes, scope),
         },
         "recursion_limit": run.config.limit,

@@ -7,7 +7,7 @@ request with what the task itself has written so far; the other writes to them.
 from __future__ import annotations
 
 from threading import Lock
-from typing import Dict, Iterable, List, Sequence, Tuple, Union
+from typing import Dict, Iterable, List, Mapping, Sequence, Tuple, Union
 from warnings import warn
 
 from streamgraph._core.plan import RESULT_KEYS
@@ -26,11 +26,14 @@ TASKS = "__pregel_tasks"
 _writing = Lock()
 
 
-def read_state(scope: Scope, select: Union[str, Sequence[str]], fresh: bool = False) -> object:
+def read_state(
+    scope: Scope, keys: Mapping[str, object], select: Union[str, Sequence[str]], fresh: bool = False
+) -> object:
     """Return values of the state, each owned by the receiver.
 
     Args:
         scope: The task.
+        keys: The keys of its state.
         select: One key, or several.
         fresh: With what the task has written so far, combined by the reducers.
 
@@ -41,7 +44,6 @@ def read_state(scope: Scope, select: Union[str, Sequence[str]], fresh: bool = Fa
         UnknownOptionError: The state has no such key.
     """
     scope = _owner(scope)
-    keys = scope.run.plan.channels
     wanted = (select,) if isinstance(select, str) else tuple(select)
     managed = _managed(scope)
     for key in wanted:
