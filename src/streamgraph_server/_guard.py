@@ -78,7 +78,7 @@ class Guard:
                 403, f"Pages of {origin[:200]!r} may not use this server. Allow them: serve(..., cors=[...])."
             )
         auth = self._settings.auth
-        if auth is not None and not request.scope["path"].endswith(_OPEN) and request.method != "OPTIONS":
+        if auth is not None and own_path(request) not in _OPEN and request.method != "OPTIONS":
             user = await auth(request)
             if user is None:
                 return json_answer(401, "This server wants to know who asks.", {"www-authenticate": "Bearer"})
@@ -97,6 +97,13 @@ class Guard:
     def _is_own(self, origin: str, host: str) -> bool:
         allowed = self._settings.cors
         return origin in allowed or "*" in allowed or origin.partition("://")[2] == host
+
+
+def own_path(request: Request) -> str:
+    """Return the path of a request below that under which the application is mounted."""
+    path: str = request.scope["path"]
+    root: str = request.scope.get("root_path", "")
+    return path[len(root) :] if path.startswith(root) else path
 
 
 def host_name(host: str) -> str:

@@ -9,7 +9,6 @@ from typing import List, Optional
 
 import click
 import uvicorn
-from starlette.applications import Starlette
 
 from streamgraph.errors import GraphError
 from streamgraph_server._guard import is_loopback
@@ -26,9 +25,9 @@ class GraphServer(uvicorn.Server):
 
     async def shutdown(self, sockets: Optional[List[socket.socket]] = None) -> None:
         """End the runs, then the server."""
-        app = self.config.app
-        if isinstance(app, Starlette):
-            await app.state.service.runs.drain()
+        service = getattr(getattr(self.config.app, "state", None), "service", None)
+        if service is not None:
+            await service.runs.drain()
         await super().shutdown(sockets)
 
 

@@ -29,11 +29,15 @@ def serving() -> Iterator[Callable[..., Loopback]]:
     """Serve graphs with real uvicorn on a free port; all servers end with the test."""
     running = []
 
-    def start(graphs: Any, **options: Any) -> Loopback:
-        server = Loopback(serve(graphs, **{"drain": 0.2, **options}))
+    def app(served: Any) -> Loopback:
+        server = Loopback(served)
         running.append(server)
         return server
 
+    def start(graphs: Any, **options: Any) -> Loopback:
+        return app(serve(graphs, **{"drain": 0.2, **options}))
+
+    start.app = app  # type: ignore[attr-defined]
     yield start
     for server in running:
         server.stop()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Callable, Dict, Optional
+from contextlib import asynccontextmanager
+from typing import Any, AsyncIterator, Callable, Dict, Optional
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.routing import Mount
 
 from server.graphs import HI, failing, one_node, speaking
 from server.loopback import Loopback, raw_request
@@ -94,7 +98,9 @@ def test_users_see_only_what_is_theirs(serving: Serving) -> None:
     def note(state: Any, config: Any) -> Any:
         seen["user"] = config["configurable"]["langgraph_auth_user_id"]
 
-    server = serving({"agent": one_node(note, "note")}, auth=auth)
+    server = serving({"agent": one_node(note, "note"), "ok": speaking()}, auth=auth)
+    assert server.post("/agui/ok", {}).status_code == 401
+    assert server.get("/assistants/ok").status_code == 401
     anna, bert = ({"headers": {"authorization": f"Bearer {letter}"}} for letter in "ab")
     assert server.get("/ok").status_code == 200
     assert server.post("/threads", {}).status_code == 401
@@ -114,14 +120,62 @@ def test_users_see_only_what_is_theirs(serving: Serving) -> None:
     assert server.get("/threads/t", **anna).status_code == 200
 
 
+def test_mounted_in_another_application(serving: Serving) -> None:
+    async def auth(request: Request) -> Optional[str]:
+        return request.headers.get("x-user")
+
+    inner = serve({"agent": speaking()}, auth=auth, drain=0.1)
+    site = Starlette(routes=[Mount("/graphs", inner)], lifespan=inner.router.lifespan_context)
+    site.state.service = inner.state.service
+    server = serving.app(site)  # type: ignore[attr-defined]
+    assert server.get("/graphs/ok").status_code == 200
+    assert server.get("/graphs/info").status_code == 401
+    answer = server.post("/graphs/runs/stream", BODY, headers={"x-user": "anna"})
+    assert "event: end" in answer.text
+    assert answer.headers["location"].startswith("/runs/")  # clients put the mount's path in front themselves
+    assert server.get(f"/graphs{answer.headers['location']}", headers={"x-user": "anna"}).status_code == 200
+
+
+def test_a_saver_that_is_opened_by_the_lifespan(serving: Serving) -> None:
+    opened = []
+
+    @asynccontextmanager
+    async def saver() -> AsyncIterator[object]:
+        opened.append(True)
+        yield InMemorySaver()
+        opened.append(False)
+
+    server = serving({"agent": speaking()}, checkpointer=saver)
+    body = {**BODY, "if_not_exists": "create"}
+    assert server.post("/threads/t/runs/wait", body).status_code == 200
+    assert opened == [True]
+    server.stop()
+    assert opened == [True, False]
+    inner = serve({"agent": speaking()}, checkpointer=saver)
+    server = serving.app(Starlette(routes=[Mount("/", inner)]))  # type: ignore[attr-defined]
+    answer = server.post("/threads/t/runs/wait", body)
+    assert answer.status_code == 503 and "lifespan" in answer.json()["detail"]
+
+
+def test_idle_streams_give_a_sign_of_life(serving: Serving) -> None:
+    gate = Gate()
+    server = serving({"agent": speaking(gate=gate)}, heartbeat=0.05)
+    with server._client.stream("POST", "/runs/stream", json=BODY) as answer:
+        found = []
+        for line in answer.iter_lines():
+            found.append(line)
+            if found.count(": heartbeat") == 2:
+                gate.open_all()
+    assert found[0] == ": connected" and "event: end" in found
+    assert answer.headers["cache-control"] == "no-store" and answer.headers["x-accel-buffering"] == "no"
+
+
 def test_too_many_runs_are_refused(serving: Serving) -> None:
     gate = Gate()
     server = serving({"agent": speaking(gate=gate)}, max_runs=2, max_queued=0)
     for _ in range(2):
         assert server.post("/runs", BODY).status_code == 200
     assert server.post("/runs", BODY).status_code == 429
-    for run in server.runs.going_on():
-        server.app.state.service.runs.find(run.id, None)
     gate.open_all()
     eventually(lambda: not server.runs.going_on())
     assert server.post("/runs", BODY).status_code == 200

@@ -1,0 +1,110 @@
+"""Each protocol is a fold: the same parts give the same frames, which the golden files hold.
+
+`python tests/server/test_folds.py` writes the files anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage, ToolMessage
+
+from streamgraph.types import Interrupt
+from streamgraph_server.frames import Encoder, RunEnd, RunFacts, framed
+from streamgraph_server.protocols.ag_ui import AgUiEncoder
+from streamgraph_server.protocols.langgraph.encoder import LangGraphEncoder
+from streamgraph_server.protocols.openai_chat import ChatEncoder
+from streamgraph_server.protocols.ui_messages import UIMessageEncoder
+
+GOLDEN = Path(__file__).parent / "golden"
+RUN = RunFacts("run-1", "thread-1", "agent", 1_700_000_000.0)
+
+
+def part(kind: str, data: Any, *ns: str, **more: Any) -> Any:
+    """A part of a stream."""
+    return {"type": kind, "ns": ns, "data": data, **more}
+
+
+def token(id: str, text: str, task: str = "t1", **fields: Any) -> Any:  # noqa: A002
+    """A part with a chunk of a message."""
+    place = {"langgraph_node": "say", "langgraph_checkpoint_ns": f"say:{task}"}
+    return part("messages", (AIMessageChunk(text, id=id, **fields), place))
+
+
+def task(id: str, **fields: Any) -> Any:  # noqa: A002
+    """A part about a task."""
+    return part("tasks", {"id": id, "name": "say", **fields})
+
+
+def call(args: str, name: Any = None, id: Any = None) -> Any:  # noqa: A002
+    """A chunk of a tool call."""
+    return [{"index": 0, "args": args, "name": name, "id": id, "type": "tool_call_chunk"}]
+
+
+USER, RIGHT = HumanMessage("hi", id="u"), AIMessage("right", id="m2")
+USAGE: Any = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+PARTS: List[Any] = [
+    part("values", {"messages": [USER], "n": float("nan")}, interrupts=()),
+    task("t1", input={}, triggers=(), interrupts=[]),
+    token("m1", "wrong", additional_kwargs={"reasoning_content": "hm"}),
+    part("messages", (RemoveMessage(id="m1"), {"langgraph_node": "say", "langgraph_checkpoint_ns": "say:t1"})),
+    token("m2", "ri"),
+    token("m3", "beside \ud800", task="t2"),
+    token("m2", "ght", usage_metadata=USAGE),
+    part("custom", {"at": 1}),
+    part("updates", {"say": {"messages": [RIGHT]}}),
+    task("t1", result={"messages": [RIGHT]}, error=None, interrupts=[]),
+    token("m3", "", task="t2", tool_call_chunks=call('{"wo', "look_up", "c1")),
+    token("m3", "", task="t2", tool_call_chunks=call('rd": "ice"}')),
+    task("t2", result={}, error=None, interrupts=[]),
+    part("messages", (ToolMessage("a word", id="r1", tool_call_id="c1"), {"langgraph_node": "tools"})),
+    part("values", {"messages": [USER, RIGHT], "n": 1}, interrupts=(Interrupt("may I?", id="q1"),)),
+]
+ENCODERS: Dict[str, Callable[[], Encoder]] = {
+    "langgraph": lambda: LangGraphEncoder(["values", "updates", "custom", "messages-tuple", "messages", "tasks"], True),
+    "ui_messages_7": lambda: UIMessageEncoder(7),
+    "ui_messages_6": lambda: UIMessageEncoder(6),
+    "ag_ui": lambda: AgUiEncoder("thread-1", "run-1"),
+    "openai_chat": lambda: ChatEncoder(True),
+}
+ENDS = [RunEnd("interrupted"), RunEnd("done"), RunEnd("failed", "ValueError", "no"), RunEnd("cancelled")]
+
+
+def folded(make: Callable[[], Encoder]) -> List[bytes]:
+    """The frames of all parts, and those of each way to end."""
+    encoder, frames = make(), []
+    pieces = [encoder.begin(RUN), *(encoder.part(part) for part in PARTS), encoder.gap(3)]
+    for number, piece in enumerate(pieces):
+        frames += [framed(frame, (number, index)) for index, frame in enumerate(piece)]
+    for end in ENDS:
+        again = make()
+        for _ in [*again.begin(RUN), *(frame for part in PARTS for frame in again.part(part))]:
+            pass
+        frames.append(f": {end.status}\n".encode())
+        frames += [framed(frame, (len(PARTS) + 1, index)) for index, frame in enumerate(again.end(end))]
+    return frames
+
+
+def written(make: Callable[[], Encoder]) -> str:
+    """The frames as a text; what not every version of langchain-core has in a message is left out."""
+    text = b"".join(folded(make)).decode()
+    for field in ("chunk_position", "usage_metadata", "example"):
+        text = text.replace(f',"{field}":null', "").replace(f',"{field}":false', "")
+    return text
+
+
+@pytest.mark.parametrize("name", sorted(ENCODERS))
+def test_the_frames_are_those_of_the_golden_file(name: str) -> None:
+    assert written(ENCODERS[name]) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(ENCODERS))
+def test_a_second_fold_gives_the_same(name: str) -> None:
+    assert folded(ENCODERS[name]) == folded(ENCODERS[name])
+
+
+if __name__ == "__main__":
+    for name, make in ENCODERS.items():
+        (GOLDEN / f"{name}.txt").write_text(written(make), encoding="utf-8")
