@@ -121,7 +121,7 @@ def source_of(part: Part) -> Tuple[str, ...]:
         name = "look_up" if isinstance(data, dict) else "other"
     elif part.mode == "updates":
         (name,) = data
-    elif part.mode == "values":
+    elif part.mode in ("values", "patches"):
         name = ""
     elif part.mode == "tools":
         name = "look_up"
