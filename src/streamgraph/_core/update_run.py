@@ -44,19 +44,9 @@ class UpdateRun(SavedRun):
         known, self._known = self._known, {}
         carried = self._carried(known, names)
         self.left = self._unfinished(known, names) if names & self._names() else None
-        ids, step = self._ids, self.frontier.step + 1
+        ids, step = self._task_ids(updates), self.frontier.step + 1
         self.frontier.step = step
-        tasks = [
-            Task(
-                update.task_id or ids.by_edge(step, update.node.name, update.node.triggers),
-                update.node,
-                step,
-                None,
-                update.node.triggers,
-                -1,
-            )
-            for update in updates
-        ]
+        tasks = [Task(id_, update.node, step, None, update.node.triggers, -1) for id_, update in zip(ids, updates)]
         for position, task in enumerate(tasks):
             task.order = (2, position, task.name)  # in the order in which they are given, after what is finished
         if not tasks and not carried:
@@ -64,6 +54,17 @@ class UpdateRun(SavedRun):
         effects = self._start(tasks)
         self.tasks = [*tasks, *carried]
         return effects if tasks else self._close_step()
+
+    def _task_ids(self, updates: Sequence[NodeUpdate]) -> List[str]:
+        """Return the ids of the tasks whose results the updates are: first those that are due, then further ones."""
+        step, due = self.frontier.step + 1, self._due()
+        ids: List[str] = []
+        for number, update in enumerate(updates, len(due)):
+            node = update.node
+            usual = [id_ for id_, name in due if name == node.name]
+            usual += [self._ids.by_edge(step, node.name, node.triggers), self._ids.by_send(step, node.name, number)]
+            ids.append(update.task_id or next(id_ for id_ in usual if id_ not in ids))
+        return ids
 
     def _names(self) -> AbstractSet[str]:
         return self.frontier.due.union(send.node for send in self.frontier.sends)

@@ -230,7 +230,9 @@ def _instance(key: str, cls: Any, typ: object) -> Any:
 
 
 def _typed(channel: Any, typ: object) -> Any:
-    """Return a `DeltaChannel` of the type that it annotates."""
+    """Return a `DeltaChannel` of the type that it annotates; one that annotates nothing keeps its own."""
+    if typ is Any:
+        return channel
     return type(channel)(channel.reducer, plain_type(typ), snapshot_frequency=channel.snapshot_frequency)
 
 

@@ -129,6 +129,7 @@ def bulk(thread: Thread) -> None:
         [update({"seen": ["i"]}, "__start__")],
         [update({"seen": ["A"]}, "a")],
         [update({"seen": ["L"]}, "late"), update({"seen": ["G"]}, "good")],
+        [update({"seen": [number]}, "z" if number % 2 else "b") for number in range(6)],
     ]
     thread.call("bulk_update_state", steps)
     thread.history()

@@ -196,7 +196,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:40].encode("ascii", "replace").decode())
+@pytest.mark.parametrize("value", VALUES, ids=[f"{number}-{type(one).__name__}" for number, one in enumerate(VALUES)])
 def test_a_value_is_read_back_as_itself_and_plain_json_has_no_tags(value):
     back = loads(dumps(value), allow=ALLOW)
     assert exactly(value, back), (value, back)
