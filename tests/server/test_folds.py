@@ -16,6 +16,7 @@ from streamgraph_server.frames import Encoder, RunEnd, RunFacts, framed
 from streamgraph_server.protocols.ag_ui import AgUiEncoder
 from streamgraph_server.protocols.langgraph.encoder import LangGraphEncoder
 from streamgraph_server.protocols.openai_chat import ChatEncoder
+from streamgraph_server.protocols.openai_responses import ResponseEncoder
 from streamgraph_server.protocols.ui_messages import UIMessageEncoder
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,6 +69,7 @@ ENCODERS: Dict[str, Callable[[], Encoder]] = {
     "ui_messages_6": lambda: UIMessageEncoder(6),
     "ag_ui": lambda: AgUiEncoder("thread-1", "run-1"),
     "openai_chat": lambda: ChatEncoder(True),
+    "openai_responses": ResponseEncoder,
 }
 ENDS = [RunEnd("interrupted"), RunEnd("done"), RunEnd("failed", "ValueError", "no"), RunEnd("cancelled")]
 

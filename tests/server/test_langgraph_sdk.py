@@ -7,9 +7,10 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 from langgraph.pregel.remote import RemoteException, RemoteGraph
+from langgraph.store.memory import InMemoryStore
 from langgraph_sdk import get_client, get_sync_client
 
-from server.graphs import HI, TEXT, WORDS, agent, asking, failing, full_of_events, speaking
+from server.graphs import HI, TEXT, WORDS, agent, asking, failing, full_of_events, one_node, speaking
 from server.loopback import Loopback
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.testing import Gate
@@ -253,6 +254,35 @@ def test_assistants_describe_the_graphs(serving: Serving) -> None:
         assert [message["type"] for message in result["messages"]] == ["human", "ai", "tool", "ai"]
 
     with_client(server, work)
+
+
+def test_the_store_of_the_graphs(serving: Serving) -> None:
+    def remember(state: Any, store: Any) -> Any:
+        store.put(("of", "graph"), "seen", {"text": state["messages"][-1].content})
+
+    server = serving({"agent": one_node(remember, "remember")}, store=InMemoryStore())
+
+    async def work(client: Any) -> None:
+        await client.runs.wait(None, "agent", input=HI)
+        assert (await client.store.get_item(("of", "graph"), "seen"))["value"] == {"text": "hi"}
+        await client.store.put_item(("of", "client"), "one", {"n": 1})
+        found = (await client.store.search_items(("of",), limit=10))["items"]
+        assert sorted(item["key"] for item in found) == ["one", "seen"]
+        assert len((await client.store.list_namespaces(prefix=["of"]))["namespaces"]) == 2
+        await client.store.delete_item(("of", "client"), "one")
+        with pytest.raises(Exception, match="item|404"):
+            await client.store.get_item(("of", "client"), "one")
+
+    with_client(server, work)
+
+    async def auth(request: Any) -> Any:
+        return "anna"
+
+    private = serving({"agent": speaking()}, store=InMemoryStore(), auth=auth)
+    assert private.post("/store/items/search", {"namespace_prefix": []}).status_code == 403
+    assert private.post("/store/items/search", {"namespace_prefix": ["anna"]}).json() == {"items": []}
+    assert server.get("/store/items?namespace=a").status_code == 422
+    assert serving({"agent": speaking()}).get("/store/items?namespace=a&key=b").status_code == 422
 
 
 def test_a_client_that_leaves_ends_a_run_without_a_thread(serving: Serving) -> None:

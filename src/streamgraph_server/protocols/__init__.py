@@ -6,7 +6,7 @@ from typing import Callable, Dict, List
 
 from starlette.routing import BaseRoute
 
-from streamgraph_server.protocols import ag_ui, langgraph, openai_chat, ui_messages
+from streamgraph_server.protocols import ag_ui, langgraph, openai_chat, openai_responses, ui_messages
 from streamgraph_server.service import Service
 
 __all__ = ["PROTOCOLS"]
@@ -16,5 +16,6 @@ PROTOCOLS: Dict[str, Callable[[Service], List[BaseRoute]]] = {
     "ui-messages": ui_messages.routes,
     "ag-ui": ag_ui.routes,
     "openai": openai_chat.routes,
+    "openai-responses": openai_responses.routes,
 }
 """The protocols by name: for each, the function that returns its paths."""

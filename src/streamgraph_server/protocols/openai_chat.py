@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import Awaitable, Callable, DefaultDict, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+from typing import DefaultDict, Dict, Iterable, Iterator, List, Optional, Sequence
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -19,10 +18,9 @@ from streamgraph_server._reading import all_frames, ended, stream_of
 from streamgraph_server._requests import Fields, body_of, object_in, read_messages
 from streamgraph_server.frames import Frame, RunEnd, RunFacts
 from streamgraph_server.messages import Closed, MessageEvent, MessageFold, Opened, Reasoning, Retracted, Text
+from streamgraph_server.protocols.openai_shapes import error_shape, in_openais_words, usage_shape
 from streamgraph_server.runs import Order
 from streamgraph_server.service import Service
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class OneText:
@@ -138,17 +136,6 @@ class ChatEncoder:
         return Frame(to_json(error_shape(message, kind, code)))
 
 
-def usage_shape(usage: Mapping[str, int]) -> Fields:
-    """Return how many tokens were used, in OpenAI's words."""
-    given, made = usage.get("input_tokens", 0), usage.get("output_tokens", 0)
-    return {"prompt_tokens": given, "completion_tokens": made, "total_tokens": usage.get("total_tokens", given + made)}
-
-
-def error_shape(message: str, kind: str, code: Optional[str]) -> Fields:
-    """Return an error in OpenAI's words."""
-    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
-
-
 class ChatRoutes:
     """The paths of OpenAI's API.
 
@@ -209,20 +196,6 @@ def whole_answer(frames: Sequence[Frame]) -> Response:
     return answer({**shape, "object": "chat.completion", "choices": [choice]})
 
 
-def _in_openais_words(endpoint: Endpoint) -> Endpoint:
-    """Return an endpoint whose refusals have OpenAI's shape."""
-
-    async def answered(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except HTTPException as error:
-            code = "model_not_found" if error.status_code == _NOT_FOUND else None
-            status = 400 if error.status_code == _UNPROCESSABLE else error.status_code
-            return answer(error_shape(str(error.detail), "invalid_request_error", code), status, error.headers)
-
-    return answered
-
-
 def routes(service: Service) -> List[BaseRoute]:
     """Return the paths of OpenAI's API.
 
@@ -231,13 +204,12 @@ def routes(service: Service) -> List[BaseRoute]:
     """
     paths = ChatRoutes(service)
     return [
-        Route("/v1/models", _in_openais_words(paths.models)),
-        Route("/v1/models/{model}", _in_openais_words(paths.model)),
-        Route("/v1/chat/completions", _in_openais_words(paths.complete), methods=["POST"]),
+        Route("/v1/models", in_openais_words(paths.models)),
+        Route("/v1/models/{model}", in_openais_words(paths.model)),
+        Route("/v1/chat/completions", in_openais_words(paths.complete), methods=["POST"]),
     ]
 
 
-_NOT_FOUND, _UNPROCESSABLE = 404, 422
 _CLIENT_LEFT = 499
 
 

@@ -12,6 +12,7 @@ from streamgraph.version import __version__
 from streamgraph_server._answers import answer
 from streamgraph_server.protocols.langgraph.assistants import Assistants
 from streamgraph_server.protocols.langgraph.run_routes import RunRoutes
+from streamgraph_server.protocols.langgraph.store_routes import StoreRoutes
 from streamgraph_server.protocols.langgraph.thread_routes import ThreadRoutes
 from streamgraph_server.service import Service
 
@@ -23,6 +24,7 @@ def routes(service: Service) -> List[BaseRoute]:
         service: The graphs, threads and runs.
     """
     runs, threads, assistants = RunRoutes(service), ThreadRoutes(service), Assistants(service)
+    store = StoreRoutes(service)
     of_thread, of_run = "/threads/{thread_id}", "/threads/{thread_id}/runs/{run_id}"
     return [
         Route("/ok", _ok),
@@ -45,6 +47,11 @@ def routes(service: Service) -> List[BaseRoute]:
         Route(of_thread + "/state/checkpoint", threads.state_at, methods=["POST"]),
         Route(of_thread + "/state/{checkpoint_id}", threads.state),
         Route(of_thread + "/history", threads.history, methods=["GET", "POST"]),
+        Route("/store/items", store.put, methods=["PUT"]),
+        Route("/store/items", store.get),
+        Route("/store/items", store.delete, methods=["DELETE"]),
+        Route("/store/items/search", store.search, methods=["POST"]),
+        Route("/store/namespaces", store.namespaces, methods=["POST"]),
         Route("/runs", runs.create, methods=["POST"]),
         Route("/runs/stream", runs.stream, methods=["POST"]),
         Route("/runs/wait", runs.wait, methods=["POST"]),
