@@ -82,6 +82,9 @@ class Guard:
             user = await auth(request)
             if user is None:
                 return json_answer(401, "This server wants to know who asks.", {"www-authenticate": "Bearer"})
+            if not isinstance(user, str):
+                # Another type would not tell users apart where their id is compared, stored and read again.
+                raise TypeError(f"auth must return the id of a user as text, or None, not {type(user).__name__}")
             request.scope[USER] = user
         return None
 

@@ -71,7 +71,7 @@ async def frames_of(
     """
     numbered = _Numbered(after, with_ids)
     yield CONNECTED + numbered.of(0, encoder.begin(run.facts))
-    while not await within(run.begun.wait(), heartbeat):
+    while not (run.begun.is_set() or await within(run.begun.wait(), heartbeat)):
         yield HEARTBEAT
     last = 0
     handle = run.handle

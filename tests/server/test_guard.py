@@ -120,6 +120,15 @@ def test_users_see_only_what_is_theirs(serving: Serving) -> None:
     assert server.get("/threads/t", **anna).status_code == 200
 
 
+def test_ids_of_users_are_texts(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    async def auth(request: Request) -> Any:
+        return 7
+
+    assert serving({"agent": speaking()}, auth=auth).post("/threads", {}).status_code == 500
+    assert "auth must return the id of a user as text" in caplog.text
+    caplog.clear()
+
+
 def test_mounted_in_another_application(serving: Serving) -> None:
     async def auth(request: Request) -> Optional[str]:
         return request.headers.get("x-user")

@@ -163,6 +163,24 @@ def test_runs_of_a_thread_wait_for_each_other_or_are_refused(serving: Serving) -
     with_client(server, work)
 
 
+def test_a_run_may_end_those_before_it(serving: Serving) -> None:
+    gate = Gate()
+    server = serving({"agent": speaking(gate=gate)})
+
+    async def work(client: Any) -> None:
+        thread = (await client.threads.create())["thread_id"]
+        await client.runs.create(thread, "agent", input=HI)
+        await soon(lambda: gate.waiting)
+        gate.open(1)
+        last = await client.runs.create(thread, "agent", input=HI, multitask_strategy="interrupt")
+        gate.open_all()
+        result = await client.runs.join(thread, last["run_id"])
+        assert result["messages"][-1]["content"] == TEXT
+        assert [run["status"] for run in await client.runs.list(thread)] == ["success", "interrupted"]
+
+    with_client(server, work)
+
+
 def test_cancelling_stops_the_model(serving: Serving) -> None:
     gate = Gate()
     server = serving({"agent": speaking(gate=gate)})
