@@ -38,6 +38,13 @@ def test_after_every_frame(serving: Serving, modes: List[str]) -> None:
     assert {str(event.event).partition("|")[0] for event in later} == {"metadata", "values", "end"}
 
 
+def test_a_thread_may_have_any_printable_id(serving: Serving) -> None:
+    server = serving({"agent": speaking()})
+    body = {"assistant_id": "agent", "input": HI, "if_not_exists": "create"}
+    answer = server.post("/threads/%F0%9F%98%80 %3F/runs/stream", body)
+    assert events_in(server.get(answer.headers["location"]).text) == events_in(answer.text)
+
+
 class Cutting(socketserver.ThreadingTCPServer):
     """A proxy that cuts the first connections after so many bytes of the answer."""
 

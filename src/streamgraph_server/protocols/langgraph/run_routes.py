@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import AsyncIterator, Dict, List, Optional, Sequence, Tuple, cast
+from urllib.parse import quote
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -210,7 +211,7 @@ class RunRoutes:
 def _path(run: ServedRun) -> str:
     # Relative, without the path below which the application is mounted: clients put that in front themselves.
     thread = run.facts.thread_id
-    return f"/runs/{run.id}" if thread is None else f"/threads/{thread}/runs/{run.id}"
+    return f"/runs/{run.id}" if thread is None else f"/threads/{quote(thread, safe='')}/runs/{run.id}"
 
 
 def _now(last_id: str) -> Cursor:
