@@ -18,6 +18,10 @@ A whole run of another process takes longer: it reads the thread, and stores at 
 """
 
 
+_USUAL = 3
+"""Storing takes at most so many times as long as it did at best, if nothing else happens."""
+
+
 class HeadCheck:
     """Says when a run shall look at the head of its thread.
 
@@ -29,6 +33,7 @@ class HeadCheck:
         self._long = _SHARE * loading
         self._since = monotonic()
         self._looked = False
+        self._storing = float("inf")
 
     def is_due(self, *, after_nodes: bool, last: bool) -> bool:
         """Return whether to look before the next record is stored; called once for each.
@@ -50,9 +55,13 @@ class HeadCheck:
         self._since = now
 
     def stored(self, began: float) -> None:
-        """Take note that something was stored, which does not count.
+        """Take note that something was stored, which does not count, unless it took much longer than it can take.
+
+        It has waited for what another process has stored then, or a step has run beside it.
 
         Args:
             began: When that began, by the clock `monotonic`.
         """
-        self._since += monotonic() - began
+        took = monotonic() - began
+        self._storing = min(self._storing, took)
+        self._since += min(took, _USUAL * self._storing)

@@ -67,24 +67,21 @@ def _with_ids_of_batches(plan: Plan, writes: Pairs) -> Pairs:
     )
 
 
-def seen_by(branch: Branch, state: object, result: object) -> object:
+def seen_by(plan: Plan, branch: Branch, state: object, result: object) -> object:
     """Return what a branch is called with: the state, and what its node has returned under other names.
 
     A branch that names no keys also gets what is not stored, as in LangGraph.
 
     Args:
+        plan: The graph.
         branch: The branch.
         state: The state with the writes of the node.
         result: What the node has returned.
     """
-    if (
-        not branch.takes_more
-        or type(result) is not dict
-        or not isinstance(state, dict)
-        or result.keys() <= state.keys()
-    ):
+    if not branch.takes_more or type(result) is not dict or not isinstance(state, dict):
         return state
-    return {**result, **state}
+    more = {key: value for key, value in result.items() if key not in plan.channels}
+    return {**more, **state} if more else state
 
 
 def folded(run: Run, task: Task, outcome: TaskResult) -> TaskResult:

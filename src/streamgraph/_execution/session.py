@@ -387,7 +387,7 @@ class GraphSession:
         for number, branch in enumerate(task.node.branches, 3):
             state = run.state.read(branch.reader, task.step, run.limit, outcome.folded)
             checked = TrackedInput(state) if self._shared.checks_mutations else None
-            seen = outcomes.seen_by(branch, state if checked is None else checked.value, result)
+            seen = outcomes.seen_by(run.plan, branch, state if checked is None else checked.value, result)
             if trace is None:
                 answer = yield from outcomes.called_branch(branch, seen, invocation)
             else:

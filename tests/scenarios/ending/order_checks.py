@@ -11,6 +11,14 @@ class Disorder(AssertionError):
     """A part came when it should not have."""
 
 
+def _is_end(part: Dict[str, Any]) -> bool:
+    """Return whether a part is the end of a message, and nothing else."""
+    if part["type"] != "messages":
+        return False
+    chunk = part["data"][0]
+    return not chunk.content and getattr(chunk, "chunk_position", None) == "last"
+
+
 class _Task:
     """A task that has been started and has not ended."""
 
@@ -35,11 +43,14 @@ class Order:
 
     Per task: start, then tokens and custom data, then its update, then its result. Per step: all that, then values,
     then the next step's starts. Whatever a nested graph shows comes while the task around it is open.
+
+    Only the ends of messages that were cut off with the run may come after that, and nothing but the error after them.
     """
 
     def __init__(self) -> None:
         self.parts = 0
         self._failed = False
+        self._cut_off = False
         self._levels: Dict[Namespace, _Level] = {}
 
     def take(self, part: Dict[str, Any]) -> None:
@@ -52,6 +63,10 @@ class Order:
         self._must(not self._failed, "after the failure that ends the stream", part)
         if part["type"] == "error":
             self._failed = True
+            return
+        self._cut_off = self._cut_off or self._is_late_end(part)
+        if self._cut_off:
+            self._must(_is_end(part), "after the ends of messages that were cut off with the run", part)
             return
         ns, data = tuple(part["ns"]), part["data"]
         level = self._levels.setdefault(ns, _Level())
@@ -80,13 +95,22 @@ class Order:
             level.ended = 0
             level.steps += 1
 
+    def _is_late_end(self, part: Dict[str, Any]) -> bool:
+        ns = tuple(part["ns"])
+        if not _is_end(part):
+            return False
+        level, around = self._levels.get(ns, _Level()), self._levels.get(ns[:-1], _Level())
+        if ns and ns[-1].partition(":")[2] not in around.open:
+            return True
+        return part["data"][1]["langgraph_node"] not in [task.name for task in level.open.values()]
+
     def finished(self) -> None:
         """Check that nothing is missing, when the run has come to its end by itself.
 
         Raises:
             Disorder: Something is.
         """
-        self._must(bool(self._levels), "never", {})
+        self._must(bool(self._levels) and not self._cut_off, "never", {})
         for ns, level in self._levels.items():
             self._must(not level.open and not level.ended and level.steps > 1, f"missing at the end of {ns}", {})
 
