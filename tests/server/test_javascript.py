@@ -48,7 +48,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         shutil.copy(file, folder)
     command = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund", "--silent"]
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=100)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=200)
     except (OSError, subprocess.SubprocessError) as error:
         if os.environ.get("CI"):
             raise
@@ -64,7 +64,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
     graphs = {
         "speaking": speaking(),
@@ -81,7 +81,7 @@ def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_failures(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
     found = node(serving({"failing": failing(ValueError("no"))}).url, "failing")["failing"]
     assert found["ai6"] == found["ai7"] == ["text: well ", "error: no"]
@@ -90,7 +90,7 @@ def test_failures(serving: Callable[..., Loopback], node: Callable[..., Any]) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("client", ["ai6", "ai7", "agui"])
 def test_what_a_failed_attempt_has_shown(
     serving: Callable[..., Loopback], node: Callable[..., Any], client: str

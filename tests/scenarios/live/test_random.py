@@ -52,6 +52,8 @@ class Person:
     def open(self, method: str) -> Any:
         options = {"stream_mode": ["updates", "values", "tasks"], "heartbeat": 0.004, "interrupts": "live"}
         self.parts, self.shown, self.answered = [], {}, set()
+        if self.leaves and self.given is GIVEN and self.compiled.get_state(CONFIG).created_at is not None:
+            self.given = None  # it was stored while the run was left; given again, it would be another input
         return getattr(self.compiled, method)(self.given, CONFIG, version="v2", subgraphs=True, **options)
 
     def sees(self, stream: Any, part: Any) -> bool:
