@@ -24,7 +24,7 @@ from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiters
 from streamgraph._drivers.workers import WORKERS
 from streamgraph._propagation import current_loop
 from streamgraph._protocols import Coalescer, Partial, Questions, Session
-from streamgraph._signals import Paused, RunningTask
+from streamgraph._signals import Paused, RunningTask, Unstreamed
 from streamgraph._streams.event_log import BATCH, EventLog, RunStatus
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
@@ -73,6 +73,7 @@ class StartedRun:
         self.loop: Optional[asyncio.AbstractEventLoop] = None
         self.live: Optional[Questions] = None
         self.asked: Sequence[Paused] = ()
+        self._unstreamed: Sequence[Unstreamed] = ()
         self._partial: Partial = Partial({}, None)
         self.ns: Tuple[str, ...] = ()
         self._on_disconnect = on_disconnect
@@ -197,7 +198,7 @@ class StartedRun:
         if stream is not None:
             if stream.status != "done" and not isinstance(error, Exception):  # otherwise the stream has done so
                 stream.end_messages()
-            self._partial, self.asked = stream.partial, stream.questions
+            self._partial, self.asked, self._unstreamed = stream.partial, stream.questions, stream.unstreamed()
         self._stream = self._task = None
         self._put = self._recorder.put
         self.capacity.close()
@@ -271,6 +272,11 @@ class StartedRun:
         """Return the result so far."""
         stream = self._stream
         return self._partial if stream is None else stream.partial
+
+    def unstreamed_now(self) -> Sequence[Unstreamed]:
+        """Return the model calls that were not streamed so far."""
+        stream = self._stream
+        return self._unstreamed if stream is None else stream.unstreamed()
 
     # How its end is awaited
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 from streamgraph._core.task import Task
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
@@ -13,7 +13,7 @@ from streamgraph._drivers.driver_threads import GraphStream
 from streamgraph._drivers.reader_capacity import ReaderCapacity
 from streamgraph._drivers.stream import Stream, Wakeup
 from streamgraph._protocols import Coalescer, Questions, Session
-from streamgraph._signals import RunningTask
+from streamgraph._signals import RunningTask, Unstreamed
 from streamgraph._streams.backpressure import Put
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph._streams.flow import UNLIMITED, FlowControl
@@ -69,6 +69,10 @@ class _Timed(Stream):
     def live(self) -> Optional[Questions]:
         """The open questions, if they are answered while the run goes on."""
         return self._session.questions
+
+    def unstreamed(self) -> List[Unstreamed]:
+        """Return the model calls that were not streamed so far."""
+        return self._session.explain()
 
     def end_messages(self) -> None:
         """Show that the messages are over which were cut off, when the run has ended without an error."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Callable, Generator, Generic, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from typing_extensions import Literal, Unpack
@@ -17,7 +18,7 @@ from streamgraph._protocols import Partial
 from streamgraph._runnable.event_runs import aevents_of, events_of, open_mux
 from streamgraph._runnable.options import Modes, Subscription
 from streamgraph._runnable.start_options import READ_DEFAULTS, ReadOptions, check_recorded
-from streamgraph._signals import Paused
+from streamgraph._signals import Paused, Unstreamed
 from streamgraph._streams.event_log import RunStatus, event_id, number_of
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.part import Part
@@ -131,6 +132,17 @@ class RunHandle(Generic[OutputT]):
     def partial(self) -> Partial:
         """The result so far: message texts, and the state after the last finished step."""
         return self._run.partial_now()
+
+    def explain(self) -> List[Union[Paused, Unstreamed]]:
+        """Return why nothing comes: the open questions, and the model calls that were not streamed so far.
+
+        It says the same as `stream.explain()`, from any thread, before and after the end of the run.
+
+        Returns:
+            Each item is a `Paused` or an `Unstreamed`, which prints well and says what is asked, or why it was not
+            streamed.
+        """
+        return [*self.questions, *map(_of_a_record, self._run.unstreamed_now())]
 
     def cancel(self) -> None:
         """Ask the run to end: async nodes are cancelled, sync ones end at their next token or writer call.
@@ -273,6 +285,14 @@ class RunHandle(Generic[OutputT]):
 
     def _whole(self) -> Cursor:
         return Cursor(self._run, after=0, wants=_anything, shape=_itself, flow=UNLIMITED, coalescer=COALESCER)
+
+
+def _of_a_record(item: Unstreamed) -> Unstreamed:
+    """Return why a model call was not streamed, in the words for a run that records what is read later."""
+    if item.reason != "mode":
+        return item
+    hint = 'Start it with record="messages", or a list of modes with it.'
+    return replace(item, why="the run does not record `messages`", hint=hint)
 
 
 def _with_failures(wants: Callable[[Part], bool]) -> Callable[[Part], bool]:
