@@ -29,6 +29,7 @@ from streamgraph.types import (
     MessagesStreamPart,
     ObjectsStreamPart,
     PatchesStreamPart,
+    Paused,
     RunFailure,
     Send,
     StateOperation,
@@ -38,8 +39,11 @@ from streamgraph.types import (
     TasksStreamPart,
     ToolPayload,
     ToolsStreamPart,
+    Unstreamed,
     UpdatesStreamPart,
     ValuesStreamPart,
+    ainterrupt,
+    interrupt,
 )
 
 
@@ -363,6 +367,7 @@ async def started_runs(graph: CompiledStateGraph[State, Context, Question, Answe
     assert_type(await run, Answer)
     assert_type(run.status, Union[RunStatus, Literal["paused"]])
     assert_type(run.join(), bool)
+    assert_type(run.explain(), List[Union[Paused, Unstreamed]])
     reader = run.stream("messages", after=run.last_id, max_buffer=3, overflow="block")
     assert_type(reader.id, str)
     async for chunk in (await graph.astart({"topic": "ice"})).astream(["updates", "custom"], heartbeat=1):
@@ -370,3 +375,60 @@ async def started_runs(graph: CompiledStateGraph[State, Context, Question, Answe
     graph.start({"topic": "ice"}, recrod="values")  # error
     run.stream("messages", overflow="wait")  # error
     run.stream("messages", max_bufer=3)  # error
+
+
+# A question has the type of its answer, if that was given.
+def asks(state: State) -> Dict[str, Any]:
+    assert_type(interrupt("which?"), Any)
+    assert_type(interrupt({"which": 1}, response_schema={"type": "string"}), Any)
+    assert_type(interrupt("which?", response_schema=Model), Model)
+    interrupt("which?", response_schema=Model).nothing  # error
+    assert_type(interrupt("how many?", response_schema=int), int)
+    interrupt()  # error
+    interrupt("which?", "and?")  # error
+    interrupt("which?", response_schema=5)  # error
+    interrupt("which?", schema=Model)  # error
+    return {"joke": interrupt("which?")}
+
+
+async def aasks(state: State) -> Dict[str, Any]:
+    assert_type(await ainterrupt("which?"), Any)
+    assert_type(await ainterrupt({"which": 1}, response_schema={"type": "string"}), Any)
+    assert_type(await ainterrupt("which?", response_schema=Model), Model)
+    (await ainterrupt("which?", response_schema=Model)).nothing  # error
+    assert_type(await ainterrupt("how many?", response_schema=int), int)
+    ainterrupt("which?").nothing  # error
+    await ainterrupt()  # error
+    await ainterrupt("which?", response_schema=5)  # error
+    return {"joke": await ainterrupt("which?")}
+
+
+# Who answers a live run.
+with graph.stream(given, stream_mode="updates", interrupts="live") as live:
+    assert_type(live.questions, List[Paused])
+    assert_type(live.questions[0].id, str)
+    live.questions[0].nothing  # error
+    assert_type(live.explain(), List[Union[Paused, Unstreamed]])
+    assert_type(live.answer(live.questions[0].id, {"any": "value"}), None)
+    live.answer("id")  # error
+    live.answer(5, "yes")  # error
+    live.answer("id", answer="yes")  # error
+    live.questions = []  # error
+graph.stream(given, interrupts="lively")  # error
+graph.start(given, interrupts="lively")  # error
+
+
+async def answering() -> None:
+    async with graph.astream(given, stream_mode="updates", interrupts="live") as stream:
+        assert_type(stream.questions, List[Paused])
+        assert_type(await stream.aanswer(stream.questions[0].id, ["any", "value"]), None)
+        assert_type(stream.answer("id", "yes"), None)
+        await stream.aanswer("id")  # error
+        await stream.aanswer(5, "yes")  # error
+    run = await graph.astart(given, interrupts="live")
+    assert_type(run.questions, List[Paused])
+    assert_type(run.answer(run.questions[0].id, "yes"), None)
+    assert_type(await run.aanswer(run.questions[0].id, "yes"), None)
+    run.answer("id")  # error
+    await run.aanswer(5, "yes")  # error
+    run.questions = []  # error
