@@ -7,7 +7,7 @@ from asyncio import CancelledError
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Callable, Optional, Type, TypeVar
+from typing import Any, Callable, List, Optional, Type, TypeVar
 from weakref import WeakMethod
 
 from streamgraph._core.effects import CancelTasks, Finish, Note, OpenStep, Save, StartTask
@@ -125,6 +125,12 @@ class AsyncGraphStream(Stream, AsyncGeneratorStream[ChunkT]):
     def has_reader(self) -> bool:
         """Return True if a running loop may still consume the stream after the end of the main thread."""
         return self._loop is not None and self._loop.is_running() and super().has_reader()
+
+    def _take_inbox(self) -> List[object]:
+        taken: List[object] = []
+        while not self._inbox.empty:
+            taken.append(self._inbox.take())
+        return taken
 
     async def aclose(self) -> None:
         """Stop the run: async nodes are cancelled and have ended when this returns.

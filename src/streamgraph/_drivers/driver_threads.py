@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from queue import Empty
 from types import TracebackType
-from typing import Any, Optional, Type, TypeVar
+from typing import Any, List, Optional, Type, TypeVar
 
 from streamgraph._core.effects import CancelTasks, Finish, Note, OpenStep, Save, StartTask
 from streamgraph._core.task import Task
@@ -169,6 +169,15 @@ class GraphStream(Stream, GeneratorStream[ChunkT]):
                 if self._ended:
                     return NO_CHUNK
                 self._feed(event)
+
+    def _take_inbox(self) -> List[object]:
+        taken: List[object] = []
+        with suppress(Empty):
+            while True:
+                taken.append(self._inbox.get(timeout=0))
+                if not isinstance(taken[-1], Part):
+                    self._inbox.ended()
+        return taken
 
     def _wait_or_heartbeat(self) -> Any:
         """Return the next item of the inbox, or a heartbeat if one is due first.

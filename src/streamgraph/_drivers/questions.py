@@ -175,6 +175,11 @@ class LiveQuestions:
         for asked in left:
             self.end(asked)
 
+    @property
+    def over(self) -> bool:
+        """True if the stream is over, so that what is withdrawn now may be answered in a later run."""
+        return self._over
+
     def was_answered(self, id: str) -> bool:  # noqa: A002
         """Return whether a question has been answered in this stream."""
         return id in self._answered

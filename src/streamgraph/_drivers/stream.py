@@ -97,6 +97,10 @@ class Stream:
             drop(self)
 
     @abstractmethod
+    def _take_inbox(self) -> List[object]:
+        """Remove and return all that is in the inbox of a run that has ended."""
+
+    @abstractmethod
     def abandon(self) -> None:
         """End the run without a consumer; from any thread."""
 
@@ -203,10 +207,17 @@ class Stream:
         self._effects.extend(self._session.run.feed(event))
 
     def _take_unsaved(self) -> List[Union[Note, Save]]:
-        """Drop the effects that are left, and return those of them that must be stored."""
-        unsaved = [effect for effect in self._effects if isinstance(effect, (Note, Save))]
+        """Drop the effects that are left, and return those of them that must be stored.
+
+        In a live run these include the answers that were given after the last pull, which are still in the inbox.
+        """
+        left = list(self._effects)
         self._effects.clear()
-        return unsaved
+        if self._session.questions is not None:
+            for item in self._take_inbox():
+                if isinstance(item, Wakeup):
+                    left.extend(item.effects)
+        return [effect for effect in left if isinstance(effect, (Note, Save))]
 
     def _check_wanted(self) -> None:
         """Raise if the run was stopped and may start no more tasks.

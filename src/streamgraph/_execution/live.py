@@ -248,7 +248,7 @@ class LiveRun:
             if not mine:
                 del self._open[task.id]
             left = tuple(mine.values())
-            self._tell([] if scope.stop.is_set else self._noted(task, left), -1)
+            self._tell([] if scope.stop.is_set or self.questions.over else self._noted(task, left), -1)
         if scope.watch is not None:
             with _pausing:
                 scope.watch.go_on()

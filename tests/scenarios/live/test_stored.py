@@ -85,6 +85,41 @@ def test_answers_are_stored_as_well(name: str, asynchronous: bool) -> None:
     assert place.read(output) == place.wanted
 
 
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("name", ["nodes", "async nodes"])
+def test_an_answer_is_stored_though_the_stream_is_left_at_once(name: str, asynchronous: bool, durability: Any) -> None:
+    """Nobody has pulled the stream after `answer()` has returned."""
+    place = PLACES[name]
+    compiled = place.build(nothing, InMemorySaver())
+    options = {**LIVE, "durability": durability}
+
+    def answered(stream: Any) -> None:
+        ids = {question.value: question.id for question in stream.questions}
+        stream.answer(ids["a1"], "<a1>")
+        stream.answer(ids["b"], "<b>")
+
+    async def aleave() -> None:
+        stream = compiled.astream(place.given, CONFIG, **options)
+        while len(stream.questions) < 2:
+            await stream.__anext__()
+        answered(stream)
+        await stream.aclose()
+
+    if asynchronous:
+        asyncio.run(aleave())
+    else:
+        stream = compiled.stream(place.given, CONFIG, **options)
+        until(stream, lambda: len(stream.questions) == 2)
+        answered(stream)
+        stream.close()
+    output = compiled.invoke(None, CONFIG) if name == "nodes" else asyncio.run(compiled.ainvoke(None, CONFIG))
+    (question,) = output["__interrupt__"]
+    assert question.value == "a2"
+    output = asyncio.run(compiled.ainvoke(Command(resume={question.id: "<a2>"}), CONFIG))
+    assert place.read(output) == place.wanted
+
+
 @pytest.mark.parametrize("name", sorted(set(PLACES) - set(PLAIN)))
 def test_it_goes_on_live_as_well(name: str) -> None:
     """A run that was left is opened again with nothing, asks again, and is answered where it stands."""
