@@ -30,7 +30,7 @@ A stream does the following:
 4. It returns each part to the consumer before it carries out the next effect: a step starts when the consumer has taken
    the parts of the previous step.
 5. When the consumer leaves, it sets `session.stop`, waits for everything that it can cancel, and drives
-   `session.closing(error)`.
+   `session.closing(error, unsaved)`, where `unsaved` is each `Note` and `Save` that it was told and has not kept.
 
 Driving work means calling `next(work)`, and then for each item that it yields:
 
