@@ -50,6 +50,9 @@ THEIRS, OURS = library("langgraph"), library("streamgraph")
 
 Program = Callable[[Any], Tuple[Any, Any]]
 PROGRAMS: Dict[str, Program] = {}
+UNMARKED = PEER_VERSION < (1, 0)
+"""The end of a message is in our streams, and not in those of LangGraph with langchain-core before 1.0."""
+
 MODES = ("values", "updates", "custom", "messages")
 
 
@@ -90,7 +93,11 @@ def observed(lib: Any, program: Program, mode: str, asynchronous: bool) -> Any:
     except Exception as raised:
         error = Ending(raised)
     if mode == "messages":
-        chunks = [(message, metadata["langgraph_node"], metadata["langgraph_step"]) for message, metadata in chunks]
+        chunks = [
+            (message, metadata["langgraph_node"], metadata["langgraph_step"])
+            for message, metadata in chunks
+            if not (UNMARKED and _is_end(message))
+        ]
     return _without_ids([Normaliser(stable_ids=False).value(chunk) for chunk in chunks]), error
 
 
@@ -112,10 +119,16 @@ class Ending:
         return f"{self.kind}: {self.text}"
 
 
+def _is_end(message: Any) -> bool:
+    is_last = getattr(message, "chunk_position", None) == "last"
+    return is_last and not message.content and not getattr(message, "tool_calls", ())
+
+
 def _without_ids(value: Any) -> Any:
     """Leave out ids of messages: LangGraph sets them on the user's objects, later, and so not in every chunk."""
     if isinstance(value, dict):
-        return {key: _without_ids(item) for key, item in value.items() if key != "id"}
+        left_out = ("id", "chunk_position") if UNMARKED else ("id",)
+        return {key: _without_ids(item) for key, item in value.items() if key not in left_out}
     if isinstance(value, (list, tuple)):
         return [_without_ids(item) for item in value]
     return value

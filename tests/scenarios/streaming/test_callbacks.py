@@ -270,8 +270,9 @@ def check(ways: List[str], kinds: List[Any], container: str, driver: str, place:
     assert tokens == undisturbed(driver, place)
     assert not any(isinstance(handler, Slow) and handler.waited_in_vain for handler in handlers)
     if ways != ["the node"] or driver == "stream" or reaches_what_is_awaited():
-        contents = [content for _, content, _ in tokens]
-        assert [handler.tokens for handler in handlers] == [contents] * len(handlers)
+        # The empty chunk that ends a message is told by langchain-core only from version 1 on.
+        contents = [content for _, content, _ in tokens if content]
+        assert [[token for token in handler.tokens if token] for handler in handlers] == [contents] * len(handlers)
     return handlers
 
 
@@ -395,5 +396,6 @@ def test_traces(way: str, driver: str) -> None:
         (node,) = graph.child_runs
         (model,) = node.child_runs
         assert (graph.name, node.name, model.name) == ("LangGraph", "talk", "Model")
-        assert [event["name"] for event in model.events] == ["start", *["new_token"] * len(tokens), "end"]
+        told = [event["name"] for event in model.events if event.get("kwargs", {}).get("token") != ""]
+        assert told == ["start", *["new_token"] * len([content for _, content, _ in tokens if content]), "end"]
         assert not (graph.error or node.error or model.error)
