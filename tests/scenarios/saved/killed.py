@@ -15,6 +15,7 @@ import os
 import signal
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
@@ -142,7 +143,7 @@ class Killed:
             with Connection.connect(self.database) as server:
                 rows = server.execute(query, (self.folder.name,)).fetchall()
         else:
-            with sqlite3.connect(str(self.folder / "threads.sqlite")) as file:
+            with closing(sqlite3.connect(str(self.folder / "threads.sqlite"))) as file:
                 rows = file.execute("SELECT checkpoint_ns, task_id, channel FROM writes").fetchall()
         without = ("__error__", "__no_writes__", "__interrupt__", "__resume__")
         tasks: Set[Tuple[str, str]] = {(ns, task) for ns, task, channel in rows if channel not in without}

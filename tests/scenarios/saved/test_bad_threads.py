@@ -6,6 +6,7 @@ import asyncio
 import operator
 import sqlite3
 import threading
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -186,7 +187,7 @@ def test_a_damaged_blob(tmp_path: Path, asynchronous: bool) -> None:
     with SqliteSaver.from_conn_string(path) as saver:
         graph = line("a", "b").compile(checkpointer=saver)
         graph.invoke({"seen": []}, thread())
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         last = connection.execute("SELECT max(checkpoint_id) FROM checkpoints").fetchone()
         connection.execute("UPDATE checkpoints SET checkpoint = x'C1FFC1' WHERE checkpoint_id = ?", last)
     with SqliteSaver.from_conn_string(path) as saver:

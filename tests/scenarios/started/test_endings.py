@@ -198,8 +198,10 @@ def test_a_dropped_handle() -> None:
     go_on.set()
     eventually(lambda: ended == ["to its end"])
     cleaned: List[str] = []
+    began = threading.Event()
 
     async def waiting(state: State) -> None:
+        began.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -208,6 +210,7 @@ def test_a_dropped_handle() -> None:
     handle = graph_of(node=waiting).start({}, on_disconnect="cancel")
     reader = handle.stream("updates", heartbeat=0.001)
     next(reader)
+    assert began.wait(PATIENCE)  # else it may be cancelled before it has anything to clean up
     del handle
     gc.collect()
     next(reader)
