@@ -9,6 +9,7 @@ import threading
 from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
+from time import sleep
 from typing import Any, Callable, Dict, List
 from uuid import UUID
 
@@ -223,6 +224,7 @@ def test_another_process_continues_the_thread(tmp_path: Path, durability: Any, a
         def slow(state: State) -> State:
             if "theirs" not in state["seen"]:
                 run_elsewhere(other)
+                sleep(0.1)  # the thread is looked at again after steps that take longer than reading it
             return {"seen": ["slow"]}
 
         builder = line("first").add_node(slow).add_edge("first", "slow")
