@@ -11,8 +11,6 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Interrupt as PeerInterrupt
 from pydantic import BaseModel, ValidationError
 from typing_extensions import Annotated, TypedDict
 
@@ -22,6 +20,10 @@ from streamgraph.func import entrypoint, task
 from streamgraph.graph import MessagesState
 from streamgraph.prebuilt import ToolNode
 from streamgraph.types import Interrupt, RetryPolicy, interrupt
+
+memory = pytest.importorskip("langgraph.checkpoint.memory", reason="Saved runs need a saver")
+InMemorySaver: Any = memory.InMemorySaver
+PeerInterrupt: Any = pytest.importorskip("langgraph.types").Interrupt
 
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 
