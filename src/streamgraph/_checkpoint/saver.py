@@ -183,6 +183,7 @@ class Saver:
         try:
             return (yield Call(usable, (), shielded=True))
         except NotImplementedError:
+            # SqliteSaver's `alist` only says that it has none; a saver without another way to list cannot be used.
             if usable.sync is None or usable.asyn is None:
                 raise
             return (yield Call(Action(first, None), (), shielded=True))
@@ -218,7 +219,7 @@ class Saver:
             return iter(once(**page))
 
         if running_loop_of(self._saver) is None and self._list.sync is None:
-            raise NotImplementedError
+            raise NotImplementedError  # as savers say of a method that they lack: the caller takes `alist` then
         return _read_through(in_pages(listed, before, limit), config)
 
     def alist(
@@ -251,7 +252,7 @@ class Saver:
                 yield item
 
         if self._list.asyn is None:
-            raise NotImplementedError
+            raise NotImplementedError  # as savers say of a method that they lack: the caller takes `list` then
         return _aread_through(in_pages_async(listed, before, limit), config)
 
     def _read(self, name: str, config: Mapping[str, Any], *args: Any) -> Work[Any]:

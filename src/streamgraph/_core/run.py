@@ -269,20 +269,20 @@ class Run:
         error: Optional[BaseException] = None,
         questions: Sequence[Interrupt] = (),
     ) -> List[Effect]:
-        """Return the effects that store what a task has come to; only called if `saves`."""
-        raise NotImplementedError
+        """Return the effects that store what a task has come to: none, unless the run is saved."""
+        return []
 
     def _saved(self, changed: AbstractSet[str], ran: FrozenSet[str]) -> List[Effect]:
-        """Return the effects that store what the run is after a step; only called if `saves`."""
-        raise NotImplementedError
+        """Return the effects that store what the run is after a step: none, unless the run is saved."""
+        return []
 
     def _told(self) -> List[Effect]:
-        """Return the parts that show what was stored; only called if `saves`."""
-        raise NotImplementedError
+        """Return the parts that show what was stored: none, unless the run is saved."""
+        return []
 
     def _reused(self, tasks: Sequence[Task]) -> List[Effect]:
-        """Take known results of tasks that are about to start, and return their parts; only called if `saves`."""
-        raise NotImplementedError
+        """Take known results of tasks about to start, and return their parts: none, unless the run is saved."""
+        return []
 
     def _consumed(self) -> List[str]:
         """Return the keys that have started the tasks of the step, in a fixed order."""

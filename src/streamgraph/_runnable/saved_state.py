@@ -178,7 +178,7 @@ def _history(place: Place, options: Dict[str, Any]) -> Iterator[StateSnapshot]:
     config = place.config(place.checkpoint_id)
     try:
         found = place.saver.list(config, **options)
-    except NotImplementedError:  # an async saver
+    except NotImplementedError:  # the saver can only be awaited, so its async list is pulled
         found = pulled(place.saver.alist(config, **options))
     for stored in found:
         yield run_sync(snapshot_of(place, stored, latest=False))
@@ -192,6 +192,6 @@ async def _ahistory(place: Place, options: Dict[str, Any]) -> AsyncIterator[Stat
             yield await run_async(snapshot_of(place, stored, latest=False))
         return
     except NotImplementedError:
-        pass  # a sync saver
+        pass  # the saver has no async list, or only says so when asked: its sync one is read in a thread, below
     async for stored in iterated(place.saver.list(config, **options)):
         yield await run_async(snapshot_of(place, stored, latest=False))
