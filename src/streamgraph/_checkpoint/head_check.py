@@ -3,7 +3,7 @@
 Savers cannot be locked, and what two runs store in turns is a fork: the later record is the thread's head, and what the
 other run has stored is found only by its id. So a run looks at the head of its thread before it stores a record: when
 its first nodes have run, before its last record, and whenever a step took so long that looking costs next to nothing
-beside it.
+beside it. What another run has stored in between is not seen any more once this run has stored a record after it.
 """
 
 from __future__ import annotations
