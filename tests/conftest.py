@@ -9,6 +9,11 @@ from collections import defaultdict
 from typing import Dict, List
 
 import pytest
+from hypothesis import settings
+
+# The same commit gives the same answer each time. `--hypothesis-profile=default` draws others, to look for faults.
+settings.register_profile("repeatable", derandomize=True, print_blob=True)
+settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -129,7 +129,7 @@ def token_json(message: BaseMessage) -> bytes:
         or holds("usage_metadata")
         or holds("tool_call_chunks")
         or holds("invalid_tool_calls")
-        or holds("artifact")
+        or holds("artifact") is not None  # bytes or a tuple, even an empty one, and what cannot say whether it is empty
         or message.__pydantic_extra__
     ):
         return b""

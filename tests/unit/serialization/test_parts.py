@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, List
 
 import pytest
@@ -119,6 +120,24 @@ def test_any_message_with_any_metadata_is_read_back(message, metadata):
     for _ in range(2):
         assert exactly(decoder.decode(encoder.encode(part)), part)
     json.loads(to_json(part), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+class _Undecided:
+    def __bool__(self):
+        raise ValueError("as an array of numbers")
+
+
+@pytest.mark.parametrize("artifact", [b"", (), set(), 0.0, Decimal(0), "", [], {}, float("nan")], ids=repr)
+def test_an_empty_artifact_is_read_back(artifact):
+    part = {"type": "messages", "ns": (), "data": (ToolMessage("", tool_call_id="1", artifact=artifact), {})}
+    assert exactly(PartDecoder().decode(PartEncoder(exact=True).encode(part)), part)
+
+
+def test_an_artifact_without_a_truth_value_becomes_a_placeholder():
+    message = ToolMessage("found", tool_call_id="1", artifact=_Undecided())
+    shown = json.loads(to_json({"type": "messages", "ns": (), "data": (message, {})}))
+    assert shown["data"][0]["content"] == "found"
+    assert "_Undecided" in json.dumps(shown["data"][0]["artifact"])
 
 
 def test_a_chunk_adds_up_after_the_way_there_and_back():
