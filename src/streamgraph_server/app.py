@@ -14,9 +14,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from streamgraph.errors import UnknownOptionError
+from streamgraph.named import in_memory
 from streamgraph.pregel import Pregel
 from streamgraph_server._guard import Guard, json_answer
-from streamgraph_server._savers import in_memory
 from streamgraph_server._settings import Auth, Errors, Settings
 from streamgraph_server.protocols import PROTOCOLS
 from streamgraph_server.service import SaverSource, Service

@@ -11,9 +11,8 @@ import click
 import uvicorn
 
 from streamgraph.errors import GraphError
+from streamgraph.named import load_graphs, saver_named
 from streamgraph_server._guard import is_loopback
-from streamgraph_server._loading import load_graphs
-from streamgraph_server._savers import saver_named
 from streamgraph_server.app import serve
 
 _COLLECT_AFTER = (50_000, 20, 100)

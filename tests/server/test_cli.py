@@ -1,4 +1,4 @@
-"""`streamgraph serve` as a process of its own, and what it finds to serve."""
+"""`streamgraph serve` as a process of its own, and what it refuses."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ import pytest
 from click.testing import CliRunner
 
 from server.graphs import HI
-from streamgraph.errors import UnknownOptionError
-from streamgraph_server._loading import load_graphs, split_target
-from streamgraph_server._savers import saver_named
 from streamgraph_server.cli import serve_command
 
 PROGRAM = """
@@ -82,45 +79,6 @@ def test_it_serves_and_threads_outlive_the_process(program: Path, tmp_path: Path
         finally:
             assert served.end() in (0, -signal.SIGINT)
     assert contents == [["hi", "message 1"], ["hi", "message 1", "hi", "message 3"]]
-
-
-def test_what_a_target_names(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list(load_graphs(f"{program}:graph")) == ["graph"]
-    assert list(load_graphs(f"{program}:both")) == ["one", "two"]
-    assert list(load_graphs(f"{program}:make")) == ["one", "two"]
-    assert list(load_graphs(str(program))) == ["graph"]
-    monkeypatch.chdir(program.parent)
-    assert list(load_graphs("served_program:graph")) == ["graph"]
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [("grahp", "graph"), ("builder", "Compile it first"), ("wrong", "no graph"), ("START", "no graph")],
-)
-def test_what_is_no_graph(program: Path, name: str, says: str) -> None:
-    with pytest.raises(UnknownOptionError, match=says):
-        load_graphs(f"{program}:{name}")
-
-
-def test_what_does_not_exist(tmp_path: Path) -> None:
-    for target in (f"{tmp_path}/none.py:graph", "no_such_module:graph"):
-        with pytest.raises(UnknownOptionError, match="There is no"):
-            load_graphs(target)
-
-
-def test_targets_and_drives() -> None:
-    assert split_target("a.b:c") == ("a.b", "c")
-    assert split_target("C:\\x.py") == ("C:\\x.py", "")
-    assert split_target("C:\\x.py:graph") == ("C:\\x.py", "graph")
-    assert split_target("a.b") == ("a.b", "")
-
-
-def test_savers() -> None:
-    for name in ("memory", "sqlite:x.db", "postgres://me@host/db", "postgres:host=/tmp"):
-        assert callable(saver_named(name))
-    for name in ("redis:x", "sqlite:", "sqlite"):
-        with pytest.raises(UnknownOptionError, match="no checkpointer"):
-            saver_named(name)
 
 
 def test_what_the_command_refuses(program: Path) -> None:

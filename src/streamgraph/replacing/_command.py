@@ -10,10 +10,11 @@ from streamgraph.errors import closest
 from streamgraph.replacing import _program
 from streamgraph.replacing._errors import ReplacedTooLateError
 from streamgraph.replacing._replacement import replace_langgraph
+from streamgraph.replacing._subcommands import SUBCOMMANDS, help_lines
 
-USAGE = """\
+USAGE = f"""\
 usage: python -m streamgraph [-h | -V] (script | -m module | -c code | -) [argument ...]
-       python -m streamgraph serve PATH_OR_MODULE:NAME [option ...]
+       python -m streamgraph ({" | ".join(SUBCOMMANDS)}) [PATH_OR_MODULE:NAME] [option ...]
 
 Run a Python program that imports langgraph, unchanged, on streamgraph: replace_langgraph() is called first, then the
 program runs as Python would run it. Options of Python go before -m, as in python -W error -m streamgraph app.py.
@@ -24,9 +25,7 @@ program runs as Python would run it. Options of Python go before -m, as in pytho
   -              the program is read from the standard input
   argument ...   what the program finds in sys.argv
 
-  serve          serve graphs to front ends and SDKs over HTTP: streamgraph serve --help
-                 (needs the extra "server"; a script of this name is ./serve)
-
+{help_lines()}
   -h, --help     show this and exit
   -V, --version  show the version of streamgraph and exit
 
@@ -53,20 +52,12 @@ def main(arguments: Optional[List[str]] = None) -> None:
     first, rest = given[0], given[1:]
     if first in ("-h", "--help"):
         sys.stdout.write(USAGE)
-    elif first == "serve":
-        _serve(rest)
+    elif first in SUBCOMMANDS:
+        SUBCOMMANDS[first].call(rest)
     elif first in ("-V", "--version"):
         sys.stdout.write(f"streamgraph {metadata.version('streamgraph')}\n")
     else:
         _run(first, rest)
-
-
-def _serve(rest: List[str]) -> None:
-    try:
-        from streamgraph_server import cli
-    except ImportError as error:
-        sys.exit(f"streamgraph: {error}. Serving needs further packages: pip install 'streamgraph[server]'")
-    cli.main(rest)
 
 
 def _run(first: str, rest: List[str]) -> None:

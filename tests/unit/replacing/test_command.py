@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from streamgraph.replacing import _command
+from streamgraph.replacing import _command, _subcommands
 
 PROGRAM = """
 import importlib.util, json, sys
@@ -168,3 +168,21 @@ def test_wrong_usage(arguments, message, capsys):
 
     assert raised.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_each_command_has_a_row_in_the_help_and_a_module(capsys):
+    """What the help names can be called, and gets what follows its name."""
+    _command.main(["--help"])
+    shown = capsys.readouterr().out
+    for name in _subcommands.SUBCOMMANDS:
+        assert f"\n  {name} " in shown
+        with pytest.raises(SystemExit) as raised:
+            _command.main([name, "--help"])
+        assert raised.value.code == 0
+        assert f"Usage: streamgraph {name} " in capsys.readouterr().out
+
+
+def test_a_command_whose_packages_are_missing_names_the_extra():
+    """Nobody has to read a traceback to learn what to install."""
+    with pytest.raises(SystemExit, match=r"No module named 'no_such'.*pip install 'streamgraph\[tea\]'"):
+        _subcommands.Subcommand("no_such.module", "tea", "make tea").call([])

@@ -1,4 +1,4 @@
-"""Finding what `streamgraph serve` is told to serve: a graph, several, or a function that makes them."""
+"""Finding what a command line names: a graph, several, or a function that makes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def load_graphs(target: str) -> Dict[str, Pregel]:
     """Return the graphs that a target names.
 
     Args:
-        target: `PATH:NAME` or `MODULE:NAME`. Under the name is a graph, which is served under this name; a dict of
+        target: `PATH:NAME` or `MODULE:NAME`. Under the name is a graph, which gets this name; a dict of
             graphs; or a function without arguments that returns one of these. Without a name: the only graph in the
             module.
 

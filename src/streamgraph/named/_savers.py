@@ -1,4 +1,4 @@
-"""The savers that a server can be told of by name."""
+"""The savers that a command line can name."""
 
 from __future__ import annotations
 

@@ -1,0 +1,9 @@
+"""What a command line names: the graphs of a program, and savers.
+
+`streamgraph serve`, `streamgraph run` and whoever writes a command of their own find them here.
+"""
+
+from streamgraph.named._graphs import load_graphs, split_target
+from streamgraph.named._savers import in_memory, saver_named
+
+__all__ = ["in_memory", "load_graphs", "saver_named", "split_target"]
