@@ -78,7 +78,7 @@ async def frames_of(
     if handle is not None:
         modes = list(encoder.modes)
         options = {"version": "v2", "subgraphs": encoder.subgraphs, "heartbeat": heartbeat, **(filters or {})}
-        reader = handle.astream(modes, **options)  # type: ignore[arg-type]
+        reader = handle.astream(modes, **options)  # type: ignore[call-overload]
         async with reader:
             while True:
                 try:
@@ -229,7 +229,7 @@ def stream_of(
     """
     if filters and run.handle is not None:
         try:  # before the answer has begun, so that a wrong name can be refused
-            run.handle.astream(list(encoder.modes), **filters)  # type: ignore[arg-type]
+            run.handle.astream(list(encoder.modes), **filters)  # type: ignore[call-overload]
         except ValueError as error:
             raise refused_input(error) from error
     run.join()

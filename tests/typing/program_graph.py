@@ -362,7 +362,8 @@ assert_type(anyhow.invoke(given), Dict[str, Any])
 
 async def started_runs(graph: CompiledStateGraph[State, Context, Question, Answer]) -> None:
     run = graph.start({"topic": "ice"}, context=Context("me"), record=["messages", "values"], log=MemoryLog(max_age=60))
-    assert_type(run, RunHandle[Answer])
+    assert_type(run, RunHandle[Answer, State])
+    kept: RunHandle[Answer] = run
     assert_type(run.result(timeout=1), Answer)
     assert_type(await run, Answer)
     assert_type(run.status, Union[RunStatus, Literal["paused"]])
@@ -372,6 +373,15 @@ async def started_runs(graph: CompiledStateGraph[State, Context, Question, Answe
     assert_type(reader.id, str)
     async for chunk in (await graph.astart({"topic": "ice"})).astream(["updates", "custom"], heartbeat=1):
         assert_type(chunk, Any)
+    for part in run.stream(["values", "messages"], version="v2", heartbeat=1):
+        assert_type(part, StreamPart[State, Answer])
+        if part["type"] == "messages":
+            assert_type(part["data"][0], BaseMessage)
+        elif part["type"] == "values":
+            assert_type(part["data"], Answer)
+    async for part in kept.astream("updates", version="v2"):
+        assert_type(part, StreamPart[Any, Answer])
+    run.stream("messages", version="v3")  # error
     graph.start({"topic": "ice"}, recrod="values")  # error
     run.stream("messages", overflow="wait")  # error
     run.stream("messages", max_bufer=3)  # error

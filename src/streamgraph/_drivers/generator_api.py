@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import AsyncGeneratorType, CodeType, GeneratorType
 from typing import Any, AsyncGenerator, Generator, TypeVar
 
-ChunkT = TypeVar("ChunkT")
+ChunkT = TypeVar("ChunkT", covariant=True)
 
 
 def _code() -> None:

@@ -17,7 +17,7 @@ from streamgraph._streams.event_log import event_id
 from streamgraph._streams.flow import FlowControl
 from streamgraph.errors import StreamBusyError, StreamOverflowError
 
-ChunkT = TypeVar("ChunkT")
+ChunkT = TypeVar("ChunkT", covariant=True)
 
 
 class _Reading(Generic[ChunkT]):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Callable, Generator, Generic, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Generator, Generic, List, Optional, Sequence, Tuple, Union, overload
 
-from typing_extensions import Literal, Unpack
+from typing_extensions import Literal, TypeVar, Unpack
 
 from streamgraph._core.parts import copy_payload
 from streamgraph._drivers.cursor import Cursor, Shape
@@ -17,7 +17,7 @@ from streamgraph._messages.coalescing import COALESCER
 from streamgraph._protocols import Partial
 from streamgraph._runnable.event_runs import aevents_of, events_of, open_mux
 from streamgraph._runnable.options import Modes, Subscription
-from streamgraph._runnable.start_options import READ_DEFAULTS, ReadOptions, check_recorded
+from streamgraph._runnable.start_options import READ_DEFAULTS, PartReadKeywords, ReadOptions, check_recorded
 from streamgraph._signals import Paused, Unstreamed
 from streamgraph._streams.event_log import RunStatus, event_id, number_of
 from streamgraph._streams.flow import UNLIMITED, FlowControl
@@ -25,14 +25,16 @@ from streamgraph._streams.part import Part
 from streamgraph._streams.subscribers import RunSubscribers
 from streamgraph.stream._mux import TransformerFactory
 from streamgraph.stream.run_stream import AsyncGraphRunStream, GraphRunStream
+from streamgraph.types import StreamPart
 
 OutputT = TypeVar("OutputT")
+StateT = TypeVar("StateT", default=Any)
 
 Read = Callable[[Any], Tuple[Subscription, FlowControl]]
 """Checks the options of a reader."""
 
 
-class RunHandle(Generic[OutputT]):
+class RunHandle(Generic[OutputT, StateT]):
     """A run that goes on by itself, to be read by any number of readers at any time.
 
     ::
@@ -194,6 +196,14 @@ class RunHandle(Generic[OutputT]):
         """Wait, on any event loop, for the end of the run, however it ends."""
         await self._run.ajoin()
 
+    @overload
+    def stream(
+        self, stream_mode: Modes = None, **options: Unpack[PartReadKeywords]
+    ) -> RunReader[StreamPart[StateT, OutputT]]: ...
+
+    @overload
+    def stream(self, stream_mode: Modes = None, **options: Unpack[ReadOptions]) -> RunReader[Any]: ...
+
     @checked_keywords
     @takes_options(ReadOptions, **READ_DEFAULTS)
     def stream(self, stream_mode: Modes = None, **options: Unpack[ReadOptions]) -> RunReader[Any]:
@@ -231,6 +241,14 @@ class RunHandle(Generic[OutputT]):
         """
         cursor, shape, flow, number = self._place(stream_mode, options)
         return RunReader(self._run, cursor, shape, flow, number)
+
+    @overload
+    def astream(
+        self, stream_mode: Modes = None, **options: Unpack[PartReadKeywords]
+    ) -> AsyncRunReader[StreamPart[StateT, OutputT]]: ...
+
+    @overload
+    def astream(self, stream_mode: Modes = None, **options: Unpack[ReadOptions]) -> AsyncRunReader[Any]: ...
 
     @checked_keywords
     @takes_options(ReadOptions, **READ_DEFAULTS)

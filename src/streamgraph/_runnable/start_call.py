@@ -33,7 +33,7 @@ class StartRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
     @takes_options(StartOptions, **START_DEFAULTS)
     def start(
         self, input: GivenT, config: Config = None, **options: Unpack[StartOptions[ContextT]]
-    ) -> RunHandle[OutputT]:
+    ) -> RunHandle[OutputT, StateT]:
         """Start a run that goes on by itself in a thread, and return its handle at once.
 
         The options are validated immediately. If it is started in a node, the run around it shows it like a nested
@@ -74,7 +74,7 @@ class StartRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
     @takes_options(StartOptions, **START_DEFAULTS)
     async def astart(
         self, input: GivenT, config: Config = None, **options: Unpack[StartOptions[ContextT]]
-    ) -> RunHandle[OutputT]:
+    ) -> RunHandle[OutputT, StateT]:
         """Start a run that goes on by itself as a task of the event loop, and return its handle at once; see `start`.
 
         Sync nodes run in threads, so that they do not block the loop.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, FrozenSet, Generic, Optional
 
-from typing_extensions import Literal, TypedDict
+from typing_extensions import Literal, Required, TypedDict
 
 from streamgraph._drivers.started import OnDisconnect
 from streamgraph._policies import Seconds
@@ -52,8 +52,8 @@ class StartOptions(RunKeywords[ContextT], Generic[ContextT], total=False):
     """The format of the result."""
 
 
-class ReadOptions(TypedDict, total=False):
-    """The options of reading a started run."""
+class ReadKeywords(TypedDict, total=False):
+    """The options of reading a started run, except for the format."""
 
     after: Optional[str]
     """The id of the event after which to begin; `None` for the first event."""
@@ -79,6 +79,21 @@ class ReadOptions(TypedDict, total=False):
     """The policy when more than `max_buffer` chunks wait."""
     heartbeat: Optional[Seconds]
     """Seconds without a chunk after which a `Heartbeat` lists the running tasks."""
+
+
+class PartReadKeywords(ReadKeywords, total=False):
+    """Options for chunks that are a `StreamPart`."""
+
+    version: Required[Literal["v2"]]
+    """The format of the chunks."""
+
+
+class ReadOptions(ReadKeywords, total=False):
+    """All options of reading; with them alone the type of a chunk is unknown to type checkers.
+
+    Even one mode alone has no type of its own with `version="v1"`: each chunk may be a `Gap` or a `Heartbeat`.
+    """
+
     version: Literal["v1", "v2"]
     """The format of the chunks."""
 
