@@ -74,12 +74,13 @@ def test_the_readme_is_short() -> None:
     assert len(text_of(README).splitlines()) <= 250
 
 
-@pytest.mark.parametrize("marker", ["run", "test"])
-def test_the_two_commands_are_marked(marker: str) -> None:
-    """Each of the two commands is one line behind its marker, where CI finds it."""
+@pytest.mark.parametrize("marker", ["run", "test", "serve"])
+def test_the_commands_are_marked(marker: str) -> None:
+    """Each of the commands is one line behind its marker, where CI finds it."""
     found = re.findall(rf"<!-- {marker} -->\n```bash\n([^\n]+)\n```", text_of(README))
 
     assert len(found) == 1
+    assert all((ROOT / name).is_file() for name in re.findall(r"cookbook/\S+", found[0]))
 
 
 @each_page
