@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from time import time
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
@@ -17,7 +18,9 @@ from streamgraph_server._refusals import refusal, refused_input, shown_message
 from streamgraph_server._requests import Fields
 from streamgraph_server._settings import Settings
 from streamgraph_server.frames import RunEnd, RunFacts
-from streamgraph_server.threads import Thread
+from streamgraph_server.threads import Thread, Threads
+
+_log = logging.getLogger("streamgraph_server")
 
 Multitask = Literal["enqueue", "reject", "interrupt", "rollback"]
 
@@ -193,10 +196,12 @@ class Runs:
 
     Args:
         settings: The limits.
+        threads: Where the threads of the runs are kept.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, threads: Threads) -> None:
         self.settings = settings
+        self._threads = threads
         self._runs: Dict[str, ServedRun] = {}
         self._tasks: Set[asyncio.Task[None]] = set()
         self._draining = False
@@ -245,28 +250,49 @@ class Runs:
                 other.cancel()
         run = ServedRun(order)
         self._runs[run.id] = run
-        if order.thread is not None:
-            order.thread.touch(graph=order.name)
-        if not ahead:
-            try:
-                await run.begin(self.settings)
-            except Exception as error:
-                run.begun.set()
-                run.over.set()
-                del self._runs[run.id]
-                raise refused_input(error) from error
-        task = run.task = asyncio.get_running_loop().create_task(run.drive(ahead, self.settings))
+        try:
+            if order.thread is not None:
+                await self._note(order.thread, order.name)
+            if not ahead:
+                await self._begin(run)
+        except BaseException:
+            run.begun.set()
+            run.over.set()
+            del self._runs[run.id]
+            raise
+        task = run.task = asyncio.get_running_loop().create_task(self._drive(run, ahead))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(done, run))
         return run
+
+    async def _begin(self, run: ServedRun) -> None:
+        try:
+            await run.begin(self.settings)
+        except Exception as error:
+            raise refused_input(error) from error
+
+    async def _note(self, thread: Thread, graph: str) -> None:
+        """Note which graph runs on a thread, before its first state is stored, so that it is known whose that is."""
+        is_new = not thread.saved or thread.graph != graph
+        thread.touch(graph=graph)
+        if is_new:
+            await self._threads.save(thread)
+
+    async def _drive(self, run: ServedRun, ahead: Sequence[ServedRun]) -> None:
+        await run.drive(ahead, self.settings)
+        thread = run.order.thread
+        if thread is not None and self._threads.get(thread.id) is thread:  # it was not deleted meanwhile
+            thread.touch()
+            try:
+                await self._threads.save(thread)
+            except Exception:
+                _log.exception("What is known of thread %s could not be stored", thread.id)
 
     def _ended(self, task: asyncio.Task[None], run: ServedRun) -> None:
         self._tasks.discard(task)
         if task.cancelled():  # before its first step
             run.begun.set()
             run.over.set()
-        if run.order.thread is not None:
-            run.order.thread.touch()
         task.get_loop().call_later(self.settings.keep, self.forget, run.id)
 
     def forget(self, id: str) -> None:

@@ -6,22 +6,18 @@ from contextlib import AsyncExitStack
 from typing import AsyncContextManager, Callable, Dict, FrozenSet, List, Mapping, Optional, Union
 from uuid import UUID, uuid5
 
-from langchain_core.runnables import RunnableConfig
 from starlette.requests import Request
 
-from streamgraph.errors import GraphError
 from streamgraph.pregel import Pregel
 from streamgraph_server._guard import user_of
 from streamgraph_server._refusals import refusal, unknown
 from streamgraph_server._requests import Fields, read_config
 from streamgraph_server._settings import Settings
 from streamgraph_server.runs import Runs, ServedRun
-from streamgraph_server.threads import Thread, Threads
+from streamgraph_server.threads import LONGEST_ID, Thread, Threads, is_usable
 
 ASSISTANTS = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 """The namespace of the ids of assistants, as clients of LangGraph's server expect it."""
-
-LONGEST_ID = 200
 
 SaverSource = Union[object, Callable[[], AsyncContextManager[object]]]
 """A saver, or a function that opens one for as long as the server runs."""
@@ -44,23 +40,27 @@ class Service:
 
     def __init__(self, graphs: Mapping[str, Pregel], settings: Settings, saver: SaverSource, store: object) -> None:
         self.settings = settings
-        self.runs = Runs(settings)
         self.threads = Threads()
+        self.runs = Runs(settings, self.threads)
         self.store = store
         self._given = dict(graphs)
         self._unsaved = {name: _copy(graph, checkpointer=None, store=store) for name, graph in graphs.items()}
         self._saver = saver
-        self._saved: Dict[str, Pregel] = {} if callable(saver) else self._with(saver)
+        self._saved: Dict[str, Pregel] = {}
         self._open = AsyncExitStack()
+        if not callable(saver):
+            self._save_in(saver)
 
-    def _with(self, saver: object) -> Dict[str, Pregel]:
-        return {name: _copy(graph, checkpointer=saver, store=self.store) for name, graph in self._given.items()}
+    def _save_in(self, saver: object) -> None:
+        graphs = {name: _copy(graph, checkpointer=saver, store=self.store) for name, graph in self._given.items()}
+        self._saved = graphs
+        self.threads.open(saver, {name: graph.checkpointer for name, graph in graphs.items()})
 
     async def open(self) -> None:
         """Open what the server needs while it runs."""
         self.runs.reopen()
         if callable(self._saver):
-            self._saved = self._with(await self._open.enter_async_context(self._saver()))
+            self._save_in(await self._open.enter_async_context(self._saver()))
 
     async def close(self) -> None:
         """End all runs, then close what was opened."""
@@ -111,26 +111,24 @@ class Service:
             allowed = declared_keys(self._given[name])
         return read_config(given, allowed=allowed, max_recursion=settings.max_recursion)
 
-    async def thread(self, id: str, request: Request) -> Optional[Thread]:
+    async def thread(self, id: str, request: Request, *, fresh: bool = False) -> Optional[Thread]:
         """Return a thread of the user who asks, also one that only the saver knows; `None` if there is none.
 
         Args:
             id: Its id.
             request: The request.
+            fresh: Also look for what other processes have changed of a thread that is known.
         """
-        user = user_of(request)
-        found = self.threads.get(id)
-        if found is None:
-            found = await self._stored(id)
-        return found if found is not None and found.owner == user else None
+        found = await self.threads.find(id, fresh=fresh)
+        return found if found is not None and found.owner == user_of(request) else None
 
-    async def need_thread(self, id: str, request: Request) -> Thread:
-        """Return a thread of the user who asks.
+    async def need_thread(self, id: str, request: Request, *, fresh: bool = False) -> Thread:
+        """Return a thread of the user who asks; see `thread`.
 
         Raises:
             HTTPException: There is none.
         """
-        found = await self.thread(id, request)
+        found = await self.thread(id, request, fresh=fresh)
         if found is None:
             raise unknown("thread", id)
         return found
@@ -143,32 +141,16 @@ class Service:
         return found
 
     def new_thread(self, id: str, request: Request, metadata: Fields) -> Thread:
-        """Make a thread for the user who asks.
+        """Make a thread for the user who asks. It is stored when a run begins on it, or by `threads.save`.
 
         Raises:
             HTTPException: The id is another user's, or unusable.
         """
-        if not id or len(id) > LONGEST_ID or not id.isprintable():
+        if not is_usable(id):
             raise refusal(422, f"The id of a thread is a printable text of at most {LONGEST_ID} characters.")
         if self.threads.get(id) is not None:
             raise refusal(409, f"Thread {id!r} cannot be made.")
         return self.threads.add(Thread(id, user_of(request), metadata))
-
-    async def _stored(self, id: str) -> Optional[Thread]:
-        """Return a thread that was made before the server has started, if the saver knows it."""
-        if not id or len(id) > LONGEST_ID or not id.isprintable():
-            return None
-        for name, graph in self._saved.items():
-            config: RunnableConfig = {"configurable": {"thread_id": id}}
-            try:
-                state = await graph.aget_state(config)
-            except GraphError:
-                continue  # saved by another graph, whose state this one cannot read
-            about = state.metadata or {}
-            if about.get("graph_id") == name:
-                owner = about.get("owner")
-                return self.threads.add(Thread(id, owner if isinstance(owner, str) else None, {}, name))
-        return None
 
 
 def assistant_id(name: str) -> str:

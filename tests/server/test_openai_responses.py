@@ -49,8 +49,8 @@ def test_whole_and_streamed_responses(client: Any) -> None:
 def test_a_response_goes_on_from_an_earlier_one(client: Any) -> None:
     first = client.responses.create(model="speaking", input="hi")
     client.responses.create(model="speaking", input="more", previous_response_id=first.id)
-    thread = next(iter(client.server.app.state.service.threads))
-    state = client.server.get(f"/threads/{thread.id}/state").json()
+    (thread,) = client.server.post("/threads/search", {}).json()
+    state = client.server.get(f"/threads/{thread['thread_id']}/state").json()
     assert [message["content"] for message in state["values"]["messages"]] == ["hi", TEXT, "more", TEXT]
     lost = client.responses.create(model="speaking", input="hi", store=False)
     with pytest.raises(openai.BadRequestError, match="not stored"):

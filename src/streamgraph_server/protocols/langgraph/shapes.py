@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from streamgraph.pregel import Pregel
 from streamgraph.types import PregelTask, StateSnapshot
 from streamgraph_server._requests import Fields
+from streamgraph_server._thread_facts import seconds
 from streamgraph_server.runs import ServedRun
 from streamgraph_server.service import assistant_id
 from streamgraph_server.threads import Thread
@@ -40,35 +41,52 @@ def run_shape(run: ServedRun) -> Fields:
 
 
 def thread_status(state: Optional[StateSnapshot], last: Optional[ServedRun]) -> str:
-    """Return the state of a thread.
+    """Return the state of a thread: `busy`, `interrupted`, `error` or `idle`.
 
     Args:
         state: Its state; `None` if it has none.
-        last: Its last run; `None` if none is known.
+        last: Its last run in this process; `None` if none is known.
     """
     if last is not None and not last.over.is_set():
         return "busy"
-    if last is not None and last.end.status == "failed":
+    if state is not None and state.interrupts:
+        return "interrupted"
+    if state is not None and any(task.error is not None for task in state.tasks):
         return "error"
-    return "interrupted" if state is not None and state.interrupts else "idle"
+    # A run may have failed before it has stored anything; another process may have run the thread since.
+    if last is not None and last.end.status == "failed" and not _is_later(state, last):
+        return "error"
+    return "idle"
+
+
+def _is_later(state: Optional[StateSnapshot], run: ServedRun) -> bool:
+    return state is not None and state.created_at is not None and seconds(state.created_at) > run.updated
 
 
 def thread_shape(thread: Thread, state: Optional[StateSnapshot], last: Optional[ServedRun]) -> Fields:
     """Return a thread as clients read it; see `thread_status`."""
     asked = {} if state is None else {task.id: list(task.interrupts) for task in state.tasks if task.interrupts}
-    metadata = dict(thread.metadata)
-    if thread.graph is not None:
-        metadata.update(graph_id=thread.graph, assistant_id=assistant_id(thread.graph))
     return {
         "thread_id": thread.id,
         "created_at": timestamp(thread.created),
         "updated_at": timestamp(thread.updated),
-        "metadata": metadata,
+        "metadata": thread_metadata(thread),
         "status": thread_status(state, last),
         "config": {},
         "values": None if state is None or state.created_at is None else state.values,
         "interrupts": asked,
     }
+
+
+FIELDS = ("thread_id", "created_at", "updated_at", "metadata", "status", "config", "values", "interrupts")
+"""The fields of a thread that clients can select."""
+
+
+def thread_metadata(thread: Thread) -> Fields:
+    """Return what was noted about a thread, with the graph that ran on it last."""
+    if thread.graph is None:
+        return thread.metadata
+    return {**thread.metadata, "graph_id": thread.graph, "assistant_id": assistant_id(thread.graph)}
 
 
 def state_shape(thread_id: str, state: Optional[StateSnapshot]) -> Fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Mapping, Optional, cast
+from typing import Mapping, Optional, cast
 from uuid import uuid4
 
 from langchain_core.runnables import RunnableConfig
@@ -28,6 +28,7 @@ from streamgraph_server.protocols.langgraph.shapes import (
     state_shape,
     thread_shape,
 )
+from streamgraph_server.protocols.langgraph.thread_search import ThreadSearch
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 
@@ -49,12 +50,16 @@ class ThreadRoutes:
         """Make a thread."""
         body = await self._body(request)
         id = text_in(body, "thread_id") or str(uuid4())
-        found = await self._service.thread(id, request)
+        metadata, if_exists = own_metadata(object_in(body, "metadata")), text_in(body, "if_exists", "raise")
+        if if_exists not in ("raise", "do_nothing"):
+            raise refusal(422, "if_exists must be raise or do_nothing.")
+        found = await self._service.thread(id, request, fresh=True)
         if found is not None:
-            if text_in(body, "if_exists", "raise") != "do_nothing":
+            if if_exists == "raise":
                 raise refusal(409, f"Thread {id!r} exists already.")
             return answer(await self._shape(found))
-        made = self._service.new_thread(id, request, own_metadata(object_in(body, "metadata")))
+        made = self._service.new_thread(id, request, metadata)
+        await self._service.threads.save(made)
         return answer(await self._shape(made))
 
     async def get(self, request: Request) -> Response:
@@ -63,9 +68,10 @@ class ThreadRoutes:
 
     async def change(self, request: Request) -> Response:
         """Change the metadata of a thread."""
-        thread = await self._thread(request)
-        thread.metadata.update(own_metadata(object_in(await self._body(request), "metadata")))
+        thread, body = await self._thread(request), await self._body(request)
+        thread.metadata.update(own_metadata(object_in(body, "metadata")))
         thread.touch()
+        await self._service.threads.save(thread)
         return answer(await self._shape(thread))
 
     async def delete(self, request: Request) -> Response:
@@ -73,32 +79,30 @@ class ThreadRoutes:
         thread = await self._thread(request)
         if self._service.runs.going_on(thread):
             raise refusal(409, f"Thread {thread.id!r} has a run that goes on. Cancel it first.")
-        if thread.graph is not None:
-            saver = self._service.saved(thread.graph).checkpointer
-            delete = getattr(saver, "adelete_thread", None)
-            if delete is not None:
-                await delete(thread.id)
         for run in self._service.runs.of(thread):
             self._service.runs.forget(run.id)
-        self._service.threads.remove(thread.id)
+        await self._service.threads.delete(thread.id)
         return nothing()
 
     async def search(self, request: Request) -> Response:
-        """Answer with the threads of the user that fit, the latest first."""
+        """Answer with the threads of the user that fit, the latest first unless another order is asked for."""
         body = await self._body(request)
         offset, limit = number_in(body, "offset", 0, 10**9), number_in(body, "limit", 10, MOST)
-        shapes = [await self._shape(thread) for thread in self._found(body, request)]
-        status, values = body.get("status"), object_in(body, "values")
-        fitting = [
-            shape
-            for shape in shapes
-            if status in (None, shape["status"]) and _has(cast("Fields", shape["values"] or {}), values)
-        ]
-        return answer(shapes_of(fitting, offset, limit))
+        search = ThreadSearch(body)
+        threads = [thread for thread in await self._service.threads.of(user_of(request)) if search.fits(thread)]
+        if search.needs_state:
+            shapes = [shape for shape in [await self._shape(thread) for thread in threads] if search.fits_shape(shape)]
+            return answer(search.selected(shapes_of(search.sorted(shapes), offset, limit)))
+        page = search.sorted_threads(threads)[offset : offset + limit]
+        return answer(search.selected([await self._shape(thread) for thread in page]))
 
     async def count(self, request: Request) -> Response:
         """Answer with the number of threads that fit."""
-        return answer(len(self._found(await self._body(request), request)))
+        search = ThreadSearch(await self._body(request))
+        threads = [thread for thread in await self._service.threads.of(user_of(request)) if search.fits(thread)]
+        if not search.needs_state:
+            return answer(len(threads))
+        return answer(len([thread for thread in threads if search.fits_shape(await self._shape(thread))]))
 
     async def state(self, request: Request) -> Response:
         """Answer with the state of a thread, the last one or one that is named."""
@@ -132,6 +136,7 @@ class ThreadRoutes:
         except Exception as error:
             raise refused_input(error) from error
         thread.touch()
+        await self._service.threads.save(thread)
         return answer({"checkpoint": checkpoint_shape(made), "configurable": made.get("configurable")})
 
     async def history(self, request: Request) -> Response:
@@ -156,18 +161,7 @@ class ThreadRoutes:
         return await body_if_any(request, self._service.settings.max_body)
 
     async def _thread(self, request: Request) -> Thread:
-        return await self._service.need_thread(request.path_params["thread_id"], request)
-
-    def _found(self, body: Fields, request: Request) -> List[Thread]:
-        metadata, user, ids = object_in(body, "metadata"), user_of(request), body.get("ids")
-        found = [
-            thread
-            for thread in self._service.threads
-            if thread.owner == user
-            and (not isinstance(ids, list) or thread.id in ids)
-            and _has({**thread.metadata, "graph_id": thread.graph}, metadata)
-        ]
-        return sorted(found, key=lambda thread: thread.updated, reverse=True)
+        return await self._service.need_thread(request.path_params["thread_id"], request, fresh=True)
 
     async def _shape(self, thread: Thread) -> Fields:
         runs = self._service.runs.of(thread)
@@ -193,7 +187,3 @@ class ThreadRoutes:
             if where.get(key):
                 configurable[key] = text_in(where, key)
         return {"configurable": configurable}
-
-
-def _has(metadata: Mapping[str, object], wanted: Mapping[str, object]) -> bool:
-    return all(metadata.get(key) == value for key, value in wanted.items())
