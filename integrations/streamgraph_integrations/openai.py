@@ -18,7 +18,7 @@ except ImportError as error:
         'streamgraph_integrations.openai needs langchain-openai: pip install "streamgraph[openai]"'
     ) from error
 
-__all__ = ["chat_model", "is_live"]
+__all__ = ["chat_model", "is_live", "loopback_model"]
 
 _BASE_URLS = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 _DELAY = 0.02
@@ -73,7 +73,36 @@ def chat_model(
         if not has_key and not os.environ.get("OPENAI_API_KEY"):
             kwargs["api_key"] = _NO_KEY
         return ChatOpenAI(model=model, **kwargs)
-    kwargs["base_url"] = _server(reply, delay).base_url
+    return loopback_model(model, reply=reply, delay=delay, **kwargs)
+
+
+def loopback_model(
+    model: str = "gpt-4o-mini",
+    *,
+    reply: Optional[ReplySource] = None,
+    delay: float = _DELAY,
+    **kwargs: Any,
+) -> ChatOpenAI:
+    """Make a ChatOpenAI that uses a server in this process, whatever keys and URLs the environment has.
+
+    Args:
+        model: The name of the model.
+        reply: The reply of the server; see `chat_model`.
+        delay: Seconds between the chunks of a stream.
+        **kwargs: Further arguments of ChatOpenAI.
+
+    Returns:
+        The model.
+
+    Raises:
+        TypeError: `reply` has a type that `OpenAIServer` does not accept.
+        ValueError: `reply` is an empty list or `delay` is negative.
+    """
+    return _on_this_machine(_server(reply, delay).base_url, model, kwargs)
+
+
+def _on_this_machine(base_url: str, model: str, kwargs: Dict[str, Any]) -> ChatOpenAI:
+    kwargs["base_url"] = base_url
     kwargs["api_key"] = _NO_KEY
     # ChatOpenAI disables the usage of streams if a base URL is set; with a key alone it is enabled.
     kwargs.setdefault("stream_usage", True)
