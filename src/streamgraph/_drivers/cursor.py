@@ -12,6 +12,7 @@ from streamgraph._signals import Gap
 from streamgraph._streams.event_log import event_id
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
+from streamgraph._telemetry.streams import STREAMS, Place
 from streamgraph.errors import StreamOverflowError
 
 Shape = Callable[[Part], object]
@@ -54,6 +55,8 @@ class Cursor:
         over: The run has ended, and there is nothing left to read.
     """
 
+    place: Place = "log"
+
     def __init__(
         self,
         run: StartedRun,
@@ -90,12 +93,18 @@ class Cursor:
                 self._live_from = self._lag.since + 1
         # Chunks that wait here, or are merged, are shaped when they are taken.
         self._shape_read: Shape = shape if self._queue is None and self._coalescer is None else _itself
+        STREAMS.opened(self)
 
     def leave(self) -> None:
         """Let the run go on without the reader."""
+        STREAMS.left(self)
         lag, self._lag = self._lag, None
         if lag is not None:
             self._run.capacity.leave(lag)
+
+    def waiting(self) -> int:
+        """Return how many events of the log the reader has not looked at."""
+        return max(self._log.last - self._seen, 0)
 
     @property
     def waits(self) -> bool:
@@ -177,6 +186,7 @@ class Cursor:
     def _gap(self, first: int, last: int) -> Found:
         """Return the chunk that says which events have gone."""
         self._seen = last
+        STREAMS.dropped("log", last - first + 1)
         attempt = self._log.attempt
         gap = Gap(last - first + 1, {}, event_id(attempt, first), event_id(attempt, last))
         return [(last, self._shape_read(Part(self._run.ns, "gap", gap)))]

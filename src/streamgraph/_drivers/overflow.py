@@ -12,6 +12,7 @@ from streamgraph._protocols import Batch, Coalescer
 from streamgraph._signals import Gap
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
+from streamgraph._telemetry.streams import STREAMS
 from streamgraph.errors import StreamOverflowError
 
 
@@ -84,6 +85,7 @@ class DropOldestQueue(OverflowQueue):
         if not self._dropped:
             return super().pop()
         gap = Gap(sum(self._dropped.values()), dict(self._dropped))
+        STREAMS.dropped("stream", gap.dropped)
         self._dropped.clear()
         return Part((), "gap", gap)
 

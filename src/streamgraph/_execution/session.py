@@ -81,6 +81,8 @@ class GraphSession:
         questions: The open questions of its stream, if they are answered while it goes on.
     """
 
+    _not_inherited: Tuple[type, ...] = (TaskHandler, UntrackedCallHandler)  # of the parent run's task, or of no run
+
     def __init__(
         self,
         run: Run,
@@ -162,9 +164,7 @@ class GraphSession:
         if self._messages is not None and self._parent_tracker is None:
             listen(self._messages)
         self._shared.loop = loop
-        manager = open_manager(
-            self._config, asynchronous=self._asynchronous, without=(TaskHandler, UntrackedCallHandler)
-        )
+        manager = open_manager(self._config, asynchronous=self._asynchronous, without=self._not_inherited)
         self._untraced = manager
         if manager.handlers:
             self._trace = Trace(manager)

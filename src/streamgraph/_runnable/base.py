@@ -29,6 +29,7 @@ from streamgraph._execution.cache import Cache
 from streamgraph._execution.live import LiveRun
 from streamgraph._execution.saving import Saving
 from streamgraph._execution.session import GraphSession
+from streamgraph._execution.session_type import session_type
 from streamgraph._langchain.configs import resolve_config
 from streamgraph._langchain.peer_tasks import peer_scope
 from streamgraph._langchain.scope import Scope, current_scope
@@ -226,7 +227,7 @@ class GraphBase(GraphSettings):
             breakpoints=self._breakpoints(subscription.saving),
         )
         inherits = scope is not None and not context
-        return GraphSession(
+        return session_type()(
             run,
             router,
             settings,
