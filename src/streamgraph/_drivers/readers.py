@@ -15,6 +15,7 @@ from streamgraph._drivers.started import StartedRun
 from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiter
 from streamgraph._streams.event_log import event_id
 from streamgraph._streams.flow import FlowControl
+from streamgraph._streams.formats import ChunkForm
 from streamgraph.errors import StreamBusyError, StreamOverflowError
 
 ChunkT = TypeVar("ChunkT", covariant=True)
@@ -29,7 +30,12 @@ class _Reading(Generic[ChunkT]):
         shape: Makes a chunk of a heartbeat.
         flow: What the reader asked for.
         after: The number of the event after which it begins.
+
+    Attributes:
+        form: The form of its chunks, if somebody asked for one.
     """
+
+    form: Optional[ChunkForm] = None
 
     # Class attributes, for `__del__` after an interrupted `__init__`.
     _closed = True

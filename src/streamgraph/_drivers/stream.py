@@ -18,6 +18,7 @@ from streamgraph._drivers.shutdown import HERE, drop, opened, over
 from streamgraph._protocols import Partial, Session, TaskRun
 from streamgraph._signals import Paused, RunFailure, Unstreamed
 from streamgraph._streams.flow import UNLIMITED, FlowControl
+from streamgraph._streams.formats import ChunkForm
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
 from streamgraph.errors import GraphInterrupt, location_of
@@ -57,7 +58,12 @@ class Stream:
     Args:
         session: The run.
         flow: The consumer's flow-control options.
+
+    Attributes:
+        form: The form of its chunks, if somebody gets them.
     """
+
+    form: Optional[ChunkForm] = None
 
     # Class attributes, for `__del__` after an interrupted `__init__`.
     _begun = _ended = False

@@ -305,4 +305,7 @@ class AsyncStreamRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, Keye
             An async iterator of chunks. It can also be closed (`aclose`), is an async context manager, and has the
             final state as `.output` at the end.
         """
-        return self._aopen(input, config, options.get("context"), *self._read(options))
+        subscription, flow = self._read(options)
+        stream = self._aopen(input, config, options.get("context"), subscription, flow)
+        stream.form = subscription
+        return stream

@@ -21,6 +21,7 @@ from streamgraph._runnable.start_options import READ_DEFAULTS, PartReadKeywords,
 from streamgraph._signals import Paused, Unstreamed
 from streamgraph._streams.event_log import RunStatus, event_id, number_of
 from streamgraph._streams.flow import UNLIMITED, FlowControl
+from streamgraph._streams.formats import ChunkForm
 from streamgraph._streams.part import Part
 from streamgraph._streams.subscribers import RunSubscribers
 from streamgraph.stream._mux import TransformerFactory
@@ -239,8 +240,10 @@ class RunHandle(Generic[OutputT, StateT]):
             UnknownOptionError: The run does not record a mode, or an option does not exist.
             UnknownEventError: There is no event with the id `after`.
         """
-        cursor, shape, flow, number = self._place(stream_mode, options)
-        return RunReader(self._run, cursor, shape, flow, number)
+        cursor, shape, flow, number, form = self._place(stream_mode, options)
+        reader: RunReader[Any] = RunReader(self._run, cursor, shape, flow, number)
+        reader.form = form
+        return reader
 
     @overload
     def astream(
@@ -254,8 +257,10 @@ class RunHandle(Generic[OutputT, StateT]):
     @takes_options(ReadOptions, **READ_DEFAULTS)
     def astream(self, stream_mode: Modes = None, **options: Unpack[ReadOptions]) -> AsyncRunReader[Any]:
         """Read the run from an event loop, which need not be that of the run; see `stream`."""
-        cursor, shape, flow, number = self._place(stream_mode, options)
-        return AsyncRunReader(self._run, cursor, shape, flow, number)
+        cursor, shape, flow, number, form = self._place(stream_mode, options)
+        reader: AsyncRunReader[Any] = AsyncRunReader(self._run, cursor, shape, flow, number)
+        reader.form = form
+        return reader
 
     def projections(self, transformers: Optional[Sequence[TransformerFactory]] = None) -> GraphRunStream:
         """Read the run from a thread through projections, as `stream_events(version="v3")` gives them.
@@ -279,7 +284,7 @@ class RunHandle(Generic[OutputT, StateT]):
     def _result(self) -> OutputT:
         return self._as_output(copy_payload("values", self._run.output()))
 
-    def _place(self, stream_mode: Modes, options: Any) -> Tuple[Cursor, Shape, FlowControl, int]:
+    def _place(self, stream_mode: Modes, options: Any) -> Tuple[Cursor, Shape, FlowControl, int, ChunkForm]:
         after = options.pop("after", None)
         if "overflow" not in options and options.get("max_buffer") is not None:
             options["overflow"] = READ_DEFAULTS["overflow"]
@@ -291,7 +296,7 @@ class RunHandle(Generic[OutputT, StateT]):
         shape = self._shape(run.ns, wanted)
         wants = _with_failures(is_own) if wanted.version == "v2" else is_own
         cursor = Cursor(run, after=number, wants=wants, shape=shape, flow=flow, coalescer=COALESCER)
-        return cursor, shape, flow, number
+        return cursor, shape, flow, number, wanted
 
     def _parts(self) -> RunReader[Part]:
         """Read all parts that are recorded, from the first one, as they are; from a thread."""

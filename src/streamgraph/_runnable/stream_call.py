@@ -374,4 +374,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
             EmptyInputError: The input is `None`.
             InvalidUpdateError: The input does not fit the state.
         """
-        return self._open(input, config, options.get("context"), *self._read(options))
+        subscription, flow = self._read(options)
+        stream = self._open(input, config, options.get("context"), subscription, flow)
+        stream.form = subscription
+        return stream

@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Tuple
+
+from typing_extensions import Protocol, runtime_checkable
 
 from streamgraph._interrupts import Interrupt
 from streamgraph._reserved import INTERRUPT
 from streamgraph._streams.part import Part
+
+
+@runtime_checkable
+class ChunkForm(Protocol):
+    """The form of the chunks of a stream, for who reads them without having asked for them.
+
+    Attributes:
+        shown: The modes whose chunks the consumer gets.
+        several: The modes were given as a list, so chunks of `v1` carry their mode.
+        namespace: Chunks of `v1` carry the namespace.
+        version: `"v1"` or `"v2"`.
+    """
+
+    @property
+    def shown(self) -> FrozenSet[str]: ...
+    @property
+    def several(self) -> bool: ...
+    @property
+    def namespace(self) -> bool: ...
+    @property
+    def version(self) -> str: ...
 
 
 def chunk_format(
