@@ -37,8 +37,8 @@ class _Numbered:
         return b"".join([framed(frame, place, self._with_ids) for place, frame in zip(places, frames) if place > after])
 
 
-Filters = Dict[str, List[str]]
-"""Options of `RunHandle.stream` that say which nodes and tags a reader wants."""
+Filters = Dict[str, object]
+"""Options of `RunHandle.stream` that say which nodes and tags a reader wants, and the JSON of objects or not."""
 
 _FILTERS = ("include_nodes", "exclude_nodes", "include_tags", "exclude_tags")
 

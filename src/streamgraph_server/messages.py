@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple, Union
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, RemoveMessage, ToolMessage
 
 from streamgraph.types import StreamPart
+from streamgraph_server.content import (
+    CallPiece,
+    ContentFold,
+    Piece,
+    ReasoningPiece,
+    ResultPiece,
+    SourcePiece,
+    TextPiece,
+)
 
 
 class Call(NamedTuple):
@@ -72,21 +81,59 @@ class Closed(NamedTuple):
 
 
 class Retracted(NamedTuple):
-    """A message is taken back: its attempt has failed, and another one follows."""
+    """A message is taken back: its attempt has failed, or a node has changed it; another one follows."""
 
     id: str
 
 
 class Result(NamedTuple):
-    """A tool has answered."""
+    """A tool has answered.
+
+    Attributes:
+        id: The id of its message, or of the model's message if the model's provider runs the tool.
+        call: The id of the call.
+        content: The answer.
+        failed: Whether it is an error.
+        ns: The nested graph that it has run in.
+        name: The name of the tool, if it is known.
+        by_provider: Whether the provider of the model has run it.
+    """
 
     id: str
     call: str
     content: object
     failed: bool
+    ns: Tuple[str, ...] = ()
+    name: str = ""
+    by_provider: bool = False
 
 
-MessageEvent = Union[Opened, Text, Reasoning, CallOpened, CallArgs, Closed, Retracted, Result]
+class ProviderCall(NamedTuple):
+    """A message has a call of a tool that the provider of the model runs itself."""
+
+    id: str
+    call: Call
+
+
+class Source(NamedTuple):
+    """A message quotes something; `url` is empty if it is a document."""
+
+    id: str
+    url: str
+    title: str
+
+
+class File(NamedTuple):
+    """A message has a file; `url` may hold it, as `data:`."""
+
+    id: str
+    url: str
+    media_type: str
+
+
+MessageEvent = Union[
+    Opened, Text, Reasoning, CallOpened, CallArgs, Closed, Retracted, Result, ProviderCall, Source, File
+]
 
 
 @dataclass
@@ -101,6 +148,7 @@ class _Open:
     """A message that is not complete yet."""
 
     place: str
+    content: ContentFold = field(default_factory=ContentFold)
     calls: Dict[object, _Call] = field(default_factory=dict)
     usage: Dict[str, int] = field(default_factory=dict)
 
@@ -110,6 +158,7 @@ class MessageFold:
 
     def __init__(self) -> None:
         self._open: Dict[str, _Open] = {}
+        self._closed: Set[str] = set()
 
     def __contains__(self, id: str) -> bool:
         return id in self._open
@@ -123,12 +172,12 @@ class MessageFold:
             # Where the provider or the core does not mark the last chunk, a message ends with its task at the latest.
             task = str(part["data"]["id"])
             for id in [id for id, found in self._open.items() if found.place.endswith(task)]:
-                yield self._close(id)
+                yield from self._close(id)
 
     def end(self) -> Iterator[MessageEvent]:
         """Yield the events at the end of the run: what is open is closed."""
         for id in list(self._open):
-            yield self._close(id)
+            yield from self._close(id)
 
     def _message(
         self, ns: Tuple[str, ...], message: BaseMessage, metadata: Mapping[str, object]
@@ -138,52 +187,43 @@ class MessageFold:
             self._open.pop(id, None)
             yield Retracted(id)
         elif isinstance(message, ToolMessage):
-            yield Result(id, message.tool_call_id, message.content, message.status == "error")
+            failed = message.status == "error"
+            yield Result(id, message.tool_call_id, message.content, failed, ns, message.name or "")
         elif isinstance(message, AIMessage):
             found = self._open.get(id)
+            is_chunk = isinstance(message, AIMessageChunk)
             if found is None:
+                if id in self._closed and not is_chunk:
+                    yield Retracted(id)  # a node has changed a message that was shown: this one is in its place
                 found = self._open[id] = _Open(str(metadata.get("langgraph_checkpoint_ns", "")))
                 yield Opened(id, ns, str(metadata.get("langgraph_node", "")))
-            yield from _pieces(id, message)
+            yield from (_event(id, piece) for piece in found.content.of(message))
             yield from _calls(id, message, found)
             for key, count in (message.usage_metadata or {}).items():
                 if isinstance(count, int):
                     found.usage[key] = found.usage.get(key, 0) + count
-            is_chunk = isinstance(message, AIMessageChunk)
             if not is_chunk or getattr(message, "chunk_position", None) == "last":
-                yield self._close(id)
+                yield from self._close(id)
 
-    def _close(self, id: str) -> Closed:
+    def _close(self, id: str) -> Iterator[MessageEvent]:
         found = self._open.pop(id)
-        return Closed(id, tuple(_whole(call) for call in found.calls.values()), found.usage)
+        self._closed.add(id)
+        yield from (_event(id, piece) for piece in found.content.end())
+        yield Closed(id, tuple(_whole(call) for call in found.calls.values()), found.usage)
 
 
-def _pieces(id: str, message: AIMessage) -> Iterator[MessageEvent]:
-    hidden = message.additional_kwargs.get("reasoning_content")
-    if isinstance(hidden, str) and hidden:
-        yield Reasoning(id, hidden)
-    blocks = message.content if isinstance(message.content, list) else [message.content]
-    for block in blocks:
-        if isinstance(block, str):
-            if block:
-                yield Text(id, block)
-            continue
-        text, reasoning = block.get("text"), _reasoning_in(block)
-        if reasoning:
-            yield Reasoning(id, reasoning)
-        elif isinstance(text, str) and text and block.get("type") in ("text", "output_text", "text_delta"):
-            yield Text(id, text)
-
-
-def _reasoning_in(block: Mapping[str, object]) -> str:
-    for key in ("thinking", "reasoning", "reasoning_content"):
-        found = block.get(key)
-        if isinstance(found, str):
-            return found
-    summary = block.get("summary")
-    if block.get("type") != "reasoning" or not isinstance(summary, list):
-        return ""
-    return "".join(str(item.get("text", "")) for item in summary if isinstance(item, dict))
+def _event(id: str, piece: Piece) -> MessageEvent:
+    if isinstance(piece, TextPiece):
+        return Text(id, piece.text)
+    if isinstance(piece, ReasoningPiece):
+        return Reasoning(id, piece.text)
+    if isinstance(piece, CallPiece):
+        return ProviderCall(id, _whole(_Call(piece.id, piece.name, [piece.args])))
+    if isinstance(piece, ResultPiece):
+        return Result(id, piece.call, piece.content, piece.failed, by_provider=True)
+    if isinstance(piece, SourcePiece):
+        return Source(id, piece.url, piece.title)
+    return File(id, piece.url, piece.media_type)
 
 
 def _calls(id: str, message: AIMessage, found: _Open) -> Iterator[MessageEvent]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -10,6 +15,8 @@ import pytest
 from server.loopback import Loopback
 from streamgraph_server import serve
 from support.leaks import light_collections, no_complaint, no_thread_left
+
+FILES = Path(__file__).parent / "javascript"
 
 __all__ = ["light_collections", "no_complaint", "no_thread_left"]
 
@@ -41,3 +48,26 @@ def serving() -> Iterator[Callable[..., Loopback]]:
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Install the clients, and return what runs a script of theirs."""
+    folder = tmp_path_factory.mktemp("javascript")
+    for file in FILES.iterdir():
+        shutil.copy(file, folder)
+    command = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund", "--silent"]
+    try:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=200)
+    except (OSError, subprocess.SubprocessError) as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"The JavaScript clients cannot be installed here: {error}")
+
+    def run(*arguments: str) -> Any:
+        script = [str(folder / "node_modules" / ".bin" / "node"), *arguments]
+        done = subprocess.run(script, cwd=folder, capture_output=True, encoding="utf-8", timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run

@@ -5,11 +5,6 @@ They come from npm, as does the Node that they need; a machine without npm skips
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any, Callable, Dict
 
 import pytest
@@ -18,7 +13,6 @@ from server.graphs import TEXT, agent, asking, failing, full_of_events, speaking
 from server.loopback import Loopback
 from server.retracting import retrying, thinking
 
-FILES = Path(__file__).parent / "javascript"
 SCREENS: Dict[str, Dict[str, Any]] = {
     "speaking": {"ai": [f"text: {TEXT}"], "agui": [f"assistant: {TEXT}"], "sdk": [TEXT, "", 2, []]},
     "agent": {
@@ -40,29 +34,6 @@ SCREENS: Dict[str, Dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Install the clients, and return what runs a script with them."""
-    folder = tmp_path_factory.mktemp("javascript")
-    for file in FILES.iterdir():
-        shutil.copy(file, folder)
-    command = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund", "--silent"]
-    try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=200)
-    except (OSError, subprocess.SubprocessError) as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"The JavaScript clients cannot be installed here: {error}")
-
-    def run(*arguments: str) -> Any:
-        script = [str(folder / "node_modules" / ".bin" / "node"), "clients.mjs", *arguments]
-        done = subprocess.run(script, cwd=folder, capture_output=True, encoding="utf-8", timeout=60)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
@@ -73,7 +44,7 @@ def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[
         "thinking": thinking(),
         "asking": asking(),
     }
-    found = node(serving(graphs).url, ",".join(graphs))
+    found = node("clients.mjs", serving(graphs).url, ",".join(graphs))
     for name, screen in SCREENS.items():
         assert found[name]["ai6"] == found[name]["ai7"] == screen["ai"]
         assert found[name]["agui"] == ["user: hi", *screen["agui"]]
@@ -83,7 +54,7 @@ def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_failures(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
-    found = node(serving({"failing": failing(ValueError("no"))}).url, "failing")["failing"]
+    found = node("clients.mjs", serving({"failing": failing(ValueError("no"))}).url, "failing")["failing"]
     assert found["ai6"] == found["ai7"] == ["text: well ", "error: no"]
     assert found["agui"] == ["user: hi", "assistant: well "]
     assert found["sdk"][:2] == ["well ", "no"]
@@ -95,7 +66,7 @@ def test_failures(serving: Callable[..., Loopback], node: Callable[..., Any]) ->
 def test_what_a_failed_attempt_has_shown(
     serving: Callable[..., Loopback], node: Callable[..., Any], client: str
 ) -> None:
-    found = node(serving({"retrying": retrying()}).url, "retrying", client)["retrying"]
+    found = node("clients.mjs", serving({"retrying": retrying()}).url, "retrying", client)["retrying"]
     shown = {
         "ai6": ["text: wrong words", "data-retracted: -", "text: right words"],
         "ai7": ["text: right words"],

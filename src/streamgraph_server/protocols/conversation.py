@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage, ToolMessage
 from starlette.requests import Request
 
-from streamgraph.types import Command
+from streamgraph.types import Command, StreamMode
 from streamgraph_server._guard import user_of
 from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import Fields
+from streamgraph_server.protocols.approvals import Verdict, answer_to, approvals_in
 from streamgraph_server.runs import Order, ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
+
+SHOWN_AS_OBJECTS: Mapping[str, object] = {"include_raw": False}
+"""What a protocol asks for that shows structured output as objects: without the JSON that the model writes."""
+
+
+class Stored(NamedTuple):
+    """What a thread knows before a request.
+
+    Attributes:
+        values: Its state, by key.
+        questions: What its questions ask, by their ids.
+    """
+
+    values: Mapping[str, object]
+    questions: Mapping[str, object]
+
+    @property
+    def messages(self) -> List[BaseMessage]:
+        """The messages in its state."""
+        found = self.values.get("messages")
+        return [message for message in found if isinstance(message, BaseMessage)] if isinstance(found, list) else []
 
 
 async def thread_named(service: Service, id: str, request: Request) -> Thread:
@@ -21,17 +43,31 @@ async def thread_named(service: Service, id: str, request: Request) -> Thread:
     return await service.thread(id, request) or service.new_thread(id, request, {})
 
 
-async def stored_messages(service: Service, name: str, thread: Thread) -> List[BaseMessage]:
-    """Return the messages in the state of a thread."""
+async def stored_in(service: Service, name: str, thread: Thread) -> Stored:
+    """Return what a thread knows."""
     if thread.graph is None:
-        return []
+        return Stored({}, {})
     state = await service.saved(name).aget_state({"configurable": {"thread_id": thread.id}})
-    found = state.values.get("messages") if isinstance(state.values, dict) else None
-    return list(found) if isinstance(found, list) else []
+    values: object = state.values
+    questions = {question.id: question.value for question in state.interrupts}
+    return Stored(values if isinstance(values, dict) else {}, questions)
+
+
+def input_keys(service: Service, name: str) -> Optional[Mapping[str, object]]:
+    """Return the keys that the input of a graph may have; `None` if it is no dict."""
+    found = service.unsaved(name).get_input_jsonschema().get("properties")
+    return found if isinstance(found, dict) else None
 
 
 async def start_on_thread(
-    service: Service, name: str, thread: Thread, given: object, request: Request, metadata: Optional[Fields] = None
+    service: Service,
+    name: str,
+    thread: Thread,
+    given: object,
+    request: Request,
+    *,
+    modes: Sequence[StreamMode] = (),
+    metadata: Optional[Fields] = None,
 ) -> ServedRun:
     """Start a run on a thread, which is cancelled when its last client leaves unless the query says otherwise.
 
@@ -41,6 +77,7 @@ async def start_on_thread(
         thread: The thread.
         given: The input, or a command.
         request: The request; `?on_disconnect=continue` lets the run go on without clients.
+        modes: The modes that the protocol reads.
         metadata: What the client has noted about the run.
     """
     choice = request.query_params.get("on_disconnect", "cancel")
@@ -53,21 +90,93 @@ async def start_on_thread(
         config=service.config_of(name, {"metadata": metadata or {}}),
         thread=thread,
         owner=user_of(request),
+        modes=modes,
         cancels=choice == "cancel",
     )
     return await service.runs.start(order)
 
 
-def resumed(answers: Sequence[object]) -> Optional[Command]:
-    """Return the command that answers the questions of a thread, or `None` if there are no answers.
+def news_in(before: Sequence[BaseMessage], sent: Sequence[BaseMessage]) -> List[BaseMessage]:
+    """Return what a conversation has that its thread does not know, and the removal of what the client has taken back.
+
+    Clients send the whole conversation each time, and their copies of the answers have less in them than those of the
+    thread, or other ids. So what the graph has said stays as the thread has it. A client that sends its last question
+    again, changed or not, and nothing after it, wants another answer: what the thread has after it goes.
 
     Args:
-        answers: Objects with the id of a question and a value.
+        before: The messages of the thread.
+        sent: Those of the client.
+    """
+    if not before:
+        return list(sent)
+    places = {message.id: place for place, message in enumerate(before)}
+    known = [place for place, message in enumerate(sent) if message.id in places]
+    calls = {call["id"] for message in before if isinstance(message, AIMessage) for call in message.tool_calls}
+    waiting = calls - {message.tool_call_id for message in before if isinstance(message, ToolMessage)}
+    last = known[-1] if known else -1
+    since = sent[last + 1 :]
+    removed: List[BaseMessage] = []
+    if known and not any(isinstance(message, AIMessage) for message in since):
+        kept = max(places[sent[place].id] for place in known)
+        removed = [RemoveMessage(id=message.id or "") for message in before[kept + 1 :]]
+    changed: List[BaseMessage] = []
+    for place in known:
+        message = sent[place]
+        stored = before[places[message.id]]
+        if isinstance(message, HumanMessage) and isinstance(stored, HumanMessage) and message.content != stored.content:
+            changed.append(message)
+    # What comes after the last answer is new, whoever has made up its id.
+    answers = [place for place, message in enumerate(since) if isinstance(message, AIMessage)]
+    new = [
+        message
+        for message in since[answers[-1] + 1 if answers else 0 :]
+        if not isinstance(message, ToolMessage) or message.tool_call_id in waiting
+    ]
+    return [*removed, *changed, *new]
+
+
+def resumed(answers: Sequence[object], questions: Mapping[str, object]) -> Command:
+    """Return the command that answers the questions of a thread.
+
+    Args:
+        answers: Objects with the `interruptId` of a question, and a `payload` or `value`; or the `status` "cancelled".
+        questions: What the questions of the thread ask, by their ids.
+
+    Raises:
+        HTTPException: There is no answer, or one of another shape.
     """
     found: Fields = {}
+    verdicts: Dict[str, Verdict] = {}
     for given in answers:
         if not isinstance(given, dict) or not isinstance(given.get("interruptId"), str):
             raise refusal(422, "Each answer in resume must have the interruptId of its question.")
-        value = given["payload"] if "payload" in given else given.get("value")
-        found[given["interruptId"]] = None if given.get("status") == "cancelled" else value
-    return Command(resume=found) if found else None
+        id, value = given["interruptId"], given["payload"] if "payload" in given else given.get("value")
+        cancelled = given.get("status") == "cancelled"
+        if approvals_in(id, questions.get(id)) and (cancelled or _is_verdict(value)):
+            verdict = Verdict(False) if cancelled else verdict_in(value)
+            verdicts.update((approval.id, verdict) for approval in approvals_in(id, questions[id]))
+        else:
+            found[id] = None if cancelled else value
+    found.update(answered(verdicts, questions))
+    if not found:
+        raise refusal(422, "resume has no answer.")
+    return Command(resume=found)
+
+
+def answered(verdicts: Mapping[str, Verdict], questions: Mapping[str, object]) -> Fields:
+    """Return the answers to questions, by their ids, from the verdicts about their approvals; see `answer_to`."""
+    found: Fields = {}
+    for id, value in questions.items():
+        if any(approval.id in verdicts for approval in approvals_in(id, value)):
+            found[id] = answer_to(id, value, verdicts)
+    return found
+
+
+def _is_verdict(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("approved"), bool)
+
+
+def verdict_in(value: object) -> Verdict:
+    """Return what a person says with `{"approved": ..., "reason": ...}`."""
+    assert isinstance(value, dict)
+    return Verdict(value["approved"], str(value.get("reason") or ""))
