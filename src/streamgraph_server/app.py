@@ -18,6 +18,7 @@ from streamgraph.named import in_memory
 from streamgraph.pregel import Pregel
 from streamgraph_server._guard import Guard, json_answer
 from streamgraph_server._settings import Auth, Errors, Settings
+from streamgraph_server._telemetry import TraceContext
 from streamgraph_server.protocols import PROTOCOLS
 from streamgraph_server.service import SaverSource, Service
 
@@ -130,7 +131,7 @@ def _routes(service: Service, protocols: Optional[Collection[str]]) -> List[Base
 
 
 def _middleware(settings: Settings) -> List[Middleware]:
-    layers = [Middleware(Guard, settings=settings)]
+    layers = [Middleware(Guard, settings=settings), Middleware(TraceContext)]
     if settings.cors:
         layers.insert(
             0,

@@ -17,6 +17,7 @@ from streamgraph.types import Command, StreamMode
 from streamgraph_server._refusals import refusal, refused_input, shown_message
 from streamgraph_server._requests import Fields
 from streamgraph_server._settings import Settings
+from streamgraph_server._telemetry import SERVERS, Counts
 from streamgraph_server.frames import RunEnd, RunFacts
 from streamgraph_server.threads import Thread, Threads
 
@@ -74,6 +75,7 @@ class ServedRun:
         over: Is set when it has ended.
         end: How it has ended.
         updated: When its state has changed last, in seconds since 1970.
+        readers: How many clients read it.
     """
 
     def __init__(self, order: Order) -> None:
@@ -85,7 +87,7 @@ class ServedRun:
         self.end = RunEnd("cancelled")
         self.updated = self.facts.created
         self.task: Optional[asyncio.Task[None]] = None
-        self._readers = 0
+        self.readers = 0
         self._cancelled = False
 
     @property
@@ -102,7 +104,7 @@ class ServedRun:
 
     def join(self) -> None:
         """Note that a client reads the run."""
-        self._readers += 1
+        self.readers += 1
 
     def leave(self, *, cancels: bool) -> None:
         """Note that a client reads it no more.
@@ -110,8 +112,8 @@ class ServedRun:
         Args:
             cancels: Whether the run is cancelled if this was the last one.
         """
-        self._readers -= 1
-        if cancels and not self._readers:
+        self.readers -= 1
+        if cancels and not self.readers:
             self.cancel()
 
     def cancel(self) -> None:
@@ -228,6 +230,12 @@ class Runs:
         runs = self._runs.values()
         return [run for run in runs if not run.over.is_set() and (thread is None or run.order.thread is thread)]
 
+    def counts(self) -> Counts:
+        """Return how busy the server is; from any thread."""
+        runs = [run for run in list(self._runs.values()) if not run.over.is_set()]
+        queued = sum(run.handle is None for run in runs)
+        return Counts(queued, len(runs) - queued, sum(run.readers for run in list(self._runs.values())))
+
     async def start(self, order: Order) -> ServedRun:
         """Start a run, or put it behind those of its thread that go on.
 
@@ -235,6 +243,7 @@ class Runs:
             HTTPException: The server is full or shuts down, the thread has a run and the client does not want to wait,
                 or the graph refuses the input.
         """
+        SERVERS.count(self)
         if self._draining:
             raise refusal(503, "The server shuts down.", {"retry-after": "1"})
         active = [run for run in self.going_on() if run.order.owner == order.owner]

@@ -20,6 +20,11 @@ PAGES = [README, *sorted((ROOT / "cookbook").glob("*.md"))]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
+OF_THE_PROCESS = ("replace_langgraph()", "set_tracer_provider(")
+"""What pages do that concerns the whole process: only one in which nothing of LangGraph is loaded can replace it, and
+the providers of OpenTelemetry can be set only once.
+"""
+
 
 def text_of(page: Path) -> str:
     """Return what a page says."""
@@ -42,8 +47,7 @@ def anchors_of(page: Path) -> Set[str]:
 @each_page
 def test_every_block_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The blocks of a page run one after the other in one fresh namespace, their assertions included."""
-    if any("replace_langgraph()" in block for block in blocks_of(page)):
-        # Only a process in which nothing of LangGraph is loaded can replace it.
+    if any(name in block for name in OF_THE_PROCESS for block in blocks_of(page)):
         ended = subprocess.run(
             [sys.executable, "-c", "\n".join(blocks_of(page))],
             capture_output=True,

@@ -26,6 +26,9 @@ from streamgraph._telemetry.spans import Outcome, outcome_of
 from streamgraph._telemetry.streams import STREAMS, Place
 from streamgraph.errors import GraphInterrupt, ParentCommand
 
+_UNNAMED = "LangGraph"
+"""The name of graphs that were given none, which is what traces call them."""
+
 
 class MeasuredSession(GraphSession):
     """A session that reports its run and tasks.
@@ -52,7 +55,7 @@ class MeasuredSession(GraphSession):
         self._inbox = backend.inbox
         self._record = RunRecord(
             telemetry,
-            config.name or run.plan.name,
+            _name(run, config),
             run.ns,
             {} if config.run_id is None else {"streamgraph.run.id": str(config.run_id)},
             config.configurable.get("thread_id"),
@@ -127,6 +130,13 @@ class MeasuredSession(GraphSession):
             if record is not None and _outcome(error) == "failed":
                 record.attempt_failed(error, number)
             raise
+
+
+def _name(run: Run, config: RunConfig) -> str:
+    """Return the name of a run: of a graph without a name, that under which a server knows it."""
+    name = config.name or run.plan.name
+    served = config.metadata.get("graph_id")
+    return str(served) if name == _UNNAMED and served and not run.ns else name
 
 
 def _outcome(error: Optional[BaseException]) -> Outcome:
