@@ -16,6 +16,12 @@ from streamgraph_server._settings import Settings
 USER = "streamgraph.user"
 """The key of a request's scope under which the id of the user is."""
 
+SEND = "streamgraph.send"
+"""The key under which is what sends a message without what stands between it and the application.
+
+That looks only at how an answer begins. A stream has a message for each token, so what follows goes the direct way.
+"""
+
 _OPEN = ("/ok",)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -57,6 +63,7 @@ class Guard:
             begun = True
             await send(message)
 
+        scope[SEND] = send
         try:
             refused = await self._refused(Request(scope, receive))
             await (self._app if refused is None else refused)(scope, receive, watched)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import AsyncIterator, Awaitable, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from streamgraph_server._guard import SEND
+from streamgraph_server._pacing import Pace
 from streamgraph_server._refusals import refused_input
 from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, framed
 from streamgraph_server.runs import ServedRun
@@ -33,8 +36,15 @@ class _Numbered:
     def of(self, number: int, frames: Iterable[Frame]) -> bytes:
         """Return the frames of the event with this number."""
         after = self._after
+        if number > after[0]:
+            return b"".join([framed(frame, (number, index), self._with_ids) for index, frame in enumerate(frames)])
         places = ((number, index) for index in range(1 << 30))
         return b"".join([framed(frame, place, self._with_ids) for place, frame in zip(places, frames) if place > after])
+
+    def of_token(self, number: int, frame: Frame) -> bytes:
+        """Return the only frame of the event with this number."""
+        place = (number, 0)
+        return framed(frame, place, self._with_ids) if place > self._after else b""
 
 
 Filters = Dict[str, object]
@@ -79,10 +89,14 @@ async def frames_of(
         modes = list(encoder.modes)
         options = {"version": "v2", "subgraphs": encoder.subgraphs, "heartbeat": heartbeat, **(filters or {})}
         reader = handle.astream(modes, **options)  # type: ignore[call-overload]
+        make_tokens = getattr(encoder, "tokens", None)
+        if make_tokens is not None:
+            reader.make_tokens(make_tokens)
+        pace = Pace()
         async with reader:
             while True:
                 try:
-                    batch = await reader.batch()
+                    batch = await reader.numbered()
                 except Exception:
                     if handle.status != "failed":
                         raise
@@ -90,8 +104,12 @@ async def frames_of(
                 if not batch:
                     break
                 piece: List[bytes] = []
-                for id, part in batch:
-                    kind, last = part["type"], int(id.rpartition("-")[2])
+                read_at = monotonic()
+                for last, part in batch:
+                    if type(part) is Frame:
+                        piece.append(numbered.of_token(last, part))
+                        continue
+                    kind = part["type"]
                     if kind == "heartbeat":
                         piece.append(HEARTBEAT)
                     elif kind == "gap":
@@ -101,6 +119,9 @@ async def frames_of(
                 joined = b"".join(piece)
                 if joined:
                     yield joined
+                    pause = pace.after(reader.delay, read_at)
+                    if pause:
+                        await asyncio.sleep(pause)
         last = int(handle.last_id.rpartition("-")[2])
     await run.over.wait()
     yield numbered.of(last + 1, encoder.end(run.end))
@@ -169,7 +190,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
-        sending = asyncio.ensure_future(self._send_all(send))
+        sending = asyncio.ensure_future(self._send_all(send, scope.get(SEND, send)))
         leaving = asyncio.ensure_future(has_left(receive))
         left = True
         try:
@@ -185,10 +206,10 @@ class EventStream(Response):
             if error is not None and not isinstance(error, OSError):  # with OSError, the client has left
                 raise error
 
-    async def _send_all(self, send: Send) -> None:
+    async def _send_all(self, begin: Send, send: Send) -> None:
         frames = self._frames
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await begin({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for piece in frames:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})

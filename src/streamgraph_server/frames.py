@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Iterable, NamedTuple, Optional, Sequence, Tuple
 
 from typing_extensions import Literal, Protocol
 
@@ -93,6 +93,17 @@ class Encoder(Protocol):
 
     def end(self, end: RunEnd) -> Iterable[Frame]:
         """Return the frames at the end of the run."""
+
+
+class TokenEncoder(Encoder, Protocol):
+    """An encoder that writes what the tokens of a message have in common only once."""
+
+    def tokens(self, part: StreamPart) -> Optional[Callable[[str], Frame]]:
+        """Return a function that makes the only frame of a token of its text, or `None` to be given each as a part.
+
+        Args:
+            part: The first of some tokens that differ in their text only, with an empty text.
+        """
 
 
 def framed(frame: Frame, place: Cursor, with_id: bool = True) -> bytes:

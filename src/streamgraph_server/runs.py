@@ -205,6 +205,7 @@ class Runs:
         self.settings = settings
         self._threads = threads
         self._runs: Dict[str, ServedRun] = {}
+        self._active: Dict[str, ServedRun] = {}  # those of them that may go on: a server keeps many more
         self._tasks: Set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -227,7 +228,7 @@ class Runs:
 
     def going_on(self, thread: Optional[Thread] = None) -> List[ServedRun]:
         """Return the runs that have not ended, in the order in which they were asked for; those of a thread, or all."""
-        runs = self._runs.values()
+        runs = self._active.values()
         return [run for run in runs if not run.over.is_set() and (thread is None or run.order.thread is thread)]
 
     def counts(self) -> Counts:
@@ -258,7 +259,7 @@ class Runs:
             for other in ahead:
                 other.cancel()
         run = ServedRun(order)
-        self._runs[run.id] = run
+        self._runs[run.id] = self._active[run.id] = run
         try:
             if order.thread is not None:
                 await self._note(order.thread, order.name)
@@ -267,7 +268,7 @@ class Runs:
         except BaseException:
             run.begun.set()
             run.over.set()
-            del self._runs[run.id]
+            del self._runs[run.id], self._active[run.id]
             raise
         task = run.task = asyncio.get_running_loop().create_task(self._drive(run, ahead))
         self._tasks.add(task)
@@ -299,6 +300,7 @@ class Runs:
 
     def _ended(self, task: asyncio.Task[None], run: ServedRun) -> None:
         self._tasks.discard(task)
+        del self._active[run.id]
         if task.cancelled():  # before its first step
             run.begun.set()
             run.over.set()

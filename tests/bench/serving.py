@@ -4,11 +4,12 @@
 
 `--peer` is the Python of an environment with LangGraph's server, which is not free software and is only compared with:
 
-    python -m venv /some/where && /some/where/bin/pip install langgraph-api langgraph-runtime-inmem "langgraph-cli[inmem]"
+    python -m venv peer
+    peer/bin/pip install langgraph-api langgraph-runtime-inmem "langgraph-cli[inmem]"
 
-Each server is a process; the clients are raw sockets in this one. The servers take turns, and each figure is the best of
-its rounds. Server and clients share the cores of the machine, so only the ratios mean something; the time of the CPU is
-that of the server's processes. It needs `/proc`.
+Each server is a process; the clients are raw sockets in this one. The servers take turns, and each figure is the best
+of its rounds. Server and clients share the cores of the machine, so only the ratios mean something; the time of the CPU
+is that of the server's processes. It needs `/proc`.
 """
 
 from __future__ import annotations

@@ -110,6 +110,8 @@ class ConsumerClock:
         return self._step_began + self._step_timeout
 
     def _exceeded(self, now: float) -> Optional[TimeLimitError]:
+        if self._timeout is None and self._step_timeout is None:
+            return None
         run_ends, step_ends = self._run_ends(), self._step_ends()
         if run_ends is not None and now >= run_ends:
             assert self._timeout is not None

@@ -16,6 +16,7 @@ from streamgraph._telemetry.streams import STREAMS, Place
 from streamgraph.errors import StreamOverflowError
 
 Shape = Callable[[Part], object]
+TokenMaker = Callable[[Any], Optional[Callable[[str], object]]]
 Found = List[Tuple[int, Any]]
 """Chunks with the numbers of their events; of a merged chunk, that of its last event."""
 
@@ -74,6 +75,7 @@ class Cursor:
         self._wants = wants
         self._shape = shape
         self._openers: Dict[Hashable, Optional[Callable[[str], object]]] = {}
+        self._tokens: Optional[TokenMaker] = None
         self._lag: Optional[Lag] = None
         self._queue: Optional[OverflowQueue] = None
         self._overflow: Optional[StreamOverflowError] = None
@@ -94,6 +96,11 @@ class Cursor:
         # Chunks that wait here, or are merged, are shaped when they are taken.
         self._shape_read: Shape = shape if self._queue is None and self._coalescer is None else _itself
         STREAMS.opened(self)
+
+    def make_tokens(self, maker: TokenMaker) -> None:
+        """Let chunks of tokens be made of their texts; see `AsyncRunReader.make_tokens`."""
+        self._tokens = maker
+        self._openers.clear()
 
     def leave(self) -> None:
         """Let the run go on without the reader."""
@@ -122,6 +129,8 @@ class Cursor:
         Raises:
             StreamOverflowError: More chunks wait than the reader allows.
         """
+        if self._queue is None and self.waits:
+            return []
         while True:
             ended = self._log.status in ENDED
             before = self._seen
@@ -178,8 +187,11 @@ class Cursor:
         assert codec is not None
         if len(self._openers) == _OPENERS:
             self._openers.clear()
-        wanted = self._wants(codec.sample(group))
-        opener = codec.opener(group, self._shape_read) if wanted else None
+        sample, opener, shape = codec.sample(group), None, self._shape_read
+        if self._wants(sample):
+            if self._tokens is not None and shape is not _itself:
+                opener = self._tokens(shape(sample))
+            opener = opener or codec.opener(group, shape)
         self._openers[group] = opener
         return opener
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from time import monotonic
 from types import TracebackType
 from typing import Callable, Generic, Iterator, List, Optional, Tuple, Type, TypeVar
 from weakref import WeakMethod
@@ -197,6 +198,9 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
 
     An async iterator and context manager, like the stream of a run. Leaving the `async with` block, `aclose()`,
     cancelling the task that waits for a chunk, or dropping the reader ends the reading, not the run.
+
+    Attributes:
+        delay: Seconds that the event loop took to get to the reader after what it had waited for; 0 if it did not wait.
     """
 
     def __init__(self, run: StartedRun, cursor: Cursor, shape: Shape, flow: FlowControl, after: int) -> None:
@@ -204,6 +208,7 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
         self._timer: Optional[asyncio.TimerHandle] = None
         self._timer_loop: Optional[asyncio.AbstractEventLoop] = None
         self._has_waited = True
+        self.delay = 0.0
 
     def __aiter__(self) -> AsyncRunReader[ChunkT]:
         return self
@@ -224,16 +229,18 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
                 # Otherwise a reader of a long log would block the loop until it has read all.
                 await asyncio.sleep(0)
             self._has_waited = False
+            self.delay = 0.0
             if self._clock is not None:
                 self._clock.pull()
-            while self._is_open():
+            while not self._closed:
                 if self._fetch():
                     self._number, chunk = next(self._ready)
                     return chunk
-                beat = self._beat()
-                if beat is not None:
-                    return beat
-                if self._is_open():
+                if self._timer is None:  # it is time to look, or nobody has looked yet
+                    beat = self._beat()
+                    if beat is not None:
+                        return beat
+                if not self._closed:
                     await self._wait()
         finally:
             self._pull_lock.release()
@@ -250,30 +257,50 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
             StreamOverflowError: More chunks wait than the reader allows.
             BaseException: The run has failed, and there is nothing left to read.
         """
-        try:
-            first = await self.__anext__()
-        except StopAsyncIteration:
-            return []
-        found = [(self.id, first)]
         attempt = self._run.log.attempt
-        for number, chunk in self._ready:
-            self._number = number
-            found.append((event_id(attempt, number), chunk))
+        return [(event_id(attempt, number), chunk) for number, chunk in await self.numbered()]
+
+    async def numbered(self) -> List[Tuple[int, ChunkT]]:
+        """Wait for chunks as `batch` does; each comes with the number of its event, the last part of the id."""
+        found = list(self._ready)
+        if not found:
+            try:
+                chunk = await self._next()
+            except StopAsyncIteration:
+                return []
+            found = [(self._number, chunk), *self._ready]
+        self._number = found[-1][0]
         return found
+
+    def make_tokens(self, maker: Callable[[ChunkT], Optional[Callable[[str], object]]]) -> None:
+        """Make what is read of tokens in another way, at once for all tokens that differ only in their text.
+
+        A server writes the same names and the same metadata for each token of a message; so it writes them once.
+        The log of the run has to keep tokens as texts, as a `MemoryLog` does; and with a `max_buffer` that drops or
+        merges tokens, they are read as always.
+
+        Args:
+            maker: Is called with a token whose text is empty, for each message and each kind of token in it. It
+                returns a function that is called with a text and returns what is read instead of the token; or `None`
+                if these tokens are read as always.
+        """
+        self._cursor.make_tokens(maker)
 
     async def _wait(self) -> None:
         run, loop = self._run, asyncio.get_running_loop()
         waiter = self._waiter = LoopWaiter(loop)
         run.changed.add(waiter)
         try:
-            if self._cursor.waits and self._is_open():
-                seconds = self._seconds_left()
-                if seconds is not None and (self._timer is None or self._timer_loop is not loop):
-                    # It goes on over many events, since a timer for each would cost more than the event.
-                    self._timer_loop = loop
-                    self._timer = loop.call_later(seconds, _call, WeakMethod(self._on_time))
+            if self._cursor.waits and not self._closed:
+                if self._timer is None or self._timer_loop is not loop:
+                    seconds = self._seconds_left()
+                    if seconds is not None:
+                        # It goes on over many events, since a timer for each would cost more than the event.
+                        self._timer_loop = loop
+                        self._timer = loop.call_later(seconds, _call, WeakMethod(self._on_time))
                 self._has_waited = True
                 await waiter.woken
+                self.delay = monotonic() - waiter.woken_at
         finally:
             self._waiter = None
             run.changed.discard(waiter)

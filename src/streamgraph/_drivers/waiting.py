@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from time import monotonic
 from typing import List, Optional, Union
 
 
@@ -35,16 +36,19 @@ class LoopWaiter:
 
     Attributes:
         woken: The future to await.
+        woken_at: When it was woken, on the monotonic clock.
     """
 
-    __slots__ = ("_loop", "woken")
+    __slots__ = ("_loop", "woken", "woken_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self.woken: asyncio.Future[None] = loop.create_future()
+        self.woken_at = 0.0
 
     def wake(self) -> None:
         """Let the task go on; from any thread."""
+        self.woken_at = monotonic()
         try:
             here = asyncio.get_running_loop() is self._loop
         except RuntimeError:  # no loop runs in this thread
@@ -81,8 +85,9 @@ class Waiters:
 
     def discard(self, waiter: Waiter) -> None:
         """Forget a waiter that has gone."""
-        with suppress(ValueError):
-            self._waiting.remove(waiter)
+        if self._waiting:  # otherwise it has been woken
+            with suppress(ValueError):
+                self._waiting.remove(waiter)
 
     def wake(self) -> None:
         """Wake all: something has changed; from any thread."""

@@ -58,7 +58,10 @@ class CombinedCapacity:
     @property
     def full(self) -> bool:
         """True if one of them is full."""
-        return any(capacity.full for capacity in self._capacities)
+        for capacity in self._capacities:  # noqa: SIM110  (it is asked for each token, and `any` makes a generator)
+            if capacity.full:
+                return True
+        return False
 
     async def wait(self) -> None:
         """Wait until none is full."""

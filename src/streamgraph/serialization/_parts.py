@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union, cast
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union, cast
 
 from langchain_core.messages import BaseMessage
 
@@ -17,6 +17,9 @@ from streamgraph.types import StreamPart
 
 _PAIRS = ("messages", "objects")
 """The modes whose data is a tuple of two, which is an array in JSON."""
+
+_TEXT = "\x00the text of a token\x00"
+"""Stands for the text of a token while what is around it is written; nothing else in a token is like it."""
 
 _REMEMBERED = 256
 """Of how many messages, and how many namespaces, the JSON of metadata is kept."""
@@ -84,6 +87,28 @@ class PartEncoder:
             data: The payload.
         """
         return self._part(b"", mode, data, None)[:-1]
+
+    def token_writer(self, data: Tuple[BaseMessage, Dict[str, Any]]) -> Optional[Callable[[str], bytes]]:
+        """Return a function that writes the data of tokens like this one, given their text.
+
+        It gives what `encode_data` gives for a token with that text, in a fraction of the time.
+
+        Args:
+            data: The data of a part of `messages`: a token, whose own text does not matter, and its metadata.
+
+        Returns:
+            The function, or `None` if the token is not only text.
+        """
+        message, metadata = data
+        halves = token_json(message.model_copy(update={"content": _TEXT})).split(written_text(_TEXT))
+        if type(message.content) is not str or len(halves) != 2:
+            return None
+        known = self._metadata.get(message.id)
+        same = known is not None and _is_same(known[0], metadata)
+        shown = known[1] if known is not None and same else self._described(message.id, metadata)
+        head, tail = b"[" + halves[0], b"%b,%b]" % (halves[1], shown)
+        write = self._writer().text
+        return lambda text: b"%b%b%b" % (head, write(text), tail)
 
     def _part(self, head: bytes, mode: str, data: Any, interrupts: Optional[Tuple[object, ...]]) -> bytes:
         if mode == "messages" and type(data) is tuple and len(data) == 2 and isinstance(data[0], BaseMessage):

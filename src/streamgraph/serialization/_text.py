@@ -32,12 +32,17 @@ def is_pure(value: Any, exact: bool, depth: int, active: Set[int]) -> bool:
         return True
     if kind is float:
         return bool(value - value == 0.0)  # neither infinite nor NaN
-    if (kind is not dict and kind is not list) or depth >= LIMIT or id(value) in active:
+    if kind is tuple:
+        if exact:
+            return False
+    elif kind is not dict and kind is not list:
+        return False
+    if depth >= LIMIT or id(value) in active:
         return False
     active.add(id(value))
     depth += 1
     try:
-        if kind is list:
+        if kind is not dict:
             return all(type(item) in SCALARS or is_pure(item, exact, depth, active) for item in value)
         if exact and TAG in value:
             return False

@@ -291,6 +291,37 @@ def test_metadata_is_written_once_for_a_message_and_anew_when_it_differs():
             metadata.get("tags", []).append("changed by its reader")
 
 
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(
+    "token",
+    [
+        AIMessageChunk("", id="m"),
+        AIMessageChunk("", id="m", name='a \\ "name"'),
+        HumanMessageChunk("", id=None),
+        AIMessage("", id="the text of a token"),
+    ],
+    ids=str,
+)
+def test_tokens_are_written_from_their_texts_as_they_are_written_whole(exact, token):
+    encoder, other = PartEncoder(exact=exact), PartEncoder(exact=exact)
+    write = encoder.token_writer((token, METADATA))
+    assert write is not None
+
+    @given(st.text(st.one_of(st.characters(), st.sampled_from(["\ud800", "\udc00", "\x00"]))))
+    def check(text):
+        whole = token.model_copy(update={"content": text})
+        assert write(text) == other.encode_data("messages", (whole, METADATA))
+
+    check()
+
+
+def test_a_token_that_is_more_than_text_is_written_whole():
+    write = PartEncoder().token_writer
+    assert write((AIMessageChunk("", id="m", usage_metadata=USAGE), METADATA)) is None
+    assert write((AIMessageChunk([], id="m"), METADATA)) is None
+    assert write((AIMessageChunk("", id="\x00the text of a token\x00"), METADATA)) is None
+
+
 def test_an_encoder_forgets_the_messages_that_were_long_ago():
     encoder = PartEncoder()
     for index in range(1000):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, cast
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, cast
 
 from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.messages.utils import message_chunk_to_message
@@ -72,6 +72,15 @@ class LangGraphEncoder:
         if part["type"] == "values" and part["interrupts"] and isinstance(data, dict):
             data = {**data, "__interrupt__": part["interrupts"]}
         return [Frame(self._json.encode_data(mode, data), self._name(mode, ns))]
+
+    def tokens(self, part: StreamPart) -> Optional[Callable[[str], Frame]]:
+        """Return what writes the tokens of a message, if the client wants each of them by itself."""
+        if self._whole or part["type"] != "messages":
+            return None
+        message, metadata = part["data"]
+        write = self._json.token_writer((message, cast("Dict[str, object]", metadata)))
+        name = self._name("messages", part["ns"])
+        return None if write is None else lambda text: Frame(write(text), name)
 
     def gap(self, count: int) -> Iterable[Frame]:
         """Return the event that says that others are missing."""
