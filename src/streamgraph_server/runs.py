@@ -180,6 +180,8 @@ async def _end_of(handle: RunHandle[object], settings: Settings) -> RunEnd:
     try:
         await handle.aresult()
     except Exception as error:
+        # Clients get its type and message, and whoever runs the server may want to see where it was.
+        _log.info("A run has failed", exc_info=error)
         return failure(error, settings)
     except BaseException as error:
         return RunEnd("failed", type(error).__name__)

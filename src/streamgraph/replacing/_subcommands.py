@@ -40,6 +40,7 @@ class Subcommand:
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "dev": Subcommand("streamgraph_server.dev", "dev", "watch a graph in the browser while you write it"),
     "serve": Subcommand("streamgraph_server.cli", "server", "serve graphs to front ends and SDKs over HTTP"),
 }
 
