@@ -33,24 +33,29 @@ class _Numbered:
         self._after = after
         self._with_ids = with_ids
 
-    def of(self, number: int, frames: Iterable[Frame]) -> bytes:
-        """Return the frames of the event with this number."""
-        after = self._after
+    def of(self, number: int, frames: Iterable[Frame], at: Optional[float] = None) -> bytes:
+        """Return the frames of the event with this number, and with its time if one is given."""
+        after, with_ids = self._after, self._with_ids
         if number > after[0]:
-            return b"".join([framed(frame, (number, index), self._with_ids) for index, frame in enumerate(frames)])
+            return b"".join([framed(frame, (number, index), with_ids, at) for index, frame in enumerate(frames)])
         places = ((number, index) for index in range(1 << 30))
-        return b"".join([framed(frame, place, self._with_ids) for place, frame in zip(places, frames) if place > after])
+        return b"".join([framed(frame, place, with_ids, at) for place, frame in zip(places, frames) if place > after])
 
-    def of_token(self, number: int, frame: Frame) -> bytes:
-        """Return the only frame of the event with this number."""
+    def of_token(self, number: int, frame: Frame, at: Optional[float] = None) -> bytes:
+        """Return the only frame of the event with this number, and with its time if one is given."""
         place = (number, 0)
-        return framed(frame, place, self._with_ids) if place > self._after else b""
+        return framed(frame, place, self._with_ids, at) if place > self._after else b""
 
 
 Filters = Dict[str, object]
 """Options of `RunHandle.stream` that say which nodes and tags a reader wants, and the JSON of objects or not."""
 
 _FILTERS = ("include_nodes", "exclude_nodes", "include_tags", "exclude_tags")
+
+
+def wants_times(request: Request) -> bool:
+    """Return whether a client wants to know when each event happened: `?times=true`."""
+    return request.query_params.get("times", "").lower() in ("1", "true")
 
 
 def filters_of(request: Request) -> Filters:
@@ -67,6 +72,7 @@ async def frames_of(
     heartbeat: float = 5.0,
     with_ids: bool = True,
     filters: Optional[Filters] = None,
+    times: bool = False,
 ) -> AsyncIterator[bytes]:
     """Yield what a client gets of a run, from a frame on: all that is at hand in one piece.
 
@@ -78,9 +84,11 @@ async def frames_of(
             between two for the rhythm of the server.
         with_ids: Whether the frames have ids.
         filters: Which nodes and tags the client wants; see `filters_of`.
+        times: Whether the frames say when they happened.
     """
     numbered = _Numbered(after, with_ids)
-    yield CONNECTED + numbered.of(0, encoder.begin(run.facts))
+    time_of = run.log.time_of
+    yield CONNECTED + numbered.of(0, encoder.begin(run.facts), run.facts.created if times else None)
     while not (run.begun.is_set() or await within(run.begun.wait(), heartbeat)):
         yield HEARTBEAT
     last = 0
@@ -107,7 +115,7 @@ async def frames_of(
                 read_at = monotonic()
                 for last, part in batch:
                     if type(part) is Frame:
-                        piece.append(numbered.of_token(last, part))
+                        piece.append(numbered.of_token(last, part, time_of(last) if times else None))
                         continue
                     kind = part["type"]
                     if kind == "heartbeat":
@@ -115,7 +123,7 @@ async def frames_of(
                     elif kind == "gap":
                         piece.append(numbered.of(last, encoder.gap(part["data"].dropped)))
                     elif kind != "error":
-                        piece.append(numbered.of(last, encoder.part(part)))
+                        piece.append(numbered.of(last, encoder.part(part), time_of(last) if times else None))
                 joined = b"".join(piece)
                 if joined:
                     yield joined
@@ -124,7 +132,7 @@ async def frames_of(
                         await asyncio.sleep(pause)
         last = int(handle.last_id.rpartition("-")[2])
     await run.over.wait()
-    yield numbered.of(last + 1, encoder.end(run.end))
+    yield numbered.of(last + 1, encoder.end(run.end), run.updated if times else None)
 
 
 async def all_frames(run: ServedRun, encoder: Encoder) -> List[Frame]:
@@ -235,6 +243,7 @@ def stream_of(
     with_ids: bool = True,
     headers: Optional[Dict[str, str]] = None,
     filters: Optional[Filters] = None,
+    times: bool = False,
 ) -> EventStream:
     """Return the response that streams a run to one client.
 
@@ -247,6 +256,7 @@ def stream_of(
         with_ids: Whether the frames have ids.
         headers: Further headers.
         filters: Which nodes and tags the client wants; see `filters_of`.
+        times: Whether the frames say when they happened.
     """
     if filters and run.handle is not None:
         try:  # before the answer has begun, so that a wrong name can be refused
@@ -258,5 +268,5 @@ def stream_of(
     async def on_left(left: bool) -> None:
         run.leave(cancels=left and cancels)
 
-    frames = frames_of(run, encoder, after=after, heartbeat=heartbeat, with_ids=with_ids, filters=filters)
+    frames = frames_of(run, encoder, after=after, heartbeat=heartbeat, with_ids=with_ids, filters=filters, times=times)
     return EventStream(frames, on_left, headers)

@@ -32,3 +32,4 @@ class Settings:
     run_timeout: Optional[float] = None
     keep: float = 600.0
     drain: float = 10.0
+    live: Optional[bool] = None

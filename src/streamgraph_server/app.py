@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from streamgraph.errors import UnknownOptionError
 from streamgraph.named import in_memory
 from streamgraph.pregel import Pregel
+from streamgraph_server import page
 from streamgraph_server._guard import Guard, json_answer
 from streamgraph_server._settings import Auth, Errors, Settings
 from streamgraph_server._telemetry import TraceContext
@@ -45,6 +46,7 @@ def serve(
     heartbeat: float = 5.0,
     keep: float = 600.0,
     drain: float = 10.0,
+    live: Optional[bool] = None,
 ) -> Starlette:
     """Return an ASGI application that serves graphs to the front ends and SDKs that exist.
 
@@ -82,6 +84,9 @@ def serve(
         heartbeat: Seconds without an event after which a stream sends a sign of life.
         keep: Seconds for which a run that has ended can be read.
         drain: Seconds that runs get to end when the server shuts down.
+        live: Whether the page is at `/`, on which people watch runs, start them and answer their questions. By
+            default it is there for this machine, and for others if `auth` is given. A browser must be able to log in
+            by itself, by a cookie for example. The page needs the protocol `langgraph`.
 
     Raises:
         UnknownOptionError: There is no graph, or no protocol of a name.
@@ -109,10 +114,11 @@ def serve(
         run_timeout=run_timeout,
         keep=keep,
         drain=drain,
+        live=live,
     )
     service = Service(graphs, settings, in_memory() if checkpointer is None else checkpointer, store)
     app = Starlette(
-        routes=_routes(service, protocols),
+        routes=[*_routes(service, protocols), *page.routes(settings)],
         middleware=_middleware(settings),
         exception_handlers={HTTPException: _refused},
         lifespan=_lifespan(service),

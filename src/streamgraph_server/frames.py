@@ -106,15 +106,19 @@ class TokenEncoder(Encoder, Protocol):
         """
 
 
-def framed(frame: Frame, place: Cursor, with_id: bool = True) -> bytes:
+def framed(frame: Frame, place: Cursor, with_id: bool = True, at: Optional[float] = None) -> bytes:
     """Return a frame as it is sent.
 
     Args:
         frame: The frame.
         place: Its place, which is its id.
         with_id: Whether clients of the protocol come back with the id of the last frame.
+        at: When it happened, in seconds since 1970, for clients that have asked: a field `at`, which others ignore as
+            they have to ignore every field that they do not know.
     """
     head = b"" if frame.event is None else b"event: %b\n" % frame.event.encode()
+    if at is not None:
+        head += b"at: %.4f\n" % at
     if not with_id:
         return b"%bdata: %b\n\n" % (head, frame.data)
     return b"%bdata: %b\nid: %d-%d\n\n" % (head, frame.data, place[0], int(place[1]))

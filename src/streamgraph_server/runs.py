@@ -67,9 +67,14 @@ class Order:
 class ServedRun:
     """One run, from the request for it until it is forgotten.
 
+    Args:
+        order: What was asked for.
+        max_events: The most events that are kept.
+
     Attributes:
         order: What was asked for.
         facts: What an encoder knows of it.
+        log: What has happened in it, and when.
         handle: The run itself; `None` while runs before it are waited for.
         begun: Is set when the run has begun, or will not begin.
         over: Is set when it has ended.
@@ -78,8 +83,9 @@ class ServedRun:
         readers: How many clients read it.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, max_events: int) -> None:
         self.order = order
+        self.log = MemoryLog(max_events=max_events, timed=True)
         thread = order.thread
         self.facts = RunFacts(str(uuid4()), None if thread is None else thread.id, order.name, time())
         self.handle: Optional[RunHandle[object]] = None
@@ -167,7 +173,7 @@ class ServedRun:
             config,  # type: ignore[arg-type]
             record=tuple(dict.fromkeys((*RECORDED, *order.modes))),
             subgraphs=True,
-            log=MemoryLog(max_events=settings.max_events),
+            log=self.log,
             **options,  # type: ignore[arg-type]
         )
         self.updated = time()
@@ -260,7 +266,7 @@ class Runs:
         if order.multitask != "enqueue":
             for other in ahead:
                 other.cancel()
-        run = ServedRun(order)
+        run = ServedRun(order, self.settings.max_events)
         self._runs[run.id] = self._active[run.id] = run
         try:
             if order.thread is not None:

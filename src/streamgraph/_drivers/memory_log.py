@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Callable, Dict, List, Optional
 
 from streamgraph._policies import Seconds, check_seconds
@@ -17,7 +17,7 @@ _PAIR = 110
 
 
 class _Segment:
-    """Some consecutive events, with the bytes that each takes and, if they have a limited age, the time of each."""
+    """Some consecutive events, with the bytes that each takes and, where it is kept, the time of each."""
 
     __slots__ = ("items", "sizes", "times")
 
@@ -36,6 +36,7 @@ class MemoryLog:
         max_age: Seconds or a `timedelta` after which an event is dropped, at the next event or reading; `None` for
             no limit.
         attempt: The number of the attempt to run, which is in the ids of the events.
+        timed: Whether the time of each event is kept, for `time_of`.
 
     Raises:
         UnknownOptionError: A limit is not greater than 0.
@@ -48,6 +49,7 @@ class MemoryLog:
         max_bytes: Optional[int] = 64 * 1024 * 1024,
         max_age: Optional[Seconds] = None,
         attempt: int = 1,
+        timed: bool = False,
     ) -> None:
         self.attempt = attempt
         self.codec: Optional[Codec] = None
@@ -60,6 +62,8 @@ class MemoryLog:
         self._max_events = _checked("max_events", max_events)
         self._max_bytes = _checked("max_bytes", max_bytes)
         self._max_age = check_seconds("max_age", max_age)
+        self._timed = timed or self._max_age is not None
+        self._epoch = time() - monotonic()
         # By number // BATCH, so that readers in other threads find an event by one look-up, whatever is dropped
         # meanwhile.
         self._segments: Dict[int, _Segment] = {}
@@ -86,7 +90,7 @@ class MemoryLog:
         else:
             size = own_size(part)
         segment.sizes.append(size)
-        if self._max_age is not None:
+        if self._timed:
             segment.times.append(monotonic())
         segment.items.append(part if pair is None else pair)
         self.bytes += size
@@ -114,6 +118,14 @@ class MemoryLog:
             if after >= self.last:
                 break
         return Events(after + 1, ())
+
+    def time_of(self, number: int) -> Optional[float]:
+        """Return when the event with this number was added, in seconds since 1970; `None` if that is not kept."""
+        place, offset = divmod(number - 1, BATCH)
+        segment = self._segments.get(place)
+        if segment is None or offset >= len(segment.times):
+            return None
+        return self._epoch + segment.times[offset]
 
     def close(self, status: RunStatus) -> None:
         """Record how the run has ended."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from streamgraph.serialization import to_json
 from streamgraph_server._answers import answer, nothing
 from streamgraph_server._guard import user_of
-from streamgraph_server._reading import EventStream, filters_of, stream_of, within
+from streamgraph_server._reading import EventStream, filters_of, stream_of, wants_times, within
 from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import (
     Fields,
@@ -60,7 +60,7 @@ class RunRoutes:
     async def stream(self, request: Request) -> Response:
         """Start a run and stream it."""
         run, modes = await self._started(request)
-        return self._stream(request, run, modes, BEGIN, cancels=run.order.cancels)
+        return self._stream(request, run, modes, BEGIN, cancels=run.order.cancels, subgraphs=run.order.subgraphs)
 
     async def wait(self, request: Request) -> Response:
         """Start a run and answer with its output."""
@@ -87,7 +87,8 @@ class RunRoutes:
         if after is None:
             after = BEGIN if run.over.is_set() or run.handle is None else _now(run.handle.last_id)
         cancels = _is_true(request, "cancel_on_disconnect") or run.order.cancels
-        return self._stream(request, run, modes, after, cancels=cancels)
+        subgraphs = run.order.subgraphs or _is_true(request, "stream_subgraphs")
+        return self._stream(request, run, modes, after, cancels=cancels, subgraphs=subgraphs)
 
     async def search(self, request: Request) -> Response:
         """Answer with the runs of a thread, the latest first."""
@@ -134,16 +135,17 @@ class RunRoutes:
         return await self._service.need_run(thread, request.path_params["run_id"], request)
 
     def _stream(
-        self, request: Request, run: ServedRun, modes: Sequence[str], after: Cursor, *, cancels: bool
+        self, request: Request, run: ServedRun, modes: Sequence[str], after: Cursor, *, cancels: bool, subgraphs: bool
     ) -> EventStream:
         return stream_of(
             run,
-            LangGraphEncoder(modes, run.order.subgraphs),
+            LangGraphEncoder(modes, subgraphs),
             after=after,
             heartbeat=self._service.settings.heartbeat,
             cancels=cancels,
             headers={"content-location": _path(run), "location": f"{_path(run)}/stream"},
             filters=filters_of(request),
+            times=wants_times(request),
         )
 
     def _wait(self, run: ServedRun, *, cancels: bool) -> EventStream:
