@@ -64,6 +64,19 @@ def filters_of(request: Request) -> Filters:
     return {name: texts for name, texts in asked.items() if texts}
 
 
+def check_filters(run: ServedRun, filters: Optional[Filters]) -> None:
+    """Refuse nodes and tags that do not exist, before the answer begins.
+
+    Raises:
+        HTTPException: One does not exist.
+    """
+    if filters and run.handle is not None:
+        try:
+            run.handle.astream("values", **filters)  # type: ignore[call-overload]
+        except ValueError as error:
+            raise refused_input(error) from error
+
+
 async def frames_of(
     run: ServedRun,
     encoder: Encoder,
@@ -258,11 +271,7 @@ def stream_of(
         filters: Which nodes and tags the client wants; see `filters_of`.
         times: Whether the frames say when they happened.
     """
-    if filters and run.handle is not None:
-        try:  # before the answer has begun, so that a wrong name can be refused
-            run.handle.astream(list(encoder.modes), **filters)  # type: ignore[call-overload]
-        except ValueError as error:
-            raise refused_input(error) from error
+    check_filters(run, filters)
     run.join()
 
     async def on_left(left: bool) -> None:

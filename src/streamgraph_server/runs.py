@@ -6,7 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 from time import time
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Union
 from uuid import uuid4
 
 from typing_extensions import Literal
@@ -207,11 +207,15 @@ class Runs:
     Args:
         settings: The limits.
         threads: Where the threads of the runs are kept.
+
+    Attributes:
+        on_drained: Are called when all runs have ended because the server does.
     """
 
     def __init__(self, settings: Settings, threads: Threads) -> None:
         self.settings = settings
         self._threads = threads
+        self.on_drained: List[Callable[[], None]] = []
         self._runs: Dict[str, ServedRun] = {}
         self._active: Dict[str, ServedRun] = {}  # those of them that may go on: a server keeps many more
         self._tasks: Set[asyncio.Task[None]] = set()
@@ -268,6 +272,9 @@ class Runs:
                 other.cancel()
         run = ServedRun(order, self.settings.max_events)
         self._runs[run.id] = self._active[run.id] = run
+        if order.thread is not None:
+            for watch in order.thread.watchers:
+                watch(run)
         try:
             if order.thread is not None:
                 await self._note(order.thread, order.name)
@@ -329,6 +336,8 @@ class Runs:
         tasks = list(self._tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=self.settings.drain)
+        for call in self.on_drained:
+            call()
 
     def reopen(self) -> None:
         """Start runs again."""

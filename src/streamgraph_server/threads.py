@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from time import time
-from typing import Deque, Dict, List, Mapping, Optional, cast
+from typing import Callable, Deque, Dict, List, Mapping, Optional, cast
 from weakref import WeakValueDictionary
 
 from streamgraph.named import in_memory
@@ -33,6 +33,7 @@ class Thread:
         created: When it was made, in seconds since 1970.
         updated: When it has changed last.
         saved: Whether its saver knows it.
+        watchers: Are called with each run that is put on it, before it begins.
     """
 
     def __init__(self, id: str, owner: Optional[str], metadata: Fields, graph: Optional[str] = None) -> None:
@@ -42,6 +43,7 @@ class Thread:
         self.metadata = metadata
         self.created = self.updated = time()
         self.saved = False
+        self.watchers: List[Callable[[object], None]] = []
 
     def touch(self, graph: Optional[str] = None) -> None:
         """Note that it has changed, and maybe which graph runs on it."""

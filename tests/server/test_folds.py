@@ -11,12 +11,15 @@ from typing import Any, Callable, Dict, List
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage, ToolMessage
 
+from streamgraph.runs import Part
+from streamgraph.serialization import to_json
 from streamgraph.types import Interrupt
-from streamgraph_server.frames import Encoder, RunEnd, RunFacts, framed
+from streamgraph_server.frames import Encoder, Frame, RunEnd, RunFacts, framed
 from streamgraph_server.protocols.ag_ui import AgUiEncoder
 from streamgraph_server.protocols.langgraph.encoder import LangGraphEncoder
 from streamgraph_server.protocols.openai_chat import ChatEncoder
 from streamgraph_server.protocols.openai_responses import ResponseEncoder
+from streamgraph_server.protocols.thread_stream.encoder import ThreadEncoder
 from streamgraph_server.protocols.ui_messages import UIMessageEncoder
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -63,6 +66,38 @@ PARTS: List[Any] = [
     part("messages", (ToolMessage("a word", id="r1", tool_call_id="c1"), {"langgraph_node": "tools"})),
     part("values", {"messages": [USER, RIGHT], "n": 1}, interrupts=(Interrupt("may I?", id="q1"),)),
 ]
+
+
+class ThreadFrames:
+    """The fold of the thread stream, whose events the journal numbers, as an encoder of frames."""
+
+    modes: Any = ()
+    subgraphs = True
+
+    def __init__(self) -> None:
+        self._fold = ThreadEncoder(repr, ["q0"])
+
+    def begin(self, run: RunFacts) -> List[Frame]:
+        return self._frames(self._fold.begin(run))
+
+    def part(self, part: Any) -> List[Frame]:
+        data = part["data"]
+        if part.get("interrupts"):
+            data = {**data, "__interrupt__": part["interrupts"]}
+        return self._frames(self._fold.part(Part(part["ns"], part["type"], data, "say")))
+
+    def gap(self, count: int) -> List[Frame]:
+        return self._frames(self._fold.gap(count))
+
+    def end(self, end: RunEnd) -> List[Frame]:
+        return self._frames(self._fold.end(end))
+
+    def _frames(self, events: Any) -> List[Frame]:
+        return [
+            Frame(to_json({"ns": event.ns, "node": event.node, "data": event.data}), event.method) for event in events
+        ]
+
+
 ENCODERS: Dict[str, Callable[[], Encoder]] = {
     "langgraph": lambda: LangGraphEncoder(["values", "updates", "custom", "messages-tuple", "messages", "tasks"], True),
     "ui_messages_7": lambda: UIMessageEncoder(7),
@@ -70,6 +105,7 @@ ENCODERS: Dict[str, Callable[[], Encoder]] = {
     "ag_ui": lambda: AgUiEncoder("thread-1", "run-1"),
     "openai_chat": lambda: ChatEncoder(True),
     "openai_responses": ResponseEncoder,
+    "thread_stream": ThreadFrames,
 }
 ENDS = [RunEnd("interrupted"), RunEnd("done"), RunEnd("failed", "ValueError", "no"), RunEnd("cancelled")]
 

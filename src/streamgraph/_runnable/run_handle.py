@@ -281,6 +281,17 @@ class RunHandle(Generic[OutputT, StateT]):
         """Read the run from an event loop through projections, as `astream_events(version="v3")` gives them."""
         return aevents_of(self, open_mux(transformers, is_async=True, recorded=self._recorded.modes), ends=False)
 
+    def parts(self) -> RunReader[Part]:
+        """Read everything that the run records from a thread, from the first event, as it was made.
+
+        A `Part` also knows the node that it comes from. What is not kept any more is a part of the mode `gap`.
+        """
+        return RunReader(self._run, self._whole(), _itself, UNLIMITED, 0)
+
+    def aparts(self) -> AsyncRunReader[Part]:
+        """Read everything that the run records from an event loop; see `parts`."""
+        return AsyncRunReader(self._run, self._whole(), _itself, UNLIMITED, 0)
+
     def _result(self) -> OutputT:
         return self._as_output(copy_payload("values", self._run.output()))
 
@@ -297,14 +308,6 @@ class RunHandle(Generic[OutputT, StateT]):
         wants = _with_failures(is_own) if wanted.version == "v2" else is_own
         cursor = Cursor(run, after=number, wants=wants, shape=shape, flow=flow, coalescer=COALESCER)
         return cursor, shape, flow, number, wanted
-
-    def _parts(self) -> RunReader[Part]:
-        """Read all parts that are recorded, from the first one, as they are; from a thread."""
-        return RunReader(self._run, self._whole(), _itself, UNLIMITED, 0)
-
-    def _aparts(self) -> AsyncRunReader[Part]:
-        """Read all parts that are recorded, from the first one, as they are; from an event loop."""
-        return AsyncRunReader(self._run, self._whole(), _itself, UNLIMITED, 0)
 
     def _whole(self) -> Cursor:
         return Cursor(self._run, after=0, wants=_anything, shape=_itself, flow=UNLIMITED, coalescer=COALESCER)

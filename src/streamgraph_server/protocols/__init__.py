@@ -6,13 +6,14 @@ from typing import Callable, Dict, List
 
 from starlette.routing import BaseRoute
 
-from streamgraph_server.protocols import ag_ui, langgraph, openai_chat, openai_responses, ui_messages
+from streamgraph_server.protocols import ag_ui, langgraph, openai_chat, openai_responses, thread_stream, ui_messages
 from streamgraph_server.service import Service
 
 __all__ = ["PROTOCOLS"]
 
 PROTOCOLS: Dict[str, Callable[[Service], List[BaseRoute]]] = {
     "langgraph": langgraph.routes,
+    "thread-stream": thread_stream.routes,
     "ui-messages": ui_messages.routes,
     "ag-ui": ag_ui.routes,
     "openai": openai_chat.routes,

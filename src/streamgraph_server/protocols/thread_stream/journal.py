@@ -1,0 +1,282 @@
+"""The journal of a thread: the events of its runs, numbered and kept once for all clients that read them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import time
+from typing import AsyncIterator, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from weakref import WeakKeyDictionary
+
+from streamgraph.serialization import to_json
+from streamgraph.types import Command
+from streamgraph_server._reading import within
+from streamgraph_server._refusals import refusal
+from streamgraph_server.frames import CONNECTED, HEARTBEAT
+from streamgraph_server.protocols.thread_stream.encoder import ThreadEncoder
+from streamgraph_server.protocols.thread_stream.events import GAP, Event, Namespace
+from streamgraph_server.protocols.thread_stream.wanted import Wanted
+from streamgraph_server.runs import Runs, ServedRun, failure
+from streamgraph_server.threads import Thread
+
+_SMALL = frozenset(("messages", "lifecycle", "input", "tools", GAP))
+"""Channels whose events are made bytes once; those of others hold states, which few clients ask for."""
+
+_AFTER_ALL = 1 << 31
+"""Greater than the number of any part."""
+
+_PIECE = 256
+"""The most events that are looked at for one write."""
+
+
+_log = logging.getLogger("streamgraph_server")
+
+
+class _Place(NamedTuple):
+    """What is known of an event beside what it says."""
+
+    seq: int
+    id: str
+    timestamp: int
+
+
+class _Entry(NamedTuple):
+    """An event of the journal. As far as it is of bytes and texts, the garbage collector need not look at it."""
+
+    run: str
+    channel: str
+    ns: Namespace
+    node: Optional[str]
+    tags: Tuple[str, ...]
+    frame: Union[bytes, Tuple[_Place, Event]]
+
+
+class Journal:
+    """The events of the runs of one thread, in the order in which they were made.
+
+    Their numbers begin with 1 and have no gaps. The run that goes on and the one before it are kept; what a client has
+    missed of others it is told.
+
+    Args:
+        runs: The runs of the server.
+
+    Attributes:
+        last: The number of the last event.
+    """
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._entries: List[_Entry] = []
+        self._waiting: List[ServedRun] = []
+        self._recording: Optional[asyncio.Task[None]] = None
+        self._changed = asyncio.Event()
+        self._is_closed = False
+        self._ended: List[str] = []
+        self.last = 0
+
+    @property
+    def first(self) -> int:
+        """The number of the first event that is kept; that of the next one if none is kept."""
+        return self.last - len(self._entries) + 1
+
+    def expect(self, run: object) -> None:
+        """Record a run after those before it."""
+        assert isinstance(run, ServedRun)
+        self._is_closed = False
+        self._waiting.append(run)
+        if self._recording is None:
+            self._recording = asyncio.get_running_loop().create_task(self._record_all())
+
+    def close(self) -> None:
+        """End the streams of all clients after what there is."""
+        self._is_closed = True
+        self._notify()
+
+    async def caught_up(self) -> None:
+        """Wait until the runs that are over are recorded."""
+        while any(run.over.is_set() for run in self._waiting):
+            await self._changed.wait()
+
+    async def _record_all(self) -> None:
+        try:
+            while self._waiting:
+                run = self._waiting[0]
+                try:
+                    await self._record(run)
+                except Exception:
+                    _log.exception("The events of run %s cannot be made", run.id)
+                    await run.over.wait()
+                    what = {"message": "The server cannot show all of this run; its log says why."}
+                    self._add(run, _AFTER_ALL, [Event(GAP, (), what), *ThreadEncoder(repr).end(run.end)])
+                del self._waiting[0]
+                self._notify()
+        finally:
+            self._recording = None
+
+    async def _record(self, run: ServedRun) -> None:
+        await run.begun.wait()
+        handle = run.handle
+        if handle is None and self._runs.find(run.id, run.order.owner) is None:
+            return  # the graph has refused its input, which its client knows
+        self._forget(self._ended[:-1])
+        encoder = ThreadEncoder(lambda error: _shown(error, self._runs), _answered(run))
+        self._add(run, 0, encoder.begin(run.facts))
+        last = 0
+        if handle is not None:
+            async with handle.aparts() as reader:
+                while True:
+                    try:
+                        batch = await reader.batch()
+                    except Exception:
+                        if handle.status != "failed":
+                            raise
+                        break  # what the run has failed with is said at its end
+                    if not batch:
+                        break
+                    for id, part in batch:
+                        last = int(id.rpartition("-")[2])
+                        self._add(run, last, encoder.part(part))
+                    self._notify()
+        await run.over.wait()
+        self._add(run, last + 1, encoder.end(run.end))
+        self._ended.append(run.id)
+        asyncio.get_running_loop().call_later(self._runs.settings.keep, self._forget, [run.id])
+
+    def _add(self, run: ServedRun, number: int, events: Iterable[Event]) -> None:
+        now = int(time() * 1000)
+        for index, event in enumerate(events):
+            self.last += 1
+            channel = event.channel
+            # Of these clients read which run they belong to.
+            prefix = "synth:" if channel in ("lifecycle", "input") else ""
+            place = _Place(self.last, f"{prefix}{run.id}:{number}-{index}", now)
+            small = channel in _SMALL
+            entry = _Entry(
+                run.id, channel, event.ns, event.node, event.tags, _frame(place, event) if small else (place, event)
+            )
+            self._entries.append(entry)
+        limit = self._runs.settings.max_events
+        if len(self._entries) > limit + limit // 4:
+            del self._entries[:-limit]
+
+    def _forget(self, runs: Sequence[str]) -> None:
+        """Drop the events of runs from the begin of the journal."""
+        ended = [run for run in self._ended if run in runs]
+        kept = 0
+        while kept < len(self._entries) and self._entries[kept].run in ended:
+            kept += 1
+        del self._entries[:kept]
+        self._ended = [run for run in self._ended if run not in ended]
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def check(self, since: int) -> None:
+        """Refuse to begin after an event that is not known.
+
+        Raises:
+            HTTPException: Events after it are not kept any more, or it is still to come.
+        """
+        if since > self.last:
+            what = f"There is no event {since} yet, the last one is {self.last}: the server has been started again."
+            raise refusal(409, f"{what} Read the state of the thread, and begin without since.")
+        if 0 < since < self.first - 1:
+            what = f"The events from {since + 1} to {self.first - 1} are not kept any more."
+            raise refusal(409, f"{what} Read the state of the thread, and begin without since.")
+
+    async def read(
+        self, wanted: Wanted, since: int, heartbeat: float, is_needed: Callable[[], bool]
+    ) -> AsyncIterator[bytes]:
+        """Yield what a client gets: what there is, then what comes, of all runs, until the server ends.
+
+        Args:
+            wanted: What the client asks for.
+            is_needed: Returns whether the thread is still there.
+            since: The number of the event after which it begins; 0 for all that is kept.
+            heartbeat: Seconds without an event after which a comment is sent.
+        """
+        yield CONNECTED
+        seen = max(since, self.first - 1) if since == 0 else since
+        while True:
+            changed = self._changed
+            if seen < self.first - 1:
+                yield _frame(_Place(seen, "", 0), _gap(seen + 1, self.first - 1))
+                seen = self.first - 1
+            begin = seen - self.first + 1
+            entries = self._entries[begin : begin + _PIECE]
+            seen += len(entries)
+            piece = b"".join(
+                [
+                    entry.frame if isinstance(entry.frame, bytes) else _frame(*entry.frame)
+                    for entry in entries
+                    if wanted(entry.channel, entry.ns, entry.node, entry.tags)
+                ]
+            )
+            if piece:
+                yield piece
+            elif entries:
+                await asyncio.sleep(0)
+            elif self._is_closed:
+                return
+            elif not await within(changed.wait(), heartbeat):
+                if not is_needed():
+                    return
+                yield HEARTBEAT
+
+
+def _frame(place: _Place, event: Event) -> bytes:
+    if event.method == GAP:
+        # Clients report what is an error without being an answer.
+        told = {"type": "error", "id": None, "error": "unknown_error", "message": event.data["message"]}
+        return b"event: error\ndata: %b\n\n" % to_json(told)
+    params: Dict[str, object] = {"namespace": list(event.ns), "timestamp": place.timestamp, "data": event.data}
+    if event.node is not None:
+        params["node"] = event.node
+    shape = {"type": "event", "event_id": place.id, "seq": place.seq, "method": event.method, "params": params}
+    return b"event: %b\ndata: %b\nid: %d\n\n" % (event.method.encode(), to_json(shape), place.seq)
+
+
+def _gap(first: int, last: int) -> Event:
+    return Event(GAP, (), {"message": f"The events from {first} to {last} are not kept any more."})
+
+
+def _shown(error: BaseException, runs: Runs) -> str:
+    if not isinstance(error, Exception):
+        return type(error).__name__
+    return failure(error, runs.settings).message or type(error).__name__
+
+
+def _answered(run: ServedRun) -> List[str]:
+    given = run.order.given
+    resume = given.resume if isinstance(given, Command) else None
+    return [id for id in resume if isinstance(id, str)] if isinstance(resume, dict) else []
+
+
+class Journals:
+    """The journals of the threads that clients read through this protocol.
+
+    Args:
+        runs: The runs of the server.
+    """
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._journals: WeakKeyDictionary[Thread, Journal] = WeakKeyDictionary()
+        runs.on_drained.append(self._close)
+
+    def of(self, thread: Thread) -> Journal:
+        """Return the journal of a thread. It begins with the last run that is over and those that go on."""
+        found = self._journals.get(thread)
+        if found is None:
+            found = self._journals[thread] = Journal(self._runs)
+            known = self._runs.of(thread)
+            going_on = [run for run in known if not run.over.is_set()]
+            for run in reversed(known[: len(going_on) + 1]):
+                found.expect(run)
+            thread.watchers.append(found.expect)
+        return found
+
+    def _close(self) -> None:
+        for journal in self._journals.values():
+            journal.close()
