@@ -14,7 +14,7 @@ from streamgraph._drivers.cursor import Cursor, Shape
 from streamgraph._drivers.generator_api import AsyncGeneratorStream, GeneratorStream
 from streamgraph._drivers.started import StartedRun
 from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiter
-from streamgraph._streams.event_log import event_id
+from streamgraph._streams.event_log import RunStatus, event_id
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.formats import ChunkForm
 from streamgraph.errors import StreamBusyError, StreamOverflowError
@@ -68,6 +68,15 @@ class _Reading(Generic[ChunkT]):
         Before the first chunk it is the id of the event after which the reader begins.
         """
         return event_id(self._run.log.attempt, self._number)
+
+    @property
+    def run_status(self) -> RunStatus:
+        """The state of the run that is read; see `RunHandle.status`."""
+        return self._run.log.status
+
+    def __repr__(self) -> str:
+        modes = "" if self.form is None else f", {', '.join(sorted(self.form.shown))}"
+        return f"<{type(self).__name__}: after {self.id}{modes}>"
 
     def _is_open(self) -> bool:
         return not self._closed

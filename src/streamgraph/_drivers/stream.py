@@ -102,6 +102,11 @@ class Stream:
         if self._begun and not self._ended:
             drop(self)
 
+    def __repr__(self) -> str:
+        modes = "" if self.form is None else f", {', '.join(sorted(self.form.shown))}"
+        hint = "; watch(stream) of streamgraph.watching shows it" if self.status == "pending" else ""
+        return f"<{type(self).__name__}: {self.status}{modes}{hint}>"
+
     @abstractmethod
     def _take_inbox(self) -> List[object]:
         """Remove and return all that is in the inbox of a run that has ended."""

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Callable, Generator, Generic, List, Optional, Sequence, Tuple, Union, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Generator,
+    Generic,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    overload,
+)
 
 from typing_extensions import Literal, TypeVar, Unpack
 
@@ -14,6 +27,7 @@ from streamgraph._drivers.readers import AsyncRunReader, RunReader
 from streamgraph._drivers.started import StartedRun
 from streamgraph._keywords import checked_keywords, takes_options
 from streamgraph._messages.coalescing import COALESCER
+from streamgraph._propagation import current_loop
 from streamgraph._protocols import Partial
 from streamgraph._runnable.event_runs import aevents_of, events_of, open_mux
 from streamgraph._runnable.options import Modes, Subscription
@@ -22,11 +36,15 @@ from streamgraph._signals import Paused, Unstreamed
 from streamgraph._streams.event_log import RunStatus, event_id, number_of
 from streamgraph._streams.flow import UNLIMITED, FlowControl
 from streamgraph._streams.formats import ChunkForm
+from streamgraph._streams.modes import NESTED_MODES
 from streamgraph._streams.part import Part
 from streamgraph._streams.subscribers import RunSubscribers
 from streamgraph.stream._mux import TransformerFactory
 from streamgraph.stream.run_stream import AsyncGraphRunStream, GraphRunStream
 from streamgraph.types import StreamPart
+
+if TYPE_CHECKING:
+    from streamgraph.watching import AsyncWatched, Watched
 
 OutputT = TypeVar("OutputT")
 StateT = TypeVar("StateT", default=Any)
@@ -66,8 +84,10 @@ class RunHandle(Generic[OutputT, StateT]):
         read: Read,
         shape: Callable[[Tuple[str, ...], Subscription], Shape],
         as_output: Callable[[object], OutputT],
+        name: str = "",
     ) -> None:
         self.id = id
+        self._name = name
         self._run = run
         self._recorded = recorded
         self._read = read
@@ -261,6 +281,39 @@ class RunHandle(Generic[OutputT, StateT]):
         reader: AsyncRunReader[Any] = AsyncRunReader(self._run, cursor, shape, flow, number)
         reader.form = form
         return reader
+
+    def watch(self) -> Watched[Any]:
+        """Show the run to a person while it goes on: in the terminal, or in a notebook; from a thread.
+
+        ::
+
+            graph.start({"topic": "ice"}).watch().run()
+
+        It is one more reader, of all that is recorded. In a notebook, a handle as the last line of a cell does the
+        same.
+
+        Returns:
+            An iterator of the parts, each of which is shown when it is taken; see `streamgraph.watching.watch`.
+        """
+        from streamgraph.watching import watch
+
+        return watch(self.stream(version="v2", **self._everything()), name=self._name)
+
+    def awatch(self) -> AsyncWatched[Any]:
+        """Show the run to a person while it goes on, from an event loop; see `watch`."""
+        from streamgraph.watching import watch
+
+        return watch(self.astream(version="v2", **self._everything()), name=self._name)
+
+    def _everything(self) -> Dict[str, Any]:
+        """Return the options with which a reader gets all that is recorded."""
+        modes, nested = self._recorded.modes, self._recorded.nested
+        subgraphs = True if modes <= nested else None if modes & NESTED_MODES <= nested else False
+        return {"stream_mode": sorted(modes), "subgraphs": subgraphs}
+
+    def _ipython_display_(self) -> None:
+        is_here = self._run.loop is not None and self._run.loop is current_loop()
+        (self.awatch() if is_here else self.watch())._ipython_display_()
 
     def projections(self, transformers: Optional[Sequence[TransformerFactory]] = None) -> GraphRunStream:
         """Read the run from a thread through projections, as `stream_events(version="v3")` gives them.

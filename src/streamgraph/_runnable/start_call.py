@@ -109,6 +109,7 @@ class StartRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
             read=self._read,
             shape=self._shape,
             as_output=partial(self._as_output, version=version),
+            name=self.get_name(),
         )
         return run, handle, session, flow
 

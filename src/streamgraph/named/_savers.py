@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import AsyncContextManager, AsyncIterator, Callable
+from contextlib import asynccontextmanager, contextmanager
+from typing import AsyncContextManager, AsyncIterator, Callable, Iterator
 
 from streamgraph.errors import MissingPackageError, UnknownOptionError
 
@@ -60,6 +60,38 @@ async def _postgres(url: str) -> AsyncIterator[object]:
     async with AsyncPostgresSaver.from_conn_string(url) as saver:
         await saver.setup()
         yield saver
+
+
+@contextmanager
+def open_saver(given: str) -> Iterator[object]:
+    """Open the saver that a name stands for, for a program without an event loop; see `saver_named`.
+
+    Args:
+        given: `"memory"`, `"sqlite:PATH"` or `"postgres:..."`.
+
+    Raises:
+        UnknownOptionError: It stands for none.
+        MissingPackageError: The package of the saver is not installed.
+    """
+    saver_named(given)  # refuses what stands for none
+    kind, _, rest = given.partition(":")
+    if kind == "memory":
+        yield in_memory()
+    elif kind == "sqlite":
+        try:
+            from langgraph.checkpoint.sqlite import SqliteSaver
+        except ImportError as error:
+            raise _missing("langgraph-checkpoint-sqlite") from error
+        with SqliteSaver.from_conn_string(rest[2:] if rest.startswith("//") else rest) as saver:
+            yield saver
+    else:
+        try:
+            from langgraph.checkpoint.postgres import PostgresSaver
+        except ImportError as error:
+            raise _missing("langgraph-checkpoint-postgres psycopg[binary]") from error
+        with PostgresSaver.from_conn_string(f"postgresql:{rest}" if rest.startswith("//") else rest) as postgres:
+            postgres.setup()
+            yield postgres
 
 
 def _missing(packages: str) -> MissingPackageError:

@@ -5,7 +5,20 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from types import MappingProxyType
-from typing import Any, AsyncIterator, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    Union,
+)
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.graph import Graph
@@ -19,6 +32,9 @@ from streamgraph.constants import START, TAG_HIDDEN
 from streamgraph.pregel._draw import Depth, below
 from streamgraph.pregel._read import PregelNode
 from streamgraph.warnings import LangGraphDeprecatedSinceV10
+
+if TYPE_CHECKING:
+    from streamgraph.watching import GraphShape
 
 
 class GraphInspection(GraphBase):
@@ -104,6 +120,24 @@ class GraphInspection(GraphBase):
             xray: Expand nodes that are graphs or call one: `True` at every depth, a number down to that depth.
         """
         return self._drawn(xray, (self,))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Dict[str, str]:
+        """Return the picture of the graph for a notebook; it is drawn here, without a network."""
+        from streamgraph.watching import graph_svg  # only notebooks draw
+
+        return {"text/plain": repr(self), "image/svg+xml": graph_svg(self._picture((self,)), self.get_name())}
+
+    def _picture(self, parents: Tuple[GraphBase, ...]) -> GraphShape:
+        from streamgraph.watching import Edge, GraphShape
+
+        drawn = self._drawn(False, parents)
+        edges = [Edge(one.source, one.target, str(one.data or ""), one.conditional) for one in drawn.edges]
+        inside = {
+            name: graph._picture((*parents, graph))
+            for name, graph in self._inside(parents, recurse=False)
+            if isinstance(graph, GraphInspection)
+        }
+        return GraphShape(list(drawn.nodes), edges, inside)
 
     async def aget_graph(self, config: Optional[RunnableConfig] = None, *, xray: Depth = False) -> Graph:
         """Return the same as `get_graph`, for code that awaits it."""

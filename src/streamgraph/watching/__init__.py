@@ -6,14 +6,20 @@ runs in another way may use it.
 """
 
 from streamgraph.watching._chunks import Read, reader_of
+from streamgraph.watching._display import Display, Watcher, terminal_display
 from streamgraph.watching._fold import ViewFold
+from streamgraph.watching._layout import Edge
 from streamgraph.watching._model import Event, NodeView, QuestionView, RunView, TextView, ToolView
 from streamgraph.watching._safe import safe_line, safe_text
+from streamgraph.watching._svg import GraphShape, graph_svg
 from streamgraph.watching._watch import AsyncWatched, Watched, watch
 
 __all__ = [
     "AsyncWatched",
+    "Display",
+    "Edge",
     "Event",
+    "GraphShape",
     "NodeView",
     "QuestionView",
     "Read",
@@ -22,8 +28,11 @@ __all__ = [
     "ToolView",
     "ViewFold",
     "Watched",
+    "Watcher",
+    "graph_svg",
     "reader_of",
     "safe_line",
     "safe_text",
+    "terminal_display",
     "watch",
 ]

@@ -90,8 +90,8 @@ class ViewFold:
         for node in view.nodes.values():
             if node.running:
                 # Without task events a node whose texts are over has no other end than this.
-                node.stopped = self._knows_tasks or status != "done"
-                node.done += 0 if node.stopped else len(node.running)
+                node.stopped = (self._knows_tasks or status != "done") and not node.asks
+                node.done += 0 if node.stopped or node.asks else len(node.running)
                 node.seconds = node.elapsed(at)
                 node.running.clear()
         events = [Event("ended", text.path, None, text) for text in view.texts if not text.over]
@@ -152,18 +152,19 @@ class ViewFold:
 
     def _ends(self, path: NodePath, id_: str, data: Mapping[str, object], at: float) -> Events:
         node = self.view.node(path)
+        if data.get("interrupts"):
+            # Its task ends with the run, or goes on with the answer: where it stands, or as a task of another run.
+            node.asks = True
+            return [Event("asking", path)]
         began = node.running.pop(id_, None)
         if began is not None:
             node.seconds = (node.seconds or 0.0) + at - began
+        node.asks = False
         events = [Event("ended", path, None, text) for text in self._over(path, id_)]
-        error, asked = data.get("error"), data.get("interrupts")
-        if error is not None:
+        if data.get("error") is not None:
             node.failed += 1
-            node.error = error_text(error)
+            node.error = error_text(data["error"])
             return [*events, Event("failed", path, node.error)]
-        if asked:
-            node.asks = True
-            return [*events, Event("asking", path)]
         node.done += 1
         return [*events, Event("finished", path, None if began is None else at - began)]
 

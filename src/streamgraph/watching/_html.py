@@ -16,7 +16,7 @@ _RECENT = 8
 """How many texts are shown while the run goes on."""
 
 _SIGNS = {"idle": "·", "running": "●", "done": "✓", "failed": "✗", "asking": "?", "stopped": "■"}
-_WORDS = {"idle": "not run", "asking": "waits for an answer", "interrupted": "waits for an answer"}
+_WORDS = {"idle": "not run", "asking": "waits for an answer", "interrupted": "waits for an answer", "left": "goes on"}
 
 # Colours that can be read on white and on black, since a notebook's theme is not that of the browser.
 _STYLE = """\

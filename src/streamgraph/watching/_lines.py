@@ -30,8 +30,8 @@ class LineWriter:
         self._waiting: Dict[int, List[str]] = {}
         self._texts: Dict[int, TextView] = {}
         self._lag = 0
-        self._column = 0
         self._out: List[str] = []
+        self._later: List[str] = []
 
     def write(self, events: Events) -> str:
         """Return what is to be appended for these changes; it may end in the middle of a line."""
@@ -43,7 +43,9 @@ class LineWriter:
                 self._end_of(text)
             else:
                 said = _said(event, self._texts_only)
-                if said:
+                if said and event.kind == "retried" and self._current is not None:
+                    self._later.append(said)  # it is told before the last tokens of the attempt are read
+                elif said:
                     self._line(said)
         return self._taken()
 
@@ -62,7 +64,7 @@ class LineWriter:
             for key, value in state_rows(view.state):
                 self._out.append(f"  {key + ':' if key else ' '} {value}\n")
         seconds = view.elapsed(at)
-        word = {"interrupted": "waiting"}.get(view.status, view.status)
+        word = {"interrupted": "waiting", "left": "goes on"}.get(view.status, view.status)
         missing = f", {view.missing} chunks are missing" if view.missing else ""
         if not self._texts_only:
             self._out.append(f"[{word}] after {seconds:.1f} s{missing}\n")
@@ -112,6 +114,8 @@ class LineWriter:
         if self._current is not None:
             self._out.append("\n")
             self._current = None
+        self._out += [f"{said}\n" for said in self._later]
+        self._later.clear()
 
     def _line(self, said: str) -> None:
         self._close_line()

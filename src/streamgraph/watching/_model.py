@@ -12,7 +12,8 @@ NodePath = Tuple[str, ...]
 
 NodeStatus = Literal["idle", "running", "done", "failed", "asking", "stopped"]
 
-RunViewStatus = Literal["running", "done", "failed", "interrupted", "cancelled"]
+RunViewStatus = Literal["running", "done", "failed", "interrupted", "cancelled", "left"]
+"""What a run is doing, how it has ended, or that it was left and goes on."""
 
 EventKind = Literal[
     "started",
@@ -64,7 +65,7 @@ class NodeView:
         failed: How many have failed.
         retries: How often it was tried again, as far as the stream has shown it.
         seconds: How long its tasks that are over have taken; `None` if no start was seen.
-        asks: A task of it has ended with a question.
+        asks: A task of it waits for an answer.
         stopped: A task of it ran when the run ended.
         error: What its last failure said.
     """
@@ -82,10 +83,10 @@ class NodeView:
     @property
     def status(self) -> NodeStatus:
         """What it is doing."""
-        if self.running:
-            return "running"
         if self.asks:
             return "asking"
+        if self.running:
+            return "running"
         if self.error:
             return "failed"
         if self.stopped:

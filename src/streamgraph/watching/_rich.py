@@ -135,7 +135,7 @@ class Screen:
         view, now = self._view, self._clock()
         words = {"done": ("✓", "green"), "failed": ("✗", "bold red"), "cancelled": ("■", "yellow")}
         sign, style = words.get(view.status, ("?" if view.status == "interrupted" else "●", "bold yellow"))
-        said = {"interrupted": "waits for an answer"}.get(view.status, view.status)
+        said = {"interrupted": "waits for an answer", "left": "goes on"}.get(view.status, view.status)
         if view.status == "running" and view.questions:
             sign, said = "?", "waits for an answer"
         head = Text.assemble((f"{sign} ", style), (self._graph or "run", "bold"), (f"  {said}", style))

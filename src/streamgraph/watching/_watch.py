@@ -19,9 +19,11 @@ from typing import (
     Type,
     TypeVar,
     Union,
+    cast,
     overload,
 )
 
+from streamgraph._drivers.readers import AsyncRunReader, RunReader
 from streamgraph.errors import StreamClosed
 from streamgraph.types import StreamMode
 from streamgraph.watching._chunks import reader_of
@@ -60,7 +62,7 @@ class _Watching(Generic[T]):
         return f"<{type(self).__name__} of {self._stream!r}>"
 
     def __del__(self) -> None:
-        self._end("cancelled")
+        self._leave()
 
     @property
     def view(self) -> RunView:
@@ -85,11 +87,19 @@ class _Watching(Generic[T]):
             self._watcher.end(status, error)
 
     def _end_well(self) -> None:
-        self._end("interrupted" if getattr(self._stream, "status", "") in ("paused", "interrupted") else "done")
+        ended = str(getattr(self._stream, "run_status", getattr(self._stream, "status", "")))
+        status = {"paused": "interrupted", "interrupted": "interrupted", "cancelled": "cancelled"}.get(ended, "done")
+        self._end(cast("RunViewStatus", status))
 
     def _end_with(self, error: BaseException) -> None:
-        left = isinstance(error, _LEAVING)
-        self._end("cancelled" if left else "failed", None if left else error)
+        if isinstance(error, _LEAVING):
+            self._leave()
+        else:
+            self._end("failed", error)
+
+    def _leave(self) -> None:
+        # A run that stands by itself goes on without its readers.
+        self._end("left" if isinstance(self._stream, (RunReader, AsyncRunReader)) else "cancelled")
 
 
 class Watched(_Watching[T], Iterator[T]):
@@ -139,7 +149,7 @@ class Watched(_Watching[T], Iterator[T]):
             if close is not None:
                 close()
         finally:
-            self._end("cancelled")
+            self._leave()
 
     def _iterator(self) -> Iterator[Any]:
         found = self.__dict__.get("_source")
@@ -148,8 +158,8 @@ class Watched(_Watching[T], Iterator[T]):
         return found  # type: ignore[no-any-return]
 
     def _ipython_display_(self) -> None:
-        for _ in self:
-            pass
+        with suppress(Exception):  # which is shown
+            self.run()
 
 
 class AsyncWatched(_Watching[T], AsyncIterator[T]):
@@ -195,7 +205,7 @@ class AsyncWatched(_Watching[T], AsyncIterator[T]):
             if close is not None:
                 await close()
         finally:
-            self._end("cancelled")
+            self._leave()
 
     def _ipython_display_(self) -> None:
         # The event loop of the notebook runs this cell, so it cannot wait here: the output goes on after the cell.

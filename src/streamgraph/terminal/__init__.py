@@ -1,0 +1,1 @@
+"""`streamgraph run`: a run that a person watches, and answers, in a terminal."""

@@ -1,0 +1,149 @@
+"""`streamgraph run --url`: a served run is watched, answered and cancelled as one in this process."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from server.graphs import HI, speaking
+from streamgraph.graph import START, MessagesState, StateGraph
+from streamgraph.terminal._remote import RemoteRun
+from streamgraph.terminal._wire import Server, ServerError
+from streamgraph.testing import Gate, ScriptedModel
+from streamgraph.types import interrupt
+from streamgraph.watching import ViewFold, reader_of
+from support.waiting import eventually
+
+MODES = ("tasks", "messages", "tools", "custom", "values")
+
+
+def asking() -> Any:
+    model = ScriptedModel(["Cats sleep."], cycle=True)
+
+    def say(state: Any) -> Any:
+        return {"messages": model.invoke(state["messages"])}
+
+    def ask(state: Any) -> Any:
+        return {"messages": [("ai", f"You said {interrupt('May I?')!r}.")]}
+
+    inner = StateGraph(MessagesState).add_node("say", say).add_edge(START, "say").compile()
+    builder = StateGraph(MessagesState).add_node("sub", inner).add_node("ask", ask)
+    return builder.add_edge(START, "sub").add_edge("sub", "ask").compile()
+
+
+class Watched:
+    """A remote run, and the view of it."""
+
+    def __init__(self, url: str, given: Any = HI, **options: Any) -> None:
+        self.run = RemoteRun(Server(url), "agent", given, **{"thread": None, "modes": MODES, **options})
+        self.fold = ViewFold()
+
+    def read(self) -> Any:
+        read = reader_of(())
+        for chunk in self.run.chunks():
+            self.fold.take(read(chunk), 0.0)
+        return self.fold.view
+
+
+def test_a_run_that_asks_and_goes_on(serving: Any) -> None:
+    server = serving({"agent": asking()})
+    watched = Watched(server.url)
+    view = watched.read()
+    assert watched.run.ending == "interrupted"
+    assert [text.text for text in view.texts] == ["Cats sleep."]
+    assert view.texts[0].path == ("sub", "say")
+    assert [question.value for question in watched.run.open_questions()] == ["May I?"]
+    assert watched.run.answer({watched.run.open_questions()[0].id: 5})
+    view = watched.read()
+    assert watched.run.ending == "done"
+    assert view.state["messages"][-1]["content"] == "You said 5."
+    assert {"/".join(path): node.status for path, node in view.nodes.items()} == {
+        "sub": "done", "sub/say": "done", "ask": "done",
+    }  # fmt: skip
+
+
+def test_a_thread_that_waits_is_answered_later(serving: Any) -> None:
+    server = serving({"agent": asking()})
+    first = Watched(server.url, thread="t")
+    first.read()
+    assert "--thread t" in first.run.how_to_go_on()
+    later = Watched(server.url, None, thread="t")
+    assert [question.value for question in later.run.open_questions()] == ["May I?"]
+    later.run.answer({later.run.open_questions()[0].id: "yes"})
+    assert later.read().state["messages"][-1]["content"] == "You said 'yes'."
+
+
+def test_a_failed_run(serving: Any) -> None:
+    def fail(state: Any) -> Any:
+        raise ValueError("no")
+
+    server = serving({"agent": StateGraph(MessagesState).add_node("fail", fail).add_edge(START, "fail").compile()})
+    watched = Watched(server.url)
+    watched.read()
+    assert watched.run.ending == "failed"
+    assert "ValueError" in str(watched.run.error)
+
+
+def test_cancelling_and_reading_another_run(serving: Any) -> None:
+    """One client has started it, a second one reads it from its beginning, and cancels it."""
+    with Gate() as gate:
+        server = serving({"agent": speaking(asynchronous=False, gate=gate)})
+        starter = Watched(server.url, thread="t")
+        gate.wait_for_arrival()
+        gate.open()
+        run_id = server.get("/threads/t/runs").json()[0]["run_id"]
+        reader = Watched(server.url, None, thread="t", run=run_id)
+        done = threading.Thread(target=reader.read)
+        done.start()
+        eventually(lambda: reader.fold.view.texts)
+        reader.run.cancel()
+        eventually(lambda: server.runs.of(server.app.state.service.threads.get("t"))[0].handle.status != "running")
+    done.join(10)
+    assert not done.is_alive()
+    assert reader.run.ending == "cancelled"
+    assert [text.text for text in reader.fold.view.texts] == ["one "]
+    starter.read()
+    assert starter.run.ending == "cancelled"
+
+
+def test_a_lost_connection_is_taken_up_where_it_was(serving: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer ends after three events; nothing is missing, and nothing comes twice."""
+    from streamgraph.terminal import _remote, _wire
+
+    whole = _wire.Answer.events
+
+    def cut(self: Any) -> Any:
+        for number, event in enumerate(whole(self)):
+            if number == 3:
+                return
+            yield event
+
+    monkeypatch.setattr(_wire.Answer, "events", cut)
+    monkeypatch.setattr(_remote.time, "sleep", lambda seconds: None)
+    server = serving({"agent": asking()})
+    watched = Watched(server.url)
+    assert [text.text for text in watched.read().texts] == ["Cats sleep."]
+    assert watched.run.ending == "interrupted"
+
+
+def test_a_server_says_what_is_wrong(serving: Any) -> None:
+    server = serving({"agent": asking()})
+    with pytest.raises(ServerError, match=r"\(404\)"):
+        RemoteRun(Server(server.url), "agnet", HI, thread=None, modes=MODES)
+    with pytest.raises(ServerError, match=r"\(422\).*There is no stream mode"):
+        RemoteRun(Server(server.url), "agent", HI, thread=None, modes=["patches"])
+
+
+def test_the_whole_command(serving: Any) -> None:
+    from click.testing import CliRunner
+
+    from streamgraph.terminal._cli import run_command
+
+    server = serving({"agent": asking()})
+    arguments = ["agent", "--url", server.url, "--input", "Tell me about cats", "--answer", "yes"]
+    result = CliRunner().invoke(run_command, arguments)
+    assert result.exit_code == 0, result.output
+    assert "sub / say: Cats sleep." in result.output
+    assert "    ai: You said 'yes'." in result.output
