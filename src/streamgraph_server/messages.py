@@ -73,11 +73,19 @@ class CallArgs(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A message is complete."""
+    """A message is complete.
+
+    Attributes:
+        id: Its id.
+        calls: Its tool calls, which the graph answers.
+        usage: The tokens used.
+        finish: Why the model has stopped, in the words of its provider, as far as it says.
+    """
 
     id: str
     calls: Tuple[Call, ...]
     usage: Mapping[str, int]
+    finish: str = ""
 
 
 class Retracted(NamedTuple):
@@ -151,6 +159,10 @@ class _Open:
     content: ContentFold = field(default_factory=ContentFold)
     calls: Dict[object, _Call] = field(default_factory=dict)
     usage: Dict[str, int] = field(default_factory=dict)
+    finish: str = ""
+
+
+_FINISH = ("finish_reason", "stop_reason")
 
 
 class MessageFold:
@@ -202,6 +214,8 @@ class MessageFold:
             for key, count in (message.usage_metadata or {}).items():
                 if isinstance(count, int):
                     found.usage[key] = found.usage.get(key, 0) + count
+            for key in _FINISH if message.response_metadata else ():
+                found.finish = str(message.response_metadata.get(key) or found.finish)
             if not is_chunk or getattr(message, "chunk_position", None) == "last":
                 yield from self._close(id)
 
@@ -209,7 +223,7 @@ class MessageFold:
         found = self._open.pop(id)
         self._closed.add(id)
         yield from (_event(id, piece) for piece in found.content.end())
-        yield Closed(id, tuple(_whole(call) for call in found.calls.values()), found.usage)
+        yield Closed(id, tuple(_whole(call) for call in found.calls.values()), found.usage, found.finish)
 
 
 def _event(id: str, piece: Piece) -> MessageEvent:

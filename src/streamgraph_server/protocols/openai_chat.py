@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import DefaultDict, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import DefaultDict, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from streamgraph_server._reading import all_frames, ended, stream_of
 from streamgraph_server._requests import Fields, body_of, object_in, read_messages
 from streamgraph_server.frames import Frame, RunEnd, RunFacts
 from streamgraph_server.messages import Closed, MessageEvent, MessageFold, Opened, Reasoning, Retracted, Text
+from streamgraph_server.protocols.openai_requests import FoundObject, ObjectFormat, read_parameters
 from streamgraph_server.protocols.openai_shapes import error_shape, in_openais_words, usage_shape
 from streamgraph_server.runs import Order
 from streamgraph_server.service import Service
@@ -36,6 +37,7 @@ class OneText:
         self._closed: Dict[str, bool] = {}
         self._has_text = self._separates = False
         self.usage: DefaultDict[str, int] = defaultdict(int)
+        self.finish = ""
 
     def feed(self, event: MessageEvent) -> Iterator[MessageEvent]:
         """Yield the texts and reasoning that can be shown after an event."""
@@ -47,14 +49,22 @@ class OneText:
             else:
                 self._waiting[event.id].append(event)
         elif isinstance(event, Closed):
-            for key, count in event.usage.items():
-                self.usage[key] += count
+            self._count(event)
             self._closed[event.id] = True
             yield from self._advance()
         elif isinstance(event, Retracted) and event.id in self._turn:
             self._waiting.pop(event.id, None)
             self._closed[event.id] = True
             yield from self._advance()
+
+    def rest(self) -> Iterator[MessageEvent]:
+        """Yield what is shown at the end of the run."""
+        return iter(())
+
+    def _count(self, event: Closed) -> None:
+        self.finish = event.finish
+        for key, count in event.usage.items():
+            self.usage[key] += count
 
     def _advance(self) -> Iterator[MessageEvent]:
         while self._turn and self._closed.get(self._turn[0]):
@@ -72,6 +82,33 @@ class OneText:
         yield event
 
 
+class WholeText(OneText):
+    """Keeps all texts to the end, for answers that are sent whole: what was taken back is not among them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: Dict[str, List[MessageEvent]] = {}
+
+    def feed(self, event: MessageEvent) -> Iterator[MessageEvent]:
+        """Keep a text; yield nothing."""
+        if isinstance(event, Opened):
+            self._texts[event.id] = []
+        elif isinstance(event, (Text, Reasoning)):
+            self._texts[event.id].append(event)
+        elif isinstance(event, Closed):
+            self._count(event)
+        elif isinstance(event, Retracted):
+            self._texts.pop(event.id, None)
+        return iter(())
+
+    def rest(self) -> Iterator[MessageEvent]:
+        """Yield all texts."""
+        for events in self._texts.values():
+            self._separates = self._has_text
+            for event in events:
+                yield from self._shown(event)
+
+
 class ChatEncoder:
     """Writes chunks of chat completions.
 
@@ -79,14 +116,19 @@ class ChatEncoder:
 
     Args:
         with_usage: Whether the client wants to know the tokens used.
+        wanted: The object that the client wants instead of text.
+        whole: Whether the answer is sent when it is complete.
     """
 
     modes: Sequence[StreamMode] = ("messages", "tasks")
     subgraphs: Optional[bool] = None
 
-    def __init__(self, with_usage: bool) -> None:
+    def __init__(self, with_usage: bool, wanted: Optional[ObjectFormat] = None, whole: bool = False) -> None:
         self._with_usage = with_usage
-        self._fold, self._text = MessageFold(), OneText()
+        self._wanted, self._found = wanted, FoundObject()
+        if wanted is not None:
+            self.modes = (*self.modes, "values", "objects")
+        self._fold, self._text = MessageFold(), WholeText() if whole else OneText()
         self._head: Fields = {}
 
     def begin(self, run: RunFacts) -> Iterable[Frame]:
@@ -101,32 +143,43 @@ class ChatEncoder:
 
     def part(self, part: StreamPart) -> Iterable[Frame]:
         """Return the chunks of a part."""
+        if self._wanted is not None:
+            self._found.part(part)
         return [frame for event in self._fold.part(part) for frame in self._frames(event)]
 
     def gap(self, count: int) -> Iterable[Frame]:
-        """Return nothing: the client reads from the begin, before anything is dropped."""
+        """Return the chunk that says that others are missing."""
         return [self._error(f"{count} events are not kept any more.", "server_error", "gap")]
 
     def end(self, end: RunEnd) -> Iterable[Frame]:
         """Return the last chunks."""
         frames = [frame for event in self._fold.end() for frame in self._frames(event)]
+        frames += [frame for event in self._text.rest() for frame in self._shown(event)]
         if end.status == "failed":
             return [*frames, self._error(end.message or end.error, end.error, None)]
         if end.status != "done":
             asks = "The graph has a question, which this protocol cannot ask."
             what = asks if end.status == "interrupted" else "The run was cancelled."
             return [*frames, self._error(what, "server_error", end.status)]
-        frames.append(self._chunk({}, "stop"))
+        if self._wanted is not None:
+            text, wrong = self._found.text(self._wanted)
+            if wrong:
+                return [*frames, self._error(wrong, "server_error", "no_object")]
+            frames.append(self._chunk({"content": text}))
+        frames.append(self._chunk({}, _FINISH.get(self._text.finish, "stop")))
         if self._with_usage:
             frames.append(Frame(to_json({**self._head, "choices": [], "usage": usage_shape(self._text.usage)})))
         return [*frames, Frame(b"[DONE]")]
 
     def _frames(self, event: MessageEvent) -> Iterator[Frame]:
         for shown in self._text.feed(event):
-            if isinstance(shown, Text):
-                yield self._chunk({"content": shown.delta})
-            elif isinstance(shown, Reasoning):
-                yield self._chunk({"reasoning_content": shown.delta})
+            yield from self._shown(shown)
+
+    def _shown(self, event: MessageEvent) -> Iterator[Frame]:
+        if isinstance(event, Text) and self._wanted is None:
+            yield self._chunk({"content": event.delta})
+        elif isinstance(event, Reasoning):
+            yield self._chunk({"reasoning_content": event.delta})
 
     def _chunk(self, delta: Fields, finish: Optional[str] = None) -> Frame:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -159,41 +212,49 @@ class ChatRoutes:
         service = self._service
         body = await body_of(request, service.settings.max_body)
         name = service.name_of(body.get("model"))
+        asked = read_parameters(service, name, body, body.get("response_format"))
+        with_usage = object_in(body, "stream_options").get("include_usage") is True
+        whole = body.get("stream") is not True
+        encoder = ChatEncoder(with_usage or whole, asked.format, whole)
         order = Order(
             name=name,
             graph=service.unsaved(name),
             given={"messages": read_messages(body.get("messages"))},
             config=service.config_of(name, {"metadata": object_in(body, "metadata")}),
             owner=user_of(request),
+            modes=encoder.modes,
             cancels=True,
+            options=asked.options,
         )
         run = await service.runs.start(order)
-        if body.get("stream") is True:
-            encoder = ChatEncoder(object_in(body, "stream_options").get("include_usage") is True)
-            return stream_of(run, encoder, heartbeat=service.settings.heartbeat, cancels=True, with_ids=False)
+        if not whole:
+            heartbeat, headers = service.settings.heartbeat, dict(asked.headers)
+            return stream_of(run, encoder, heartbeat=heartbeat, cancels=True, with_ids=False, headers=headers)
         if not await ended(run, request, cancels=True):
             return Response(None, _CLIENT_LEFT)
-        return whole_answer(await all_frames(run, ChatEncoder(with_usage=True)))
+        return whole_answer(await all_frames(run, encoder), asked.headers)
 
 
-def whole_answer(frames: Sequence[Frame]) -> Response:
+def whole_answer(frames: Sequence[Frame], headers: Mapping[str, str]) -> Response:
     """Return the answer that the frames of a stream add up to."""
     content: Dict[str, List[str]] = {"content": [], "reasoning_content": []}
     shape: Fields = {}
+    finish = "stop"
     for frame in frames[: -1 if frames[-1].data == b"[DONE]" else None]:
         chunk = json.loads(frame.data)
         if "error" in chunk:
             return answer(chunk, 500)
         shape.update(chunk)
         for choice in chunk["choices"]:
+            finish = choice["finish_reason"] or finish
             for key, texts in content.items():
                 texts.append(choice["delta"].get(key) or "")
     message: Fields = {"role": "assistant", "content": "".join(content["content"])}
     reasoning = "".join(content["reasoning_content"])
     if reasoning:
         message["reasoning_content"] = reasoning
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    return answer({**shape, "object": "chat.completion", "choices": [choice]})
+    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    return answer({**shape, "object": "chat.completion", "choices": [choice]}, headers=headers)
 
 
 def routes(service: Service) -> List[BaseRoute]:
@@ -211,6 +272,8 @@ def routes(service: Service) -> List[BaseRoute]:
 
 
 _CLIENT_LEFT = 499
+_FINISH = {"length": "length", "max_tokens": "length", "content_filter": "content_filter", "refusal": "content_filter"}
+"""Why a model has stopped, in OpenAI's words; the answer of a graph has no tool calls, so `stop` is all else."""
 
 
 def _model(name: str) -> Fields:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +20,8 @@ from streamgraph_server._reading import all_frames, ended, stream_of
 from streamgraph_server._refusals import refusal, unknown
 from streamgraph_server._requests import Fields, body_of, number_in, object_in, read_messages, text_in
 from streamgraph_server.frames import Frame, RunEnd, RunFacts
-from streamgraph_server.messages import Closed, MessageEvent, MessageFold, Reasoning, Retracted, Text
+from streamgraph_server.messages import Closed, MessageEvent, MessageFold, Reasoning, Retracted, Source, Text
+from streamgraph_server.protocols.openai_requests import FoundObject, ObjectFormat, read_parameters
 from streamgraph_server.protocols.openai_shapes import in_openais_words
 from streamgraph_server.runs import Order, ServedRun
 from streamgraph_server.service import Service
@@ -34,17 +37,20 @@ class _Item:
 
     def __init__(self, index: int, of: str, is_text: bool) -> None:
         self.index = index
+        self.of = of
         self.is_text = is_text
         self.id = of if is_text else f"{of}:reasoning"
         self.texts: List[str] = []
+        self.annotations: List[Fields] = []
         self.status = "in_progress"
+        self.is_retracted = False
 
     @property
     def block(self) -> Fields:
         """Its only part."""
         text = "".join(self.texts)
         if self.is_text:
-            return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+            return {"type": "output_text", "text": text, "annotations": list(self.annotations), "logprobs": []}
         return {"type": "summary_text", "text": text}
 
     @property
@@ -63,23 +69,43 @@ class _Item:
         return {"item_id": self.id, "output_index": self.index, "content_index" if self.is_text else "summary_index": 0}
 
 
+@dataclass(frozen=True)
+class About:
+    """What a client has asked for beside the messages.
+
+    Attributes:
+        wanted: The object that it wants instead of text.
+        instructions: Its instructions.
+        metadata: What it has noted about the response.
+    """
+
+    wanted: Optional[ObjectFormat] = None
+    instructions: str = ""
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
 class ResponseEncoder:
     """Writes the events of a response: an item for each message, also for those that grow side by side.
 
     Args:
         after: The number of the last event that the client has seen; -1 for none.
+        about: What the client has asked for, which the response repeats.
     """
 
     modes: Sequence[StreamMode] = ("messages", "tasks")
     subgraphs: Optional[bool] = None
 
-    def __init__(self, after: int = -1) -> None:
+    def __init__(self, after: int = -1, about: Optional[About] = None) -> None:
         self._after = after
+        self._about = About() if about is None else about
+        self._found = FoundObject()
+        self._wrong = ""
+        if self._about.wanted is not None:
+            self.modes = (*self.modes, "values", "objects")
         self._number = -1
         self._fold = MessageFold()
         self._items: List[_Item] = []
         self._open: Dict[str, _Item] = {}
-        self._retracted: Set[str] = set()
         self._usage: Dict[str, int] = {}
         self._head: Fields = {}
 
@@ -91,6 +117,8 @@ class ResponseEncoder:
 
     def part(self, part: StreamPart) -> Iterable[Frame]:
         """Return the events of a part."""
+        if self._about.wanted is not None:
+            self._found.part(part)
         return self._kept([frame for event in self._fold.part(part) for frame in self._frames(event)])
 
     def gap(self, count: int) -> Iterable[Frame]:
@@ -101,6 +129,12 @@ class ResponseEncoder:
     def end(self, end: RunEnd) -> Iterable[Frame]:
         """Return the last events."""
         frames = [frame for event in self._fold.end() for frame in self._frames(event)]
+        if end.status == "done" and self._about.wanted is not None:
+            text, wrong = self._found.text(self._about.wanted)
+            if wrong:
+                end = RunEnd("failed", "ValueError", wrong)
+            else:
+                frames += [*self._grown("msg_object", True, text), *self._close("msg_object", "completed")]
         kind = {"done": "completed", "failed": "failed"}.get(end.status, "incomplete")
         return self._kept([*frames, self._event(kind, response=self.response(_STATUSES[end.status], end))])
 
@@ -119,11 +153,11 @@ class ResponseEncoder:
         return {
             **self._head,
             "status": status,
-            "output": [item.shape for item in self._items if item.id not in self._retracted],
+            "output": [item.shape for item in self._items if not item.is_retracted],
             "error": error,
             "incomplete_details": reason,
-            "instructions": None,
-            "metadata": {},
+            "instructions": self._about.instructions or None,
+            "metadata": dict(self._about.metadata),
             "parallel_tool_calls": True,
             "tool_choice": "auto",
             "tools": [],
@@ -145,20 +179,10 @@ class ResponseEncoder:
     def _frames(self, event: MessageEvent) -> Iterator[Frame]:
         if isinstance(event, (Text, Reasoning)):
             is_text = isinstance(event, Text)
-            item = self._open.get(event.id)
-            if item is not None and item.is_text != is_text:
-                yield from self._close(event.id, "completed")
-                item = None
-            if item is None:
-                item = self._open[event.id] = _Item(len(self._items), event.id, is_text)
-                self._items.append(item)
-                yield self._event("output_item.added", output_index=item.index, item=item.shape)
-                name = "content_part" if is_text else "reasoning_summary_part"
-                yield self._event(f"{name}.added", **item.place, part=item.block)
-            item.texts.append(event.delta)
-            name = "output_text" if is_text else "reasoning_summary_text"
-            more: Fields = {"logprobs": []} if is_text else {}
-            yield self._event(f"{name}.delta", **item.place, delta=event.delta, **more)
+            if not is_text or self._about.wanted is None:
+                yield from self._grown(event.id, is_text, event.delta)
+        elif isinstance(event, Source):
+            yield from self._quoted(event)
         elif isinstance(event, Closed):
             for key, count in event.usage.items():
                 self._usage[key] = self._usage.get(key, 0) + count
@@ -166,7 +190,36 @@ class ResponseEncoder:
         elif isinstance(event, Retracted):
             yield from self._close(event.id, "incomplete")
             # The protocol cannot take back what was streamed; the response as a whole does not have it.
-            self._retracted.update((event.id, f"{event.id}:reasoning"))
+            for item in self._items:
+                item.is_retracted = item.is_retracted or item.of == event.id
+
+    def _grown(self, id: str, is_text: bool, delta: str) -> Iterator[Frame]:
+        item = self._open.get(id)
+        if item is not None and item.is_text != is_text:
+            yield from self._close(id, "completed")
+            item = None
+        if item is None:
+            item = self._open[id] = _Item(len(self._items), id, is_text)
+            self._items.append(item)
+            yield self._event("output_item.added", output_index=item.index, item=item.shape)
+            name = "content_part" if is_text else "reasoning_summary_part"
+            yield self._event(f"{name}.added", **item.place, part=item.block)
+        item.texts.append(delta)
+        name = "output_text" if is_text else "reasoning_summary_text"
+        more: Fields = {"logprobs": []} if is_text else {}
+        yield self._event(f"{name}.delta", **item.place, delta=delta, **more)
+
+    def _quoted(self, event: Source) -> Iterator[Frame]:
+        """Yield what a text quotes, if it is a page."""
+        item = self._open.get(event.id)
+        if item is None or not item.is_text or not event.url:
+            return
+        end = sum(map(len, item.texts))
+        quoted: Fields = {"type": "url_citation", "url": event.url, "title": event.title, "start_index": 0}
+        quoted["end_index"] = end
+        index = len(item.annotations)
+        item.annotations.append(quoted)
+        yield self._event("output_text.annotation.added", **item.place, annotation_index=index, annotation=quoted)
 
     def _close(self, id: str, status: str) -> Iterator[Frame]:
         item = self._open.pop(id, None)
@@ -225,6 +278,7 @@ class ResponsePaths:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._asked: WeakKeyDictionary[ServedRun, About] = WeakKeyDictionary()
 
     async def create(self, request: Request) -> Response:
         """Run a graph; stream the response, answer with it, or let it go on in the background."""
@@ -232,6 +286,8 @@ class ResponsePaths:
         body = await body_of(request, service.settings.max_body)
         name = service.name_of(body.get("model"))
         messages = read_messages(read_items(body.get("input"), text_in(body, "instructions")))
+        asked = read_parameters(service, name, body, object_in(body, "text").get("format"))
+        about = About(asked.format, text_in(body, "instructions"), object_in(body, "metadata"))
         thread = await self._thread(body, request)
         in_background = body.get("background") is True
         order = Order(
@@ -241,16 +297,20 @@ class ResponsePaths:
             config=service.config_of(name, {"metadata": object_in(body, "metadata")}),
             thread=thread,
             owner=user_of(request),
+            modes=ResponseEncoder(about=about).modes,
             cancels=not in_background,
+            options=asked.options,
         )
         run = await service.runs.start(order)
+        self._asked[run] = about
         if body.get("stream") is True:
-            return self._stream(run, -1)
-        if in_background:
-            return await self._so_far(run)
-        if not await ended(run, request, cancels=True):
+            response = self._stream(run, -1)
+        elif in_background or await ended(run, request, cancels=True):
+            response = await self._so_far(run)
+        else:
             return Response(None, _CLIENT_LEFT)
-        return await self._so_far(run)
+        response.headers.update(asked.headers)
+        return response
 
     async def get(self, request: Request) -> Response:
         """Answer with a response so far, or stream it from an event on."""
@@ -286,10 +346,11 @@ class ResponsePaths:
 
     def _stream(self, run: ServedRun, after: int) -> Response:
         heartbeat = self._service.settings.heartbeat
-        return stream_of(run, ResponseEncoder(after), heartbeat=heartbeat, cancels=run.order.cancels, with_ids=False)
+        encoder = ResponseEncoder(after, self._asked.get(run))
+        return stream_of(run, encoder, heartbeat=heartbeat, cancels=run.order.cancels, with_ids=False)
 
     async def _so_far(self, run: ServedRun) -> Response:
-        encoder = ResponseEncoder()
+        encoder = ResponseEncoder(about=self._asked.get(run))
         if not run.over.is_set():
             encoder.begin(run.facts)
             return answer(encoder.response("queued" if run.handle is None else "in_progress"))
