@@ -109,6 +109,8 @@ async def frames_of(
     if handle is not None:
         modes = list(encoder.modes)
         options = {"version": "v2", "subgraphs": encoder.subgraphs, "heartbeat": heartbeat, **(filters or {})}
+        if run.max_ahead is not None:
+            options.update(max_buffer=run.max_ahead, overflow="block")
         reader = handle.astream(modes, **options)  # type: ignore[call-overload]
         make_tokens = getattr(encoder, "tokens", None)
         if make_tokens is not None:

@@ -27,6 +27,7 @@ class Settings:
     max_runs: int = 1000
     max_queued: int = 100
     max_events: int = 10_000
+    max_ahead: Optional[int] = None
     heartbeat: float = 5.0
     errors: Errors = "message"
     run_timeout: Optional[float] = None

@@ -42,6 +42,7 @@ def serve(
     max_runs: int = 1000,
     max_queued: int = 100,
     max_events: int = 10_000,
+    max_ahead: Optional[int] = None,
     run_timeout: Optional[float] = None,
     heartbeat: float = 5.0,
     keep: float = 600.0,
@@ -80,6 +81,9 @@ def serve(
         max_runs: The most runs of a user that go on at the same time.
         max_queued: The most runs that wait for others of their thread.
         max_events: The most events of a run that are kept for clients that come late or again.
+        max_ahead: How many events a run may be ahead of its slowest client; then its nodes and models wait, also for a
+            client that reads nothing. By default none waits: what a slow client has missed is in what is kept, and an
+            event says what is not there any more.
         run_timeout: Seconds after which a run is given up; `None` for no limit.
         heartbeat: Seconds without an event after which a stream sends a sign of life.
         keep: Seconds for which a run that has ended can be read.
@@ -89,7 +93,7 @@ def serve(
             by itself, by a cookie for example. The page needs the protocol `langgraph`.
 
     Raises:
-        UnknownOptionError: There is no graph, or no protocol of a name.
+        UnknownOptionError: There is no graph, or no protocol of a name, or `max_ahead` is less than 1.
         TypeError: What is served is no graph.
     """
     if not graphs:
@@ -99,6 +103,8 @@ def serve(
         if not isinstance(graph, Pregel):
             hint = " Compile it first." if hasattr(graph, "compile") else ""
             raise TypeError(f"{name!r} is {graph!r:.100}, not a graph of streamgraph.{hint}")
+    if max_ahead is not None and max_ahead < 1:
+        raise UnknownOptionError(f"max_ahead must be a number of events from 1 on, or None, got {max_ahead!r:.80}")
     settings = Settings(
         auth=auth,
         cors=frozenset(cors),
@@ -109,6 +115,7 @@ def serve(
         max_runs=max_runs,
         max_queued=max_queued,
         max_events=max_events,
+        max_ahead=max_ahead,
         heartbeat=heartbeat,
         errors=errors,
         run_timeout=run_timeout,

@@ -15,8 +15,24 @@ from streamgraph.named import load_graphs, saver_named
 from streamgraph_server._guard import is_loopback
 from streamgraph_server.app import serve
 
+_UNSENT = 64 * 1024
+"""The bytes of an answer that the system keeps before they are on their way."""
+
 _COLLECT_AFTER = (50_000, 20, 100)
 """Thresholds of the garbage collector: what runs keep for their readers is much, and has no cycles."""
+
+
+def keep_little(listening: socket.socket) -> None:
+    """Let the system keep little of what the clients of a socket have not taken yet.
+
+    Otherwise it takes megabytes for each client that is slow, and a run that is to wait for it is far ahead.
+
+    Args:
+        listening: The socket that accepts the clients; theirs do as it does.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # of Linux and macOS
+    if option is not None and listening.family in (socket.AF_INET, socket.AF_INET6):
+        listening.setsockopt(socket.IPPROTO_TCP, option, _UNSENT)
 
 
 class GraphServer(uvicorn.Server):
@@ -39,6 +55,9 @@ class GraphServer(uvicorn.Server):
 @click.option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may use it.")
 @click.option("--configurable", multiple=True, metavar="KEY", help="A key of configurable that requests may set.")
 @click.option("--errors", type=click.Choice(["message", "type"]), default="message", show_default=True)
+@click.option(
+    "--max-ahead", type=click.IntRange(1), help="Events that a run may be ahead of its slowest client before it waits."
+)
 @click.option("--drain", default=10.0, show_default=True, help="Seconds that runs get to end at shutdown.")
 @click.option("--insecure", is_flag=True, help="Listen at an address that others can reach, without a login.")
 def serve_command(
@@ -50,6 +69,7 @@ def serve_command(
     cors: List[str],
     configurable: List[str],
     errors: str,
+    max_ahead: Optional[int],
     drain: float,
     insecure: bool,
 ) -> None:
@@ -71,6 +91,7 @@ def serve_command(
             cors=cors,
             configurable=configurable or None,
             errors="type" if errors == "type" else "message",
+            max_ahead=max_ahead,
             drain=drain,
         )
     except GraphError as error:
@@ -78,6 +99,7 @@ def serve_command(
     config = uvicorn.Config(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)
     server = GraphServer(config)
     listening = config.bind_socket()
+    keep_little(listening)
     listening.listen(config.backlog)  # so that who reads the address below can connect
     port = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host

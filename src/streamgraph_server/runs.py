@@ -80,12 +80,14 @@ class ServedRun:
         over: Is set when it has ended.
         end: How it has ended.
         updated: When its state has changed last, in seconds since 1970.
+        max_ahead: How many events it may be ahead of its slowest client; `None` if it does not wait for clients.
         readers: How many clients read it.
     """
 
-    def __init__(self, order: Order, max_events: int) -> None:
+    def __init__(self, order: Order, max_events: int, max_ahead: Optional[int] = None) -> None:
         self.order = order
         self.log = MemoryLog(max_events=max_events, timed=True)
+        self.max_ahead = max_ahead
         thread = order.thread
         self.facts = RunFacts(str(uuid4()), None if thread is None else thread.id, order.name, time())
         self.handle: Optional[RunHandle[object]] = None
@@ -270,7 +272,7 @@ class Runs:
         if order.multitask != "enqueue":
             for other in ahead:
                 other.cancel()
-        run = ServedRun(order, self.settings.max_events)
+        run = ServedRun(order, self.settings.max_events, self.settings.max_ahead)
         self._runs[run.id] = self._active[run.id] = run
         if order.thread is not None:
             for watch in order.thread.watchers:

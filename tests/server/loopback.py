@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from streamgraph_server.cli import GraphServer
+from streamgraph_server.cli import GraphServer, keep_little
 from support.waiting import eventually
 
 
@@ -23,7 +23,8 @@ class Loopback:
         self.app: Starlette = app
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
-        listening.listen()
+        keep_little(listening)
+        listening.listen(2048)
         self.port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.server = GraphServer(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))

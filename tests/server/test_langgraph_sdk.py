@@ -349,10 +349,10 @@ def test_one_of_two_readers_may_leave(serving: Serving) -> None:
             )
         )
         found = server.runs._runs[run_id]
-        await soon(lambda: found._readers == 1)
+        await soon(lambda: found.readers == 1)
         async for _ in client.runs.join_stream("t", run_id, last_event_id="-1", cancel_on_disconnect=True):
             break
-        await soon(lambda: found._readers == 1)
+        await soon(lambda: found.readers == 1)
         gate.open_all()
         return await staying
 

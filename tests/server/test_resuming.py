@@ -122,7 +122,7 @@ def test_a_late_client_gets_what_is_still_to_come(serving: Serving) -> None:
             path = f"/threads/t/runs/{made['run_id']}/stream"
             params = {"stream_mode": ["messages-tuple", "messages"]}
             joining = asyncio.ensure_future(client.get(path, params=params))
-            await soon(lambda: found._readers == 1)
+            await soon(lambda: found.readers == 1)
             gate.open_all()
             return events_in((await joining).text)
 

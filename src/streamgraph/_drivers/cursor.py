@@ -114,6 +114,11 @@ class Cursor:
         return max(self._log.last - self._seen, 0)
 
     @property
+    def holds(self) -> bool:
+        """True if the run waits for the reader."""
+        return self._lag is not None
+
+    @property
     def waits(self) -> bool:
         """True if there is nothing to read at the moment, and something is still to come."""
         log, seen = self._log, self._seen

@@ -14,7 +14,7 @@ from streamgraph._drivers.cursor import Cursor, Shape
 from streamgraph._drivers.generator_api import AsyncGeneratorStream, GeneratorStream
 from streamgraph._drivers.started import StartedRun
 from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiter
-from streamgraph._streams.event_log import RunStatus, event_id
+from streamgraph._streams.event_log import BATCH, RunStatus, event_id
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.formats import ChunkForm
 from streamgraph.errors import StreamBusyError, StreamOverflowError
@@ -278,6 +278,12 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
             except StopAsyncIteration:
                 return []
             found = [(self._number, chunk), *self._ready]
+            # A reader that holds the run back is given its events one by one; these are all for its caller.
+            while self._cursor.holds and len(found) < BATCH and not self._cursor.waits:
+                more = self._cursor.fetch()
+                if not more:
+                    break
+                found += more
         self._number = found[-1][0]
         return found
 
