@@ -8,6 +8,7 @@ import threading
 from typing import Any, Dict, Mapping, Optional
 from urllib.request import getproxies
 
+from streamgraph_integrations.local import is_local, local_model
 from streamgraph_integrations.openai_server import OpenAIServer, ReplySource
 
 try:
@@ -51,7 +52,8 @@ def chat_model(
 
     With a key or a base URL, in the environment or in `kwargs`, this is `ChatOpenAI(model=model, **kwargs)`. Without
     one, the model uses an `OpenAIServer` in this process, which is started by the first call and closed when the
-    interpreter exits.
+    interpreter exits. The name `"local"` means a small real model on this machine (the extra `local`) whatever the
+    environment says, and `"local:PATH"` one in a GGUF file.
 
     Args:
         model: The name of the model.
@@ -66,9 +68,15 @@ def chat_model(
     Raises:
         TypeError: `reply` has a type that `OpenAIServer` does not accept.
         ValueError: `reply` is an empty list or `delay` is negative.
+        MissingPackageError: A local model is not installed.
     """
     has_key = bool(kwargs.get("api_key") or kwargs.get("openai_api_key"))
     has_url = bool(kwargs.get("base_url") or kwargs.get("openai_api_base"))
+    if is_local(model) and not has_key and not has_url:
+        local = local_model(model)
+        if local.stop:
+            kwargs.setdefault("stop", local.stop)
+        return _on_this_machine(local.base_url, model, kwargs)
     if is_live() or has_key or has_url:
         if not has_key and not os.environ.get("OPENAI_API_KEY"):
             kwargs["api_key"] = _NO_KEY

@@ -18,8 +18,10 @@ from typing import Any, Callable, Iterator, List, Optional
 import click
 import httpx
 import pytest
+from click.testing import CliRunner
 from watchfiles import Change
 
+from streamgraph_server.dev import dev_command
 from streamgraph_server.dev.addresses import ADDRESSES, lines_of
 from streamgraph_server.dev.broken import reason_of
 from streamgraph_server.dev.command import _folder_of, _listen
@@ -246,6 +248,22 @@ def test_a_program_that_ends_itself_is_started_again_by_a_change(program: Path, 
     program.write_text(PROGRAM)
     served.says("Serving graph again")
     assert say_on(served.url, "t") == ["hi", "old"]
+
+
+def test_what_the_command_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    for arguments, says in (
+        (["app.py:graph", "--model", "local"], "--model is for the demo"),
+        (["--model", "local"], "streamgraph[local]"),
+        (["--model", "local:none.gguf"], "streamgraph[local]"),
+        (["--model", "gpt-4o-mini"], "OPENAI_API_KEY"),
+        (["--checkpointer", "redis:x"], "no checkpointer"),
+        (["--watch", "no/such/folder"], "does not exist"),
+    ):
+        result = CliRunner().invoke(dev_command, arguments)
+        assert says in result.output and result.exit_code in (1, 2), result.output
 
 
 def test_a_port_in_use_is_passed_over_or_refused(capsys: pytest.CaptureFixture[str]) -> None:

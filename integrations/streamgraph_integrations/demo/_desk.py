@@ -17,10 +17,14 @@ from streamgraph.types import Overwrite, Send, interrupt
 from streamgraph_integrations.demo._research import researcher
 from streamgraph_integrations.demo._story import NEWSLETTER, PLAN, POST, QUESTION, asked, scripted
 from streamgraph_integrations.demo._writing import writers
+from streamgraph_integrations.local import is_local
 from streamgraph_integrations.openai import chat_model, loopback_model
 
 _DELAY = 0.03
 """Seconds between two tokens of the scripted model, about as fast as a person reads."""
+
+_MOST_TOKENS = 160
+"""How long the answers of a small model are, which may not find an end."""
 
 _PUBLISH, _DROP = "publish", "drop"
 _WORDS = {"yes": _PUBLISH, "ok": _PUBLISH, "true": _PUBLISH, "no": _DROP, "false": _DROP}
@@ -69,7 +73,7 @@ def desk_model(name: Optional[str] = None, pace: float = 1.0) -> BaseChatModel:
     """
     if name is None:
         return loopback_model(reply=scripted, delay=_DELAY * pace)
-    return chat_model(name, max_tokens=160) if name.startswith("local") else chat_model(name)
+    return chat_model(name, max_tokens=_MOST_TOKENS) if is_local(name) else chat_model(name)
 
 
 def research_desk(model: Optional[BaseChatModel] = None, pace: float = 1.0) -> CompiledStateGraph:

@@ -7,7 +7,7 @@ import operator
 from typing import Annotated, Dict, List, Sequence
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import BaseTool, tool
 from typing_extensions import TypedDict
 
@@ -75,7 +75,7 @@ def researcher(model: BaseChatModel, pace: float) -> CompiledStateGraph:
         request = asked(state["question"], task=state["task"])
         prompt: List[BaseMessage] = [SystemMessage(RESEARCH), HumanMessage(request), *so_far]
         if not any(isinstance(message, ToolMessage) for message in so_far):
-            return {"messages": [await searching.ainvoke(prompt)]}
+            return {"messages": [_searches(await searching.ainvoke(prompt), state["task"])]}
         note = await noting.ainvoke(prompt)
         return {"messages": [note], "notes": [str(note.content).strip()]}
 
@@ -83,3 +83,11 @@ def researcher(model: BaseChatModel, pace: float) -> CompiledStateGraph:
     builder.add_node("ask", ask).add_node("tools", ToolNode([search]))
     builder.add_edge(START, "ask").add_conditional_edges("ask", tools_condition).add_edge("tools", "ask")
     return builder.compile(name="researcher")
+
+
+def _searches(answer: BaseMessage, task: str) -> BaseMessage:
+    """Return an answer that calls the tool: small models cannot always be made to, and then the task is looked for."""
+    if isinstance(answer, AIMessage) and answer.tool_calls:
+        return answer
+    call = {"name": "search_shelf", "args": {"query": task}, "id": f"search-{answer.id}", "type": "tool_call"}
+    return AIMessage(answer.content, id=answer.id, tool_calls=[call])

@@ -178,7 +178,16 @@ def _check_demo(model: Optional[str]) -> None:
         from streamgraph_integrations.openai import is_live
     except ImportError as error:
         raise click.ClickException(f"The demo needs a further package. {error}") from error
-    if model is not None and not model.startswith("local") and not is_live():
+    if model is None:
+        return
+    from streamgraph_integrations.local import check_installed, is_local
+
+    if is_local(model):
+        try:
+            check_installed(model)
+        except GraphError as error:
+            raise click.ClickException(str(error)) from error
+    elif not is_live():
         raise click.ClickException(f"{model} needs a key: set OPENAI_API_KEY. Or use --model local.")
 
 
