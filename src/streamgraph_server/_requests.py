@@ -13,6 +13,9 @@ from streamgraph_server._refusals import refusal, refused_input
 Fields = Dict[str, object]
 """An object of JSON."""
 
+CHECK = "streamgraph.check"
+"""The key of a request's scope under which the check of its body is; see `operation`."""
+
 _OF_THE_ENGINE = frozenset(
     ("thread_id", "checkpoint_ns", "checkpoint_map", "run_id", "graph_id", "assistant_id", "durability")
 )
@@ -34,7 +37,11 @@ async def body_of(request: Request, limit: int) -> Fields:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise refusal(415, "Send the body as application/json.")
-    return read_object(await _received(request, limit))
+    body = read_object(await _received(request, limit))
+    check = request.scope.get(CHECK)
+    if check is not None:
+        check(body)
+    return body
 
 
 async def body_if_any(request: Request, limit: int) -> Fields:

@@ -18,6 +18,7 @@ from streamgraph.named import in_memory
 from streamgraph.pregel import Pregel
 from streamgraph_server import page
 from streamgraph_server._guard import Guard, json_answer
+from streamgraph_server._openapi import description_route
 from streamgraph_server._settings import Auth, Errors, Settings
 from streamgraph_server._telemetry import TraceContext
 from streamgraph_server.protocols import PROTOCOLS
@@ -48,6 +49,7 @@ def serve(
     keep: float = 600.0,
     drain: float = 10.0,
     live: Optional[bool] = None,
+    docs: bool = True,
 ) -> Starlette:
     """Return an ASGI application that serves graphs to the front ends and SDKs that exist.
 
@@ -91,6 +93,7 @@ def serve(
         live: Whether the page is at `/`, on which people watch runs, start them and answer their questions. By
             default it is there for this machine, and for others if `auth` is given. A browser must be able to log in
             by itself, by a cookie for example. The page needs the protocol `langgraph`.
+        docs: Whether the server describes itself, in OpenAPI at `/openapi.json`.
 
     Raises:
         UnknownOptionError: There is no graph, or no protocol of a name, or `max_ahead` is less than 1.
@@ -124,8 +127,11 @@ def serve(
         live=live,
     )
     service = Service(graphs, settings, in_memory() if checkpointer is None else checkpointer, store)
+    routes = _routes(service, protocols)
+    if docs:
+        routes.append(description_route(routes, has_login=auth is not None))
     app = Starlette(
-        routes=[*_routes(service, protocols), *page.routes(settings)],
+        routes=[*routes, *page.routes(settings)],
         middleware=_middleware(settings),
         exception_handlers={HTTPException: _refused},
         lifespan=_lifespan(service),

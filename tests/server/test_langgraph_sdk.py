@@ -218,7 +218,11 @@ def test_wrong_requests_say_what_is_right(serving: Serving) -> None:
     server = serving({"agent": speaking(), "other": speaking()})
     wrong: List[Any] = [
         ({"assistant_id": "agnet"}, 404, "Did you mean 'agent'"),
-        ({"assistant_id": "agent", "stream_mode": "tokens"}, 422, "stream mode 'tokens'"),
+        (
+            {"assistant_id": "agent", "stream_mode": "tokens"},
+            422,
+            "custom, tasks, tools, debug, checkpoints, objects, not 'tokens'",
+        ),
         ({"assistant_id": "agent", "input": {"messages": [{"role": "user"}]}}, 422, "content"),
         ({"assistant_id": "agent", "input": 3}, 422, "Expected dict"),
         ({"assistant_id": "agent", "input": None}, 422, "input"),

@@ -91,6 +91,8 @@ def test_errors_before_and_in_a_stream(client: Any) -> None:
         client.chat.completions.create(model="failing", messages=ASKED)
     with pytest.raises(openai.APIError, match="a question"):
         list(client.chat.completions.create(model="asking", messages=ASKED, stream=True))
+    with pytest.raises(openai.BadRequestError, match="a question"):  # which clients do not try again
+        client.chat.completions.create(model="asking", messages=ASKED)
 
 
 def test_leaving_cancels(client: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from functools import partial
 from typing import DefaultDict, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from starlette.requests import Request
@@ -14,10 +15,12 @@ from streamgraph.serialization import to_json
 from streamgraph.types import StreamMode, StreamPart
 from streamgraph_server._answers import answer
 from streamgraph_server._guard import user_of
+from streamgraph_server._operations import operation
 from streamgraph_server._reading import all_frames, ended, stream_of
 from streamgraph_server._requests import Fields, body_of, object_in, read_messages
 from streamgraph_server.frames import Frame, RunEnd, RunFacts
 from streamgraph_server.messages import Closed, MessageEvent, MessageFold, Opened, Reasoning, Retracted, Text
+from streamgraph_server.protocols.bodies import ChatBody
 from streamgraph_server.protocols.openai_requests import FoundObject, ObjectFormat, read_parameters
 from streamgraph_server.protocols.openai_shapes import error_shape, in_openais_words, usage_shape
 from streamgraph_server.runs import Order
@@ -243,7 +246,8 @@ def whole_answer(frames: Sequence[Frame], headers: Mapping[str, str]) -> Respons
     for frame in frames[: -1 if frames[-1].data == b"[DONE]" else None]:
         chunk = json.loads(frame.data)
         if "error" in chunk:
-            return answer(chunk, 500)
+            # OpenAI's clients try again after a status of 500, and a question would come again.
+            return answer(chunk, 400 if chunk["error"]["code"] == "interrupted" else 500)
         shape.update(chunk)
         for choice in chunk["choices"]:
             finish = choice["finish_reason"] or finish
@@ -263,11 +267,12 @@ def routes(service: Service) -> List[BaseRoute]:
     Args:
         service: The graphs and runs.
     """
-    paths = ChatRoutes(service)
+    paths, about = ChatRoutes(service), partial(operation, bad=400)
+    complete = about(paths.complete, body=ChatBody, gives=("json", "stream"), refuses=(429, 500, 503))
     return [
-        Route("/v1/models", in_openais_words(paths.models)),
-        Route("/v1/models/{model}", in_openais_words(paths.model)),
-        Route("/v1/chat/completions", in_openais_words(paths.complete), methods=["POST"]),
+        Route("/v1/models", in_openais_words(about(paths.models))),
+        Route("/v1/models/{model}", in_openais_words(about(paths.model))),
+        Route("/v1/chat/completions", in_openais_words(complete), methods=["POST"]),
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+from functools import partial
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -16,11 +17,13 @@ from streamgraph.serialization import to_json
 from streamgraph.types import StreamMode, StreamPart
 from streamgraph_server._answers import answer
 from streamgraph_server._guard import user_of
+from streamgraph_server._operations import Gives, operation
 from streamgraph_server._reading import all_frames, ended, stream_of
 from streamgraph_server._refusals import refusal, unknown
 from streamgraph_server._requests import Fields, body_of, number_in, object_in, read_messages, text_in
 from streamgraph_server.frames import Frame, RunEnd, RunFacts
 from streamgraph_server.messages import Closed, MessageEvent, MessageFold, Reasoning, Retracted, Source, Text
+from streamgraph_server.protocols.bodies import ResponseBody, ResponseQuery
 from streamgraph_server.protocols.openai_requests import FoundObject, ObjectFormat, read_parameters
 from streamgraph_server.protocols.openai_shapes import in_openais_words
 from streamgraph_server.runs import Order, ServedRun
@@ -364,8 +367,11 @@ def routes(service: Service) -> List[BaseRoute]:
         service: The graphs, threads and runs.
     """
     paths, one = ResponsePaths(service), "/v1/responses/{response_id}"
+    about = partial(operation, bad=400)
+    both: Tuple[Gives, ...] = ("json", "stream")
+    create = about(paths.create, body=ResponseBody, gives=both, refuses=(429, 503))
     return [
-        Route("/v1/responses", in_openais_words(paths.create), methods=["POST"]),
-        Route(one, in_openais_words(paths.get)),
-        Route(one + "/cancel", in_openais_words(paths.cancel), methods=["POST"]),
+        Route("/v1/responses", in_openais_words(create), methods=["POST"]),
+        Route(one, in_openais_words(about(paths.get, query=ResponseQuery, gives=both))),
+        Route(one + "/cancel", in_openais_words(about(paths.cancel)), methods=["POST"]),
     ]

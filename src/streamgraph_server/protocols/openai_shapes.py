@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Awaitable, Callable, Mapping, Optional
 
 from starlette.exceptions import HTTPException
@@ -28,6 +29,7 @@ def error_shape(message: str, kind: str, code: Optional[str]) -> Fields:
 def in_openais_words(endpoint: Endpoint) -> Endpoint:
     """Return an endpoint whose refusals have OpenAI's shape."""
 
+    @wraps(endpoint)
     async def answered(request: Request) -> Response:
         try:
             return await endpoint(request)

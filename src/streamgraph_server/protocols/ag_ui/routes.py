@@ -12,11 +12,13 @@ from starlette.routing import BaseRoute, Route
 
 from streamgraph.serialization import to_json
 from streamgraph.types import Overwrite
+from streamgraph_server._operations import operation
 from streamgraph_server._reading import filters_of, stream_of
 from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import Fields, body_of, object_in, text_in
 from streamgraph_server.protocols.ag_ui.encoder import AgUiEncoder
 from streamgraph_server.protocols.ag_ui.shapes import read_conversation
+from streamgraph_server.protocols.bodies import AgUiBody, LeavingQuery
 from streamgraph_server.protocols.conversation import (
     SHOWN_AS_OBJECTS,
     Stored,
@@ -120,4 +122,7 @@ def routes(service: Service) -> List[BaseRoute]:
     Args:
         service: The graphs, threads and runs.
     """
-    return [Route("/agui/{graph}", AgUiPaths(service).run, methods=["POST"])]
+    run = operation(
+        AgUiPaths(service).run, body=AgUiBody, query=LeavingQuery, gives=("stream",), refuses=(409, 429, 503)
+    )
+    return [Route("/agui/{graph}", run, methods=["POST"])]

@@ -6,6 +6,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence,
 
 from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.messages.utils import message_chunk_to_message
+from typing_extensions import Literal, get_args
 
 from streamgraph.serialization import PartEncoder, to_json
 from streamgraph.types import StreamMode, StreamPart
@@ -15,7 +16,10 @@ from streamgraph_server.frames import Frame, RunEnd, RunFacts
 TUPLES, WHOLE = "messages-tuple", "messages"
 """The two modes of messages on this wire: each chunk with its metadata, or the message so far."""
 
-WIRE_MODES = (TUPLES, WHOLE, "values", "updates", "custom", "tasks", "tools", "debug", "checkpoints", "objects")
+WireMode = Literal[
+    "messages-tuple", "messages", "values", "updates", "custom", "tasks", "tools", "debug", "checkpoints", "objects"
+]
+WIRE_MODES: Tuple[str, ...] = get_args(WireMode)
 """The modes that clients may ask for."""
 
 

@@ -78,10 +78,6 @@ def thread_shape(thread: Thread, state: Optional[StateSnapshot], last: Optional[
     }
 
 
-FIELDS = ("thread_id", "created_at", "updated_at", "metadata", "status", "config", "values", "interrupts")
-"""The fields of a thread that clients can select."""
-
-
 def thread_metadata(thread: Thread) -> Fields:
     """Return what was noted about a thread, with the graph that ran on it last."""
     if thread.graph is None:

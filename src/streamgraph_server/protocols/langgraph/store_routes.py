@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Protocol, Sequence, Tuple, cast
+from typing import Awaitable, List, Optional, Protocol, Sequence, Tuple, TypeVar, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from streamgraph_server._answers import answer, nothing
 from streamgraph_server._guard import user_of
-from streamgraph_server._refusals import refusal, unknown
+from streamgraph_server._refusals import refusal, refused_input, unknown
 from streamgraph_server._requests import Fields, body_of, number_in, object_in, text_in, texts_in
+from streamgraph_server.protocols.langgraph.bodies import MOST
 from streamgraph_server.service import Service
 
+T = TypeVar("T")
 Namespace = Tuple[str, ...]
-MOST = 1000
 
 
 class _Item(Protocol):
@@ -63,14 +64,14 @@ class StoreRoutes:
         """Store a value."""
         body = await self._body(request)
         namespace, value = self._namespace(texts_in(body, "namespace"), request), object_in(body, "value")
-        await self._store().aput(namespace, self._key(text_in(body, "key")), value)
+        await _asked(self._store().aput(namespace, self._key(text_in(body, "key")), value))
         return nothing()
 
     async def get(self, request: Request) -> Response:
         """Answer with a value."""
         asked = request.query_params
         namespace = self._namespace([part for part in asked.get("namespace", "").split(".") if part], request)
-        item = await self._store().aget(namespace, self._key(asked.get("key", "")))
+        item = await _asked(self._store().aget(namespace, self._key(asked.get("key", ""))))
         if item is None:
             raise unknown("item", asked.get("key", ""))
         return answer(_shape(item))
@@ -79,32 +80,33 @@ class StoreRoutes:
         """Delete a value."""
         body = await self._body(request)
         namespace = self._namespace(texts_in(body, "namespace"), request)
-        await self._store().adelete(namespace, self._key(text_in(body, "key")))
+        await _asked(self._store().adelete(namespace, self._key(text_in(body, "key"))))
         return nothing()
 
     async def search(self, request: Request) -> Response:
         """Answer with the values in a namespace and below it that fit."""
         body = await self._body(request)
-        found = await self._store().asearch(
+        search = self._store().asearch(
             self._namespace(texts_in(body, "namespace_prefix"), request, empty=True),
             query=text_in(body, "query") or None,
             filter=object_in(body, "filter") or None,
             limit=number_in(body, "limit", 10, MOST),
             offset=number_in(body, "offset", 0, 10**9),
         )
+        found = await _asked(search)
         return answer({"items": [_shape(item) for item in found]})
 
     async def namespaces(self, request: Request) -> Response:
         """Answer with the namespaces that fit."""
         body = await self._body(request)
-        found = await self._store().alist_namespaces(
+        search = self._store().alist_namespaces(
             prefix=self._namespace(texts_in(body, "prefix"), request, empty=True) or None,
-            suffix=tuple(texts_in(body, "suffix")) or None,
+            suffix=_labels(texts_in(body, "suffix")) or None,
             max_depth=number_in(body, "max_depth", 0, 100) or None,
             limit=number_in(body, "limit", 100, MOST),
             offset=number_in(body, "offset", 0, 10**9),
         )
-        return answer({"namespaces": found})
+        return answer({"namespaces": await _asked(search)})
 
     def _store(self) -> _Store:
         store = self._service.store
@@ -121,13 +123,35 @@ class StoreRoutes:
             raise refusal(403, "The first part of a namespace must be the id of the user.")
         if not given and not empty:
             raise refusal(422, "namespace must not be empty.")
-        return tuple(given)
+        return _labels(given)
 
     @staticmethod
     def _key(given: str) -> str:
-        if not given:
-            raise refusal(422, "key must not be empty.")
+        if not given or _NUL in given:
+            raise refusal(422, "key must not be empty, and have no NUL character.")
         return given
+
+
+_NUL = chr(0)
+
+
+def _labels(given: Sequence[str]) -> Namespace:
+    for label in given:
+        if not label or "." in label or _NUL in label:
+            raise refusal(422, "The parts of a namespace must not be empty, and have no full stop or NUL character.")
+    return tuple(given)
+
+
+async def _asked(answer: Awaitable[T]) -> T:
+    """Return what a store answers.
+
+    Raises:
+        HTTPException: It refuses the namespace or a filter.
+    """
+    try:
+        return await answer
+    except ValueError as error:
+        raise refused_input(error) from error
 
 
 def _shape(item: _Item) -> Fields:

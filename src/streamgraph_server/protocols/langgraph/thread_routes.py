@@ -22,6 +22,7 @@ from streamgraph_server._requests import (
     read_input,
     text_in,
 )
+from streamgraph_server.protocols.langgraph.bodies import MOST
 from streamgraph_server.protocols.langgraph.shapes import (
     checkpoint_shape,
     shapes_of,
@@ -31,9 +32,6 @@ from streamgraph_server.protocols.langgraph.shapes import (
 from streamgraph_server.protocols.langgraph.thread_search import ThreadSearch
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
-
-MOST = 1000
-"""The most threads or states in one answer."""
 
 
 class ThreadRoutes:
@@ -51,8 +49,6 @@ class ThreadRoutes:
         body = await self._body(request)
         id = text_in(body, "thread_id") or str(uuid4())
         metadata, if_exists = own_metadata(object_in(body, "metadata")), text_in(body, "if_exists", "raise")
-        if if_exists not in ("raise", "do_nothing"):
-            raise refusal(422, "if_exists must be raise or do_nothing.")
         found = await self._service.thread(id, request, fresh=True)
         if found is not None:
             if if_exists == "raise":

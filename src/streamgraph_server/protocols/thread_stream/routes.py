@@ -9,8 +9,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from streamgraph_server._answers import answer
+from streamgraph_server._operations import operation
 from streamgraph_server._reading import EventStream, check_filters, filters_of
 from streamgraph_server._requests import body_of, number_in, wanted_after
+from streamgraph_server.protocols.bodies import CommandBody, EventsBody, FilterQuery
 from streamgraph_server.protocols.conversation import thread_named
 from streamgraph_server.protocols.thread_stream.commands import Commands
 from streamgraph_server.protocols.thread_stream.journal import Journals
@@ -71,7 +73,9 @@ def routes(service: Service) -> List[BaseRoute]:
         service: The graphs, threads and runs.
     """
     paths = ThreadPaths(service)
+    command = operation(paths.command, body=CommandBody, refuses=(409, 429, 503))
+    events = operation(paths.events, body=EventsBody, query=FilterQuery, gives=("stream",), refuses=(409, 429))
     return [
-        Route("/threads/{thread_id}/commands", paths.command, methods=["POST"]),
-        Route("/threads/{thread_id}/stream/events", paths.events, methods=["POST"]),
+        Route("/threads/{thread_id}/commands", command, methods=["POST"]),
+        Route("/threads/{thread_id}/stream/events", events, methods=["POST"]),
     ]

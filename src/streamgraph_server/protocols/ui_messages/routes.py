@@ -13,9 +13,11 @@ from starlette.routing import BaseRoute, Route
 from streamgraph.types import Command
 from streamgraph_server._answers import answer, nothing
 from streamgraph_server._guard import user_of
+from streamgraph_server._operations import operation
 from streamgraph_server._reading import EventStream, filters_of, stream_of
 from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import Fields, body_of, read_messages, text_in
+from streamgraph_server.protocols.bodies import UIMessagesBody, UIMessagesQuery
 from streamgraph_server.protocols.conversation import (
     SHOWN_AS_OBJECTS,
     Stored,
@@ -112,12 +114,14 @@ def routes(service: Service) -> List[BaseRoute]:
     Args:
         service: The graphs, threads and runs.
     """
-    paths = ChatPaths(service)
+    paths, query = ChatPaths(service), UIMessagesQuery
+    send = operation(paths.send, body=UIMessagesBody, query=query, gives=("stream",), refuses=(409, 429, 503))
+    read = operation(paths.read, query=query, gives=("stream", "nothing"))
     found: List[BaseRoute] = []
     for prefix in ("/chat/{graph}", "/api/chat"):
         found += [
-            Route(prefix, paths.send, methods=["POST"]),
-            Route(prefix + "/{chat_id}/stream", paths.read),
-            Route(prefix + "/{chat_id}/stop", paths.stop, methods=["POST"]),
+            Route(prefix, send, methods=["POST"]),
+            Route(prefix + "/{chat_id}/stream", read),
+            Route(prefix + "/{chat_id}/stop", operation(paths.stop), methods=["POST"]),
         ]
     return found
