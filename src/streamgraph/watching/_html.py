@@ -7,6 +7,7 @@ from typing import List
 
 from streamgraph.watching._lines import again, name_of
 from streamgraph.watching._model import NodeView, RunView, TextView
+from streamgraph.watching._safe import safe_line
 from streamgraph.watching._values import state_rows, value_text
 
 _TAIL = 2_000
@@ -62,7 +63,7 @@ def _head(view: RunView, now: float, graph: str) -> str:
     said = _WORDS.get(view.status, view.status)
     sign = {"done": "✓", "failed": "✗", "cancelled": "■", "interrupted": "?"}.get(view.status, "●")
     seconds = f"<small>{view.elapsed(now):.1f} s{missing}</small>"
-    return f'<div class="sgv-head {view.status}"><b>{sign}</b> {_e(graph or "run")} {said} {seconds}</div>'
+    return f'<div class="sgv-head {view.status}"><b>{sign}</b> {_e(safe_line(graph or "run"))} {said} {seconds}</div>'
 
 
 def _tree(view: RunView, now: float) -> str:

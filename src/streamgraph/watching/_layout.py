@@ -156,24 +156,36 @@ def _placed(
     totals = [sum(widths[name] for name in row) + GAP_X * (len(row) - 1) for row in rows]
     whole = max(totals, default=0.0)
     centres: Dict[str, Point] = {}
+    bands: Dict[str, Tuple[float, float]] = {}
     top = 0.0
     for row, total in zip(rows, totals):
         height = max((sizes[name][1] for name in row if name in sizes), default=0.0)
         left = (whole - total) / 2
         for name in row:
             centres[name] = (left + widths[name] / 2, top + height / 2)
+            bands[name] = (top, top + height)
             left += widths[name] + GAP_X
         top += height + GAP_Y
     pairs = [(chain[0], chain[-1]) for chain in chains]
     paths: List[List[Point]] = []
     for place, chain in enumerate(chains):
-        points = [centres[name] for name in chain]
+        points = [centres[chain[0]]]
         if len(chain) > 1:
             # Two edges between the same nodes, such as there and back, run beside each other.
             same = [other for other, pair in enumerate(pairs) if pair == pairs[place]]
             shift = (same.index(place) - (len(same) - 1) / 2) * _LANE
-            first, last = points[0], points[-1]
-            points[0] = (first[0] + shift, first[1] + sizes[chain[0]][1] / 2)
-            points[-1] = (last[0] + shift, last[1] - sizes[chain[-1]][1] / 2)
+            points = []
+            for name in chain:
+                # Inside a row it runs straight down, so that it crosses no node that is higher than others.
+                x, y = centres[name]
+                upper, lower = bands[name]
+                half = sizes[name][1] / 2 if name in sizes else 0.0
+                if name == chain[0]:
+                    points += [(x + shift, y + half), (x + shift, lower)]
+                elif name == chain[-1]:
+                    points += [(x + shift, upper), (x + shift, y - half)]
+                else:
+                    points += [(x, upper), (x, lower)]
+            points = [point for at, point in enumerate(points) if not at or point != points[at - 1]]
         paths.append(points[::-1] if place in back else points)
     return Layout({name: centres[name] for name in sizes}, paths, (whole, max(top - GAP_Y, 0.0)))

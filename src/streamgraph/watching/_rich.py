@@ -19,7 +19,7 @@ from rich.text import Text
 from streamgraph.watching._fold import Events
 from streamgraph.watching._lines import again, name_of
 from streamgraph.watching._model import NodeView, RunView, TextView
-from streamgraph.watching._safe import folded
+from streamgraph.watching._safe import folded, safe_line
 from streamgraph.watching._values import state_rows, value_text
 
 _FRAMES_PER_SECOND = 8
@@ -58,7 +58,7 @@ class Screen:
         self._console = console
         self._view = view
         self._clock = clock
-        self._graph = graph
+        self._graph = safe_line(graph)
         self._with_state = with_state
         self._live: Optional[Live] = None
         self._lock = lock

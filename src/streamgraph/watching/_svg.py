@@ -56,7 +56,7 @@ def graph_svg(shape: GraphShape, title: str = "graph") -> str:
     nodes = ", ".join(safe_line(name).strip("_") for name in shape.nodes)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="sgg" role="img" width="{whole[0]:.0f}" height="{whole[1]:.0f}"'
-        f' viewBox="0 0 {whole[0]:.1f} {whole[1]:.1f}"><title>{_e(title)}</title><desc>{_e(nodes)}</desc>'
+        f' viewBox="0 0 {whole[0]:.1f} {whole[1]:.1f}"><title>{_e(safe_line(title))}</title><desc>{_e(nodes)}</desc>'
         f"<style>{_STYLE}</style>{_ARROW}"
         f'<g transform="translate({_MARGIN},{_MARGIN})">{body}</g></svg>'
     )
