@@ -9,7 +9,7 @@ from streamgraph._drivers.memory_log import MemoryLog
 from streamgraph._drivers.readers import AsyncRunReader, RunReader
 from streamgraph._drivers.started import OnDisconnect
 from streamgraph._runnable.run_handle import RunHandle
-from streamgraph._streams.event_log import Codec, EventLog, Events, RunStatus
+from streamgraph._streams.event_log import Codec, EventLog, Events, ReadableLog, RunEnd, RunFacts, RunStatus, SharedLog
 from streamgraph._streams.part import Part
 
 __all__ = [
@@ -20,7 +20,11 @@ __all__ = [
     "MemoryLog",
     "OnDisconnect",
     "Part",
+    "ReadableLog",
+    "RunEnd",
+    "RunFacts",
     "RunHandle",
     "RunReader",
     "RunStatus",
+    "SharedLog",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Hashable, List, Optional, Tuple
 
 from streamgraph._drivers.overflow import DropOldestQueue, OverflowQueue, RaisingQueue
+from streamgraph._drivers.readable_run import ENDED, ReadableRun
 from streamgraph._drivers.recorder import Lag
-from streamgraph._drivers.started import ENDED, StartedRun
 from streamgraph._protocols import Batch, Coalescer
 from streamgraph._signals import Gap
 from streamgraph._streams.event_log import event_id
@@ -60,7 +60,7 @@ class Cursor:
 
     def __init__(
         self,
-        run: StartedRun,
+        run: ReadableRun,
         *,
         after: int,
         wants: Callable[[Part], bool],
@@ -91,7 +91,7 @@ class Cursor:
             elif flow.overflow == "coalesce":
                 self._coalescer = coalescer
             else:
-                self._lag = run.capacity.join(flow.max_buffer, wants)
+                self._lag = run.hold(flow.max_buffer, wants)
                 self._live_from = self._lag.since + 1
         # Chunks that wait here, or are merged, are shaped when they are taken.
         self._shape_read: Shape = shape if self._queue is None and self._coalescer is None else _itself
@@ -107,7 +107,7 @@ class Cursor:
         STREAMS.left(self)
         lag, self._lag = self._lag, None
         if lag is not None:
-            self._run.capacity.leave(lag)
+            self._run.release(lag)
 
     def waiting(self) -> int:
         """Return how many events of the log the reader has not looked at."""

@@ -8,7 +8,7 @@ from time import monotonic, time
 from typing import Any, Callable, Dict, List, Optional
 
 from streamgraph._policies import Seconds, check_seconds
-from streamgraph._streams.event_log import BATCH, Codec, Events, RunStatus, own_size
+from streamgraph._streams.event_log import BATCH, Codec, Events, RunEnd, RunFacts, RunStatus, own_size
 from streamgraph._streams.part import Part
 from streamgraph.errors import UnknownOptionError
 
@@ -53,6 +53,8 @@ class MemoryLog:
     ) -> None:
         self.attempt = attempt
         self.codec: Optional[Codec] = None
+        self.run_id: Optional[str] = None
+        self.max_unstored: Optional[int] = None
         self.status: RunStatus = "pending"
         self.last = 0
         self.oldest = 1
@@ -71,9 +73,9 @@ class MemoryLog:
         # Held while old events are dropped; never waited for.
         self._dropping = threading.Lock()
         self._listeners: List[Callable[[], None]] = []
-        self._signal_listeners: List[Callable[[str], None]] = []
+        self._signal_listeners: List[Callable[..., object]] = []
 
-    def begin(self) -> None:
+    def begin(self, facts: RunFacts) -> None:
         """Record that the run has begun."""
         self.status = "running"
 
@@ -127,7 +129,7 @@ class MemoryLog:
             return None
         return self._epoch + segment.times[offset]
 
-    def close(self, status: RunStatus) -> None:
+    def close(self, status: RunStatus, end: RunEnd) -> None:
         """Record how the run has ended."""
         self.status = status
         for listener in self._listeners:
@@ -140,9 +142,12 @@ class MemoryLog:
         for listener in tuple(self._signal_listeners):
             listener(kind)
 
-    def on_signal(self, listener: Callable[[str], None]) -> None:
+    def on_signal(self, listener: Callable[..., object]) -> None:
         """Call `listener` with each signal."""
         self._signal_listeners.append(listener)
+
+    def on_stored(self, listener: Callable[[int], None]) -> None:
+        """Do nothing: an event is stored at once."""
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each event that was added, and after the end."""

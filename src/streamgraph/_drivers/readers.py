@@ -12,7 +12,7 @@ from weakref import WeakMethod
 from streamgraph._drivers.clock import ConsumerClock
 from streamgraph._drivers.cursor import Cursor, Shape
 from streamgraph._drivers.generator_api import AsyncGeneratorStream, GeneratorStream
-from streamgraph._drivers.started import StartedRun
+from streamgraph._drivers.readable_run import ReadableRun
 from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiter
 from streamgraph._streams.event_log import BATCH, RunStatus, event_id
 from streamgraph._streams.flow import FlowControl
@@ -41,7 +41,7 @@ class _Reading(Generic[ChunkT]):
     # Class attributes, for `__del__` after an interrupted `__init__`.
     _closed = True
 
-    def __init__(self, run: StartedRun, cursor: Cursor, shape: Shape, flow: FlowControl, after: int) -> None:
+    def __init__(self, run: ReadableRun, cursor: Cursor, shape: Shape, flow: FlowControl, after: int) -> None:
         self._run = run
         self._cursor = cursor
         self._shape = shape
@@ -212,7 +212,7 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
         delay: Seconds that the event loop took to get to the reader after what it had waited for; 0 if it did not wait.
     """
 
-    def __init__(self, run: StartedRun, cursor: Cursor, shape: Shape, flow: FlowControl, after: int) -> None:
+    def __init__(self, run: ReadableRun, cursor: Cursor, shape: Shape, flow: FlowControl, after: int) -> None:
         super().__init__(run, cursor, shape, flow, after)
         self._timer: Optional[asyncio.TimerHandle] = None
         self._timer_loop: Optional[asyncio.AbstractEventLoop] = None

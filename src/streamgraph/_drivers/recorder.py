@@ -7,7 +7,7 @@ from collections import deque
 from typing import Callable, Deque, Tuple, Union
 
 from streamgraph._drivers.waiting import ThreadWaiter, Waiters
-from streamgraph._streams.event_log import EventLog, RunStatus
+from streamgraph._streams.event_log import EventLog, RunEnd, RunStatus
 from streamgraph._streams.part import Part
 
 _PATIENCE = 1.0
@@ -103,12 +103,12 @@ class Recorder:
         self.put(lag)
         lag.wait()
 
-    def close(self, status: RunStatus) -> None:
+    def close(self, status: RunStatus, end: RunEnd) -> None:
         """Close the log, behind all parts that were given."""
         held = self._writing.acquire(timeout=_PATIENCE)
         try:
             self._take_all()
-            self._log.close(status)
+            self._log.close(status, end)
             self._append = self._failed = _drop  # and let go of the run
         finally:
             if held:

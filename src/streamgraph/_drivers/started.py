@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import copy_context
-from time import monotonic
-from types import TracebackType
-from typing import Callable, Dict, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set, Tuple, Union
 from weakref import ReferenceType
 
 from typing_extensions import Literal
 
+from streamgraph._drivers.questions import answer_live
+from streamgraph._drivers.readable_run import ENDED, UNKNOWN, ReadableRun
 from streamgraph._drivers.reader_capacity import ReaderCapacity
-from streamgraph._drivers.recorder import Recorder
+from streamgraph._drivers.recorder import Lag, Recorder
 from streamgraph._drivers.shutdown import HERE, Reader, drop, opened, over
 from streamgraph._drivers.started_streams import (
     StartedLoopBackend,
@@ -20,24 +20,18 @@ from streamgraph._drivers.started_streams import (
     StartedThreadBackend,
     StartedThreadStream,
 )
-from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiters
 from streamgraph._drivers.workers import WORKERS
 from streamgraph._propagation import current_loop
 from streamgraph._protocols import Coalescer, Partial, Questions, Session
 from streamgraph._signals import Paused, RunningTask, Unstreamed
-from streamgraph._streams.event_log import BATCH, EventLog, RunStatus
+from streamgraph._streams.event_log import BATCH, EventLog, RunEnd, RunFacts, RunStatus
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
 from streamgraph._streams.router import NO_CHUNK
-from streamgraph.errors import EventLoopError, GraphDrained, RunCancelledError, StreamClosed
+from streamgraph.errors import GraphDrained, StreamClosed
 
 OnDisconnect = Literal["continue", "cancel"]
 """What becomes of a started run when its last reader leaves."""
-
-ENDED = frozenset(("done", "interrupted", "failed", "cancelled"))
-
-CHECK_SECONDS = 1.0
-"""Seconds after which who waits for a run on another event loop checks whether that loop is still there."""
 
 _PAUSE: object = object()
 """The chunk that a run hands to its own driver when a reader holds it back, or the loop's other tasks get a turn."""
@@ -45,48 +39,48 @@ _PAUSE: object = object()
 _driving: Set[asyncio.Task[None]] = set()
 """Strong references to the asyncio tasks that drive runs: an event loop holds only weak ones."""
 
-_UNKNOWN: object = object()
 
-
-class StartedRun:
+class StartedRun(ReadableRun):
     """A run that goes on by itself, in a thread or in a task of an event loop.
 
     Args:
+        run_id: Its id.
         log: Keeps what it streams.
+        recorded: The modes that it records of its graph, and of nested graphs.
         on_disconnect: What becomes of it when its last reader leaves.
         shows: What it records is also shown in another way, such as printed, so that parts pass the router.
 
     Attributes:
         capacity: Limits what it makes, for readers that hold it back.
-        changed: Those who wait for events.
-        loop: The event loop that it runs on; `None` if it runs in a thread.
         live: Its open questions, if they are answered while it goes on.
-        asked: The questions with which it has ended.
     """
 
-    def __init__(self, log: EventLog, on_disconnect: OnDisconnect, *, shows: bool = False) -> None:
+    log: EventLog
+
+    def __init__(
+        self,
+        run_id: str,
+        log: EventLog,
+        recorded: Tuple[FrozenSet[str], FrozenSet[str]],
+        on_disconnect: OnDisconnect,
+        *,
+        shows: bool = False,
+    ) -> None:
+        super().__init__()
         self.log = log
+        self._facts = RunFacts(run_id, (), *(tuple(sorted(modes)) for modes in recorded))
         self._recorder = Recorder(log, self._log_failed)
         self._put = self._show if shows else self._recorder.put
         self.capacity = ReaderCapacity(self._recorder, self._put)
-        self.changed = Waiters()
-        self.loop: Optional[asyncio.AbstractEventLoop] = None
         self.live: Optional[Questions] = None
-        self.asked: Sequence[Paused] = ()
         self._unstreamed: Sequence[Unstreamed] = ()
         self._partial: Partial = Partial({}, None)
-        self.ns: Tuple[str, ...] = ()
         self._on_disconnect = on_disconnect
-        self._ended = Waiters()
         self._stream: Union[StartedThreadStream, StartedLoopStream, None] = None
         self._task: Optional[asyncio.Task[None]] = None
-        self._output: object = _UNKNOWN
-        self._error: Optional[BaseException] = None
         self._cancel_requested = False
         self._recorded = 0
-        self._traceback: Optional[TracebackType] = None
         self._readers: Dict[int, ReferenceType[Reader]] = {}
-        self._joining: Dict[int, ReferenceType[Reader]] = {}
         log.on_change(self.changed.wake)
         log.on_signal(self._on_signal)
 
@@ -137,6 +131,12 @@ class StartedRun:
         held = self._recorder.lags and self.capacity.held
         return NO_CHUNK if self._recorded % BATCH and not held else _PAUSE
 
+    def _begin(self) -> None:
+        limit = self.log.max_unstored
+        if limit is not None:
+            self.log.on_stored(self.capacity.join(limit, _every).took)
+        self.log.begin(self._facts._replace(ns=self.ns))
+
     def _show(self, part: Part) -> None:
         """Take a part that a node emits through the router."""
         stream = self._stream
@@ -149,7 +149,7 @@ class StartedRun:
 
     def _drive(self, stream: StartedThreadStream) -> None:
         error: Optional[BaseException] = None
-        self.log.begin()
+        self._begin()
         try:
             for _ in stream:
                 self.capacity.wait_in_thread(stream.stop)
@@ -158,7 +158,7 @@ class StartedRun:
         self._end(stream, error)
 
     async def _adrive(self, stream: StartedLoopStream) -> None:
-        self.log.begin()
+        self._begin()
         try:
             async for _ in stream:
                 await self.capacity.wait()
@@ -202,7 +202,8 @@ class StartedRun:
         self._stream = self._task = None
         self._put = self._recorder.put
         self.capacity.close()
-        self._recorder.close(status)
+        output = None if self._output is UNKNOWN else self._output
+        self._recorder.close(status, RunEnd(output, self._error, self.asked, *self._partial))
         self._ended.wake()
 
     # How it is ended
@@ -235,11 +236,38 @@ class StartedRun:
         self._cancel_requested = True
         self._end(stream, None)
 
-    def _on_signal(self, kind: str) -> None:
+    def _on_signal(self, kind: str, *details: Any) -> object:
         if kind == "cancel":
             self.cancel()
+        elif kind == "answer":
+            self.answer(*details)
+        elif kind == "questions":
+            return self.questions()
+        elif kind == "fail":
+            self._log_failed(*details)
+        return None
 
     # Who reads it
+
+    def answer(self, id: str, value: object) -> None:  # noqa: A002  (the field's name)
+        """Answer an open question; see `answer_live`."""
+        answer_live(self.live, id, value)
+
+    def questions(self) -> List[Paused]:
+        """Return the questions that wait for an answer."""
+        return list(self.asked) if self.live is None or self.is_over() else self.live.paused
+
+    def is_paused(self) -> bool:
+        """Return True if an open question waits."""
+        return self.live is not None and bool(self.live.paused)
+
+    def hold(self, limit: int, wants: Callable[[Part], bool]) -> Lag:
+        """Let a reader hold the run back; see `ReadableRun`."""
+        return self.capacity.join(limit, wants)
+
+    def release(self, lag: Lag) -> None:
+        """Let the run go on without a reader; from any thread, or a finalizer."""
+        self.capacity.leave(lag)
 
     def joined(self, reader: object) -> None:
         """Record that somebody reads the run, who is in this thread at the moment."""
@@ -278,100 +306,12 @@ class StartedRun:
         stream = self._stream
         return self._unstreamed if stream is None else stream.unstreamed()
 
-    # How its end is awaited
-
-    def is_over(self) -> bool:
-        """Return True if the run has ended."""
-        return self.log.status in ENDED
-
-    def output(self) -> object:
-        """Return the output of a run that has ended.
-
-        Raises:
-            RunCancelledError: It was cancelled.
-            BaseException: The error with which it has failed.
-        """
-        self.raise_error()
-        if self._output is _UNKNOWN:
-            raise RunCancelledError("The run was cancelled, so it has no result", hint="run.partial is what it made.")
-        return self._output
-
-    def raise_error(self) -> None:
-        """Raise the error with which the run has failed, if it has."""
-        error = self._error
-        if error is not None:
-            # Each reader raises the same exception, whose traceback would grow each time.
-            raise error.with_traceback(self._traceback)
-
-    def join(self, timeout: Optional[float] = None) -> bool:
-        """Wait in this thread until the run has ended; return False if `timeout` seconds have passed before.
-
-        Raises:
-            EventLoopError: The run is on the event loop of this thread, which cannot go on meanwhile.
-        """
-        if self.is_over():
-            return True
-        self.refuse_own_loop()
-        waiter, deadline = ThreadWaiter(), None if timeout is None else monotonic() + timeout
-        self._joining[id(waiter)] = HERE.link
-        try:
-            while not self.is_over():
-                left = None if deadline is None else deadline - monotonic()
-                if left is not None and left <= 0:
-                    return False
-                self._ended.add(waiter)
-                if self.is_over():
-                    break
-                waiter.wait(self.patience(left))
-                self.check_loop()
-        finally:
-            del self._joining[id(waiter)]
-            self._ended.discard(waiter)
-        return True
-
-    async def ajoin(self) -> None:
-        """Wait, on any event loop, until the run has ended."""
-        loop = asyncio.get_running_loop()
-        while not self.is_over():
-            waiter = LoopWaiter(loop)
-            self._joining[id(waiter)] = HERE.link
-            self._ended.add(waiter)
-            # A run on another loop may never end: that loop can be closed.
-            watch = None if self.patience(None) is None else loop.call_later(CHECK_SECONDS, waiter.wake)
-            try:
-                if not self.is_over():
-                    await waiter.woken
-            finally:
-                del self._joining[id(waiter)]
-                self._ended.discard(waiter)
-                if watch is not None:
-                    watch.cancel()
-            self.check_loop()
-
-    def patience(self, seconds: Optional[float]) -> Optional[float]:
-        """Return how many seconds somebody should wait before he checks the loop of the run again.
-
-        Args:
-            seconds: How long he would wait at most; `None` for no limit.
-        """
-        if self.loop is None or self.loop is current_loop():
-            return seconds
-        return CHECK_SECONDS if seconds is None else min(seconds, CHECK_SECONDS)
-
-    def refuse_own_loop(self) -> None:
-        """Raise if this thread may not wait for the run, because it has to drive it.
-
-        Raises:
-            EventLoopError: The run is on the event loop of this thread.
-        """
-        if self.loop is not None and self.loop is current_loop():
-            raise EventLoopError(
-                "The run is on this event loop, which cannot go on while its thread waits for the run",
-                hint="Await it: `await run` for the result, `async for` over run.astream(...) for its stream.",
-            )
-
 
 _CANCELLATIONS = (asyncio.CancelledError, StreamClosed, GeneratorExit)
+
+
+def _every(part: Part) -> bool:
+    return True
 
 
 class _Cancelling:

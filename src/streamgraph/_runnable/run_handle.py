@@ -22,9 +22,8 @@ from typing_extensions import Literal, TypeVar, Unpack
 
 from streamgraph._core.parts import copy_payload
 from streamgraph._drivers.cursor import Cursor, Shape
-from streamgraph._drivers.questions import answer_live
+from streamgraph._drivers.readable_run import ReadableRun
 from streamgraph._drivers.readers import AsyncRunReader, RunReader
-from streamgraph._drivers.started import StartedRun
 from streamgraph._keywords import checked_keywords, takes_options
 from streamgraph._messages.coalescing import COALESCER
 from streamgraph._propagation import current_loop
@@ -77,7 +76,7 @@ class RunHandle(Generic[OutputT, StateT]):
 
     def __init__(
         self,
-        run: StartedRun,
+        run: ReadableRun,
         *,
         id: str,  # noqa: A002  (the field's name)
         recorded: Subscription,
@@ -110,14 +109,13 @@ class RunHandle(Generic[OutputT, StateT]):
         `"interrupted"` if it has stopped with a question, at a breakpoint or on a request to drain; `"failed"`;
         `"cancelled"`.
         """
-        status, live = self._run.log.status, self._run.live
-        return "paused" if status == "running" and live is not None and live.paused else status
+        status = self._run.log.status
+        return "paused" if status == "running" and self._run.is_paused() else status
 
     @property
     def questions(self) -> List[Paused]:
         """The questions that wait for an answer, at every depth: what is asked, where, and since when."""
-        run = self._run
-        return list(run.asked) if run.live is None or run.is_over() else run.live.paused
+        return self._run.questions()
 
     def answer(self, id: str, value: object) -> None:  # noqa: A002  (the field's name)
         """Answer a question of a run that was started with `interrupts="live"`; from any thread, loop or task.
@@ -134,11 +132,11 @@ class RunHandle(Generic[OutputT, StateT]):
             ValidationError: The answer does not fit the class that was given as `response_schema`; the question stays
                 open.
         """
-        answer_live(self._run.live, id, value)
+        self._run.answer(id, value)
 
     async def aanswer(self, id: str, value: object) -> None:  # noqa: A002
-        """Answer a question of the run; see `answer`, which does not block a loop either."""
-        self.answer(id, value)
+        """Answer a question of the run, on an event loop; see `answer`."""
+        await self._run.aanswer(id, value)
 
     @property
     def namespace(self) -> Tuple[str, ...]:

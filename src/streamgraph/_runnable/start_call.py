@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any, Callable, Dict, Optional, Tuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from langchain_core.runnables import RunnableConfig
 from typing_extensions import Unpack
 
+from streamgraph._drivers.attached import AttachedRun
 from streamgraph._drivers.memory_log import MemoryLog
 from streamgraph._drivers.started import StartedRun
 from streamgraph._keywords import checked_keywords, takes_options
@@ -17,11 +18,12 @@ from streamgraph._messages.coalescing import COALESCER
 from streamgraph._messages.token_codec import TokenCodec
 from streamgraph._protocols import Backend, Session
 from streamgraph._runnable.config_checks import check_config
-from streamgraph._runnable.options import check_version
+from streamgraph._runnable.options import Subscription, check_version
 from streamgraph._runnable.run_handle import RunHandle
 from streamgraph._runnable.start_options import START_DEFAULTS, StartOptions, check_on_disconnect
 from streamgraph._runnable.stream_call import StreamRunnable
 from streamgraph._runnable.stream_options import Config, ContextT, GivenT, KeyedT, OutputT, StateT
+from streamgraph._streams.event_log import SharedLog
 from streamgraph._streams.flow import FlowControl
 from streamgraph.errors import UnknownOptionError
 
@@ -98,9 +100,9 @@ class StartRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
         recorded, flow = self._read({**asked, "stream_mode": asked.pop("record"), "version": "v2"})  # type: ignore[typeddict-item]
         check_config(config)
         settings: RunnableConfig = {**(config or {})}
-        run_id = settings.setdefault("run_id", uuid4()) or uuid4()
-        settings["run_id"] = run_id
-        run = StartedRun(log, on_disconnect, shows=bool(recorded.printed))
+        run_id = settings["run_id"] = _run_id(log.run_id, settings.get("run_id"))
+        modes = recorded.modes, recorded.nested
+        run = StartedRun(str(run_id), log, modes, on_disconnect, shows=bool(recorded.printed))
         session = partial(self._recorded, given, settings, asked.get("context"), recorded, run)
         handle: RunHandle[Any] = RunHandle(
             run,
@@ -113,7 +115,44 @@ class StartRunnable(StreamRunnable[GivenT, ContextT, StateT, OutputT, KeyedT]):
         )
         return run, handle, session, flow
 
+    def attach(self, log: SharedLog) -> RunHandle[OutputT, StateT]:
+        """Return the handle of a run of this graph that another process has started, to read it and wait for its end.
+
+        It works like the handle of `start`, from any thread and event loop, with these differences: `questions` and
+        `answer` ask the process that drives the run; `status` does not, so it is never `"paused"`; a reader cannot hold
+        the run back; and `partial` is known at the end only.
+
+        Args:
+            log: The log that the processes share, such as `RedisEvents.log(run_id)`.
+        """
+        facts = log.facts
+        if log.codec is None:
+            log.codec = TokenCodec()
+        return RunHandle(
+            AttachedRun(log),
+            id=facts.run_id,
+            recorded=Subscription(modes=frozenset(facts.modes), nested=frozenset(facts.nested)),
+            read=self._read,
+            shape=self._shape,
+            as_output=partial(self._as_output, version="v1"),
+        )
+
     def _recorded(
         self, given: Any, config: RunnableConfig, context: Any, recorded: Any, run: StartedRun, backend: Backend
     ) -> Session:
         return self._session(given, config, context, recorded, backend, record=run.record)
+
+
+def _run_id(of_log: Optional[str], given: Optional[UUID]) -> UUID:
+    """Return the id of a run: that of its log, or that of its config, or a new one.
+
+    Raises:
+        UnknownOptionError: Both have one, and they differ.
+    """
+    if of_log is None:
+        return given or uuid4()
+    if given is not None and str(given) != of_log:
+        raise UnknownOptionError(
+            f"The log is that of the run {of_log}, and config has the run_id {given}", hint="Leave out run_id."
+        )
+    return UUID(of_log)

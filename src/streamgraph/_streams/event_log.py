@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Callable, Hashable, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Hashable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from typing_extensions import Literal, Protocol
 
+from streamgraph._signals import Paused
 from streamgraph._streams.part import Part
 from streamgraph.errors import UnknownEventError
 
@@ -68,11 +69,45 @@ class Events(NamedTuple):
     items: Sequence[Any]
 
 
-class EventLog(Protocol):
-    """Where the events of one attempt of a run are kept, and from where they are read.
+class RunFacts(NamedTuple):
+    """What a reader in another process has to know of a run, besides its events.
 
-    Events are numbered from 1, without gaps. One thread at a time appends; any number of threads read. No method waits:
-    a log that is kept elsewhere sends what it gets and fetches what will be asked for by its own means.
+    Attributes:
+        run_id: The id of the run.
+        ns: The namespace of its graph.
+        modes: The modes that it records of its graph.
+        nested: The modes that it records of nested graphs.
+    """
+
+    run_id: str
+    ns: Tuple[str, ...]
+    modes: Tuple[str, ...]
+    nested: Tuple[str, ...]
+
+
+class RunEnd(NamedTuple):
+    """What a run has left behind.
+
+    Attributes:
+        output: Its output, as `invoke` would return it; `None` if it has none.
+        error: The error with which it has failed.
+        questions: The questions with which it has ended.
+        messages: The texts of the streamed messages, as far as they came, by message id.
+        state: The state after its last finished step.
+    """
+
+    output: object = None
+    error: Optional[BaseException] = None
+    questions: Sequence[Paused] = ()
+    messages: Mapping[str, str] = {}
+    state: object = None
+
+
+class ReadableLog(Protocol):
+    """The events of one attempt of a run, as its readers see them.
+
+    Events are numbered from 1, without gaps. No method waits: a log that is kept elsewhere fetches what will be asked
+    for by its own means.
 
     Attributes:
         attempt: The number of the attempt, counted from 1.
@@ -84,32 +119,73 @@ class EventLog(Protocol):
 
     @property
     def last(self) -> int:
-        """The number of the last event; 0 before the first."""
+        """The number of the last event that is known of; 0 before the first."""
 
     @property
     def status(self) -> RunStatus:
         """`"pending"` before the run begins, `"running"`, and in the end how the run has ended."""
 
-    def begin(self) -> None:
+    def read(self, after: int) -> Events:
+        """Return events that follow the one with this number: at most `BATCH`, and those that are at hand."""
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each event that can be read, and after the end, from any thread."""
+
+    def signal(self, kind: str) -> None:
+        """Tell the run something, from any process; `"cancel"` ends it."""
+
+
+class EventLog(ReadableLog, Protocol):
+    """Where the events of one attempt of a run are kept by the process that makes them.
+
+    One thread at a time appends; any number of threads read. No method waits: a log that keeps events elsewhere sends
+    what it gets by its own means.
+
+    Attributes:
+        run_id: The id that the run of the log has; `None` if any run can have it.
+        max_unstored: The most events that may wait to be stored before the run is held back; `None` if none waits.
+    """
+
+    run_id: Optional[str]
+    max_unstored: Optional[int]
+
+    def begin(self, facts: RunFacts) -> None:
         """Record that the run has begun."""
 
     def append(self, part: Part) -> int:
         """Add an event, and return its number."""
 
-    def read(self, after: int) -> Events:
-        """Return events that follow the one with this number: at most `BATCH`, and those that are at hand."""
-
-    def close(self, status: RunStatus) -> None:
+    def close(self, status: RunStatus, end: RunEnd) -> None:
         """Record how the run has ended; nothing is appended any more."""
 
-    def signal(self, kind: str) -> None:
-        """Tell the run something, from any process; `"cancel"` ends it."""
+    def on_signal(self, listener: Callable[..., object]) -> None:
+        """Call `listener` with each signal, and with what belongs to it.
 
-    def on_signal(self, listener: Callable[[str], None]) -> None:
-        """Call `listener` with each signal."""
+        A request from another process is answered with what the listener returns or raises: `"answer"`, with the id of
+        a question and the answer to it; and `"questions"`, for the open ones. `"fail"`, with an error, is for the log
+        itself: it cannot keep the events of the run any more, which ends with the error.
+        """
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after each event that was added, and after the end, from any thread."""
+    def on_stored(self, listener: Callable[[int], None]) -> None:
+        """Call `listener` with the number of each event that was stored, if `max_unstored` is set."""
+
+
+class SharedLog(ReadableLog, Protocol):
+    """The events of a run that another process makes.
+
+    Attributes:
+        facts: What has to be known of the run.
+        end: What it has left behind; `None` before its end, which is known when all its events are.
+    """
+
+    facts: RunFacts
+    end: Optional[RunEnd]
+
+    def request(self, kind: str, *details: object) -> object:
+        """Ask the run something, and wait for what its process answers; see `EventLog.on_signal`."""
+
+    async def arequest(self, kind: str, *details: object) -> object:
+        """Ask the run something, and wait for what its process answers, on an event loop."""
 
 
 def event_id(attempt: int, number: int) -> str:

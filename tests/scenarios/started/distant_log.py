@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional
 
-from streamgraph.runs import Codec, Events, Part, RunStatus
+from streamgraph.runs import Codec, Events, Part, RunEnd, RunFacts, RunStatus
 from streamgraph.serialization import dumps, loads
 
 
@@ -20,13 +20,15 @@ class DistantLog:
     def __init__(self, kept: Optional[int] = None) -> None:
         self.attempt = 3
         self.codec: Optional[Codec] = None
+        self.run_id: Optional[str] = None
+        self.max_unstored: Optional[int] = None
         self._kept = kept
         self._elsewhere: Dict[int, bytes] = {}
         self._status: RunStatus = "pending"
         self._fetched: Dict[int, Part] = {}
         self._at_hand = 0
         self._changed: List[Callable[[], None]] = []
-        self._told: List[Callable[[str], None]] = []
+        self._told: List[Callable[..., object]] = []
         self.signals: Deque[str] = deque()
 
     @property
@@ -39,7 +41,7 @@ class DistantLog:
         """How the run goes, which is known at once."""
         return self._status
 
-    def begin(self) -> None:
+    def begin(self, facts: RunFacts) -> None:
         """Record that the run has begun."""
         self._status = "running"
 
@@ -74,7 +76,7 @@ class DistantLog:
         following = [number for index, number in enumerate(numbers) if number == numbers[0] + index]
         return Events(numbers[0], [self._fetched[number] for number in following])
 
-    def close(self, status: RunStatus) -> None:
+    def close(self, status: RunStatus, end: RunEnd) -> None:
         """Record how the run has ended; events may still have to be fetched."""
         self._status = status
         for listener in tuple(self._changed):
@@ -91,9 +93,12 @@ class DistantLog:
             for listener in tuple(self._told):
                 listener(kind)
 
-    def on_signal(self, listener: Callable[[str], None]) -> None:
+    def on_signal(self, listener: Callable[..., object]) -> None:
         """Call `listener` with each signal."""
         self._told.append(listener)
+
+    def on_stored(self, listener: Callable[[int], None]) -> None:
+        """Do nothing: the run does not wait for what is stored."""
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each event that was fetched, and after the end."""

@@ -1,0 +1,119 @@
+"""Fetches what is new in the runs that this process reads, and what its readers ask for."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Tuple
+from weakref import WeakValueDictionary
+
+from redis.asyncio import Redis
+
+from streamgraph.runs import RunEnd
+from streamgraph_integrations.redis_events._connection import Settings
+from streamgraph_integrations.redis_events._entries import Entries, place_of
+from streamgraph_integrations.redis_events._errors import EventsUnavailableError, RunLostError
+from streamgraph_integrations.redis_events._reading import PAGE, RedisSharedLog
+
+_COUNT = 1024
+"""The most entries that are fetched at once."""
+
+_HIGHEST = 2**64 - 1
+"""The highest number of an entry that there can be."""
+
+Key = Tuple[str, int]
+"""A run and an attempt."""
+
+
+class Follower:
+    """The logs that this process reads.
+
+    Args:
+        settings: The settings.
+
+    Attributes:
+        logs: The logs that somebody has, by run and attempt.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.logs: WeakValueDictionary[Key, RedisSharedLog] = WeakValueDictionary()
+        self._settings = settings
+        self._fetching: Dict[Key, bool] = {}
+
+    def of(self, run_id: str) -> List[RedisSharedLog]:
+        """Return the logs of a run that has news."""
+        return [log for log in tuple(self.logs.values()) if log.facts.run_id == run_id]
+
+    async def follow(self, redis: Redis, log: RedisSharedLog) -> None:
+        """Fetch what is new in a log. News that comes meanwhile is fetched as well.
+
+        Args:
+            redis: The client.
+            log: The log.
+        """
+        key = (log.facts.run_id, log.attempt)
+        if key in self._fetching:
+            self._fetching[key] = True
+            return
+        self._fetching[key] = True
+        try:
+            while self._fetching[key] and log.end is None:
+                self._fetching[key] = False
+                entries = await self._range(redis, log, log.following, _COUNT)
+                if len(entries) == _COUNT:
+                    self._fetching[key] = True
+                if entries:
+                    log.add_new(entries)
+        except EventsUnavailableError as error:
+            log.lose("failed", RunEnd(error=error))
+        except Exception as error:  # what was stored cannot be read here, such as a class that is not allowed
+            log.lose("failed", RunEnd(error=error))
+        finally:
+            del self._fetching[key]
+
+    async def page(self, redis: Redis, log: RedisSharedLog, after: int) -> None:
+        """Fetch a page that somebody reads.
+
+        Args:
+            redis: The client.
+            log: The log.
+            after: The number of the event after which it begins.
+        """
+        try:
+            log.add_page(after, await self._range(redis, log, after, PAGE - after % PAGE))
+        except EventsUnavailableError:
+            log.miss()
+
+    async def check(self, redis: Redis, log: RedisSharedLog) -> None:
+        """Fetch what is new without having been told, and find out if the run is still driven.
+
+        Args:
+            redis: The client.
+            log: The log.
+        """
+        names, run_id = self._settings.names, log.facts.run_id
+
+        async def look() -> Tuple[int, Entries]:
+            pipeline = redis.pipeline(transaction=False)
+            pipeline.exists(names.alive(run_id))
+            pipeline.xrevrange(names.events(run_id), count=1)
+            found: Tuple[int, Entries] = tuple(await pipeline.execute())
+            return found
+
+        try:
+            alive, newest = await self._settings.patiently("be asked for a run", look)
+        except EventsUnavailableError as error:
+            log.lose("failed", RunEnd(error=error))
+            return
+        await self.follow(redis, log)
+        attempt = place_of(newest[0][0])[0] if newest else 0
+        if log.end is None and (attempt != log.attempt or not alive):
+            log.lose("failed", RunEnd(error=RunLostError(run_id, log.attempt, attempt)))
+
+    async def _range(self, redis: Redis, log: RedisSharedLog, after: int, count: int) -> Entries:
+        key = self._settings.names.events(log.facts.run_id)
+        first, last = f"{log.attempt}-{after + 1}", f"{log.attempt}-{_HIGHEST}"
+
+        async def fetch() -> Entries:
+            found: Entries = await redis.xrange(key, first, last, count)
+            return found
+
+        return await self._settings.patiently("return events", fetch)

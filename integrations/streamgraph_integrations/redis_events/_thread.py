@@ -1,0 +1,297 @@
+"""The thread of a process that talks to Redis, with an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from contextlib import suppress
+from time import monotonic
+from typing import Any, Coroutine, Optional, Sequence, Set, TypeVar
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from streamgraph.runs import RunEnd
+from streamgraph.serialization import PartDecoder
+from streamgraph_integrations.redis_events._connection import Settings
+from streamgraph_integrations.redis_events._entries import END, facts_of, place_of
+from streamgraph_integrations.redis_events._errors import EventsUnavailableError, UnknownRunError
+from streamgraph_integrations.redis_events._following import Follower
+from streamgraph_integrations.redis_events._reading import RedisSharedLog
+from streamgraph_integrations.redis_events._requests import Requests
+from streamgraph_integrations.redis_events._scripts import OPEN
+from streamgraph_integrations.redis_events._sending import Sender
+from streamgraph_integrations.redis_events._writing import RedisLog
+
+_log = logging.getLogger("streamgraph")
+
+T = TypeVar("T")
+
+_CONNECTIONS = 8
+"""Connections for what is short."""
+
+_WAITING_CONNECTIONS = 64
+"""Connections for requests that wait for an answer."""
+
+_PAGES = 512
+"""The most pages of events that are kept of a run that is read."""
+
+_PAUSE = 0.01
+"""Seconds between two looks at something that will be there soon."""
+
+
+class HubThread:
+    """Sends, fetches, asks and answers for all runs of a process. The thread begins when it is first needed.
+
+    Args:
+        settings: The settings.
+        decoder: Reads what comes.
+    """
+
+    def __init__(self, settings: Settings, decoder: PartDecoder) -> None:
+        self._settings = settings
+        self._decoder = decoder
+        self._requests = Requests(settings, decoder)
+        self._follower = Follower(settings)
+        self._starting = threading.Lock()
+        self._thread: Optional[threading.Thread] = None
+        self._closed = False
+        self._tasks: Set[asyncio.Task[object]] = set()
+        self._loop: asyncio.AbstractEventLoop
+        self._redis: Redis
+        self._waiting: Redis
+        self._sender: Sender
+        self._pubsub: PubSub
+        self._listens: asyncio.Event
+
+    # From any thread
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in the thread, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._running()).result()
+
+    async def acall(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in the thread, and wait for it on an event loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running()))
+
+    def fetch(self, log: RedisSharedLog, after: int) -> None:
+        """Fetch a page of events; see `Fetcher`."""
+        self._tell(self._follower.page, log, after)
+
+    def signal(self, log: RedisSharedLog, kind: str) -> None:
+        """Tell the process of a run something; see `Fetcher`."""
+        self._tell(self._signal, log, kind)
+
+    def request(self, log: RedisSharedLog, kind: str, details: Sequence[object]) -> object:
+        """Ask the process of a run something; see `Fetcher`."""
+        return self.call(self._ask(log, kind, details))
+
+    async def arequest(self, log: RedisSharedLog, kind: str, details: Sequence[object]) -> object:
+        """Ask the process of a run something; see `Fetcher`."""
+        return await self.acall(self._ask(log, kind, details))
+
+    def close(self, seconds: float) -> None:
+        """Send what is still to be sent, and end the thread.
+
+        Args:
+            seconds: How long that may take.
+        """
+        with self._starting:
+            closed, self._closed = self._closed, True
+        thread = self._thread
+        if closed or thread is None:
+            return
+        with suppress(RuntimeError):  # the thread has ended
+            self.call(self._end(seconds))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        thread.join(seconds)
+
+    # In the thread
+
+    async def open(self, run_id: str) -> RedisLog:
+        """Return the log of a new attempt of a run; see `RedisEvents.open`."""
+        settings, names = self._settings, self._settings.names
+
+        async def add() -> int:
+            keys = names.events(run_id), names.alive(run_id)
+            attempt: int = await self._redis.eval(  # type: ignore[misc]
+                OPEN, 2, *keys, str(settings.ttl_ms), str(settings.alive_ms), names.news(run_id)
+            )
+            return attempt
+
+        attempt = await settings.patiently("open a run", add)
+        log = RedisLog(
+            run_id, attempt, self._sender.wake, max_events=settings.max_events, max_unstored=settings.max_unstored
+        )
+        await settings.patiently("be asked for requests", lambda: self._requests.skip(self._redis, log))
+        self._sender.logs[run_id] = log
+        await self._listen_to(names.asked(run_id))
+        return log
+
+    async def shared(self, run_id: str) -> RedisSharedLog:
+        """Return the log of the newest attempt of a run; see `RedisEvents.log`."""
+        names, settings = self._settings.names, self._settings
+        await self._listen_to(names.news(run_id))
+        deadline = monotonic() + settings.reply
+        while True:
+            newest = await settings.patiently(
+                "be asked for a run", lambda: self._redis.xrevrange(names.events(run_id), count=1)
+            )
+            if not newest:
+                raise UnknownRunError(
+                    f"There are no events of a run {run_id}", hint="It was never started, or they have expired (ttl=)."
+                )
+            attempt, number = place_of(newest[0][0])
+            if END in newest[0][1]:
+                number -= 1
+            facts = await self._redis.get(names.facts(run_id, attempt))
+            if facts is not None:
+                break
+            if monotonic() > deadline:
+                raise UnknownRunError(
+                    f"The run {run_id} was opened, but has not begun in {settings.reply:g} seconds",
+                    hint="Give the log to graph.start(..., log=...).",
+                )
+            await asyncio.sleep(_PAUSE)
+        known = self._follower.logs.get((run_id, attempt))
+        if known is not None:
+            return known
+        log = RedisSharedLog(facts_of(facts), attempt, number, self, self._decoder, _PAGES)
+        self._follower.logs[run_id, attempt] = log
+        await self._follower.follow(self._redis, log)
+        return log
+
+    async def flushed(self, seconds: float) -> bool:
+        """Return whether all is stored that was streamed so far, within so many seconds."""
+        deadline = monotonic() + seconds
+        while not self._sender.idle:
+            if monotonic() > deadline:
+                return False
+            await asyncio.sleep(_PAUSE)
+        return True
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._thread is None:
+            with self._starting:
+                if self._closed:
+                    raise EventsUnavailableError("These RedisEvents are closed")
+                if self._thread is None:
+                    begun = threading.Event()
+                    thread = threading.Thread(target=self._main, args=(begun,), name="streamgraph-redis", daemon=True)
+                    thread.start()
+                    begun.wait()
+                    self._thread = thread
+        return self._loop
+
+    def _main(self, begun: threading.Event) -> None:
+        self._loop = loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(self._connect())
+        begun.set()
+        try:
+            loop.run_forever()
+        finally:
+            loop.close()
+
+    async def _connect(self) -> None:
+        self._redis = self._settings.connect(_CONNECTIONS)
+        self._waiting = self._settings.connect(_WAITING_CONNECTIONS)
+        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+        self._sender = Sender(self._settings, self._loop)
+        self._listens = asyncio.Event()
+        for work in (self._sender.run(self._redis), self._listen(), self._watch()):
+            self._begin(work)
+
+    def _begin(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do something in a task of the thread; what goes wrong there is logged."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("Events on Redis: a task has failed", exc_info=task.exception())
+
+    def _tell(self, work: Any, log: RedisSharedLog, *more: object) -> None:
+        loop = self._loop
+        with suppress(RuntimeError):  # the thread has ended, and its logs have been told so
+            loop.call_soon_threadsafe(lambda: self._begin(work(self._redis, log, *more)))
+
+    async def _signal(self, redis: Redis, log: RedisSharedLog, kind: str) -> None:
+        await self._requests.send(redis, log.facts.run_id, kind, ())
+
+    async def _ask(self, log: RedisSharedLog, kind: str, details: Sequence[object]) -> object:
+        return await self._requests.ask(self._waiting, log.facts.run_id, kind, details)
+
+    async def _listen_to(self, channel: str) -> None:
+        if channel.encode() not in self._pubsub.channels:
+            await self._settings.patiently("be listened to", lambda: self._pubsub.subscribe(channel))
+            self._listens.set()
+
+    async def _listen(self) -> None:
+        """Take the news, until the task is cancelled; what was missed while there was no connection is looked up."""
+        while True:
+            await self._listens.wait()
+            try:
+                message = await self._pubsub.get_message(timeout=self._settings.alive / 3)
+            except (RedisError, OSError):
+                await asyncio.sleep(_PAUSE)
+                self._begin(self._look())
+                continue
+            if message is not None:
+                kind, run_id = self._settings.names.of_channel(message["channel"].decode())
+                self._heard(kind, run_id)
+
+    def _heard(self, kind: str, run_id: str) -> None:
+        if kind == "asked":
+            log = self._sender.logs.get(run_id)
+            if log is not None:
+                self._begin(self._requests.serve(self._redis, log))
+            return
+        for shared in self._follower.of(run_id):
+            self._begin(self._follower.follow(self._redis, shared))
+
+    async def _watch(self) -> None:
+        """Give signs of life of the runs of this process, and look for those of others."""
+        while True:
+            await asyncio.sleep(self._settings.alive / 3)
+            await self._look()
+
+    async def _look(self) -> None:
+        for log in tuple(self._sender.logs.values()):
+            self._sender.wake(log)
+            with suppress(RedisError, OSError):
+                await self._requests.serve(self._redis, log)
+        for shared in tuple(self._follower.logs.values()):
+            if shared.end is None:
+                await self._follower.check(self._redis, shared)
+        await self._forget()
+
+    async def _forget(self) -> None:
+        """Listen no more to runs that are over, or that nobody reads."""
+        names = self._settings.names
+        wanted = {names.asked(run_id).encode() for run_id in self._sender.logs}
+        wanted |= {names.news(log.facts.run_id).encode() for log in tuple(self._follower.logs.values())}
+        unwanted = [channel for channel in self._pubsub.channels if channel not in wanted]
+        if unwanted:
+            with suppress(RedisError, OSError):
+                await self._pubsub.unsubscribe(*unwanted)
+            if not wanted:
+                self._listens.clear()
+
+    async def _end(self, seconds: float) -> None:
+        await self.flushed(seconds)
+        error = EventsUnavailableError("These RedisEvents are closed")
+        self._sender.close(error)
+        for shared in tuple(self._follower.logs.values()):
+            if shared.end is None:
+                shared.lose("failed", RunEnd(error=error))
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for client in (self._pubsub, self._redis, self._waiting):
+            with suppress(RedisError, OSError):
+                await client.aclose()
