@@ -84,13 +84,15 @@ class Settings(NamedTuple):
         """The milliseconds that a sign of life lasts."""
         return int(self.alive * 1000)
 
-    def connect(self, connections: int) -> Redis:
+    def connect(self, connections: int, **more: object) -> Redis:
         """Return a client.
 
         Args:
             connections: The most connections that it has; who needs another one waits.
+            **more: Further keywords of `BlockingConnectionPool.from_url`.
         """
-        pool = BlockingConnectionPool.from_url(self.url, max_connections=connections, timeout=None, **self.client)
+        options = {"max_connections": connections, "timeout": None, **self.client, **more}
+        pool = BlockingConnectionPool.from_url(self.url, **options)
         return Redis.from_pool(pool)
 
     async def patiently(self, what: str, work: Callable[[], Awaitable[T]]) -> T:

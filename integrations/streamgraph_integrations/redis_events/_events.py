@@ -9,6 +9,8 @@ from typing import Any, Iterable, Optional, Union
 from uuid import UUID, uuid4
 from weakref import WeakMethod
 
+from redis.asyncio.connection import parse_url
+
 from streamgraph.serialization import PartDecoder
 from streamgraph_integrations.redis_events._connection import Names, Settings
 from streamgraph_integrations.redis_events._reading import RedisSharedLog
@@ -62,6 +64,7 @@ class RedisEvents:
         **client: Any,
     ) -> None:
         times = (_seconds(value) for value in (ttl, alive, patience, reply))
+        parse_url(url)
         self._settings = Settings(url, client, Names(prefix), max_events, max_unstored, *times)
         self._decoder = PartDecoder(allow)
         self._hub = HubThread(self._settings, self._decoder)
@@ -80,11 +83,11 @@ class RedisEvents:
             ValueError: The id is no UUID.
             EventsUnavailableError: Redis cannot be reached.
         """
-        return self._hub.call(self._hub.open(_uuid(run_id)))
+        return self._hub.call(self._hub.open, _uuid(run_id))
 
     async def aopen(self, run_id: Optional[RunId] = None) -> RedisLog:
         """Return the log for a new attempt of a run, for `graph.astart`; see `open`."""
-        return await self._hub.acall(self._hub.open(_uuid(run_id)))
+        return await self._hub.acall(self._hub.open, _uuid(run_id))
 
     def log(self, run_id: RunId) -> RedisSharedLog:
         """Return the log of the newest attempt of a run, to be given to `graph.attach`.
@@ -96,11 +99,11 @@ class RedisEvents:
             UnknownRunError: There are no events of the run.
             EventsUnavailableError: Redis cannot be reached.
         """
-        return self._hub.call(self._hub.shared(_uuid(run_id)))
+        return self._hub.call(self._hub.shared, _uuid(run_id))
 
     async def alog(self, run_id: RunId) -> RedisSharedLog:
         """Return the log of the newest attempt of a run; see `log`."""
-        return await self._hub.acall(self._hub.shared(_uuid(run_id)))
+        return await self._hub.acall(self._hub.shared, _uuid(run_id))
 
     def flush(self, timeout: Seconds = _FLUSH) -> bool:
         """Wait until all that has been streamed so far is stored.
@@ -111,11 +114,11 @@ class RedisEvents:
         Returns:
             False if that was not enough.
         """
-        return self._hub.call(self._hub.flushed(_seconds(timeout)))
+        return self._hub.call(self._hub.flushed, _seconds(timeout))
 
     async def aflush(self, timeout: Seconds = _FLUSH) -> bool:
         """Wait until all that has been streamed so far is stored; see `flush`."""
-        return await self._hub.acall(self._hub.flushed(_seconds(timeout)))
+        return await self._hub.acall(self._hub.flushed, _seconds(timeout))
 
     def close(self) -> None:
         """Send what is still to be sent, for at most a few seconds, and leave Redis.

@@ -43,6 +43,6 @@ A list with the newest attempt is returned, and nothing is added, if that is ano
 are missing, which were stored once: the stream has expired, or Redis has lost it.
 
 Keys: as above, and the facts of the attempt. Arguments: the attempt, the number of the first entry, the most entries
-to keep, the milliseconds that the stream is kept, those that the sign of life lasts, the channel of news, the facts, and
-for each entry its field and value.
+to keep, the milliseconds that the stream is kept, those that the sign of life lasts, the channel of news, the facts,
+and for each entry its field and value.
 """

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Coroutine, Optional, Sequence, Set, TypeVar
+from typing import Any, Callable, Coroutine, Optional, Sequence, Set, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -29,11 +30,16 @@ _log = logging.getLogger("streamgraph")
 
 T = TypeVar("T")
 
+CLOSED = "These RedisEvents are closed"
+
 _CONNECTIONS = 8
 """Connections for what is short."""
 
 _WAITING_CONNECTIONS = 64
 """Connections for requests that wait for an answer."""
+
+_SLACK = 5.0
+"""Seconds that the answer of Redis may take on top of what it was told to wait."""
 
 _PAGES = 512
 """The most pages of events that are kept of a run that is read."""
@@ -68,13 +74,17 @@ class HubThread:
 
     # From any thread
 
-    def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something in the thread, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._running()).result()
+    def call(self, work: Callable[..., Coroutine[Any, Any, T]], *given: object) -> T:
+        """Do something in the thread, and wait for it.
 
-    async def acall(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something in the thread, and wait for it on an event loop."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._running()))
+        Raises:
+            EventsUnavailableError: The thread has ended.
+        """
+        return self._submitted(work, *given).result()
+
+    async def acall(self, work: Callable[..., Coroutine[Any, Any, T]], *given: object) -> T:
+        """Do something in the thread, and wait for it on an event loop; see `call`."""
+        return await asyncio.wrap_future(self._submitted(work, *given))
 
     def fetch(self, log: RedisSharedLog, after: int) -> None:
         """Fetch a page of events; see `Fetcher`."""
@@ -86,11 +96,11 @@ class HubThread:
 
     def request(self, log: RedisSharedLog, kind: str, details: Sequence[object]) -> object:
         """Ask the process of a run something; see `Fetcher`."""
-        return self.call(self._ask(log, kind, details))
+        return self.call(self._ask, log, kind, details)
 
     async def arequest(self, log: RedisSharedLog, kind: str, details: Sequence[object]) -> object:
         """Ask the process of a run something; see `Fetcher`."""
-        return await self.acall(self._ask(log, kind, details))
+        return await self.acall(self._ask, log, kind, details)
 
     def close(self, seconds: float) -> None:
         """Send what is still to be sent, and end the thread.
@@ -103,8 +113,7 @@ class HubThread:
         thread = self._thread
         if closed or thread is None:
             return
-        with suppress(RuntimeError):  # the thread has ended
-            self.call(self._end(seconds))
+        asyncio.run_coroutine_threadsafe(self._end(seconds), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         thread.join(seconds)
 
@@ -172,18 +181,18 @@ class HubThread:
             await asyncio.sleep(_PAUSE)
         return True
 
-    def _running(self) -> asyncio.AbstractEventLoop:
-        if self._thread is None:
-            with self._starting:
-                if self._closed:
-                    raise EventsUnavailableError("These RedisEvents are closed")
-                if self._thread is None:
-                    begun = threading.Event()
-                    thread = threading.Thread(target=self._main, args=(begun,), name="streamgraph-redis", daemon=True)
-                    thread.start()
-                    begun.wait()
-                    self._thread = thread
-        return self._loop
+    def _submitted(self, work: Callable[..., Coroutine[Any, Any, T]], *given: object) -> Future[T]:
+        """Begin something in the thread, and the thread itself if it is not there."""
+        with self._starting:
+            if self._closed:
+                raise EventsUnavailableError(CLOSED)
+            if self._thread is None:
+                begun = threading.Event()
+                thread = threading.Thread(target=self._main, args=(begun,), name="streamgraph-redis", daemon=True)
+                thread.start()
+                begun.wait()
+                self._thread = thread
+        return asyncio.run_coroutine_threadsafe(work(*given), self._loop)
 
     def _main(self, begun: threading.Event) -> None:
         self._loop = loop = asyncio.new_event_loop()
@@ -197,7 +206,8 @@ class HubThread:
 
     async def _connect(self) -> None:
         self._redis = self._settings.connect(_CONNECTIONS)
-        self._waiting = self._settings.connect(_WAITING_CONNECTIONS)
+        patience = self._settings.reply + _SLACK  # longer than Redis itself waits
+        self._waiting = self._settings.connect(_WAITING_CONNECTIONS, socket_timeout=patience)
         self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
         self._sender = Sender(self._settings, self._loop)
         self._listens = asyncio.Event()
@@ -243,16 +253,19 @@ class HubThread:
                 continue
             if message is not None:
                 kind, run_id = self._settings.names.of_channel(message["channel"].decode())
-                self._heard(kind, run_id)
+                self._heard(kind, run_id, message["data"])
 
-    def _heard(self, kind: str, run_id: str) -> None:
+    def _heard(self, kind: str, run_id: str, word: bytes) -> None:
         if kind == "asked":
             log = self._sender.logs.get(run_id)
             if log is not None:
                 self._begin(self._requests.serve(self._redis, log))
             return
+        attempt = place_of(word)[0]
         for shared in self._follower.of(run_id):
-            self._begin(self._follower.follow(self._redis, shared))
+            # After the beginning of a later attempt nothing comes of this one.
+            work = self._follower.follow if shared.attempt == attempt else self._follower.check
+            self._begin(work(self._redis, shared))
 
     async def _watch(self) -> None:
         """Give signs of life of the runs of this process, and look for those of others."""
@@ -284,7 +297,7 @@ class HubThread:
 
     async def _end(self, seconds: float) -> None:
         await self.flushed(seconds)
-        error = EventsUnavailableError("These RedisEvents are closed")
+        error = EventsUnavailableError(CLOSED)
         self._sender.close(error)
         for shared in tuple(self._follower.logs.values()):
             if shared.end is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import Callable, Deque, List, Optional, Tuple, Union
 
 from streamgraph.runs import MemoryLog, Part, RunEnd, RunFacts, RunStatus
 from streamgraph.serialization import PartEncoder
 from streamgraph_integrations.redis_events._entries import Written, end_entry, event_entry
+
+_log = logging.getLogger("streamgraph")
 
 _BATCH = 512
 """The most entries of a run that are sent at once."""
@@ -89,7 +92,11 @@ class RedisLog(MemoryLog):
     @property
     def over(self) -> bool:
         """True if all is stored, or nothing will be any more."""
-        return self._error is not None or (self.status not in ("pending", "running") and not self.unsent)
+        return self._error is not None or (self._ended and not self.unsent)
+
+    @property
+    def _ended(self) -> bool:
+        return self.status not in ("pending", "running")
 
     @property
     def unsent(self) -> int:
@@ -140,6 +147,8 @@ class RedisLog(MemoryLog):
             error: The error.
         """
         self._error = error
+        if self._ended:
+            _log.error("The run %s has ended, but its last events could not be stored: %s", self.run_id, error)
         waiting = self.unsent
         self._unsent.clear()
         self._sending.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Callable, List
 
+from streamgraph._drivers.questions import answer_live
 from streamgraph._drivers.readable_run import ReadableRun
 from streamgraph._drivers.recorder import Lag
 from streamgraph._protocols import Partial
@@ -46,10 +47,14 @@ class AttachedRun(ReadableRun):
 
     def answer(self, id: str, value: object) -> None:  # noqa: A002  (the field's name)
         """Answer an open question, and wait until the process of the run has taken the answer."""
+        if self.is_over():
+            answer_live(None, id, value)
         self.log.request("answer", id, value)
 
     async def aanswer(self, id: str, value: object) -> None:  # noqa: A002
         """Answer an open question; see `answer`."""
+        if self.is_over():
+            answer_live(None, id, value)
         await self.log.arequest("answer", id, value)
 
     def questions(self) -> List[Paused]:

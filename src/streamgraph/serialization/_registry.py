@@ -15,8 +15,8 @@ from streamgraph._locations import ErrorLocation
 from streamgraph.serialization._errors import ClassNotAllowedError, SerializationError, Unserializable
 
 _DATA = (
-    "Command", "Gap", "GraphOutput", "Heartbeat", "Interrupt", "Overwrite", "PregelTask", "RunFailure", "RunningTask",
-    "Send", "StateSnapshot", "StateUpdate", "TimeoutPolicy", "Unstreamed",
+    "Command", "Gap", "GraphOutput", "Heartbeat", "Interrupt", "Overwrite", "Paused", "PregelTask", "RunFailure",
+    "RunningTask", "Send", "StateSnapshot", "StateUpdate", "TimeoutPolicy", "Unstreamed",
 )  # fmt: skip
 _DOCUMENTS = ("Document",)
 
