@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from integrations.redis_events.servers import Server
 from support.old_savers import without_its_warning
 
 pytestmark = pytest.mark.slow
@@ -18,9 +20,14 @@ RECIPES = sorted(COOKBOOK.glob("[0-9]*.py"))
 
 
 def run(recipe: Path, *arguments: str) -> str:
-    """Return what a recipe prints; the recipe for FastAPI needs it."""
+    """Return what a recipe prints; the recipe for FastAPI needs it, and that for several processes a server."""
     if "fastapi" in recipe.name:
         pytest.importorskip("fastapi")
+    if "process" in recipe.name and "REDIS_URL" not in os.environ:
+        with TemporaryDirectory() as folder, Server(Path(folder)) as server:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("REDIS_URL", server.url)
+                return run(recipe, *arguments)
     keys = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE")
     environment = {
         **{name: value for name, value in os.environ.items() if name not in keys},
@@ -92,3 +99,12 @@ def test_a_login_keeps_users_apart() -> None:
     assert output[0] == "Without a login: 401"
     assert output[2].startswith("Her thread: Here is a joke about pelicans")
     assert output[3].startswith("For Bob: There is no thread")
+
+
+def test_another_process_reads_a_run_and_answers_it() -> None:
+    """Everything is there once, in order."""
+    output = run(COOKBOOK / "12_read_from_another_process.py").splitlines()
+
+    assert output[0] == "{'looking up': 'ice'}"
+    assert output[1:3] == ["Snow is warm, for ice.", "Publish this? Snow is warm, for ice. yes"]
+    assert output[-1] == "done {'topic': 'ice', 'fact': 'Snow is warm, for ice.'}"

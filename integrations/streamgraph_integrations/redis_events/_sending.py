@@ -92,7 +92,8 @@ class Sender:
                 log.fail(error)
         for log in logs:
             if log.over:
-                self.logs.pop(str(log.run_id), None)
+                if self.logs.get(str(log.run_id)) is log:  # else a later attempt is in its place
+                    del self.logs[str(log.run_id)]
             elif log.unsent:
                 self.wake(log)
 

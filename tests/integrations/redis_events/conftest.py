@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any, Callable, Iterator
 from uuid import uuid4
@@ -35,6 +36,7 @@ def make(server: Server) -> Iterator[Make]:
     yield events
     for each in made:
         each.close()
+    gc.collect()
 
 
 @pytest.fixture

@@ -73,3 +73,9 @@ class Server:
     def close(self) -> None:
         """End it."""
         self.kill()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

@@ -19,6 +19,9 @@ from streamgraph.serialization import RemoteError
 from streamgraph_integrations.redis_events import EventsUnavailableError, RedisEvents
 from support.waiting import PATIENCE
 
+# redis-py leaves the transport of a broken connection to the collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 class State(TypedDict, total=False):
     n: int
@@ -98,8 +101,6 @@ def test_a_cancelled_run_has_no_result(make: Make) -> None:
         attached.result()
 
 
-# redis-py leaves the transport of a broken connection to the collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_connections_that_break_all_the_time(make: Make, server: Server) -> None:
     """Each event is there once, in order, although it is never known whether a command has arrived."""
     graph = writing(3000, pause=0.0002)

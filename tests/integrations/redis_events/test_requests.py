@@ -14,7 +14,6 @@ from streamgraph.config import get_stream_writer
 from streamgraph.errors import NotSupportedError, UnknownInterruptError
 from streamgraph.graph import START, StateGraph
 from streamgraph.types import interrupt
-from streamgraph_integrations.redis_events import RequestTimeoutError
 from support.waiting import PATIENCE, eventually, run
 
 
@@ -128,17 +127,3 @@ def test_a_run_that_ends_with_its_question(make: Make) -> None:
     (question,) = attached.questions
     with pytest.raises(NotSupportedError, match="ends with its questions"):
         attached.answer(question.id, 3)
-
-
-def test_nobody_answers_a_request(make: Make) -> None:
-    """The process of the run is gone; its readers are told so later."""
-    here = make(alive=60)
-    graph = asking({"value": "?"})
-    started = graph.start({}, log=here.open(), interrupts="live")
-    attached = graph.attach(make(reply=0.2, alive=60).log(started.id))
-    eventually(lambda: attached.questions)
-    question = attached.questions[0]
-    here._hub._sender.logs.clear()
-    with pytest.raises(RequestTimeoutError, match=r"has not answered 'answer' in 0\.2 seconds"):
-        attached.answer(question.id, 1)
-    started.cancel()
