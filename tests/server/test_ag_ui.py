@@ -8,7 +8,8 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from server.graphs import TEXT, agent, asking, failing, full_of_events, speaking
+from server.graphs import TEXT, agent, asking, failing, full_of_events, one_node, speaking
+from server.hard_cases import graphs_in_tools, nested_twice
 from server.loopback import Loopback, events_in
 from server.retracting import retrying, thinking
 from streamgraph.testing import Gate
@@ -39,10 +40,25 @@ def verify(events: List[Dict[str, Any]]) -> None:
     assert events[0]["type"] == "RUN_STARTED"
     assert events[-1]["type"] in ("RUN_FINISHED", "RUN_ERROR")
     opened: Set[Any] = set()
+    agents: Set[str] = set()
+    tags: Dict[str, Any] = {}
     for event in events:
         assert None not in event.values(), event
+        if event["type"].startswith("SUBAGENT"):
+            assert event.get("parentSubagentRunId", event["subagentRunId"]) in agents | {event["subagentRunId"]}, event
+            assert (event["subagentRunId"] in agents) == (event["type"] != "SUBAGENT_STARTED"), event
+            agents.add(event["subagentRunId"])
+        elif "subagentRunId" in event:
+            assert event["subagentRunId"] in agents, event
+        for message in event.get("messages", [event]):
+            name, tag = message.get("messageId", message.get("id")), message.get("subagentRunId")
+            assert name is None or tags.setdefault(name, tag) == tag, event
         kind, _, end = event["type"].rpartition("_")
-        key = (kind, event.get("messageId") or event.get("toolCallId") or event.get("stepName"))
+        key = (
+            kind,
+            event.get("messageId") or event.get("toolCallId") or event.get("stepName"),
+            event.get("subagentRunId"),
+        )
         if end in ("START", "STARTED") and kind != "RUN":
             assert key not in opened, event
             opened.add(key)
@@ -154,3 +170,72 @@ def test_leaving_cancels(serving: Serving) -> None:
 @pytest.mark.parametrize("wrong", [{"messages": 3}, {"messages": [{"role": "king"}]}, {"resume": [{"id": 1}]}])
 def test_wrong_requests(serving: Serving, wrong: Any) -> None:
     assert serving({"agent": speaking()}).post("/agui/agent", body(**wrong)).status_code == 422
+
+
+def test_nested_graphs_are_subagents(serving: Serving) -> None:
+    server = serving({"nested": full_of_events(), "twice": nested_twice(), "tools": graphs_in_tools()})
+    events = events_of(server.post("/agui/nested", body()))
+    inner = [event for event in events if event.get("subagentRunId", "").startswith("inner:")]
+    assert kinds(inner) == [
+        "SUBAGENT_STARTED", "STEP_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END",
+        "STEP_FINISHED", "SUBAGENT_FINISHED",
+    ]  # fmt: skip
+    deep = events_of(server.post("/agui/twice", body(threadId="t2")))
+    begun = [event for event in deep if event["type"] == "SUBAGENT_STARTED"]
+    assert [event["name"] for event in begun] == ["outer", "inner", "twice", "twice"]
+    assert begun[1]["parentSubagentRunId"] == begun[0]["subagentRunId"]
+    assert begun[3]["subagentRunId"] == f"{begun[2]['subagentRunId']}|1"
+    tools = events_of(server.post("/agui/tools", body(threadId="t3")))
+    calls = [event["parentToolCallId"] for event in tools if event["type"] == "SUBAGENT_STARTED"]
+    assert sorted(calls) == ["call-1", "call-2"]
+    for query in ("?include_nodes=shout", "?exclude_nodes=shout"):
+        events_of(server.post(f"/agui/nested{query}", body(threadId=query)))
+
+
+def test_a_nested_graph_that_fails_or_asks(serving: Serving) -> None:
+    broken = one_node(failing(ValueError("no")), "outer")
+    server = serving({"broken": broken, "asking": one_node(asking(), "outer")})
+    *_, step, last = events_of(server.post("/agui/broken", body()))
+    assert (step["type"], last["type"], last["message"]) == ("STEP_FINISHED", "RUN_ERROR", "no")
+    events = events_of(server.post("/agui/asking", body(threadId="t2")))
+    asked = events[-1]["outcome"]["interrupts"][0]["id"]
+    over = next(event for event in events if event["type"] == "SUBAGENT_FINISHED")
+    assert over["outcome"] == {"type": "suspended", "interruptIds": [asked]}
+    resume = [{"interruptId": asked, "status": "resolved", "payload": "yes"}]
+    assert text_of(events_of(server.post("/agui/asking", body(threadId="t2", resume=resume)))) == "you said yes"
+
+
+def test_an_answer_to_no_question_is_refused(serving: Serving) -> None:
+    server = serving({"agent": asking()})
+    resume = [{"interruptId": "other", "status": "resolved", "payload": "yes"}]
+    refused = server.post("/agui/agent", body(resume=resume))
+    assert refused.status_code == 422 and "None is waiting" in refused.json()["detail"]
+    asked = events_of(server.post("/agui/agent", body()))[-1]["outcome"]["interrupts"][0]["id"]
+    refused = server.post("/agui/agent", body(resume=resume))
+    assert refused.status_code == 422 and asked in refused.json()["detail"]
+    resume[0]["interruptId"] = asked
+    assert text_of(events_of(server.post("/agui/agent", body(resume=resume)))) == "you said yes"
+    assert server.post("/agui/agent", body(resume=resume)).status_code == 422
+
+
+def test_what_a_graph_cannot_use_is_said(serving: Serving) -> None:
+    server = serving({"agent": speaking()})
+    tools = [{"name": "look_up", "description": "", "parameters": {}}]
+    told = next(
+        event for event in events_of(server.post("/agui/agent", body(tools=tools))) if event["type"] == "CUSTOM"
+    )
+    assert told["name"] == "ignored" and "tools" in told["value"]
+
+
+def test_files_of_a_person(serving: Serving) -> None:
+    content = [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image", "source": {"type": "data", "value": "aWNl", "mimeType": "image/png"}},
+        {"type": "document", "source": {"type": "url", "value": "https://ice/a.pdf"}},
+    ]
+    server = serving({"agent": speaking()})
+    events_of(server.post("/agui/agent", body(messages=[{**USER, "content": content}])))
+    kept = server.get("/threads/t/state").json()["values"]["messages"][0]["content"]
+    assert [block["type"] for block in kept] == ["text", "image", "file"]
+    for wrong in ([{"type": "smell"}], [{"type": "image", "source": {"type": "other"}}]):
+        assert server.post("/agui/agent", body(messages=[{**USER, "content": wrong}])).status_code == 422

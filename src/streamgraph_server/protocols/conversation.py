@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, RemoveMessage, ToolMessage
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from streamgraph.types import Command, StreamMode
@@ -116,8 +117,10 @@ def news_in(before: Sequence[BaseMessage], sent: Sequence[BaseMessage]) -> List[
     last = known[-1] if known else -1
     since = sent[last + 1 :]
     removed: List[BaseMessage] = []
-    if known and not any(isinstance(message, AIMessage) for message in since):
+    if known and not any(isinstance(message, (AIMessage, ToolMessage)) for message in since):
         kept = max(places[sent[place].id] for place in known)
+        while kept + 1 < len(before) and isinstance(before[kept + 1], ToolMessage):
+            kept += 1  # a call without its answer would be refused by models
         removed = [RemoveMessage(id=message.id or "") for message in before[kept + 1 :]]
     changed: List[BaseMessage] = []
     for place in known:
@@ -143,7 +146,7 @@ def resumed(answers: Sequence[object], questions: Mapping[str, object]) -> Comma
         questions: What the questions of the thread ask, by their ids.
 
     Raises:
-        HTTPException: There is no answer, or one of another shape.
+        HTTPException: There is no answer, or one of another shape or to a question that is not waiting.
     """
     found: Fields = {}
     verdicts: Dict[str, Verdict] = {}
@@ -151,8 +154,10 @@ def resumed(answers: Sequence[object], questions: Mapping[str, object]) -> Comma
         if not isinstance(given, dict) or not isinstance(given.get("interruptId"), str):
             raise refusal(422, "Each answer in resume must have the interruptId of its question.")
         id, value = given["interruptId"], given["payload"] if "payload" in given else given.get("value")
+        if id not in questions:
+            raise _no_question(id, questions)
         cancelled = given.get("status") == "cancelled"
-        if approvals_in(id, questions.get(id)) and (cancelled or _is_verdict(value)):
+        if approvals_in(id, questions[id]) and (cancelled or _is_verdict(value)):
             verdict = Verdict(False) if cancelled else verdict_in(value)
             verdicts.update((approval.id, verdict) for approval in approvals_in(id, questions[id]))
         else:
@@ -164,12 +169,26 @@ def resumed(answers: Sequence[object], questions: Mapping[str, object]) -> Comma
 
 
 def answered(verdicts: Mapping[str, Verdict], questions: Mapping[str, object]) -> Fields:
-    """Return the answers to questions, by their ids, from the verdicts about their approvals; see `answer_to`."""
+    """Return the answers to questions, by their ids, from the verdicts about their approvals; see `answer_to`.
+
+    Raises:
+        HTTPException: A verdict is about nothing that is asked, or one is missing.
+    """
     found: Fields = {}
-    for id, value in questions.items():
-        if any(approval.id in verdicts for approval in approvals_in(id, value)):
-            found[id] = answer_to(id, value, verdicts)
+    asked = {id: [approval.id for approval in approvals_in(id, value)] for id, value in questions.items()}
+    for verdict in verdicts:
+        if not any(verdict in ids for ids in asked.values()):
+            raise _no_question(verdict, [id for ids in asked.values() for id in ids])
+    for id, ids in asked.items():
+        if any(approval in verdicts for approval in ids):
+            found[id] = answer_to(id, questions[id], verdicts)
     return found
+
+
+def _no_question(id: str, known: Iterable[str]) -> HTTPException:
+    waiting = ", ".join(known)
+    which = f"Waiting: {waiting}." if waiting else "None is waiting on this thread."
+    return refusal(422, f"There is no question {id[:100]!r} to answer. {which}")
 
 
 def _is_verdict(value: object) -> bool:

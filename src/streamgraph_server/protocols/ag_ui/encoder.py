@@ -153,7 +153,8 @@ class AgUiEncoder:
             yield _frame("STATE_DELTA", delta=delta)
 
     def _question(self, id: str, value: object) -> Fields:
-        about: Fields = {"id": id, "reason": "interrupt", "message": str(value), "metadata": {"value": value}}
+        text = value if isinstance(value, str) else to_json(value).decode()
+        about: Fields = {"id": id, "reason": "interrupt", "message": text, "metadata": {"value": value}}
         approvals = approvals_in(id, value)
         if approvals:
             self._calls.stored(self._messages or ())
