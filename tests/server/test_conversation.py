@@ -123,11 +123,27 @@ def test_wrong_answers(answers: Any) -> None:
         resumed(answers, {"q": "may I?"})
 
 
+def calls_of(*messages: Any) -> OpenCalls:
+    """What is known of calls from a state."""
+    calls = OpenCalls()
+    calls.part({"type": "values", "ns": (), "data": {"messages": list(messages)}, "interrupts": ()})
+    return calls
+
+
 def test_two_calls_that_are_the_same_have_two_questions() -> None:
-    calls, twin = OpenCalls(), {**CALL, "id": "c2"}
-    calls.stored([AIMessage("", tool_calls=[CALL, twin, {"name": "look", "args": {}, "id": "c3"}])])
+    twin = {**CALL, "id": "c2"}
+    calls = calls_of(AIMessage("", tool_calls=[CALL, twin, {"name": "look", "args": {}, "id": "c3"}]))
     asked = approvals_in("q", HITL)[0]
     assert [getattr(calls.asked(asked), "id", None) for _ in range(3)] == ["c1", "c2", None]
-    answered_one = OpenCalls()
-    answered_one.stored([AIMessage("", tool_calls=[CALL, twin]), RESULT])
-    assert getattr(answered_one.asked(asked), "id", None) == "c2"
+    one_is_done = calls_of(AIMessage("", tool_calls=[CALL, twin]), RESULT)
+    assert getattr(one_is_done.asked(asked), "id", None) == "c2"
+
+
+def test_the_task_that_asks_knows_its_call() -> None:
+    calls = calls_of(AIMessage("", tool_calls=[CALL, {**CALL, "id": "c2"}]))
+    task: Any = {"id": "t", "name": "tools", "input": {"tool_call": {**CALL, "id": "c2"}}, "triggers": ()}
+    calls.part({"type": "tasks", "ns": (), "data": task})
+    over: Any = {"id": "t", "name": "tools", "result": {}, "error": None, "interrupts": [{"id": "q", "value": HITL}]}
+    calls.part({"type": "tasks", "ns": (), "data": over})
+    found = [calls.asked(approvals_in(question, HITL)[0]) for question in ("q", "other")]
+    assert [getattr(call, "id", None) for call in found] == ["c2", "c1"]

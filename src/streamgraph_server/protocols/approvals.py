@@ -6,10 +6,11 @@ names the actions that it is about. Each becomes an approval; the answers to all
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 
+from streamgraph.types import StreamPart
 from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import Fields
 from streamgraph_server.messages import Call, Closed, MessageEvent, Result
@@ -98,17 +99,23 @@ def _is_inbox(value: object) -> bool:
 
 
 class OpenCalls:
-    """The tool calls that nobody has answered yet: a question names the tool, not the call that it is about."""
+    """The tool calls that nobody has answered yet: a question names the tool, not the call that it is about.
+
+    A task that makes one call tells which one it asks about. Otherwise it is the next call with the same name and
+    arguments. The run may have begun after a call was made, which is in the state then, maybe that of a nested graph.
+    """
 
     def __init__(self) -> None:
         self._calls: Dict[str, Call] = {}
-        self._asked: Set[str] = set()
-
-    def __contains__(self, id: str) -> bool:
-        return id in self._calls
+        self._done: Set[str] = set()
+        self._tasks: Dict[str, Call] = {}
+        self._questions: Dict[str, Call] = {}
+        self._messages: Dict[Tuple[str, ...], Sequence[object]] = {}
 
     def get(self, id: str) -> Optional[Call]:
         """Return a call that was seen, answered or not."""
+        if id not in self._calls:
+            self._read()
         return self._calls.get(id)
 
     def event(self, event: MessageEvent) -> None:
@@ -116,22 +123,52 @@ class OpenCalls:
         if isinstance(event, Closed):
             self._calls.update((call.id, call) for call in event.calls)
         elif isinstance(event, Result):
-            self._asked.add(event.call)
+            self._done.add(event.call)
 
-    def stored(self, messages: Iterable[BaseMessage]) -> None:
-        """Note the calls in the state of a thread: the run may have begun after them."""
-        for message in messages:
-            if isinstance(message, AIMessage):
-                for call in message.tool_calls:
-                    made = Call(call["id"] or "", call["name"], call["args"], "")
-                    self._calls.setdefault(made.id, made)
-            elif isinstance(message, ToolMessage):
-                self._asked.add(message.tool_call_id)
+    def part(self, part: StreamPart) -> None:
+        """Note what a part of mode `tasks` or `values` says about calls."""
+        data: object = part["data"]
+        if part["type"] == "values" and isinstance(data, dict):
+            found = data.get("messages")
+            if isinstance(found, list):
+                self._messages[part["ns"]] = found
+        elif part["type"] == "tasks" and isinstance(data, dict):
+            if "result" not in data:
+                call = _call_in(data.get("input"))
+                if call is not None:
+                    self._tasks[str(data["id"])] = call
+            elif data["id"] in self._tasks:
+                call = self._tasks.pop(str(data["id"]))
+                self._questions.update((str(asked["id"]), call) for asked in data.get("interrupts") or ())
 
     def asked(self, approval: Approval) -> Optional[Call]:
         """Return the call that a question is about, the next one if there are several of the same."""
-        for id, call in self._calls.items():
-            if id not in self._asked and call.name == approval.name and call.args == approval.args:
-                self._asked.add(id)
-                return call
+        call = self._questions.get(approval.id)
+        if call is None:
+            self._read()
+            same = [
+                call
+                for id, call in self._calls.items()
+                if id not in self._done and call.name == approval.name and call.args == approval.args
+            ]
+            call = same[0] if same else None
+        if call is not None:
+            self._done.add(call.id)
+        return call
+
+    def _read(self) -> None:
+        for message in [message for messages in self._messages.values() for message in messages]:
+            if isinstance(message, AIMessage):
+                for call in message.tool_calls:
+                    self._calls.setdefault(call["id"] or "", Call(call["id"] or "", call["name"], call["args"], ""))
+            elif isinstance(message, ToolMessage):
+                self._done.add(message.tool_call_id)
+
+
+def _call_in(given: object) -> Optional[Call]:
+    """Return the call that a task of a `ToolNode` makes."""
+    call = given.get("tool_call") if isinstance(given, dict) else None
+    if not isinstance(call, dict) or not isinstance(call.get("id"), str):
         return None
+    args = call.get("args")
+    return Call(call["id"], str(call.get("name")), args if isinstance(args, dict) else {}, "")

@@ -76,6 +76,7 @@ class AgUiEncoder:
         ns = part["ns"]
         if self._is_over:
             return
+        self._calls.part(part)
         if part["type"] == "values":
             if not ns:
                 yield from self._values(part)
@@ -157,7 +158,6 @@ class AgUiEncoder:
         about: Fields = {"id": id, "reason": "interrupt", "message": text, "metadata": {"value": value}}
         approvals = approvals_in(id, value)
         if approvals:
-            self._calls.stored(self._messages or ())
             about.update(reason="tool_call", message="\n\n".join(asked.text or asked.name for asked in approvals))
             call = self._calls.asked(approvals[0]) if len(approvals) == 1 else None
             if call is not None:

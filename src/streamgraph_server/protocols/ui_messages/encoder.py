@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-from langchain_core.messages import BaseMessage
-
 from streamgraph.serialization import to_json
 from streamgraph.types import StreamMode, StreamPart
 from streamgraph_server._requests import Fields
@@ -59,7 +57,6 @@ class UIMessageEncoder:
         self._outputs: Dict[str, List[object]] = {}
         self._usage: Dict[str, int] = {}
         self._sources = 0
-        self._messages: Sequence[BaseMessage] = ()
         self._asked: Dict[str, object] = {}
         self._is_over = False
 
@@ -72,6 +69,7 @@ class UIMessageEncoder:
         """Return the chunks of a part."""
         if self._is_over:
             return
+        self._calls.part(part)
         for event in self._fold.part(part):
             yield from self._event(event)
             self._calls.event(event)
@@ -84,9 +82,6 @@ class UIMessageEncoder:
             if part["data"]["event"] == "tool-output-delta":
                 yield from self._progress(part["data"]["tool_call_id"], part["data"]["delta"])
         elif part["type"] == "values" and not part["ns"]:
-            state = part["data"]
-            found = state.get("messages") if isinstance(state, dict) else None
-            self._messages = found if isinstance(found, list) else ()
             self._asked.update((question.id, question.value) for question in part["interrupts"])
             if self._in_step and not self._open:
                 yield from self._leave_step()
@@ -191,8 +186,6 @@ class UIMessageEncoder:
 
     def _known(self, id: str, name: str) -> Call:
         """Return the call of an id, from before the run if need be."""
-        if self._calls.get(id) is None:
-            self._calls.stored(self._messages)
         return self._calls.get(id) or Call(id, name or "tool", {}, "")
 
     def _result(self, event: Result) -> Iterator[Frame]:
@@ -222,7 +215,6 @@ class UIMessageEncoder:
         data: Fields = {"id": id, "value": value}
         approvals = approvals_in(id, value)
         if approvals:
-            self._calls.stored(self._messages)
             data["approvals"] = [approval.id for approval in approvals]
         for approval in approvals:
             args: object = approval.args
