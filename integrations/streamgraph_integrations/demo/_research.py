@@ -50,7 +50,7 @@ def shelf_tool(pace: float) -> BaseTool:
     async def search_shelf(query: str, writer: StreamWriter) -> str:
         """Search the books on the desk's shelf for a few words, and return what they say."""
         for number, (title, _) in enumerate(SHELF, 1):
-            writer({"searching": query, "book": title, "number": number, "of": len(SHELF)})
+            writer({"searching": f"{title} for {query}", "book": f"{number} of {len(SHELF)}"})
             await asyncio.sleep(_PER_BOOK * pace)
         found = [f"{title}: {text}" for title, text in passages(query)]
         return "\n\n".join(found) or "No book on the shelf says anything about this."

@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Question } from "./question.js";
 import { choose, filter, model } from "./store.js";
 import { Prompt } from "./prompt.js";
-import { Copy, duration, html, Icon, Long, NodeName, pretty, Status, textOf } from "./ui.js";
+import { Copy, duration, html, Icon, keepsUp, Long, NodeName, pretty, Status, textOf } from "./ui.js";
 import { Tree } from "./tree.js";
 
 const MOST = 200;
@@ -27,13 +27,14 @@ export function Feed({ children }) {
   const end = useRef(null);
   const scroller = useRef(null);
   const sticky = useRef(true);
+  const before = useRef(0);
   const chosen = filter.value;
   const items = shown.feed.filter((item) => fits(item, chosen));
   const first = Math.max(0, items.length - MOST - more);
   useEffect(() => {
     if (sticky.current && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   });
-  const onScroll = ({ currentTarget: at }) => (sticky.current = at.scrollHeight - at.scrollTop - at.clientHeight < 60);
+  const onScroll = ({ currentTarget: at }) => (sticky.current = keepsUp(at, sticky.current, before, 60));
   return html`<section class="panel feed" aria-label="Stream">
     <header>
       <h2>Stream</h2>

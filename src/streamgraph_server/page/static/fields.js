@@ -102,7 +102,7 @@ export function Field({ schema: given, root, value, onChange, name, onSend }) {
   if (kind === "messages") return html`<${Messages} title=${title} value=${value} onChange=${onChange} onKey=${onKey} />`;
   if (kind === "boolean") return html`<label class="field check"><input type="checkbox" checked=${value} onChange=${({ target }) => onChange(target.checked)} /><span>${title}</span></label>`;
   const hint = schema.description && html`<small>${schema.description}</small>`;
-  let control = html`<textarea rows=${kind === "text" ? 1 : 2} class=${kind === "text" ? "grows" : "grows code"} placeholder=${kind === "json" ? "JSON" : ""} value=${value} onInput=${set} onKeyDown=${onKey}></textarea>`;
+  let control = html`<textarea rows=${kind === "text" ? 1 : 2} class=${kind === "text" ? "grows" : "grows code"} placeholder=${kind === "json" ? "JSON" : (schema.examples?.[0] ?? "")} value=${value} onInput=${set} onKeyDown=${onKey}></textarea>`;
   if (kind === "number") control = html`<input type="text" inputmode="decimal" value=${value} onInput=${set} onKeyDown=${onKey} />`;
   if (kind === "choice") control = html`<select value=${value} onChange=${set}>${schema.enum.map((one) => html`<option value=${pretty(one)}>${pretty(one)}</option>`)}</select>`;
   return html`<label class="field"><span>${title}</span>${control}${hint}</label>`;

@@ -134,3 +134,10 @@ const PATHS = {
 };
 
 export const Icon = ({ name }) => html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+
+/** Whether a list that grows is to show its end: until a person scrolls up. What grows between two frames moves nothing. */
+export function keepsUp(list, did, before, near) {
+  const up = list.scrollTop < before.current;
+  before.current = list.scrollTop;
+  return list.scrollHeight - list.scrollTop - list.clientHeight < near || (did && !up);
+}

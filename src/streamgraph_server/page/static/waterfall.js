@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { choose, look, model, moment, selected, trace } from "./store.js";
 import { label } from "./graphs.js";
-import { duration, html, hue, useSize, useTicking, WORDS } from "./ui.js";
+import { duration, html, hue, keepsUp, useSize, useTicking, WORDS } from "./ui.js";
 
 const ROW = 26;
 const LABELS = 168;
@@ -14,6 +14,7 @@ export function Waterfall() {
   const [box, size] = useSize();
   const [top, scroll] = useState(0);
   const follows = useRef(true);
+  const before = useRef(0);
   const scroller = useRef(null);
   const going = shown.run.status === "running" && trace.value.live && moment.value === null;
   useTicking(going);
@@ -33,7 +34,7 @@ export function Waterfall() {
     <div class="body" ref=${box}>
       ${tasks.length > 0 && html`<div class="ticks" aria-hidden="true">${ticks(scale).map(({ x, text }) => html`<span key=${text} style=${{ left: `${LABELS + x}px` }}>${text}</span>`)}</div>`}
       <div class="scroll" ref=${scroller} tabindex="0" role="region" aria-label="Tasks by time"
-        onScroll=${({ currentTarget: at }) => (scroll(at.scrollTop), (follows.current = at.scrollHeight - at.scrollTop - at.clientHeight < 30))}>
+        onScroll=${({ currentTarget: at }) => (scroll(at.scrollTop), (follows.current = keepsUp(at, follows.current, before, 30)))}>
         <div class="rows" style=${{ height: `${tasks.length * ROW}px` }} role="list">
           ${tasks.slice(first, last).map((task, place) => html`<${Row} key=${task.id} task=${task} y=${(first + place) * ROW} scale=${scale} now=${now} size=${tasks.length} place=${first + place} />`)}
         </div>
