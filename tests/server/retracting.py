@@ -11,15 +11,15 @@ from streamgraph.testing import ScriptedModel
 from streamgraph.types import RetryPolicy
 
 
-def retrying() -> Any:
-    """A node that speaks wrong words, fails, and is tried again."""
-    model = ScriptedModel([["wrong ", "words"], ["right ", "words"]])
+def retrying(cycle: bool = False) -> Any:
+    """A node that speaks wrong words, fails, and is tried again; with `cycle` in every run."""
+    model = ScriptedModel([["wrong ", "words"], ["right ", "words"]], cycle=cycle)
     tried: List[int] = []
 
     async def say(state: Any) -> Any:
         answer = await model.ainvoke("?")
         tried.append(1)
-        if len(tried) == 1:
+        if len(tried) == 1 or (cycle and len(tried) % 2):
             raise ConnectionError("gone")
         return {"messages": [answer]}
 

@@ -389,7 +389,7 @@ def test_commands_that_are_refused(serving: Serving) -> None:
         "There is no graph 'agnet'. Did you mean 'agent'?",
     )
     assert refused("run.start", assistant_id="agent", multitask_strategy="x")[0] == "invalid_argument"
-    assert refused("run.start", assistant_id="agent", input={"massages": []})[0] == "invalid_argument"
+    assert refused("run.start", assistant_id="agent", input="hi")[0] == "invalid_argument"
     assert refused("run.start", assistant_id="agent", config={"configurable": {"model": 1}})[0] == "invalid_argument"
     start(server)
     assert refused("run.start", assistant_id="agent", input=HI, multitaskStrategy="reject")[0] == "invalid_argument"
