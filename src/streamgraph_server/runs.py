@@ -14,6 +14,7 @@ from typing_extensions import Literal
 from streamgraph.pregel import Pregel
 from streamgraph.runs import MemoryLog, RunHandle
 from streamgraph.types import Command, StreamMode
+from streamgraph_server._prompts import Prompts
 from streamgraph_server._refusals import refusal, refused_input, shown_message
 from streamgraph_server._requests import Fields
 from streamgraph_server._settings import Settings
@@ -46,6 +47,7 @@ class Order:
         cancels: Whether the run is cancelled when its last client leaves.
         multitask: What to do if the thread has a run already.
         metadata: What the client has noted about the run.
+        prompts: Whether the prompts of models are kept.
         options: Further options of `graph.astart`.
     """
 
@@ -61,6 +63,7 @@ class Order:
     cancels: bool = False
     multitask: Multitask = "enqueue"
     metadata: Fields = field(default_factory=dict)
+    prompts: bool = False
     options: Fields = field(default_factory=dict)
 
 
@@ -75,6 +78,7 @@ class ServedRun:
         order: What was asked for.
         facts: What an encoder knows of it.
         log: What has happened in it, and when.
+        prompts: What its models were asked, if that is kept.
         handle: The run itself; `None` while runs before it are waited for.
         begun: Is set when the run has begun, or will not begin.
         over: Is set when it has ended.
@@ -90,6 +94,7 @@ class ServedRun:
         self.max_ahead = max_ahead
         thread = order.thread
         self.facts = RunFacts(str(uuid4()), None if thread is None else thread.id, order.name, time())
+        self.prompts = Prompts() if order.prompts else None
         self.handle: Optional[RunHandle[object]] = None
         self.begun, self.over = asyncio.Event(), asyncio.Event()
         self.end = RunEnd("cancelled")
@@ -167,6 +172,8 @@ class ServedRun:
         if order.thread is not None:
             configurable["thread_id"] = metadata["thread_id"] = order.thread.id
         config = {**order.config, "configurable": configurable, "metadata": metadata, "run_id": self.id}
+        if self.prompts is not None:
+            config["callbacks"] = [self.prompts]
         options: Dict[str, object] = dict(order.options)
         if settings.run_timeout is not None:
             options["timeout"] = settings.run_timeout

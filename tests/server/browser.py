@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from typing import Any, Callable, Iterator, List
 from urllib.parse import urlsplit
 
@@ -58,7 +59,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda asked: _is_foreign(asked.url, server) and complaints.append(f"asked {asked.url}"))
         page.goto(f"{server.url}/{place}")
-        page.wait_for_selector(".node")
+        page.wait_for_selector(".node", state="attached")
         return page
 
     visit.complaints = complaints  # type: ignore[attr-defined]
@@ -70,3 +71,17 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
 def _is_foreign(url: str, server: Any) -> bool:
     return url.split(":")[0] not in ("blob", "data") and urlsplit(url).port != server.port
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, which finds what some people cannot use."""
+    folder = tmp_path_factory.mktemp("axe")
+    command = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund", "--silent", "axe-core@4.14.1"]
+    try:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=100)
+    except (OSError, subprocess.SubprocessError) as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"axe-core cannot be installed here: {error}")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from server.browser import browser, visit
+from server.browser import axe, browser, visit
 from server.loopback import Loopback
 from streamgraph_server import serve
 from support.leaks import light_collections, no_complaint, no_thread_left
@@ -21,7 +21,7 @@ from support.leaks import light_collections, no_complaint, no_thread_left
 FILES = Path(__file__).parent / "javascript"
 PATIENCE = 200  # seconds for npm
 
-__all__ = ["browser", "light_collections", "no_complaint", "no_thread_left", "visit"]
+__all__ = ["axe", "browser", "light_collections", "no_complaint", "no_thread_left", "visit"]
 
 
 @pytest.fixture(autouse=True)

@@ -115,3 +115,40 @@ def journey(delay: float = 0.0) -> Any:
         "approve", lambda state: "book" if state["approved"] else END, {"book": "book", END: END}
     )
     return builder.add_edge("book", END).compile()
+
+
+HOSTILE = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script><b>bold</b> [a](javascript:alert(1))'
+
+
+def hostile() -> Any:
+    """A graph whose model, tool, names and state are what an attacker would write."""
+
+    async def say(state: MessagesState) -> Any:
+        get_stream_writer()({HOSTILE: HOSTILE})
+        await ScriptedModel([[HOSTILE]]).ainvoke(HOSTILE)
+        interrupt({HOSTILE: HOSTILE})
+
+    return StateGraph(MessagesState).add_node("<i>say</i>", say).add_edge(START, "<i>say</i>").compile()
+
+
+def flooding(events: int = 10_000) -> Any:
+    """A graph that makes many events: tasks, tokens and data."""
+    steps = events // 49
+    model = ScriptedModel([["word "] * 40], cycle=True)
+
+    async def work(state: Counting) -> Any:
+        await model.ainvoke("?")
+        for at in range(6):
+            get_stream_writer()({"at": at, "step": state.get("step", 0)})
+        return {"step": state.get("step", 0) + 1}
+
+    builder = StateGraph(Counting).add_node("work", work).add_edge(START, "work")
+    return builder.add_conditional_edges(
+        "work", lambda state: "work" if state["step"] < steps else END, ["work", END]
+    ).compile()
+
+
+class Counting(TypedDict, total=False):
+    """Which step it is."""
+
+    step: int

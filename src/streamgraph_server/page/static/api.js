@@ -90,7 +90,7 @@ export async function* records(body) {
 
 /** Start a run, and return its stream's response; it belongs to the thread and goes on without this page. */
 export function startRun(thread, body, signal) {
-  return ask(path("threads/{}/runs/stream?times=true", thread), {
+  return ask(path("threads/{}/runs/stream?times=true&prompts=true", thread), {
     body: { stream_mode: MODES, stream_subgraphs: true, on_disconnect: "continue", if_not_exists: "create", ...body },
     signal,
   });

@@ -19,6 +19,7 @@ const VIEWS = [["graph", "Graph"], ["stream", "Stream"], ["timeline", "Timeline"
 function Header() {
   const shown = store.model();
   const { run } = shown;
+  const status = run.status === "running" && shown.open().length ? "asking" : run.status;
   const live = store.trace.value.live;
   useTicking(live && run.status === "running");
   const pick = ({ target }) => {
@@ -32,7 +33,7 @@ function Header() {
       ? html`<select aria-label="Graph" value=${store.graphName.value} onChange=${({ target }) => store.attempt(() => store.chooseGraph(target.value))}>${store.graphs.value.map((name) => html`<option value=${name}>${name}</option>`)}</select>`
       : html`<span class="graph-name">${store.graphName.value}</span>`}
     <${Threads} />
-    ${run.status !== "idle" && html`<span class="state-now" role="status"><${Status} of=${run.status} /></span>
+    ${run.status !== "idle" && html`<span class="state-now" role="status"><${Status} of=${status} /></span>
       <span class="elapsed numbers">${duration(elapsed(shown, live))}</span>`}
     ${store.lost.value && html`<span class="lost" role="status">connection lost, trying again…</span>`}
     ${store.moment.value !== null && html`<span class="then">event ${store.moment.value}</span>`}
@@ -91,7 +92,7 @@ function App() {
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
   const { model, trace } = store;
-  const tasks = [...model.value.tasks.keys()];
+  const tasks = [...model().tasks.keys()];
   const at = tasks.indexOf(store.selected.value);
   const counts = trace.value.model.states.map((state) => state.count);
   const now = store.moment.value ?? trace.value.records.length;

@@ -14,6 +14,7 @@ export function Composer() {
   const [asJson, json] = useState(false);
   const [about, setAbout] = useState({});
   const [wrong, say] = useState("");
+  const [waits, wait] = useState(false);
   const folded = !inputShown.value;
   const fold = (is) => (inputShown.value = !is);
   const isForm = kindOf(schema, schema) === "object" || kindOf(schema, schema) === "text";
@@ -48,7 +49,7 @@ export function Composer() {
     say("");
     const given = context ? parsed(about, context, context) : undefined;
     lastInput.set(graphName.value, input);
-    attempt(() => start({ input, ...(given && Object.keys(given).length ? { context: given } : {}) }));
+    attempt(() => start({ input, ...(given && Object.keys(given).length ? { context: given } : {}), ...(waits ? { interrupts: "live" } : {}) }));
   };
   const again = () => {
     const found = trace.value.model.states[0]?.values ?? lastInput.get(graphName.value);
@@ -69,8 +70,9 @@ export function Composer() {
     <div class="row">
       <button type="submit" class="primary" disabled=${running || moment.value !== null} title="Ctrl+Enter"><${Icon} name="play" />${shown.run.start === null ? "Run" : "Run on this thread"}</button>
       <button type="button" class="quiet small" onClick=${change}>${asJson ? "Form" : "JSON"}</button>
-      ${shown.run.start !== null && html`<button type="button" class="quiet small" onClick=${again}>Last input</button>`}
+      ${(shown.run.start !== null || lastInput.has(graphName.value)) && html`<button type="button" class="quiet small" onClick=${again}>Last input</button>`}
       <span class="space"></span>
+      ${!folded && html`<label class="field check" title="A run goes on where it has asked, and nothing runs again. Otherwise it ends with its question, and is answered whenever you want."><input type="checkbox" checked=${waits} onChange=${({ target }) => wait(target.checked)} /><span>Wait at questions</span></label>`}
       <button type="button" class="quiet small" aria-expanded=${!folded} onClick=${() => fold(!folded)}>${folded ? "Show input" : "Hide input"}</button>
     </div>
   </form>`;

@@ -10,7 +10,7 @@ import { Prompt } from "./prompt.js";
 import { Copy, duration, html, Icon, keepsUp, Long, NodeName, pretty, Status, textOf } from "./ui.js";
 import { Tree } from "./tree.js";
 
-const MOST = 200;
+const MOST = 100;
 
 function fits(item, { nodes, tags, text }) {
   if (nodes.size && ![...nodes].some((path) => item.path === path || item.path.startsWith(`${path}:`))) return false;

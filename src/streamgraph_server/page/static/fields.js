@@ -37,7 +37,7 @@ export function initial(given, root) {
   const known = schema.default;
   if (kind === "object") return Object.fromEntries(Object.entries(schema.properties).map(([key, inner]) => [key, initial(inner, root)]));
   if (kind === "messages") return [{ role: "user", content: "" }];
-  if (kind === "boolean") return known ?? false;
+  if (kind === "boolean") return known ?? null;
   if (kind === "choice") return pretty(known ?? schema.enum[0]);
   if (kind === "text") return known ?? "";
   return known === undefined || known === null ? "" : JSON.stringify(known, null, 2);
@@ -66,7 +66,7 @@ export function parsed(held, given, root, name = "") {
     const entries = Object.entries(schema.properties).map(([key, inner]) => [key, parsed(held[key], inner, root, key)]);
     return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   }
-  if (kind === "boolean") return held;
+  if (kind === "boolean") return held ?? undefined;
   if (kind === "messages") {
     const said = held.filter(({ content }) => content.trim() !== "");
     return said.length ? said : undefined;

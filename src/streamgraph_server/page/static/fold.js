@@ -36,6 +36,7 @@ export class Model {
     else if (kind === "tools") this.tool(ns, record.data);
     else if (kind === "custom") this.show({ kind: "custom", ns, path: names(ns).join(":"), data: record.data });
     else if (kind === "error") this.failed(record.data);
+    else if (kind === "answer") this.answered(record.data);
     else if (kind === "end") this.over(this.open().length ? "asking" : "done");
   }
 
@@ -131,6 +132,12 @@ export class Model {
     const task = this.tasks.get(data.id);
     if (task === undefined) return; // its start is not kept any more
     const asked = data.interrupts ?? [];
+    if (task.status === "asking") {
+      // It was answered while its run went on, and has gone on since.
+      this.pauses.push({ from: task.spans[task.spans.length - 1].end, to: this.now });
+      task.spans.push({ start: this.now, end: null });
+      for (const question of this.questions.values()) if (question.task === task.id) question.open = false;
+    }
     task.result = data.result;
     task.error = data.error ?? null;
     this.close(task, task.error ? "failed" : asked.length ? "asking" : "done");
@@ -166,6 +173,12 @@ export class Model {
     const made = { id, value, schema, task: task.id, path: task.path, open: true, answer: undefined };
     this.questions.set(id, made);
     this.show({ kind: "question", question: made, path: task.path, ns: task.ns, task: task.id });
+  }
+
+  /** Note the answer of a person, which the page writes into its log. */
+  answered({ id, value }) {
+    const question = this.questions.get(id);
+    if (question !== undefined) Object.assign(question, { open: false, answer: value });
   }
 
   values(ns, data) {

@@ -112,7 +112,8 @@ function Node({ node, shown }) {
     filter.value = { ...filter.value, nodes };
   };
   const below = below_(known, node);
-  const words = [name, WORDS[status], known && `${known.count} times`, known?.attempts && `${known.attempts} retries`].filter(Boolean);
+  const seen = [name, below, known?.attempts ? `↻ ${known.attempts}` : ""].filter(Boolean).join(" ");
+  const words = [seen, WORDS[status], known?.count > 1 && `${known.count} times`, known?.attempts && `${known.attempts} retries`].filter(Boolean);
   return html`<g class=${`node is-${status} hue-${hue(id)}${chosen ? " chosen" : ""}${node.nested ? " nested" : ""}`} data-node=${id}
     transform=${`translate(${x} ${y})`} role="button" tabindex="0" aria-pressed=${chosen} aria-label=${words.join(", ")}
     onClick=${act} onKeyDown=${onKey(act)}>
@@ -122,9 +123,9 @@ function Node({ node, shown }) {
     <rect class="stripe" x="0" y="11" width="3.5" height=${height - 22} rx="1.75" />
     <${Sign} status=${status} x=${19} y=${height / 2} />
     <text class="name" x="33" y=${below ? height / 2 - 2 : height / 2 + 4.5}>${cut(name, width - 44)}</text>
-    ${below && html`<text class="below" x="33" y=${height / 2 + 13}>${below}</text>`}
+    ${below && html`<text class="below" x="33" y=${height / 2 + 13}>${` ${below}`}</text>`}
     ${known?.attempts > 0 && html`<g class="retries" transform=${`translate(${width - 8} 0)`}>
-      <rect x="-17" y="-9" width="34" height="18" rx="9" /><text x="0" y="4" text-anchor="middle">↻ ${known.attempts}</text>
+      <rect x="-17" y="-9" width="34" height="18" rx="9" /><text x="0" y="4" text-anchor="middle">${` ↻ ${known.attempts}`}</text>
     </g>`}
     ${node.nested && html`<g class="unfold" role="button" tabindex="0" aria-expanded="false" aria-label=${`Unfold ${name}`}
       onClick=${(event) => (event.stopPropagation(), fold(id))} onKeyDown=${(event) => (event.stopPropagation(), onKey(() => fold(id))(event))}>
@@ -153,7 +154,7 @@ function Sign({ status, x, y }) {
   const shapes = {
     done: html`<path d="M-3.6 0.2-1 2.8 3.8-2.6" />`,
     failed: html`<path d="M-3-3 3 3M3-3-3 3" />`,
-    asking: html`<text y="4" text-anchor="middle">?</text>`,
+    asking: html`<path d="M-2-1.6A2 2 0 1 1 .9.3C.2.7 0 1 0 1.8M0 3.9v.1" />`,
     cancelled: html`<rect x="-2.6" y="-2.6" width="5.2" height="5.2" />`,
     running: html`<path class="turning" d="M0-4.4A4.4 4.4 0 0 1 4.4 0" />`,
   };

@@ -64,7 +64,7 @@ export function placed(graph, closed, measure) {
   const levels = new Map(["", ...frames].map((id) => [id, { nodes: [], edges: new Map() }]));
   for (const id of [...shown.nodes.map((node) => node.id), ...frames]) levels.get(parent(id)).nodes.push(id);
   const sizes = new Map(shown.nodes.map((node) => [node.id, size(node, measure)]));
-  const routes = shown.edges.map((edge) => route(edge, levels));
+  const routes = routed(shown.edges, levels);
   for (const id of [...frames].reverse()) {
     const level = layOut(levels.get(id), sizes);
     sizes.set(id, {
@@ -102,30 +102,33 @@ const IN = "(in)";
 const OUT = "(out)";
 const parent = (id) => id.slice(0, Math.max(0, id.lastIndexOf(":")));
 
-/** The ways of an edge through the levels that it crosses, noted in each: out of frames, across, and into frames. */
-function route({ source, target }, levels) {
+/**
+ * The ways of each edge through the levels that it crosses, noted in each: out of frames, across, and into frames.
+ *
+ * What leads back ends at the border of a frame: it comes from below, where the first nodes of the frame are not.
+ */
+function routed(edges, levels) {
   const above = (id) => (id === "" ? [""] : [...above(parent(id)), id]);
-  const [a, b] = [above(source), above(target)];
-  let common = 0;
-  while (common + 1 < Math.min(a.length, b.length) - 1 && a[common + 1] === b[common + 1]) common += 1;
-  const made = [];
-  const add = (level, from, to) => {
-    const { edges } = levels.get(level);
-    const key = `${from}>${to}`;
-    if (!edges.has(key)) edges.set(key, { source: from, target: to });
-    made.push({ level, edge: edges.get(key) });
+  const add = (level, source, target) => {
+    const known = levels.get(level).edges;
+    const key = `${source}>${target}`;
+    if (!known.has(key)) known.set(key, { source, target });
+    return { level, edge: known.get(key) };
   };
-  const at = levels.get(a[common]);
-  add(a[common], a[common + 1], b[common + 1]);
-  const main = made[0];
-  // What leads back ends at the border of a frame: it comes from below, where the first nodes of the frame are not.
-  if (backEdges(at.nodes, [...at.edges.values()]).has(main.edge)) return made;
-  for (let depth = common + 1; depth < b.length - 1; depth += 1) add(b[depth], IN, b[depth + 1]);
-  for (let depth = common + 1; depth < a.length - 1; depth += 1) {
-    add(a[depth], a[depth + 1], OUT);
-    made.unshift(made.pop());
-  }
-  return made;
+  const crossing = edges.map(({ source, target }) => {
+    const [a, b] = [above(source), above(target)];
+    let common = 0;
+    while (common + 1 < Math.min(a.length, b.length) - 1 && a[common + 1] === b[common + 1]) common += 1;
+    return { a, b, common, main: add(a[common], a[common + 1], b[common + 1]) };
+  });
+  const back = new Set([...levels.values()].flatMap((level) => [...backEdges(level.nodes, [...level.edges.values()])]));
+  return crossing.map(({ a, b, common, main }) => {
+    const ways = [main];
+    if (back.has(main.edge) || a[common + 1] === b[common + 1]) return ways;
+    for (let depth = common + 1; depth < b.length - 1; depth += 1) ways.push(add(b[depth], IN, b[depth + 1]));
+    for (let depth = common + 1; depth < a.length - 1; depth += 1) ways.unshift(add(a[depth], a[depth + 1], OUT));
+    return ways;
+  });
 }
 
 function layOut(level, sizes) {

@@ -12,13 +12,13 @@ export function History() {
   if (threadId.value === null) return html`<p class="empty">A thread has a history as soon as something has run on it.</p>`;
   const records = history.value;
   return html`
-    <h3>Runs</h3>
+    <h2>Runs</h2>
     ${runs.value.length === 0 && html`<p class="muted">The server does not know any run of this thread any more.</p>`}
     <ul class="runs">${runs.value.map((run) => html`<li key=${run.run_id}>
       <button type="button" class=${`plain run${run.run_id === trace.value.run ? " chosen" : ""}`} onClick=${() => attempt(() => openRun(run.run_id))}>
         <code>${short(run.run_id)}</code><${Status} of=${STATUS[run.status] ?? "idle"} /><span class="space"></span><time>${clock(run.created_at)}</time>
       </button></li>`)}</ul>
-    <h3>Records</h3>
+    <h2>Records</h2>
     ${records.length === 0 && html`<p class="muted">Nothing is saved yet.</p>`}
     <ol class="records">${records.map((record) => html`<${Record} key=${record.checkpoint.checkpoint_id} record=${record} />`)}</ol>`;
 }
@@ -29,7 +29,7 @@ function Record({ record }) {
   const [asNode, as] = useState("");
   const [wrong, say] = useState("");
   const { metadata, next } = record;
-  const nodes = (structure.value?.nodes ?? []).map(({ id }) => id).filter((id) => !id.includes(":") && !id.startsWith("__"));
+  const nodes = [...new Set((structure.value?.nodes ?? []).map(({ id }) => id.split(":")[0]))].filter((id) => !id.startsWith("__"));
   const change = () => {
     let values;
     try {

@@ -20,9 +20,9 @@ export function Inspector() {
     event.currentTarget.querySelector('[aria-selected="true"]')?.focus();
   };
   return html`<section class="panel inspector" aria-label="Inspector">
-    <header role="tablist" aria-label="What is shown" onKeyDown=${onKey}>
+    <header><div role="tablist" class="tabs" aria-label="What is shown" onKeyDown=${onKey}>
       ${TABS.map(([key, name]) => html`<button type="button" role="tab" id=${`tab-${key}`} aria-controls="inspected" aria-selected=${tab.value === key} tabindex=${tab.value === key ? 0 : -1} onClick=${() => (tab.value = key)}>${name}</button>`)}
-    </header>
+    </div></header>
     <div class="scroll" id="inspected" role="tabpanel" aria-labelledby=${`tab-${tab.value}`} tabindex="0">
       ${tab.value === "state" && html`<${State} shown=${shown} />`}
       ${tab.value === "task" && html`<${Task} shown=${shown} />`}
@@ -53,10 +53,10 @@ function State({ shown }) {
     ${spaces.length > 0 && html`<select class="of" aria-label="Of which graph" value=${space} onChange=${({ target }) => setSpace(target.value)}>
       <option value="">the whole graph</option>${spaces.map((key) => html`<option value=${key}>${key.split("|").map((level) => level.slice(0, level.lastIndexOf(":"))).join(" › ")}</option>`)}
     </select>`}
-    <h3>${latest.step === 0 ? "Input" : `Changed in step ${latest.step}`}</h3>
+    <h2>${latest.step === 0 ? "Input" : `Changed in step ${latest.step}`}</h2>
     ${found.length ? html`<ul class="changes">${found.map((change) => html`<${Change} key=${change.path.join("/")} change=${change} />`)}</ul>` : html`<p class="muted">nothing</p>`}
-    <h3>State ${moment.value === null && latest === states[states.length - 1] ? "now" : "then"}
-      <button type="button" class="quiet small" aria-expanded=${!whole} onClick=${() => setWhole(!whole)}>${whole ? "Show" : "Hide"}</button></h3>
+    <h2>State ${moment.value === null && latest === states[states.length - 1] ? "now" : "then"}
+      <button type="button" class="quiet small" aria-expanded=${!whole} onClick=${() => setWhole(!whole)}>${whole ? "Show" : "Hide"}</button></h2>
     ${!whole && Object.entries(latest.values).map(([key, value]) => html`<${Tree} key=${key} name=${key} value=${value} />`)}
     ${!whole && !Object.keys(latest.values).length && html`<p class="muted">empty</p>`}`;
 }
@@ -85,7 +85,7 @@ function Task({ shown }) {
   const spent = task.spans.reduce((sum, { start, end }) => sum + (end ?? shown.now) - start, 0);
   const wait = task.first === null ? null : task.first - task.spans[0].start;
   return html`
-    <div class="bar"><h3><${NodeName} path=${task.path} /></h3><span class="space"></span><${Status} of=${task.status} /></div>
+    <div class="bar"><h2><${NodeName} path=${task.path} /></h2><span class="space"></span><${Status} of=${task.status} /></div>
     <dl class="facts">
       <dt>Step</dt><dd>${task.step}</dd><dt>Took</dt><dd>${duration(spent)}</dd>
       ${wait !== null && html`<dt>First token</dt><dd>after ${duration(wait)}</dd>`}
@@ -93,7 +93,7 @@ function Task({ shown }) {
       <dt>Task</dt><dd><code>${task.id}</code></dd>
     </dl>
     ${task.error && html`<div class="failure"><strong>${task.error.error ?? "Failed"}</strong><span class="pre">${task.error.message ?? pretty(task.error)}</span></div>`}
-    <h3>Input</h3><${Tree} value=${task.input} />
-    ${task.result !== undefined && html`<h3>Result</h3><${Tree} value=${task.result} />`}
+    <h2>Input</h2><${Tree} value=${task.input} />
+    ${task.result !== undefined && html`<h2>Result</h2><${Tree} value=${task.result} />`}
     ${selected.value !== null && html`<p><button type="button" class="quiet small" onClick=${() => choose(null)}>Show the latest task</button></p>`}`;
 }

@@ -42,6 +42,8 @@ function empty(more) {
 }
 
 let asked = false;
+let drawn = 0;
+let took = 0;
 
 /** Show what has come, with the next picture that the screen draws. */
 function refresh() {
@@ -49,9 +51,13 @@ function refresh() {
   asked = true;
   const show = () => {
     asked = false;
+    drawn = performance.now();
     tick.value += 1;
+    requestAnimationFrame(() => (took = performance.now() - drawn));
   };
-  if (document.hidden) setTimeout(show, 200);
+  // What takes long to draw is drawn less often, so that most of the time is left for everything else.
+  const wait = document.hidden ? 200 : 2 * took - (performance.now() - drawn);
+  if (wait > 16) setTimeout(show, wait);
   else requestAnimationFrame(show);
 }
 
@@ -153,6 +159,7 @@ async function read(run, response, goOn = false) {
   shown.stop = new AbortController();
   const begun = performance.now();
   const base = Date.now();
+  let rested = begun;
   try {
     for await (const record of api.follow(shown.thread, run, response, shown.stop.signal, (is) => (lost.value = is))) {
       record.at ??= base + (performance.now() - begun);
@@ -163,6 +170,11 @@ async function read(run, response, goOn = false) {
         remember();
       }
       refresh();
+      // Much may come at once: the page has to be drawn, and to hear the person, in between.
+      if (performance.now() - rested > 10) {
+        await new Promise((resume) => setTimeout(resume));
+        rested = performance.now();
+      }
     }
   } catch (error) {
     if (!shown.stop.signal.aborted) {
@@ -195,13 +207,17 @@ export const cancel = () => attempt(() => api.cancel(trace.value.thread, trace.v
 
 /** Answer questions; `answers` has the answers by the ids of the questions. */
 export async function answer(answers) {
-  const { model: shown } = trace.value;
+  const shown = trace.value;
   for (const [id, value] of Object.entries(answers)) {
-    const question = shown.questions.get(id);
-    if (question) Object.assign(question, { open: false, answer: value });
+    const record = { event: "answer", data: { id, value }, at: shown.model.now };
+    shown.records.push(record);
+    shown.model.apply(record);
   }
   tick.value += 1;
-  await start({ command: { resume: answers } }, { goOn: true });
+  const { live, thread, run, model: { run: { status } } } = trace.value;
+  if (live && status === "running") {
+    for (const [id, value] of Object.entries(answers)) await api.answerLive(thread, run, id, value);
+  } else await start({ command: { resume: answers } }, { goOn: true });
 }
 
 /** Run again from a record of the thread; with `values`, from that record with its state changed. */

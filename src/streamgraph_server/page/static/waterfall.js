@@ -7,7 +7,7 @@ import { label } from "./graphs.js";
 import { duration, html, hue, keepsUp, useSize, useTicking, WORDS } from "./ui.js";
 
 const ROW = 26;
-const LABELS = 168;
+const LABELS = { wide: 168, narrow: 104 };
 
 export function Waterfall() {
   const shown = model();
@@ -20,7 +20,8 @@ export function Waterfall() {
   useTicking(going);
   const tasks = [...shown.tasks.values()];
   const now = going ? Math.max(shown.now, clockOf(shown)) : shown.now;
-  const scale = scaleOf(shown, now, Math.max(60, size.width - LABELS - 118));
+  const labels = matchMedia("(max-width: 720px)").matches ? LABELS.narrow : LABELS.wide;
+  const scale = scaleOf(shown, now, Math.max(60, size.width - labels - 118));
   useEffect(() => {
     if (follows.current && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   }, [tasks.length]);
@@ -32,7 +33,7 @@ export function Waterfall() {
       <${Scrubber} />
     </header>
     <div class="body" ref=${box}>
-      ${tasks.length > 0 && html`<div class="ticks" aria-hidden="true">${ticks(scale).map(({ x, text }) => html`<span key=${text} style=${{ left: `${LABELS + x}px` }}>${text}</span>`)}</div>`}
+      ${tasks.length > 0 && html`<div class="ticks" aria-hidden="true">${ticks(scale).map(({ x, text }) => html`<span key=${text} style=${{ left: `${labels + x}px` }}>${text}</span>`)}</div>`}
       <div class="scroll" ref=${scroller} tabindex="0" role="region" aria-label="Tasks by time"
         onScroll=${({ currentTarget: at }) => (scroll(at.scrollTop), (follows.current = keepsUp(at, follows.current, before, 30)))}>
         <div class="rows" style=${{ height: `${tasks.length * ROW}px` }} role="list">
@@ -73,12 +74,12 @@ function ticks({ total, width }) {
 function Row({ task, y, scale, now, size, place }) {
   const spent = task.spans.reduce((sum, { start, end }) => sum + (end ?? now) - start, 0);
   const chosen = selected.value === task.id;
-  const words = `${task.path}, step ${task.step}, ${WORDS[task.status]}, ${duration(spent)}`;
   const wait = task.first === null ? null : task.first - task.spans[0].start;
+  const words = [WORDS[task.status], wait !== null && `first token after ${duration(wait)}`].filter(Boolean).join(", ");
   return html`<div role="listitem" class="holder" style=${{ top: `${y}px` }} aria-setsize=${size} aria-posinset=${place + 1}>
     <button type="button" class=${`bar-row is-${task.status} hue-${hue(task.path)}${chosen ? " chosen" : ""}`} data-task=${task.path}
-      aria-label=${wait === null ? words : `${words}, first token after ${duration(wait)}`} aria-pressed=${chosen} onClick=${() => choose(chosen ? null : task.id)}>
-      <span class="label" style=${{ paddingLeft: `${10 + task.depth * 14}px` }}><i>${task.step}</i>${label(task.name)}</span>
+      aria-pressed=${chosen} onClick=${() => choose(chosen ? null : task.id)}>
+      <span class="label" style=${{ paddingLeft: `${10 + task.depth * 14}px` }}><i><span class="unseen">Step </span>${task.step}</i> ${label(task.name)}<span class="unseen">, ${words}, </span></span>
       <span class="track" style=${{ width: `${scale.width}px` }}>
         ${scale.waits.map(({ at, took }) => html`<span class="waited" style=${{ left: `${at}px` }} title=${`A person was waited for: ${duration(took)}`}></span>`)}
         ${task.spans.map(({ start, end }) => {

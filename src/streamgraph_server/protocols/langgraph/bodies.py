@@ -66,6 +66,7 @@ class RunBody(TypedDict, total=False):
     stream_resumable: Optional[bool]
     interrupt_before: Optional[Texts]
     interrupt_after: Optional[Texts]
+    interrupts: Optional[Literal["pause", "live"]]
     checkpoint: Optional[Checkpoint]
     checkpoint_id: Optional[str]
     multitask_strategy: Optional[Literal["enqueue", "reject", "interrupt", "rollback"]]
@@ -82,9 +83,18 @@ class CancelBody(TypedDict, total=False):
     status: Optional[Literal["all", "pending", "running"]]
 
 
+class StreamQuery(FilterQuery, total=False):
+    """How to read a run from its start, and whether the prompts of its models are kept."""
+
+    times: Flag
+    prompts: Flag
+
+
 class JoinQuery(FilterQuery, total=False):
     """How to read a run that has been started."""
 
+    times: Flag
+    stream_subgraphs: Flag
     stream_mode: List[Union[WireMode, Literal[""]]]
     cancel_on_disconnect: Flag
     last_event_id: str
@@ -101,6 +111,13 @@ class CancelQuery(TypedDict, total=False):
 
     wait: Flag
     action: Literal["interrupt", "rollback"]
+
+
+class AnswerBody(TypedDict, total=False):
+    """The answer to a question for which a run waits."""
+
+    id: Required[str]
+    value: object
 
 
 class RunsQuery(TypedDict, total=False):

@@ -12,7 +12,6 @@ from starlette.routing import BaseRoute, Route
 from streamgraph.version import __version__
 from streamgraph_server._answers import answer
 from streamgraph_server._operations import Endpoint, operation
-from streamgraph_server.protocols.bodies import FilterQuery
 from streamgraph_server.protocols.langgraph import bodies
 from streamgraph_server.protocols.langgraph.assistants import Assistants
 from streamgraph_server.protocols.langgraph.run_routes import RunRoutes
@@ -33,7 +32,7 @@ def routes(service: Service) -> List[BaseRoute]:
     full = (409, 429, 503)
     items = List[Dict[str, object]]
     run = partial(operation, body=bodies.RunBody, refuses=full)
-    streamed = partial(run, query=FilterQuery, gives=("stream",))
+    streamed = partial(run, query=bodies.StreamQuery, gives=("stream",))
     waited = partial(run, result=object)
     cancelled = partial(operation, query=bodies.CancelQuery, gives=("nothing",))
 
@@ -88,6 +87,8 @@ def routes(service: Service) -> List[BaseRoute]:
         get(of_run + "/stream", runs.join_stream, query=bodies.JoinQuery, gives=("stream",)),
         get(of_run + "/join", runs.join, query=bodies.WaitQuery, result=object),
         Route(of_run + "/cancel", cancelled(runs.cancel), methods=["POST"]),
+        post(of_run + "/answers", runs.answers, bodies.AnswerBody, gives=("nothing",), refuses=(409,)),
+        get(of_run + "/prompts/{call_id}", runs.prompt),
     ]
 
 

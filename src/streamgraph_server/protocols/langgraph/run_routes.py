@@ -13,7 +13,7 @@ from streamgraph.serialization import to_json
 from streamgraph_server._answers import answer, nothing
 from streamgraph_server._guard import user_of
 from streamgraph_server._reading import EventStream, filters_of, stream_of, wants_times, within
-from streamgraph_server._refusals import refusal
+from streamgraph_server._refusals import refusal, refused_input
 from streamgraph_server._requests import (
     Fields,
     body_of,
@@ -35,6 +35,7 @@ from streamgraph_server.threads import Thread
 _STRATEGIES = ("enqueue", "reject", "interrupt")
 _DURABILITIES = ("sync", "async", "exit")
 _CHOICES = ("cancel", "continue")
+_INTERRUPTS = ("pause", "live")
 _REFUSED = ("webhook", "after_seconds")
 """What the server does not do: it calls nobody, and nothing later."""
 
@@ -110,6 +111,28 @@ class RunRoutes:
         if _is_true(request, "wait"):
             await run.over.wait()
         return nothing()
+
+    async def answers(self, request: Request) -> Response:
+        """Answer a question for which a run waits that was started with `interrupts: "live"`; it goes on at once."""
+        run = await self._run(request)
+        body = await body_of(request, self._service.settings.max_body)
+        if run.handle is None or run.over.is_set():
+            raise refusal(409, f"Run {run.id} does not wait for an answer.")
+        try:
+            await run.handle.aanswer(text_in(body, "id"), body.get("value"))
+        except Exception as error:
+            raise refused_input(error) from error
+        return nothing()
+
+    async def prompt(self, request: Request) -> Response:
+        """Answer with what a model was asked in a call, whose id is the `run_id` in the metadata of its messages."""
+        run = await self._run(request)
+        if run.prompts is None:
+            raise refusal(404, "The prompts of this run are not kept: start it with ?prompts=true.")
+        found = run.prompts.get(request.path_params["call_id"])
+        if found is None:
+            raise refusal(404, "The prompt of this call is not kept any more, or there was no such call.")
+        return answer(found._asdict())
 
     async def cancel_several(self, request: Request) -> Response:
         """Cancel the runs that a client names, or those of a thread."""
@@ -199,6 +222,7 @@ class RunRoutes:
             cancels=on_disconnect == "cancel",
             multitask=cast("Multitask", strategy),
             metadata=own_metadata(object_in(body, "metadata")),
+            prompts=service.settings.live is True or _is_true(request, "prompts"),
             options=options,
         )
         return await service.runs.start(order), modes
@@ -247,6 +271,8 @@ def _options(body: Fields) -> Fields:
             options[key] = "*" if names == ["*"] else names
     if body.get("durability") is not None:
         options["durability"] = _choice(body, "durability", _DURABILITIES, "async")
+    if body.get("interrupts") is not None:
+        options["interrupts"] = _choice(body, "interrupts", _INTERRUPTS, "pause")
     return options
 
 
