@@ -44,7 +44,12 @@ class LiveRun:
         parts: Makes its parts.
         put: Adds a part to its stream.
         backend: Takes what is to be stored.
+
+    Attributes:
+        on_question: Is called with the task of each question and the question, and whether it begins to wait or ends.
     """
+
+    on_question: Optional[Callable[[Task, Interrupt, bool], None]] = None
 
     def __init__(
         self, questions: LiveQuestions, scope: RunScope, run: Run, parts: PartBuilder, put: Put, backend: Backend
@@ -223,6 +228,8 @@ class LiveRun:
 
     def _show(self, scope: Scope, question: Interrupt) -> None:
         task = scope.task
+        if self.on_question is not None:
+            self.on_question(task, question, True)
         with self._lock:
             self._open.setdefault(task.id, {})[question.id] = question
             mine = tuple(self._open[task.id].values())
@@ -249,6 +256,8 @@ class LiveRun:
                 del self._open[task.id]
             left = tuple(mine.values())
             self._tell([] if scope.stop.is_set or self.questions.over else self._noted(task, left), -1)
+        if self.on_question is not None:
+            self.on_question(task, question, False)
         if scope.watch is not None:
             with _pausing:
                 scope.watch.go_on()

@@ -12,6 +12,7 @@ from streamgraph._core.results import TaskResult
 from streamgraph._core.run import Run
 from streamgraph._core.task import Task
 from streamgraph._execution.session import GraphSession
+from streamgraph._interrupts import Interrupt
 from streamgraph._langchain.run_config import RunConfig
 from streamgraph._langchain.scope import Scope
 from streamgraph._langchain.traces import Trace
@@ -57,12 +58,14 @@ class MeasuredSession(GraphSession):
             telemetry,
             _name(run, config),
             run.ns,
-            {} if config.run_id is None else {"streamgraph.run.id": str(config.run_id)},
+            _ids(run, config),
             config.configurable.get("thread_id"),
             None if self._scope is None else current_run.get(),
             _outcome,
         )
         self._task_records: Dict[str, TaskRecord] = {}
+        if self._live is not None:
+            self._live.on_question = self._asked
 
     def waiting(self) -> int:
         """Return how many parts wait in the inbox for the consumer."""
@@ -110,6 +113,11 @@ class MeasuredSession(GraphSession):
             _end(record, event)
         return event
 
+    def _asked(self, task: Task, question: Interrupt, waits: bool) -> None:
+        record = self._task_records.get(task.id)
+        if record is not None:
+            record.asked(question) if waits else record.answered(question)
+
     def _attempt(
         self,
         task: Task,
@@ -133,10 +141,25 @@ class MeasuredSession(GraphSession):
 
 
 def _name(run: Run, config: RunConfig) -> str:
-    """Return the name of a run: of a graph without a name, that under which a server knows it."""
-    name = config.name or run.plan.name
+    """Return the name of a graph, or under which a server knows it; of a workflow that of its function.
+
+    It is not the name of the run, of which there may be as many as there are runs.
+    """
+    plan = run.plan
+    if plan.start.kind != "node":
+        return plan.start.name
     served = config.metadata.get("graph_id")
-    return str(served) if name == _UNNAMED and served and not run.ns else name
+    return str(served) if plan.name == _UNNAMED and served and not run.ns else plan.name
+
+
+def _ids(run: Run, config: RunConfig) -> Attributes:
+    """Return the attributes of the run alone: its id and name, if the user has given it any."""
+    ids: Attributes = {}
+    if config.run_id is not None:
+        ids["streamgraph.run.id"] = str(config.run_id)
+    if config.name is not None and config.name != run.plan.name:
+        ids["streamgraph.run.name"] = config.name
+    return ids
 
 
 def _outcome(error: Optional[BaseException]) -> Outcome:
@@ -156,5 +179,6 @@ def _end(record: TaskRecord, event: Optional[Event]) -> None:
         record.end(_outcome(event.error), event.error)
     else:
         if isinstance(event.signal, GraphInterrupt):
-            record.asked(event.signal.interrupts)
+            for question in event.signal.interrupts:
+                record.asked(question)
         record.end(_outcome(event.signal), None)

@@ -42,6 +42,11 @@ class _Call:
         self.first = self.last = 0.0
         self.chunks = 0
 
+    @property
+    def shows_content(self) -> bool:
+        """Whether its arguments and results are recorded."""
+        return self.run.shows_content and self.span.is_recording()
+
 
 class CallHandler(BaseCallbackHandler):
     """Reports what is called in the tasks of all measured runs; it changes nothing about how models are called."""
@@ -73,7 +78,7 @@ class CallHandler(BaseCallbackHandler):
     ) -> None:
         """Begin the call of a chat model."""
         call = self._model("chat", run_id, parent_run_id, metadata, kwargs)
-        if call is not None and call.run.shows_content:
+        if call is not None and call.shows_content:
             call.span.set_attribute("gen_ai.input.messages", as_messages([one for many in messages for one in many]))
 
     def on_llm_start(
@@ -88,7 +93,7 @@ class CallHandler(BaseCallbackHandler):
     ) -> None:
         """Begin the call of a model of texts."""
         call = self._model("text_completion", run_id, parent_run_id, metadata, kwargs)
-        if call is not None and call.run.shows_content:
+        if call is not None and call.shows_content:
             shown = [{"role": "user", "parts": [{"type": "text", "content": prompt}]} for prompt in prompts]
             call.span.set_attribute("gen_ai.input.messages", as_json(shown))
 
@@ -125,7 +130,7 @@ class CallHandler(BaseCallbackHandler):
         if call.last > call.first:
             written = call.chunks if answer.usage is None else answer.usage[1]
             call.run.telemetry.rates.record(written / (call.last - call.first), call.labels)
-        if call.run.shows_content and answer.messages:
+        if call.shows_content and answer.messages:
             call.span.set_attribute("gen_ai.output.messages", as_messages(answer.messages, answer.finish_reason or ""))
         self._end(run_id)
 
@@ -177,7 +182,7 @@ class CallHandler(BaseCallbackHandler):
                 call.labels["error.type"] = "tool_error"
                 call.span.set_attribute("error.type", "tool_error")
                 call.span.set_status(Status(StatusCode.ERROR))
-        if call.run.shows_content:
+        if call.shows_content:
             shown = output.content if isinstance(output, ToolMessage) else output
             call.span.set_attribute("gen_ai.tool.call.result", as_json(shown))
         self._end(run_id)
@@ -209,7 +214,7 @@ class CallHandler(BaseCallbackHandler):
     def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **kwargs: object) -> None:
         """End a retriever."""
         call = self._calls.get(run_id)
-        if call is not None and call.run.shows_content:
+        if call is not None and call.shows_content:
             shown = [{"id": document.id, "content": document.page_content} for document in documents]
             call.span.set_attribute("gen_ai.retrieval.documents", as_json(shown))
         self._end(run_id)
@@ -276,7 +281,7 @@ class CallHandler(BaseCallbackHandler):
         outcome = call.run.outcome(error)
         if outcome == "failed" and error is not None:
             call.labels["error.type"] = error_type(error)
-            fail(call.span, error, shows=True)
+            fail(call.span, error, shows=call.run.is_new(error))
         elif outcome != "done":
             call.span.set_attribute(STATUS, outcome)
         call.duration.record(perf_counter() - call.began, call.labels)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextvars import ContextVar
 from time import perf_counter
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Deque, Dict, List, Optional, Tuple, Union
 
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
@@ -15,6 +16,8 @@ from streamgraph._telemetry.instruments import Telemetry, captures_content
 from streamgraph._telemetry.spans import STATUS, Outcome, error_type, fail
 
 Attributes = Dict[str, Union[str, int, bool]]
+
+_SHOWN = 16
 
 current_run: ContextVar[Optional[RunRecord]] = ContextVar("streamgraph_measured_run", default=None)
 """The run whose task the code belongs to."""
@@ -66,8 +69,8 @@ class RunRecord:
         self._step: Optional[int] = None
         self._step_began = self._step_ended = 0.0
         self._usage: List[Tuple[int, int]] = []
-        # The exception that a span of a task already shows.
-        self._shown: Optional[BaseException] = None
+        # The exceptions whose tracebacks are in a span already: a few, since each keeps all that its frames refer to.
+        self._shown: Deque[BaseException] = deque(maxlen=_SHOWN) if outer is None else outer._shown
 
     def begin(self) -> None:
         """Begin the run: its span is a child of the current one, but does not become the current one."""
@@ -98,8 +101,9 @@ class RunRecord:
         labels = {**self.labels, STATUS: outcome}
         if outcome == "failed" and error is not None:
             labels["error.type"] = error_type(error)
-            fail(self.span, error, shows=error is not self._shown)
-        self._shown = None
+            fail(self.span, error, shows=self.is_new(error))
+        if self._outer is None:
+            self._shown.clear()
         if self._usage:
             read, written = zip(*self._usage)
             self.span.set_attribute("gen_ai.usage.input_tokens", sum(read))
@@ -165,11 +169,16 @@ class RunRecord:
         attach(set_span_in_context(span, around))
         return TaskRecord(self, span, {**self.labels, "streamgraph.node.name": name})
 
-    def task_ended(self, error: Optional[BaseException]) -> None:
-        """Note that a task has ended, with an exception that its span shows."""
+    def task_ended(self) -> None:
+        """Note that a task has ended."""
         self._step_ended = perf_counter()
-        if error is not None:
-            self._shown = error
+
+    def is_new(self, error: BaseException) -> bool:
+        """Return whether no span shows the traceback of an exception yet; then that of the caller has to."""
+        if any(shown is error for shown in tuple(self._shown)):
+            return False
+        self._shown.append(error)
+        return True
 
 
 class TaskRecord:
@@ -201,15 +210,23 @@ class TaskRecord:
 
     def attempt_failed(self, error: BaseException, attempt: int) -> None:
         """Note that an attempt has failed."""
-        self.span.record_exception(error, {"streamgraph.attempt": attempt})
+        where = {"streamgraph.attempt": attempt}
+        if self._run.is_new(error):
+            self.span.record_exception(error, where)
+        else:
+            about = {"exception.type": error_type(error), "exception.message": str(error)}
+            self.span.add_event("exception", {**where, **about})
 
-    def asked(self, questions: Sequence[Interrupt]) -> None:
-        """Note the questions with which the task has ended."""
-        for question in questions:
-            attributes: Attributes = {"streamgraph.interrupt.id": question.id}
-            if self._run.shows_content:
-                attributes["streamgraph.interrupt.value"] = as_json(question.value)
-            self.span.add_event("streamgraph.interrupt", attributes)
+    def asked(self, question: Interrupt) -> None:
+        """Note that the task asks a question."""
+        attributes: Attributes = {"streamgraph.interrupt.id": question.id}
+        if self._run.shows_content:
+            attributes["streamgraph.interrupt.value"] = as_json(question.value)
+        self.span.add_event("streamgraph.interrupt", attributes)
+
+    def answered(self, question: Interrupt) -> None:
+        """Note that a question does not wait any more."""
+        self.span.add_event("streamgraph.answer", {"streamgraph.interrupt.id": question.id})
 
     def end(self, outcome: Outcome, error: Optional[BaseException], *, cached: bool = False) -> None:
         """End the task.
@@ -228,4 +245,4 @@ class TaskRecord:
         self.span.set_attribute(STATUS, outcome)
         self.span.end()
         self._run.telemetry.nodes.record(perf_counter() - self._began, labels)
-        self._run.task_ended(error)
+        self._run.task_ended()

@@ -84,6 +84,23 @@ def test_a_failure_outside_of_any_node_is_shown_by_the_run(otel: Reported) -> No
     assert otel.about("invoke_agent g")["error.type"] == "streamgraph.errors.GraphRecursionError"
 
 
+def test_a_traceback_is_recorded_once(otel: Reported) -> None:
+    """At the innermost span; those around it say what has failed, and why."""
+    model = ScriptedModel([OurError("overloaded")])
+    inner = graph(lambda state: model.invoke("hi") and {})
+    with pytest.raises(OurError):
+        StateGraph(State).add_node("outer", inner).add_edge(START, "outer").compile(name="o").invoke({"n": 0})
+
+    traced = []
+    for span in otel.spans:
+        assert span.status.status_code is StatusCode.ERROR
+        traced += [span.name for event in span.events if "exception.stacktrace" in (event.attributes or {})]
+    assert traced == ["chat"]
+    for name in ("node n", "node outer"):
+        (event,) = otel.span(name).events
+        assert str((event.attributes or {})["exception.message"]).startswith("overloaded")
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_attempts_are_events_of_one_span(driver: str, otel: Reported) -> None:
     """The one that succeeds in the end has no failure, and the further attempts are counted."""
@@ -120,6 +137,36 @@ def test_a_question_is_no_failure(driver: str, otel: Reported) -> None:
 
     DRIVERS[driver](asking, Command(resume=3), config)
     assert [(span.attributes or {})["streamgraph.status"] for span in otel.spans] == ["interrupted"] * 2 + ["done"] * 2
+
+
+@pytest.mark.parametrize("way", ["stream", "start", "astart"])
+def test_a_question_of_a_run_that_goes_on_is_an_event_and_so_is_its_end(way: str, otel: Reported) -> None:
+    """At every level that waits for the answer, and the run is done in the end."""
+    inner = graph(lambda state: {"n": interrupt("how many?")})
+    outer = StateGraph(State).add_node("outer", inner).add_edge(START, "outer").compile(name="o")
+
+    async def main() -> None:
+        handle = await outer.astart({"n": 0}, interrupts="live")
+        await soon(lambda: handle.questions)
+        handle.answer(handle.questions[0].id, 3)
+        assert (await handle.aresult())["n"] == 3
+
+    if way == "stream":
+        stream = outer.stream({"n": 0}, interrupts="live")
+        for _ in stream:
+            for question in stream.questions:
+                stream.answer(question.id, 3)
+    elif way == "start":
+        handle = outer.start({"n": 0}, interrupts="live")
+        eventually(lambda: handle.questions)
+        handle.answer(handle.questions[0].id, 3)
+        assert handle.result()["n"] == 3
+    else:
+        run(main())
+
+    for name in ("node n", "node outer"):
+        assert events(otel, name) == ["streamgraph.interrupt", "streamgraph.answer"]
+    assert otel.about("invoke_agent o")["streamgraph.status"] == "done"
 
 
 def test_a_breakpoint_is_no_failure(otel: Reported) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 from langchain_core.documents import Document
@@ -18,8 +18,9 @@ from scenarios.telemetry.drivers import DRIVERS, STREAMING
 from streamgraph.func import entrypoint, task
 from streamgraph.graph import END, START, MessagesState, StateGraph
 from streamgraph.prebuilt import create_react_agent
-from streamgraph.testing import ScriptedModel
+from streamgraph.testing import Gate, ScriptedModel
 from support.telemetry import Reported
+from support.waiting import eventually
 
 USAGE: Any = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
 
@@ -171,7 +172,7 @@ def test_the_tasks_of_a_workflow_are_below_it(driver: str, otel: Reported) -> No
     DRIVERS[driver](workflow, 1, None)
 
     within = {"task double": {"within": {}}, "task double#2": {"within": {}}}
-    assert otel.tree() == {"invoke_agent LangGraph": {"node workflow": within}}
+    assert otel.tree() == {"invoke_agent workflow": {"node workflow": within}}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -188,6 +189,66 @@ def test_branches_are_in_the_span_of_their_node_or_run(driver: str, otel: Report
     DRIVERS[driver](builder.compile(name="choosing"), {"n": 0}, None)
 
     assert otel.tree() == {"invoke_agent choosing": {"choosing": {}, "node a": {"ending": {}}}}
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_tool_calls_side_by_side_are_beside_each_other(driver: str, asynchronous: bool, otel: Reported) -> None:
+    """In the threads or asyncio tasks of one node, each with what it calls."""
+
+    @tool
+    def one(n: int) -> int:
+        """One."""
+        mark("in one")
+        return n
+
+    @tool
+    async def other(n: int) -> int:
+        """Other."""
+        await asyncio.sleep(0)
+        mark("in other")
+        return n
+
+    calls: Any = [{"name": name, "args": {"n": 1}, "id": name} for name in ("one", "other", "one")]
+    calls = calls if asynchronous else [call for call in calls if call["name"] == "one"]
+    model = ScriptedModel([AIMessage("", tool_calls=calls), "Done."])
+    agent = create_react_agent(model, [one, other], name="helper", version="v1")
+    DRIVERS[driver](agent, {"messages": "hi"}, None)
+
+    expected: Dict[str, Any] = {"execute_tool one": {"in one": {}}, "execute_tool one#2": {"in one": {}}}
+    if asynchronous:
+        expected["execute_tool other"] = {"in other": {}}
+    assert otel.tree()["invoke_agent helper"]["node tools"] == expected
+
+
+def test_the_name_of_a_run_is_no_name_of_an_agent(otel: Reported) -> None:
+    """Users may give each run another one, and numbers by it would be without number."""
+    graph = StateGraph(State).add_node("n", lambda state: {}).add_edge(START, "n").compile(name="g")
+    graph.invoke({"n": 0}, {"run_name": "for Alice"})
+
+    assert otel.about("invoke_agent g")["streamgraph.run.name"] == "for Alice"
+    assert otel.total("gen_ai.invoke_agent.duration", gen_ai__agent__name="g") == 1
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_a_run_that_a_node_starts_is_below_the_node(detached: bool, otel: Reported) -> None:
+    """Also if it goes on after the node, and after the run."""
+    gate = Gate()
+    inner = StateGraph(State).add_node("n", lambda state: gate.wait()).add_edge(START, "n")  # type: ignore[arg-type]
+    handles: List[Any] = []
+
+    def starts(state: State) -> Any:
+        handles.append(inner.compile(name="inner").start({"n": 0}))
+        if not detached:
+            gate.open_all()
+            handles[0].result()
+        return {}
+
+    StateGraph(State).add_node("starts", starts).add_edge(START, "starts").compile(name="g").invoke({"n": 0})
+    gate.open_all()
+    handles[0].result()
+    eventually(lambda: len(otel.spans) == 4)
+    assert otel.tree() == {"invoke_agent g": {"node starts": {"invoke_agent inner": {"node n": {}}}}}
 
 
 class Shelf(BaseRetriever):
