@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -47,6 +47,15 @@ class _Call:
         """Whether its arguments and results are recorded."""
         return self.run.shows_content and self.span.is_recording()
 
+    def first_chunk(self) -> None:
+        """Note the first chunk of a model's answer."""
+        self.first = self.last
+        seconds = self.first - self.began
+        self.run.telemetry.first_chunks.record(seconds, self.labels)
+        self.span.set_attribute("gen_ai.request.stream", True)
+        self.span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
+        self.run.token(self.first)
+
 
 class CallHandler(BaseCallbackHandler):
     """Reports what is called in the tasks of all measured runs; it changes nothing about how models are called."""
@@ -63,8 +72,27 @@ class CallHandler(BaseCallbackHandler):
 
     def __init__(self) -> None:
         self._calls: Dict[UUID, _Call] = {}
+        self._last: Tuple[Optional[UUID], Optional[_Call]] = (None, None)
+        # A function and not a method, as in the tap of a stream: langchain-core looks at it for each token.
+        self.__dict__["on_llm_new_token"] = self._token_function()
 
     # Models
+
+    def _token_function(self) -> Callable[..., None]:
+        """Return what notes a chunk of a model's answer."""
+
+        def on_llm_new_token(token: object, *, run_id: UUID, **kwargs: object) -> None:
+            of, call = self._last
+            if of is not run_id:  # consecutive chunks mostly belong to one call; hashing each id is not cheap
+                call = self._calls.get(run_id)
+                self._last = (run_id, call)
+            if call is not None:
+                call.last = perf_counter()
+                call.chunks += 1
+                if call.chunks == 1:
+                    call.first_chunk()
+
+        return on_llm_new_token
 
     def on_chat_model_start(
         self,
@@ -96,21 +124,6 @@ class CallHandler(BaseCallbackHandler):
         if call is not None and call.shows_content:
             shown = [{"role": "user", "parts": [{"type": "text", "content": prompt}]} for prompt in prompts]
             call.span.set_attribute("gen_ai.input.messages", as_json(shown))
-
-    def on_llm_new_token(self, token: object, *, run_id: UUID, **kwargs: object) -> None:
-        """Note a chunk of a model's answer."""
-        call = self._calls.get(run_id)
-        if call is None:
-            return
-        call.last = perf_counter()
-        call.chunks += 1
-        if call.chunks == 1:
-            call.first = call.last
-            seconds = call.first - call.began
-            call.run.telemetry.first_chunks.record(seconds, call.labels)
-            call.span.set_attribute("gen_ai.request.stream", True)
-            call.span.set_attribute("gen_ai.response.time_to_first_chunk", seconds)
-            call.run.token(call.first)
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: object) -> None:
         """End the call of a model."""
@@ -276,6 +289,7 @@ class CallHandler(BaseCallbackHandler):
 
     def _end(self, run_id: UUID, error: Optional[BaseException] = None) -> None:
         call = self._calls.pop(run_id, None)
+        self._last = (None, None)
         if call is None:
             return
         outcome = call.run.outcome(error)
