@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import lru_cache
 from typing import AsyncContextManager, Callable, Dict, FrozenSet, List, Mapping, Optional, Union
 from uuid import UUID, uuid5
 
@@ -153,6 +154,7 @@ class Service:
         return self.threads.add(Thread(id, user_of(request), metadata))
 
 
+@lru_cache(maxsize=1000)
 def assistant_id(name: str) -> str:
     """Return the id of the assistant that a graph is."""
     return str(uuid5(ASSISTANTS, name))

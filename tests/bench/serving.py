@@ -32,7 +32,7 @@ from serving_servers import ServerProcess, development_server, ours, their_engin
 Figures = Dict[str, float]
 Case = Callable[[ServerProcess, argparse.Namespace], Any]
 
-FIRST_TOKEN, PACED, UNPACED, IDLE, KEPT = "first token", "paced", "unpaced", "idle", "idle with tokens"
+FIRST_TOKEN, PACED, UNPACED, IDLE = "first token", "paced", "unpaced", "idle"
 
 
 async def first_token(server: ServerProcess, asked: argparse.Namespace) -> Figures:
@@ -68,20 +68,16 @@ async def unpaced(server: ServerProcess, asked: argparse.Namespace) -> Figures:
     return {"tokens per second": answers.tokens / answers.seconds, "tokens per CPU second": answers.tokens / cpu}
 
 
-def waiting(tokens: int, name: str) -> Case:
-    """Many clients whose runs wait after some tokens: the memory of each."""
-
-    async def measure(server: ServerProcess, asked: argparse.Namespace) -> Figures:
-        before = server.memory()
-        given = {**spoken(max(tokens, 1), 0.0), "idle": 4.0}
-        clients = await connect(server.port, [given] * asked.clients)
-        await asyncio.sleep(2.5)
-        taken = server.memory() - before
-        answers = await answers_of(clients, [given["tokens"]] * asked.clients)
-        check(server, answers.errors)
-        return {name: taken / asked.clients / 1024}
-
-    return measure
+async def idle(server: ServerProcess, asked: argparse.Namespace) -> Figures:
+    """Many clients whose runs wait after a token: the memory of each."""
+    before = server.memory()
+    given = {**spoken(1, 0.0), "idle": 4.0}
+    clients = await connect(server.port, [given] * asked.clients)
+    await asyncio.sleep(2.5)
+    taken = server.memory() - before
+    answers = await answers_of(clients, [1] * asked.clients)
+    check(server, answers.errors)
+    return {"memory of an idle stream, KiB": taken / asked.clients / 1024}
 
 
 def spoken(tokens: int, pause: float, phase: float = 0.0) -> Dict[str, Any]:
@@ -100,13 +96,12 @@ def check(server: ServerProcess, errors: List[str]) -> None:
 
 
 CASES: Dict[str, Case] = {
-    IDLE: waiting(0, "memory of an idle stream, KiB"),
-    KEPT: waiting(50, "the same after 50 tokens, KiB"),
+    IDLE: idle,
     FIRST_TOKEN: first_token,
     PACED: paced,
     UNPACED: unpaced,
 }
-ONCE = (IDLE, KEPT)
+ONCE = (IDLE,)
 """Measured in the first round only: later the process has the memory already."""
 
 MORE_IS_BETTER = ("tokens per second", "tokens per CPU second")

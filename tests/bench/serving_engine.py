@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import time
 from pathlib import Path
 from typing import Any, List, Tuple
 
@@ -27,6 +28,7 @@ class Reader:
 
     def __init__(self, run: Run, modes: List[str]) -> None:
         self._run, self._modes, self._seen = run, set(modes), 0
+        self.delay = 0.0
 
     async def __aenter__(self) -> Reader:
         return self
@@ -34,13 +36,17 @@ class Reader:
     async def __aexit__(self, *error: Any) -> None:
         return None
 
-    async def batch(self) -> List[Tuple[str, Any]]:
-        """The next parts that it wants."""
+    def make_tokens(self, maker: Any) -> None:
+        """Its parts are whole messages, so nothing can be made of their texts alone."""
+
+    async def numbered(self) -> List[Tuple[int, Any]]:
+        """The next parts that it wants, with their numbers."""
         run, modes = self._run, self._modes
+        self.delay = 0.0
         while True:
             items, begin = run.items, self._seen
             self._seen = end = min(len(items), begin + 64)
-            found = [(f"1-{place + 1}", items[place]) for place in range(begin, end) if items[place]["type"] in modes]
+            found = [(place + 1, items[place]) for place in range(begin, end) if items[place]["type"] in modes]
             if found:
                 return found
             if begin == end:
@@ -49,6 +55,7 @@ class Reader:
                 waiting = asyncio.get_running_loop().create_future()
                 run.waiting.append(waiting)
                 await waiting
+                self.delay = time.monotonic() - run.woken_at
 
 
 class Run:
@@ -58,6 +65,7 @@ class Run:
         self.items: List[Any] = []
         self.waiting: List[Any] = []
         self.status = "running"
+        self.woken_at = 0.0
         self.task = asyncio.ensure_future(self._drive(given, config))
 
     async def _drive(self, given: Any, config: Any) -> None:
@@ -73,7 +81,7 @@ class Run:
             asyncio.get_running_loop().call_soon(self._wake)
 
     def _wake(self) -> None:
-        waiting, self.waiting = self.waiting, []
+        waiting, self.waiting, self.woken_at = self.waiting, [], time.monotonic()
         for future in waiting:
             if not future.done():
                 future.set_result(None)

@@ -95,8 +95,8 @@ def last_chunk(last: BaseMessage) -> BaseMessage:
 
 def detach(message: BaseMessage) -> None:
     """Replace the containers in a message by copies, so that it shares none with the chunks that it was made of."""
-    fields = message.__dict__
-    for key in _container_fields(type(message)):
+    kind, fields = type(message), message.__dict__
+    for key in _CONTAINER_FIELDS.get(kind) or _container_fields(kind):
         fields[key] = copy_containers(fields.get(key))
 
 
