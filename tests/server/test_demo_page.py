@@ -49,7 +49,9 @@ def test_the_demo_is_run_watched_and_answered(serving: Any, visit: Any, desk: An
     scroller = page.get_by_role("region", name="What the run has said")
     scroller.hover()
     page.mouse.wheel(0, -400)
-    page.wait_for_function("at => at.scrollHeight - at.scrollTop - at.clientHeight > 200", arg=scroller.element_handle())
+    page.wait_for_function(
+        "at => at.scrollHeight - at.scrollTop - at.clientHeight > 200", arg=scroller.element_handle()
+    )
 
     question.get_by_label("Answer").fill("publish")
     question.get_by_role("button", name="Answer").click()

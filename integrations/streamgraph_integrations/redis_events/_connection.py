@@ -91,7 +91,7 @@ class Settings(NamedTuple):
             connections: The most connections that it has; who needs another one waits.
             **more: Further keywords of `BlockingConnectionPool.from_url`.
         """
-        options = {"max_connections": connections, "timeout": None, **self.client, **more}
+        options = {"max_connections": connections, "timeout": None, **self.client, "protocol": 2, **more}
         pool = BlockingConnectionPool.from_url(self.url, **options)
         return Redis.from_pool(pool)
 

@@ -94,15 +94,21 @@ class Requests:
             redis: The client.
             log: The log of the run.
         """
+        if log.asked is not None:  # another task does it, and looks once more
+            log.asked = True
+            return
         key = self._settings.names.requests(str(log.run_id))
-        while True:
-            new = await redis.xread({key: log.seen_request}, count=100)
-            if not new:
-                return
-            ((_, new),) = new
-            log.seen_request = new[-1][0].decode()
-            for _, fields in new:
-                await self._answer(redis, log, fields)
+        log.asked = True
+        try:
+            while log.asked:
+                log.asked = False
+                for _, requests in await redis.xread({key: log.seen_request}, count=100):
+                    log.asked = True
+                    for entry, fields in requests:
+                        log.seen_request = entry.decode()
+                        await self._answer(redis, log, fields)
+        finally:
+            log.asked = None
 
     async def skip(self, redis: Redis, log: RedisLog) -> None:
         """Leave out what was asked of earlier attempts.

@@ -45,6 +45,8 @@ class RedisLog(MemoryLog):
         """True if it is in the queue of those that have something to send."""
         self.seen_request = "0"
         """The id of the last request that was seen."""
+        self.asked: Optional[bool] = None
+        """While requests are answered: whether there may be others; otherwise `None`."""
         self._wake = wake
         self._error: Optional[BaseException] = None
         self._unsent: Deque[Union[Part, Tuple[RunStatus, RunEnd]]] = deque()
