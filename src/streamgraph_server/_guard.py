@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from ipaddress import ip_address
 from typing import Dict, Optional, Tuple
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streamgraph_server._requests import BODY_TIMEOUT
 from streamgraph_server._settings import Settings
 
 USER = "streamgraph.user"
@@ -22,6 +25,9 @@ SEND = "streamgraph.send"
 That looks only at how an answer begins. A stream has a message for each token, so what follows goes the direct way.
 """
 
+LIMITS = "streamgraph.limits"
+"""The key under which the limits of the streams of all users are."""
+
 _OPEN = ("/ok",)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -31,6 +37,33 @@ _log = logging.getLogger("streamgraph_server")
 def json_answer(status: int, what: str, headers: Optional[Dict[str, str]] = None) -> Response:
     """Return the answer to a request that is refused."""
     return Response(json.dumps({"detail": what}), status, headers, media_type="application/json")
+
+
+class StreamLimits:
+    """How many streams each user reads, and for how long one may take nothing.
+
+    Args:
+        most: The most streams of a user at the same time.
+        patience: Seconds after which a client that takes nothing has left.
+    """
+
+    def __init__(self, most: int, patience: float) -> None:
+        self.most = most
+        self.patience = patience
+        self._open: Counter[Optional[str]] = Counter()
+
+    def enter(self, user: Optional[str]) -> bool:
+        """Count a stream; return False if there are too many."""
+        if self._open[user] >= self.most:
+            return False
+        self._open[user] += 1
+        return True
+
+    def leave(self, user: Optional[str]) -> None:
+        """Count a stream no more."""
+        self._open[user] -= 1
+        if not self._open[user]:
+            del self._open[user]
 
 
 class Guard:
@@ -50,6 +83,7 @@ class Guard:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
+        self._limits = StreamLimits(settings.max_streams, settings.stall_timeout)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -57,6 +91,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begun = False
+        scope[LIMITS] = self._limits
+        scope[BODY_TIMEOUT] = self._settings.body_timeout
 
         async def watched(message: Message) -> None:
             nonlocal begun
@@ -67,6 +103,8 @@ class Guard:
         try:
             refused = await self._refused(Request(scope, receive))
             await (self._app if refused is None else refused)(scope, receive, watched)
+        except HTTPException as error:  # of a login
+            await json_answer(error.status_code, str(error.detail), dict(error.headers or {}))(scope, receive, send)
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             if begun:

@@ -111,6 +111,8 @@ def _responses(about: Operation, names: Sequence[str], has_login: bool, schemas:
         refused.add(404)
     if about.body is not None:
         refused.update((408, 413, 415))
+    if "stream" in about.gives:
+        refused.add(429)
     error = {"application/json": {"schema": {"$ref": f"#/components/schemas/{_ERROR}"}}}
     responses: Fields = {str(status): {"description": _REASONS[status], "content": error} for status in sorted(refused)}
     content = {

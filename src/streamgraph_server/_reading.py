@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from streamgraph_server._guard import SEND
+from streamgraph_server._guard import LIMITS, SEND, USER, StreamLimits, json_answer
 from streamgraph_server._pacing import Pace
+from streamgraph_server._redaction import shown_part
 from streamgraph_server._refusals import refused_input
 from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, framed
 from streamgraph_server.runs import ServedRun
@@ -138,7 +139,11 @@ async def frames_of(
                     elif kind == "gap":
                         piece.append(numbered.of(last, encoder.gap(part["data"].dropped)))
                     elif kind != "error":
-                        piece.append(numbered.of(last, encoder.part(part), time_of(last) if times else None))
+                        piece.append(
+                            numbered.of(
+                                last, encoder.part(shown_part(part, run.errors)), time_of(last) if times else None
+                            )
+                        )
                 joined = b"".join(piece)
                 if joined:
                     yield joined
@@ -156,7 +161,10 @@ async def all_frames(run: ServedRun, encoder: Encoder) -> List[Frame]:
     if run.handle is not None and run.end.status != "failed":
         async with run.handle.astream(list(encoder.modes), version="v2", subgraphs=encoder.subgraphs) as reader:
             async for part in reader:
-                frames.extend(encoder.gap(part["data"].dropped) if part["type"] == "gap" else encoder.part(part))
+                if part["type"] == "gap":
+                    frames.extend(encoder.gap(part["data"].dropped))
+                else:
+                    frames.extend(encoder.part(shown_part(part, run.errors)))
     frames.extend(encoder.end(run.end))
     return frames
 
@@ -193,6 +201,8 @@ async def within(awaited: Awaitable[T], seconds: float) -> bool:
 class EventStream(Response):
     """A response that streams, and says when it is over or the client has left, whichever comes first.
 
+    A client that has taken nothing for a while has left, too. Where a user has too many streams, there is none.
+
     Args:
         frames: The pieces to send.
         on_left: Is called once at the end, with whether the client has left before it.
@@ -207,17 +217,39 @@ class EventStream(Response):
     ) -> None:
         self._frames = frames
         self._on_left = on_left
+        self._begun = self._sent = 0
         self.status_code = 200
         self.background = None
         self.init_headers({**STREAM_HEADERS, **(headers or {})})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
+        limits: Optional[StreamLimits] = scope.get(LIMITS)
+        user = scope.get(USER)
+        if limits is not None and not limits.enter(user):
+            close = getattr(self._frames, "aclose", None)
+            if close is not None:
+                await close()
+            await self._on_left(True)
+            full = f"{limits.most} streams are read already."
+            await json_answer(429, full, {"retry-after": "1"})(scope, receive, send)
+            return
+        try:
+            await self._stream(scope, receive, send, None if limits is None else limits.patience)
+        finally:
+            if limits is not None:
+                limits.leave(user)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, patience: Optional[float]) -> None:
         sending = asyncio.ensure_future(self._send_all(send, scope.get(SEND, send)))
         leaving = asyncio.ensure_future(has_left(receive))
         left = True
         try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                sent = self._sent
+                done, _ = await asyncio.wait((sending, leaving), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                if done or (self._sent == sent and self._begun > sent):  # or it has taken nothing all the while
+                    break
             left = not sending.done() or sending.exception() is not None
         finally:
             for task in (sending, leaving):
@@ -234,7 +266,9 @@ class EventStream(Response):
         try:
             await begin({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for piece in frames:
+                self._begun += 1
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
+                self._sent += 1
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             close = getattr(frames, "aclose", None)

@@ -49,6 +49,11 @@ def shown_message(error: BaseException) -> str:
         text = str(error)
     except Exception as failure:
         return f"(its str() raises {type(failure).__name__})"
+    return shown_text(text)
+
+
+def shown_text(text: str) -> str:
+    """Return a text without what looks like a key, a password or a path of the server."""
     return _PATHS.sub("<path>", _SECRETS.sub("<secret>", text))[:LONGEST]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Dict, FrozenSet, List, Mapping, NoReturn, Optional, cast
 
@@ -12,6 +13,9 @@ from streamgraph_server._refusals import refusal, refused_input
 
 Fields = Dict[str, object]
 """An object of JSON."""
+
+BODY_TIMEOUT = "streamgraph.body_timeout"
+"""The key of a request's scope under which the seconds are within which its body must come."""
 
 CHECK = "streamgraph.check"
 """The key of a request's scope under which the check of its body is; see `operation`."""
@@ -32,12 +36,15 @@ async def body_of(request: Request, limit: int) -> Fields:
         limit: The most bytes of a body.
 
     Raises:
-        HTTPException: It is too large, of another type, or no JSON object.
+        HTTPException: It is too large or too slow, of another type, or no JSON object.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise refusal(415, "Send the body as application/json.")
-    body = read_object(await _received(request, limit))
+    try:
+        body = read_object(await asyncio.wait_for(_received(request, limit), request.scope.get(BODY_TIMEOUT)))
+    except asyncio.TimeoutError:
+        raise refusal(408, "The body has not come in time.", {"connection": "close"}) from None
     check = request.scope.get(CHECK)
     if check is not None:
         check(body)

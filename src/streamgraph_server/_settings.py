@@ -26,6 +26,9 @@ class Settings:
     max_recursion: int = 1000
     max_runs: int = 1000
     max_queued: int = 100
+    max_streams: int = 1000
+    body_timeout: float = 30.0
+    stall_timeout: float = 60.0
     max_events: int = 10_000
     max_ahead: Optional[int] = None
     heartbeat: float = 5.0

@@ -67,7 +67,9 @@ async def store(saver: object, id: str, facts: Facts) -> None:
 
 async def read(saver: object, id: str) -> Optional[Facts]:
     """Return the facts of a thread; of one that was saved by a program without a server, what its state says."""
-    found = await _call(saver, "get_tuple", {"configurable": {"thread_id": id, "checkpoint_ns": NAMESPACE}})
+    found = await _call(
+        saver, "get_tuple", {"configurable": {"thread_id": id, "checkpoint_ns": NAMESPACE, "checkpoint_id": _ID}}
+    )
     if found is not None:
         return _facts_in(cast("_Stored", found))
     found = await _call(saver, "get_tuple", {"configurable": {"thread_id": id, "checkpoint_ns": ""}})

@@ -42,6 +42,9 @@ def serve(
     max_recursion: int = 1000,
     max_runs: int = 1000,
     max_queued: int = 100,
+    max_streams: int = 1000,
+    body_timeout: float = 30.0,
+    stall_timeout: float = 60.0,
     max_events: int = 10_000,
     max_ahead: Optional[int] = None,
     run_timeout: Optional[float] = None,
@@ -82,6 +85,9 @@ def serve(
         max_recursion: The highest `recursion_limit` that a request may ask for.
         max_runs: The most runs of a user that go on at the same time.
         max_queued: The most runs that wait for others of their thread.
+        max_streams: The most streams that a user reads at the same time.
+        body_timeout: Seconds within which the body of a request must have come.
+        stall_timeout: Seconds after which a client that takes nothing of its stream has left.
         max_events: The most events of a run that are kept for clients that come late or again.
         max_ahead: How many events a run may be ahead of its slowest client; then its nodes and models wait, also for a
             client that reads nothing. By default none waits: what a slow client has missed is in what is kept, and an
@@ -117,6 +123,9 @@ def serve(
         max_recursion=max_recursion,
         max_runs=max_runs,
         max_queued=max_queued,
+        max_streams=max_streams,
+        body_timeout=body_timeout,
+        stall_timeout=stall_timeout,
         max_events=max_events,
         max_ahead=max_ahead,
         heartbeat=heartbeat,

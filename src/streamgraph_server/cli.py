@@ -12,6 +12,7 @@ import uvicorn
 
 from streamgraph.errors import GraphError
 from streamgraph.named import load_graphs, saver_named
+from streamgraph_server._connections import MOST_OF_A_HEAD, LimitedProtocol
 from streamgraph_server._guard import is_loopback
 from streamgraph_server.app import serve
 
@@ -36,7 +37,17 @@ def keep_little(listening: socket.socket) -> None:
 
 
 class GraphServer(uvicorn.Server):
-    """A server that ends the runs before it waits for the connections that read them."""
+    """A server that ends the runs before it waits for the connections that read them, and limits the heads of requests.
+
+    Args:
+        config: What uvicorn is told. A protocol that is named in it is used as it is.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        if config.http == "auto":
+            config.http = LimitedProtocol
+            config.h11_max_incomplete_event_size = config.h11_max_incomplete_event_size or MOST_OF_A_HEAD
+        super().__init__(config)
 
     async def shutdown(self, sockets: Optional[List[socket.socket]] = None) -> None:
         """End the runs, then the server."""

@@ -17,7 +17,7 @@ from streamgraph.types import Command, StreamMode
 from streamgraph_server._prompts import Prompts
 from streamgraph_server._refusals import refusal, refused_input, shown_message
 from streamgraph_server._requests import Fields
-from streamgraph_server._settings import Settings
+from streamgraph_server._settings import Errors, Settings
 from streamgraph_server._telemetry import SERVERS, Counts
 from streamgraph_server.frames import RunEnd, RunFacts
 from streamgraph_server.threads import Thread, Threads
@@ -86,12 +86,16 @@ class ServedRun:
         updated: When its state has changed last, in seconds since 1970.
         max_ahead: How many events it may be ahead of its slowest client; `None` if it does not wait for clients.
         readers: How many clients read it.
+        errors: What clients get to read of errors.
     """
 
-    def __init__(self, order: Order, max_events: int, max_ahead: Optional[int] = None) -> None:
+    def __init__(
+        self, order: Order, max_events: int, max_ahead: Optional[int] = None, errors: Errors = "message"
+    ) -> None:
         self.order = order
         self.log = MemoryLog(max_events=max_events, timed=True)
         self.max_ahead = max_ahead
+        self.errors = errors
         thread = order.thread
         self.facts = RunFacts(str(uuid4()), None if thread is None else thread.id, order.name, time())
         self.prompts = Prompts() if order.prompts else None
@@ -169,6 +173,7 @@ class ServedRun:
         metadata.update(graph_id=order.name)
         if order.owner is not None:
             configurable["langgraph_auth_user_id"] = metadata["owner"] = order.owner
+            configurable["langgraph_auth_user"] = {"identity": order.owner, "is_authenticated": True}
         if order.thread is not None:
             configurable["thread_id"] = metadata["thread_id"] = order.thread.id
         config = {**order.config, "configurable": configurable, "metadata": metadata, "run_id": self.id}
@@ -279,7 +284,7 @@ class Runs:
         if order.multitask != "enqueue":
             for other in ahead:
                 other.cancel()
-        run = ServedRun(order, self.settings.max_events, self.settings.max_ahead)
+        run = ServedRun(order, self.settings.max_events, self.settings.max_ahead, self.settings.errors)
         self._runs[run.id] = self._active[run.id] = run
         if order.thread is not None:
             for watch in order.thread.watchers:

@@ -9,7 +9,9 @@ from langchain_core.runnables import RunnableConfig
 
 from streamgraph.pregel import Pregel
 from streamgraph.types import PregelTask, StateSnapshot
+from streamgraph_server._redaction import shown_error
 from streamgraph_server._requests import Fields
+from streamgraph_server._settings import Errors
 from streamgraph_server._thread_facts import seconds
 from streamgraph_server.runs import ServedRun
 from streamgraph_server.service import assistant_id
@@ -85,7 +87,7 @@ def thread_metadata(thread: Thread) -> Fields:
     return {**thread.metadata, "graph_id": thread.graph, "assistant_id": assistant_id(thread.graph)}
 
 
-def state_shape(thread_id: str, state: Optional[StateSnapshot]) -> Fields:
+def state_shape(thread_id: str, state: Optional[StateSnapshot], errors: Errors) -> Fields:
     """Return the state of a thread as clients read it; `None` is that of a thread without runs."""
     if state is None:
         where = checkpoint_shape({"configurable": {"thread_id": thread_id}})
@@ -95,7 +97,7 @@ def state_shape(thread_id: str, state: Optional[StateSnapshot]) -> Fields:
     return {
         "values": state.values,
         "next": list(state.next),
-        "tasks": [_task_shape(thread_id, task) for task in state.tasks],
+        "tasks": [_task_shape(thread_id, task, errors) for task in state.tasks],
         "metadata": _without_owner(state.metadata),
         "created_at": state.created_at,
         "checkpoint": where,
@@ -109,7 +111,7 @@ def _without_owner(metadata: Optional[Mapping[str, object]]) -> Fields:
     return {key: value for key, value in (metadata or {}).items() if key != "owner"}
 
 
-def _task_shape(thread_id: str, task: PregelTask) -> Fields:
+def _task_shape(thread_id: str, task: PregelTask, errors: Errors) -> Fields:
     inner = task.state
     is_snapshot = isinstance(inner, StateSnapshot)
     where = None
@@ -121,10 +123,10 @@ def _task_shape(thread_id: str, task: PregelTask) -> Fields:
         "id": task.id,
         "name": task.name,
         "path": list(task.path),
-        "error": None if task.error is None else str(task.error),
+        "error": shown_error(task.error, errors),
         "interrupts": list(task.interrupts),
         "checkpoint": where,
-        "state": state_shape(thread_id, cast("StateSnapshot", inner)) if is_snapshot else None,
+        "state": state_shape(thread_id, cast("StateSnapshot", inner), errors) if is_snapshot else None,
         "result": task.result,
     }
 

@@ -151,7 +151,7 @@ class ThreadRoutes:
             options["filter"] = object_in(body, "metadata")
         graph = self._service.saved(thread.graph)
         states = graph.aget_state_history(self._config(thread, object_in(body, "checkpoint")), **options)  # type: ignore[arg-type]
-        return answer([state_shape(thread.id, state) async for state in states])
+        return answer([state_shape(thread.id, state, self._service.settings.errors) async for state in states])
 
     async def _body(self, request: Request) -> Fields:
         return await body_if_any(request, self._service.settings.max_body)
@@ -164,7 +164,8 @@ class ThreadRoutes:
         return thread_shape(thread, await self._snapshot(thread, {}), runs[0] if runs else None)
 
     async def _state(self, thread: Thread, where: Mapping[str, object], *, subgraphs: bool) -> Fields:
-        return state_shape(thread.id, await self._snapshot(thread, where, subgraphs=subgraphs))
+        state = await self._snapshot(thread, where, subgraphs=subgraphs)
+        return state_shape(thread.id, state, self._service.settings.errors)
 
     async def _snapshot(
         self, thread: Thread, where: Mapping[str, object], *, subgraphs: bool = False
@@ -182,4 +183,6 @@ class ThreadRoutes:
         for key in ("checkpoint_ns", "checkpoint_id"):
             if where.get(key):
                 configurable[key] = text_in(where, key)
+        if str(configurable.get("checkpoint_ns", "")).startswith("__"):
+            raise refusal(422, "There is no graph under this checkpoint_ns.")
         return {"configurable": configurable}

@@ -69,6 +69,8 @@ class ThreadEncoder:
             named = isinstance(data, dict) and data.keys() == _NAMED and isinstance(data["name"], str)
             yield Event("custom", ns, data if named else {"payload": data}, part.source)
         elif mode == "tools":
+            if data["event"] == "tool-error":
+                data = {**data, "message": self._describe(RuntimeError(data["message"]))}
             yield Event("tools", ns, data, part.source)
         elif mode == "tasks":
             yield from self._task(ns, data)
