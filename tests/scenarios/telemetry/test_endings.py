@@ -7,17 +7,19 @@ from typing import Any, List
 
 import pytest
 from langchain_core.messages import AIMessage
-from langchain_core.tools import tool
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.tools import StructuredTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from opentelemetry.trace import StatusCode
 from typing_extensions import TypedDict
 
 from scenarios.telemetry.drivers import DRIVERS
+from streamgraph.cache.memory import InMemoryCache
 from streamgraph.errors import GraphRecursionError
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.prebuilt import ToolNode, create_react_agent
 from streamgraph.testing import ScriptedModel
-from streamgraph.types import Command, RetryPolicy, interrupt
+from streamgraph.types import CachePolicy, Command, RetryPolicy, interrupt
 from support.telemetry import Reported
 from support.waiting import eventually, run, soon
 
@@ -296,3 +298,74 @@ def test_a_model_whose_stream_nobody_reads_on_has_not_failed(otel: Reported) -> 
 
     assert otel.about("chat")["streamgraph.status"] == "cancelled"
     assert otel.span("chat").status.status_code is StatusCode.UNSET
+
+
+def test_a_tool_that_answers_with_an_error_has_a_failed_span(otel: Reported) -> None:
+    """Though langchain-core reports it as an end: the tool has caught its own exception."""
+
+    def refuse() -> str:
+        raise ToolException("not today")
+
+    refusing = StructuredTool.from_function(refuse, description="Refuse.", handle_tool_error=True)
+    call: Any = {"name": "refuse", "args": {}, "id": "1"}
+    agent = create_react_agent(ScriptedModel([AIMessage("", tool_calls=[call]), "Sorry."]), [refusing], name="a")
+    agent.invoke({"messages": "hi"})
+
+    assert otel.span("execute_tool refuse").status.status_code is StatusCode.ERROR
+    assert otel.about("execute_tool refuse")["error.type"] == "tool_error"
+    assert otel.total("gen_ai.execute_tool.duration", error__type="tool_error") == 1
+
+
+def test_a_tool_called_without_an_id_and_outside_of_an_agent(otel: Reported) -> None:
+    """A tool is also a function that a node calls; outside of a run nothing is reported."""
+
+    @tool
+    def double(n: int) -> int:
+        """Double."""
+        return 2 * n
+
+    assert double.invoke({"n": 1}) == 2
+    graph(lambda state: {"n": double.invoke({"n": 2})}).invoke({"n": 0})
+
+    assert otel.tree() == {"invoke_agent g": {"node n": {"execute_tool double": {}}}}
+    assert "gen_ai.tool.call.id" not in otel.about("execute_tool double")
+
+
+def test_a_retriever_that_fails_has_a_failed_span(otel: Reported) -> None:
+    """Its node as well, since nothing answers for it."""
+
+    class Lost(BaseRetriever):
+        def _get_relevant_documents(self, query: str, **kwargs: Any) -> Any:
+            raise OurError("lost")
+
+    with pytest.raises(OurError):
+        graph(lambda state: Lost().invoke("cats") and {}).invoke({"n": 0})
+
+    assert otel.span("retrieval Lost").status.status_code is StatusCode.ERROR
+    kind = otel.about("retrieval Lost")["error.type"]
+    assert otel.total("gen_ai.client.operation.duration", gen_ai__operation__name="retrieval", error__type=kind) == 1
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_cached_node_says_so(driver: str, otel: Reported) -> None:
+    """Its span is there, and its duration, without what it would have called."""
+    called: List[int] = []
+    builder = StateGraph(State).add_node("n", lambda state: called.append(1) or {"n": 1}, cache_policy=CachePolicy())
+    cached = builder.add_edge(START, "n").compile(cache=InMemoryCache(), name="g")
+    for _ in range(2):
+        DRIVERS[driver](cached, {"n": 0}, None)
+
+    nodes = [dict(span.attributes or {}) for span in otel.spans if span.name == "node n"]
+    assert called == [1]
+    assert [node.get("streamgraph.node.cached") for node in nodes] == [None, True]
+
+
+def test_a_command_to_the_parent_graph_is_no_failure(otel: Reported) -> None:
+    """The nested run and its node are done."""
+    inner = StateGraph(State).add_node("up", lambda state: Command(graph=Command.PARENT, goto="after", update={"n": 2}))
+    outer = StateGraph(State).add_node("inner", inner.add_edge(START, "up").compile(name="inner"))
+    outer.add_node("after", lambda state: {}).add_edge(START, "inner")
+    assert outer.compile(name="outer").invoke({"n": 0}) == {"n": 2}
+
+    assert {(span.attributes or {})["streamgraph.status"] for span in otel.spans} == {"done"}
+    assert otel.children("invoke_agent outer") == ["node inner", "node after"]

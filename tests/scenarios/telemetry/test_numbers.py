@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Dict
 
 import pytest
@@ -179,6 +180,15 @@ def test_a_model_of_texts(otel: Reported) -> None:
     assert about["gen_ai.request.model"] == "texts-1"
     assert about["gen_ai.request.temperature"] == 0.5
     assert otel.total("gen_ai.client.operation.duration", gen_ai__request__model="texts-1") == 1
+
+
+def test_the_prompt_of_a_model_of_texts_is_recorded_on_demand(otel: Reported, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the message of a user; its answer is no message."""
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
+    graph(a=lambda state: Texts().invoke("hi") and {}).invoke({"n": 0})
+
+    asked = [{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]
+    assert json.loads(otel.about("text_completion texts-1")["gen_ai.input.messages"]) == asked
 
 
 def test_a_model_that_reports_nothing_counts_no_tokens(otel: Reported) -> None:
