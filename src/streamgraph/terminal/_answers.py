@@ -67,6 +67,9 @@ class Form(NamedTuple):
         return said if self.is_text else json_or_text(said)
 
 
+OFFERS = ("options", "choices", "answers")
+"""Under which keys a question lists answers that it offers."""
+
 Asking = Generator[Form, object, object]
 """A generator of forms, which is sent the answer to each of them."""
 
@@ -76,7 +79,7 @@ def forms_of(question: QuestionView) -> Asking:
 
     Args:
         question: The question. Reviews of tool calls, in the shapes of `HITLRequest` and Agent Inbox, are asked call by
-            call. Otherwise its schema, or a list of `options` or `choices` in it, says what there is to choose.
+            call. Otherwise its schema, or a list in it under one of `OFFERS`, says what there is to choose.
     """
     value = question.value
     reviews = _reviews(value)
@@ -93,7 +96,7 @@ def _plain(question: QuestionView) -> Asking:
     choices = _choices(schema)
     closed, is_text, hint = bool(choices), schema.get("type") == "string", ""
     if not choices and isinstance(question.value, Mapping):
-        offered = question.value.get("options") or question.value.get("choices")
+        offered = next((question.value[key] for key in OFFERS if key in question.value), None)
         if isinstance(offered, list):
             choices = [Choice(str(one), one) for one in offered if isinstance(one, (str, int, float, bool))]
     properties = schema.get("properties")

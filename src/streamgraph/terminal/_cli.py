@@ -25,6 +25,8 @@ from streamgraph.watching import Watcher, reader_of, terminal_display
 _MODES = ("tasks", "messages", "tools", "custom", "values")
 _ALL_MODES = (*_MODES, "updates", "patches", "objects", "debug", "checkpoints")
 
+_DEMO = "streamgraph_integrations.demo:research_desk --input 'question=Why do cats purr?'"
+
 _EPILOG = """\b
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a question is left open, 130 cancelled.
 Ctrl-C cancels the run; pressed twice, it kills it."""
@@ -131,7 +133,7 @@ def _paths_inside(graph: Pregel, around: Tuple[Pregel, ...]) -> Iterator[Tuple[s
 
 def _graph(target: Optional[str]) -> Pregel:
     if target is None:
-        raise UnknownOptionError("There is nothing to run", hint="Give PATH_OR_MODULE:NAME.")
+        raise UnknownOptionError("There is nothing to run", hint=f"Give PATH_OR_MODULE:NAME, such as {_DEMO}.")
     found = load_graphs(target)
     if len(found) != 1:
         raise UnknownOptionError(f"{target} has several graphs: {', '.join(found)}", hint="Name one of them.")

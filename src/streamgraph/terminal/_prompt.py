@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import IO, Callable, List, Optional
+from typing import IO, Callable, List, Mapping, Optional
 
-from streamgraph.terminal._answers import Form, WrongAnswer, forms_of
+from streamgraph.terminal._answers import OFFERS, Form, WrongAnswer, forms_of
 from streamgraph.watching import QuestionView, safe_line, safe_text
 
 _LONGEST = 8_000
@@ -98,7 +98,11 @@ class Prompt:
 
 
 def _shown(title: object) -> str:
-    """Return a question as text; what is no text is shown as JSON, in several lines."""
+    """Return a question as text; what is no text is shown as JSON, in several lines, below the `question` in it."""
+    if isinstance(title, Mapping) and isinstance(title.get("question"), str):
+        rest = {key: value for key, value in title.items() if key != "question" and key not in OFFERS}
+        asked = _shown(title["question"])
+        return f"{asked}\n  {_shown(rest)}" if rest else asked
     if isinstance(title, str):
         return safe_text(title[:_LONGEST]).replace("\n", "\n  ")
     shown = repr(title)

@@ -146,8 +146,7 @@ class ViewFold:
         node = self.view.node(path)
         if id_ in node.running:
             return ()
-        node.running[id_] = at
-        node.asks, node.error = False, ""
+        node.start(id_, at)
         return [Event("started", path)]
 
     def _ends(self, path: NodePath, id_: str, data: Mapping[str, object], at: float) -> Events:
@@ -156,9 +155,7 @@ class ViewFold:
             # Its task ends with the run, or goes on with the answer: where it stands, or as a task of another run.
             node.asks = True
             return [Event("asking", path)]
-        began = node.running.pop(id_, None)
-        if began is not None:
-            node.seconds = (node.seconds or 0.0) + at - began
+        seconds = node.finish(id_, at)
         node.asks = False
         events = [Event("ended", path, None, text) for text in self._over(path, id_)]
         if data.get("error") is not None:
@@ -166,7 +163,7 @@ class ViewFold:
             node.error = error_text(data["error"])
             return [*events, Event("failed", path, node.error)]
         node.done += 1
-        return [*events, Event("finished", path, None if began is None else at - began)]
+        return [*events, Event("finished", path, seconds)]
 
     def _over(self, path: NodePath, id_: str) -> List[TextView]:
         if len(self.view.nodes[path].running):

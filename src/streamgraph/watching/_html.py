@@ -8,7 +8,7 @@ from typing import List
 from streamgraph.watching._lines import again, name_of
 from streamgraph.watching._model import NodeView, RunView, TextView
 from streamgraph.watching._safe import safe_line
-from streamgraph.watching._values import state_rows, value_text
+from streamgraph.watching._values import question_text, state_rows, value_text
 
 _TAIL = 2_000
 """How many characters of a text are shown while it grows."""
@@ -50,7 +50,7 @@ def view_html(view: RunView, now: float, *, graph: str = "", whole: bool = True,
     texts = [text for text in (view.texts if whole else view.texts[-_RECENT:]) if text.length]
     rows += [_text(text, whole) for text in texts]
     for question in view.questions.values():
-        rows.append(f'<div class="asking"><b>?</b> {_e(value_text(question.value))}</div>')
+        rows.append(f'<div class="asking"><b>?</b> {_e(question_text(question.value))}</div>')
     if with_state and view.has_state:
         rows.append("<table>" + "".join(_cells(key, value) for key, value in state_rows(view.state)) + "</table>")
     if view.error:

@@ -8,7 +8,7 @@ from streamgraph.types import Gap, Heartbeat
 from streamgraph.watching._fold import Events
 from streamgraph.watching._model import Event, NodePath, QuestionView, RunView, TextView, ToolView
 from streamgraph.watching._safe import safe_line, safe_text
-from streamgraph.watching._values import state_rows, value_text
+from streamgraph.watching._values import question_text, state_rows, value_text
 
 _LAG = 400
 """How many characters of other texts wait for the one that is being written, before it has to make room."""
@@ -149,7 +149,7 @@ def _said(event: Event, texts_only: bool) -> str:
     if kind == "retracted" and event.text is not None:
         return f"{where}: [retracted] {event.text.length} characters, since it is tried again"
     if kind == "question" and isinstance(value, QuestionView):
-        return f"[question] {value_text(value.value, _QUESTION)} (id {safe_line(value.id)})"
+        return f"[question] {question_text(value.value, _QUESTION)} (id {safe_line(value.id)})"
     if kind == "gap" and isinstance(value, Gap):
         return f"[gap] {value.dropped} chunks are missing"
     if kind == "error":

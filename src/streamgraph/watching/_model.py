@@ -60,21 +60,23 @@ class NodeView:
 
     Attributes:
         path: The names of the nodes around it, and its own.
-        running: When each of its tasks that run has started, by the id of the task; in seconds of the view's clock.
+        running: The ids of its tasks that run, with their starts.
+        since: Since when a task of it runs without a pause, in seconds of the view's clock.
         done: How many of its tasks have ended well.
         failed: How many have failed.
         retries: How often it was tried again, as far as the stream has shown it.
-        seconds: How long its tasks that are over have taken; `None` if no start was seen.
+        seconds: For how long a task of it has run before; `None` if no start was seen.
         asks: A task of it waits for an answer.
         stopped: A task of it ran when the run ended.
         error: What its last failure said.
     """
 
-    __slots__ = ("asks", "done", "error", "failed", "path", "retries", "running", "seconds", "stopped")
+    __slots__ = ("asks", "done", "error", "failed", "path", "retries", "running", "seconds", "since", "stopped")
 
     def __init__(self, path: NodePath) -> None:
         self.path = path
         self.running: Dict[str, float] = {}
+        self.since = 0.0
         self.done = self.failed = self.retries = 0
         self.seconds: Optional[float] = None
         self.asks = self.stopped = False
@@ -94,14 +96,32 @@ class NodeView:
         return "done" if self.done else "idle"
 
     def elapsed(self, now: float) -> Optional[float]:
-        """Return the seconds that its tasks have taken until now, or `None` if that is not known.
+        """Return for how many seconds a task of it has run until now, or `None` if that is not known.
+
+        Tasks at the same time count once.
 
         Args:
             now: The time of the view's clock.
         """
         if not self.running:
             return self.seconds
-        return (self.seconds or 0.0) + now - min(self.running.values())
+        return (self.seconds or 0.0) + now - self.since
+
+    def start(self, id: str, at: float) -> None:  # noqa: A002
+        """Record that a task of it starts."""
+        if not self.running:
+            self.since = at
+        self.running[id] = at
+        self.asks, self.error = False, ""
+
+    def finish(self, id: str, at: float) -> Optional[float]:  # noqa: A002
+        """Record that a task of it is over; return how long it has taken, or `None` if its start was not seen."""
+        began = self.running.pop(id, None)
+        if began is None:
+            return None
+        if not self.running:
+            self.seconds = (self.seconds or 0.0) + at - self.since
+        return at - began
 
 
 class TextView:

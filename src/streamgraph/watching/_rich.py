@@ -20,7 +20,7 @@ from streamgraph.watching._fold import Events
 from streamgraph.watching._lines import again, name_of
 from streamgraph.watching._model import NodeView, RunView, TextView
 from streamgraph.watching._safe import folded, safe_line
-from streamgraph.watching._values import state_rows, value_text
+from streamgraph.watching._values import question_text, state_rows, value_text
 
 _FRAMES_PER_SECOND = 8
 
@@ -111,7 +111,9 @@ class Screen:
         """Return the picture of this moment, which fits the height of the terminal."""
         width, height = self._console.size
         view = self._view
-        asked = [Text(f"? {value_text(question.value)}", style="bold yellow") for question in view.questions.values()]
+        asked = [
+            Text(f"? {question_text(question.value)}", style="bold yellow") for question in view.questions.values()
+        ]
         del asked[_ASKED:]
         nodes = list(view.tree())
         texts = [text for text in islice(reversed(view.texts), _RECENT) if text.length and not text.over][::-1]

@@ -81,7 +81,7 @@ def clipped(text: str, columns: int) -> str:
 
 
 def folded(text: str, columns: int) -> List[str]:
-    """Return a text in rows that take at most so many columns each; a sign is never cut.
+    """Return a text in rows that take at most so many columns each, cut after spaces where there are any.
 
     Args:
         text: A text without line breaks.
@@ -92,9 +92,11 @@ def folded(text: str, columns: int) -> List[str]:
     rows, start, used = [], 0, 0
     for place, character in enumerate(text):
         width = _width_of_character(character)
-        if used + width > columns:
-            rows.append(text[start:place])
-            start, used = place, 0
+        while used + width > columns:
+            space = text.rfind(" ", start, place) + 1
+            cut = space if space > start else place
+            rows.append(text[start:cut])
+            start, used = cut, width_of(text[cut:place])
         used += width
     return [*rows, text[start:]]
 

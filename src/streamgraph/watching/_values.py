@@ -135,6 +135,18 @@ def _cut(text: str, longest: int, length: int = 0) -> str:
     return f"{text[:longest]}… ({whole:,} characters)" if length else f"{text[:longest]}…"
 
 
+def question_text(value: object, longest: int = _LONGEST) -> str:
+    """Return a question in one line: of an object with a `question`, that.
+
+    Args:
+        value: What is asked.
+        longest: The most characters of it.
+    """
+    if isinstance(value, Mapping) and isinstance(value.get("question"), str):
+        value = value["question"]
+    return value_text(value, longest)
+
+
 def error_text(error: object) -> str:
     """Return what an error says, in the form `Type: message`.
 

@@ -55,6 +55,10 @@ def test_what_is_shown() -> None:
     _, shown = asked({"ok": [1]}, Plan, "1\n")
     assert '? {\n    "ok": [\n' in shown
     assert "answer (JSON with title, days)> " in shown
+    _, shown = asked({"question": "Publish?", "answers": ["yes", "or what to change"]}, None, "1\n")
+    assert shown == "\n? Publish?\n  1. yes\n  2. or what to change\nanswer> "
+    _, shown = asked({"question": "Publish?", "draft": "x"}, None, "yes\n")
+    assert shown.startswith('\n? Publish?\n  {\n    "draft": "x"\n  }\n')
 
 
 def test_options_in_the_question_may_be_left() -> None:

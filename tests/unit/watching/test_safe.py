@@ -47,6 +47,11 @@ def test_rows_fit_and_lose_nothing(text: str, columns: int) -> None:
     assert width_of(clipped(text, columns)) <= columns
 
 
+def test_rows_are_cut_after_spaces() -> None:
+    assert folded("one two three", 8) == ["one two ", "three"]
+    assert folded("a longwordindeed", 6) == ["a ", "longwo", "rdinde", "ed"]
+
+
 def test_what_fits_is_not_clipped() -> None:
     assert clipped("猫猫", 4) == "猫猫"
     assert clipped("猫猫", 3) == "猫…"

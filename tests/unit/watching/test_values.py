@@ -8,7 +8,7 @@ from typing import Any, Iterator
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from streamgraph.watching._values import error_text, state_rows, value_text
+from streamgraph.watching._values import error_text, question_text, state_rows, value_text
 
 
 class Broken:
@@ -71,6 +71,11 @@ def test_rows_of_a_state() -> None:
     rows = state_rows({"messages": [HumanMessage(str(number)) for number in range(15)]})
     assert rows[0] == ("messages", "(3 messages before these)")
     assert rows[1:] == [("", f"human: {number}") for number in range(3, 15)]
+
+
+def test_questions() -> None:
+    assert question_text({"question": "Publish?", "answers": ["yes"]}) == "Publish?"
+    assert question_text({"ok": True}) == "{ok: true}"
 
 
 def test_errors() -> None:

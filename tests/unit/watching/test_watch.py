@@ -10,7 +10,7 @@ from typing import Any, AsyncIterator, Iterator, List
 import pytest
 
 from streamgraph.graph import START, MessagesState, StateGraph
-from streamgraph.testing import ScriptedModel
+from streamgraph.testing import Gate, ScriptedModel
 from streamgraph.types import StreamWriter, interrupt
 from streamgraph.watching import AsyncWatched, Watched, watch
 
@@ -167,6 +167,96 @@ def test_a_question_is_shown_and_answered_on_the_way() -> None:
             watched.answer(question.id, "yes")
     assert "ai: You said yes" in file.getvalue()
     assert watched.view.questions == {}
+
+
+class Tty(io.StringIO):
+    """A terminal, as far as `isatty` tells."""
+
+    encoding = "utf-8"  # type: ignore[assignment]
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("why", ["no rich", "dumb", "latin-1", "screen"])
+def test_where_lines_are_written_though_it_is_a_terminal(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """Without Rich, on a terminal that cannot move its cursor, or on one that does not know the signs."""
+    pytest.importorskip("rich")
+    from streamgraph.watching import _display
+
+    file = Tty()
+    monkeypatch.setenv("TERM", "dumb" if why == "dumb" else "xterm")
+    if why == "no rich":
+        monkeypatch.setattr(_display.importlib.util, "find_spec", lambda name: None)
+    if why == "latin-1":
+        file.encoding = "latin-1"
+    watch(graph().stream({"messages": "?"}, stream_mode=["tasks", "messages"]), file=file).run()
+    assert file.getvalue().startswith("say: [started]\nsay: Cats sleep.\n") == (why != "screen")
+    assert ("\x1b[?25h" in file.getvalue()) == (why == "screen")  # the cursor is shown again
+
+
+def test_a_picture_is_drawn_while_the_view_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread draws it; an error there would fail this test as one that nobody has handled."""
+    pytest.importorskip("rich")
+    from streamgraph.watching import _rich
+
+    monkeypatch.setattr(_rich, "_FRAMES_PER_SECOND", 500)
+    monkeypatch.setenv("TERM", "xterm")
+
+    def parts() -> Iterator[Any]:
+        for number in range(1_500):
+            task = {"id": str(number), "name": f"node {number % 300}", "triggers": ()}
+            yield "tasks", {**task, "input": {}}
+            where = {"langgraph_checkpoint_ns": f"node {number % 300}:{number}"}
+            yield "messages", ({"type": "AIMessageChunk", "content": "word\n", "id": f"m{number % 400}"}, where)
+            yield "tasks", {**task, "result": {}, "error": None, "interrupts": []}
+
+    file = Tty()
+    watched = watch(parts(), file=file)
+    watched.run()
+    assert len(watched.view.nodes) == 300
+    assert file.getvalue().count("node 299") > 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_started_run_is_watched_by_one_more_reader(capsys: pytest.CaptureFixture[str], is_async: bool) -> None:
+    made = graph(name="joker")
+
+    async def main() -> Any:
+        run = await made.astart({"messages": "?"}, record=["tasks", "messages"])
+        await run.awatch().run()
+        return run
+
+    if is_async:
+        run = asyncio.run(main())
+    else:
+        run = made.start({"messages": "?"}, record=["tasks", "messages"])
+        run.watch().run()
+    assert run.status == "done"
+    assert capsys.readouterr().out.startswith("say: [started]\nsay: Cats sleep.\nsay: [done]")
+
+
+def test_a_started_run_that_is_left_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    gate = Gate()
+    model = ScriptedModel(["one two"], gate=gate)
+    builder = StateGraph(MessagesState).add_node("say", lambda state: {"messages": model.invoke(state["messages"])})
+    with gate:
+        run = builder.add_edge(START, "say").compile().start({"messages": "?"}, record=["tasks"], subgraphs=False)
+        with run.watch() as watched:
+            next(watched)
+        assert run.status == "running"
+    assert run.result()["messages"][-1].content == "one two"
+    assert capsys.readouterr().out.splitlines()[-1].startswith("[goes on] after")
+
+
+def test_streams_and_readers_say_what_they_are() -> None:
+    stream = graph().stream({"messages": "?"}, stream_mode=["values", "messages"])
+    assert repr(stream) == "<GraphStream: pending, messages, values; watch(stream) of streamgraph.watching shows it>"
+    list(stream)
+    assert repr(stream) == "<GraphStream: done, messages, values>"
+    run = graph().start({"messages": "?"})
+    assert repr(run.stream("updates")) == "<RunReader: after 1-0, updates>"
+    run.join()
 
 
 def test_what_is_no_stream_is_refused() -> None:
