@@ -45,6 +45,7 @@ from streamgraph.types import (
     ainterrupt,
     interrupt,
 )
+from streamgraph.watching import watch
 
 
 class State(TypedDict):
@@ -251,6 +252,14 @@ for part in record(graph.stream(given, version="v2"), "run.jsonl"):
 for part in replay("run.jsonl", speed=None, faults=[Cut(at=-1), Delay(at=[1, 2], seconds=1)], allow=[Record]):
     tell(part)
 replay("run.jsonl", faults=["cut"])  # error
+
+# Watched streams: the same chunks.
+for watched_part in watch(graph.stream(given, version="v2")):
+    assert_type(watched_part, StreamPart[State, Answer])
+for watched_token in watch(graph.stream(given, stream_mode="messages"), show_state=False):
+    assert_type(watched_token, Tuple[BaseMessage, Dict[str, Any]])
+watch(graph.stream(given), stream_mode="mesages")  # error
+watch(graph)  # error
 state = StateAccumulator(graph.stream(given, stream_mode="patches"))
 assert_type(state.known, bool)
 

@@ -280,7 +280,7 @@ class RunHandle(Generic[OutputT, StateT]):
         reader.form = form
         return reader
 
-    def watch(self) -> Watched[Any]:
+    def watch(self) -> Watched[StreamPart[StateT, OutputT]]:
         """Show the run to a person while it goes on: in the terminal, or in a notebook; from a thread.
 
         ::
@@ -297,7 +297,7 @@ class RunHandle(Generic[OutputT, StateT]):
 
         return watch(self.stream(version="v2", **self._everything()), name=self._name)
 
-    def awatch(self) -> AsyncWatched[Any]:
+    def awatch(self) -> AsyncWatched[StreamPart[StateT, OutputT]]:
         """Show the run to a person while it goes on, from an event loop; see `watch`."""
         from streamgraph.watching import watch
 
