@@ -49,6 +49,7 @@ class Service:
         self._saver = saver
         self._saved: Dict[str, Pregel] = {}
         self._open = AsyncExitStack()
+        self._input_keys: Dict[str, Optional[FrozenSet[str]]] = {}
         if not callable(saver):
             self._save_in(saver)
 
@@ -103,6 +104,30 @@ class Service:
                 "The server's saver is not open. An application that mounts this one must run its lifespan:"
                 " Starlette(lifespan=app.router.lifespan_context), or the same of FastAPI.",
             ) from None
+
+    def input_keys(self, name: str) -> Optional[FrozenSet[str]]:
+        """Return the keys that the input of a graph may have; `None` if its input is no dict."""
+        if name not in self._input_keys:
+            properties = self._given[name].get_input_jsonschema().get("properties")
+            self._input_keys[name] = frozenset(properties) if isinstance(properties, dict) else None
+        return self._input_keys[name]
+
+    def takes_messages(self, name: str) -> bool:
+        """Return whether the input of a graph may have messages."""
+        keys = self.input_keys(name)
+        return keys is None or "messages" in keys
+
+    def need_messages(self, name: str) -> None:
+        """Refuse a conversation with a graph that has none.
+
+        Raises:
+            HTTPException: The input of the graph has no key `messages`.
+        """
+        if not self.takes_messages(name):
+            keys = ", ".join(sorted(self.input_keys(name) or ()))
+            raise refusal(
+                422, f"Graph {name!r} takes no messages, so there is no conversation with it. Its input: {keys}."
+            )
 
     def config_of(self, name: str, given: Mapping[str, object]) -> Fields:
         """Return what a client may say in the config of a run; see `read_config`."""

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 from server.graphs import TEXT, WORDS, asking, failing, full_of_events, one_node, speaking
-from server.hard_cases import reviewed
+from server.hard_cases import counting, reviewed
 from server.loopback import Loopback, events_in
 from server.retracting import retrying
 from server.test_folds import PARTS, RUN
@@ -269,3 +269,21 @@ def test_what_is_open_beside_a_message_that_is_taken_back(serving: Serving) -> N
         elif chunk["type"] == "text-delta":
             texts[chunk["id"]] = texts.get(chunk["id"], "") + chunk["delta"]
     assert sorted(texts.values()) == [TEXT, "right words"]
+
+
+def test_a_graph_without_messages(serving: Serving) -> None:
+    server = serving({"counting": counting()})
+    for path, body in (
+        ("/chat/counting", {"id": "c", "messages": [user()]}),
+        ("/v1/chat/completions", {"model": "counting", "messages": [{"role": "user", "content": "hi"}]}),
+        ("/v1/responses", {"model": "counting", "input": "hi"}),
+    ):
+        refused = server.post(path, body)
+        assert refused.status_code in (400, 422) and "Its input: count, pages, words." in refused.text
+    # `useChat` sends what the graph takes in its body; AG-UI has it in its state.
+    found = chunks(server.post("/chat/counting", {"id": "c", "messages": [user()], "input": {"count": 4}}))
+    assert text_of(found) == TEXT
+    assert server.get("/threads/c/state").json()["values"]["count"] == 5
+    state = [event["snapshot"] for event in chunks(server.post("/agui/counting", ag_ui("t", state={"count": 6})))
+             if event["type"] == "STATE_SNAPSHOT"]  # fmt: skip
+    assert state[-1]["count"] == 7

@@ -83,6 +83,16 @@ def structured() -> Any:
     return one_node(write)
 
 
+def slow() -> Any:
+    """A node that speaks slowly enough for a page to be reloaded meanwhile."""
+    model = chat_model(delay=0.01)
+
+    async def say(state: Any) -> Any:
+        return {"messages": [await model.ainvoke(state["messages"])]}
+
+    return one_node(say)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
@@ -98,6 +108,7 @@ def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[
         "reviewed": reviewed(),
         "inbox": reviewed("agent_inbox"),
         "speaking": speaking(),
+        "slow": slow(),
     }
     found = node("hard_cases.mjs", serving(graphs).url)
 
@@ -139,6 +150,12 @@ def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[
                 "user",
                 [*answers, f'{CALLED}ice is a word"', "data-interrupt: ", "data-interrupt: ", "text: done"],
             ]
+
+    # After a reload in the middle the text is there whole, and once.
+    for version in ("6", "7"):
+        is_longer, person, (shown,), status = found[f"reloaded{version}"]
+        assert (is_longer, person, status) == (True, "user", "ready")
+        assert shown.startswith("text: Here is a joke about ice") and shown.count("joke") == 1
 
     # A question that is asked again, or changed, takes back what came after it.
     assert found["again"] == ["user: hi", f"assistant: {TEXT}", "user: other", f"assistant: {TEXT}"]

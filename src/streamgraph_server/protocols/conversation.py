@@ -54,12 +54,6 @@ async def stored_in(service: Service, name: str, thread: Thread) -> Stored:
     return Stored(values if isinstance(values, dict) else {}, questions)
 
 
-def input_keys(service: Service, name: str) -> Optional[Mapping[str, object]]:
-    """Return the keys that the input of a graph may have; `None` if it is no dict."""
-    found = service.unsaved(name).get_input_jsonschema().get("properties")
-    return found if isinstance(found, dict) else None
-
-
 async def start_on_thread(
     service: Service,
     name: str,

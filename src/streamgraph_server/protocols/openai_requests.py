@@ -59,8 +59,10 @@ def read_parameters(service: Service, name: str, body: Fields, given_format: obj
         given_format: The format of the answer, in the form of one of the two APIs.
 
     Raises:
-        HTTPException: The client offers tools, wants several answers, or a format that there is not.
+        HTTPException: The graph takes no messages; or the client offers tools, wants several answers, or a format that
+            there is not.
     """
+    service.need_messages(name)
     declared = declared_keys(service.unsaved(name))
     context = {
         key: body[key] for key in (*_OF_MODELS, "tools", "response_format", "user") if key in declared & set(body)

@@ -132,6 +132,27 @@ async function edited(ai, version) {
   return [parts(chat).length, ...errors];
 }
 
+// A page that is reloaded while an answer comes: the connection is cut, and another chat reads the run again.
+async function reloaded(ai, version) {
+  class Chat extends ai.AbstractChat {}
+  const open = (messages) => {
+    const state = new State();
+    state.messages = messages;
+    const transport = new ai.DefaultChatTransport({ api: `${url}/chat/slow`, prepareReconnectToStreamRequest: ({ id }) => ({ api: `${url}/chat/slow/${id}/stream?ai_sdk=${version}` }), prepareSendMessagesRequest: ({ id, messages }) => ({ api: `${url}/chat/slow?ai_sdk=${version}&on_disconnect=continue`, body: { id, messages } }) });
+    return new Chat({ id: `chat${version}-slow`, state, transport });
+  };
+  const first = open([]);
+  const sending = first.sendMessage({ text: "A joke about ice" });
+  while ((first.messages[1]?.parts.at(-1)?.text ?? "").length < 20) await new Promise((resolve) => setTimeout(resolve, 2));
+  await first.stop();
+  await sending;
+  const second = open(first.messages.slice(0, 1));
+  await second.resumeStream();
+  const nothing = open(second.messages);
+  await nothing.resumeStream();
+  return [first.messages[1].parts.at(-1).text.length < second.messages[1].parts.at(-1).text.length, ...parts(second), nothing.status];
+}
+
 for (const graph of ["side_by_side", "graphs_in_tools", "nested_twice", "redacting", "with_blocks", "slow_tool"]) {
   found[graph] = { agui: await agui(graph), ai6: await chat(ai6, 6, graph), ai7: await chat(ai7, 7, graph) };
 }
@@ -142,6 +163,7 @@ found.again = await again();
 for (const [version, ai] of [[6, ai6], [7, ai7]]) {
   found[`approvals${version}`] = await approvals(ai, version, "reviewed", [true, false]);
   found[`inbox${version}`] = await approvals(ai, version, "inbox", [false, true]);
+  found[`reloaded${version}`] = await reloaded(ai, version);
   found[`edited${version}`] = await edited(ai, version);
 }
 console.log(JSON.stringify(found));

@@ -22,7 +22,6 @@ from streamgraph_server.protocols.bodies import AgUiBody, LeavingQuery
 from streamgraph_server.protocols.conversation import (
     SHOWN_AS_OBJECTS,
     Stored,
-    input_keys,
     news_in,
     resumed,
     start_on_thread,
@@ -71,11 +70,11 @@ class AgUiPaths:
 
     def _input(self, name: str, body: Fields, messages: List[BaseMessage], before: Stored) -> Tuple[Fields, str]:
         """Return the input of a run, and what of the request the graph has no use for."""
-        keys = input_keys(self._service, name)
+        keys = self._service.input_keys(name)
         given = changed_state(object_in(body, "state"), before.values)
         if keys is not None:
             given = {key: value for key, value in given.items() if key in keys}
-        if keys is None or "messages" in keys:
+        if self._service.takes_messages(name):
             given["messages"] = news_in(before.messages, messages)
         ignored = []
         for key in ("tools", "context"):

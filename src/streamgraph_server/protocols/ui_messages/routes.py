@@ -16,7 +16,7 @@ from streamgraph_server._guard import user_of
 from streamgraph_server._operations import operation
 from streamgraph_server._reading import EventStream, filters_of, stream_of
 from streamgraph_server._refusals import refusal
-from streamgraph_server._requests import Fields, body_of, read_messages, text_in
+from streamgraph_server._requests import Fields, body_of, object_in, read_messages, text_in
 from streamgraph_server.protocols.bodies import UIMessagesBody, UIMessagesQuery
 from streamgraph_server.protocols.conversation import (
     SHOWN_AS_OBJECTS,
@@ -54,12 +54,12 @@ class ChatPaths:
         body = await body_of(request, service.settings.max_body)
         version = _version(request)
         thread = await thread_named(service, text_in(body, "id") or str(uuid4()), request)
-        given, reply = self._read(body, await stored_in(service, name, thread))
+        given, reply = self._read(name, body, await stored_in(service, name, thread))
         run = await start_on_thread(service, name, thread, given, request, modes=UIMessageEncoder.modes)
         self._replies[run] = reply
         return self._stream(run, request, version)
 
-    def _read(self, body: Fields, before: Stored) -> Tuple[object, Reply]:
+    def _read(self, name: str, body: Fields, before: Stored) -> Tuple[object, Reply]:
         """Return the input of a run, and what its message goes on with."""
         sent, answers = body.get("messages"), body.get("resume")
         verdicts = verdicts_in(sent)
@@ -69,7 +69,11 @@ class ChatPaths:
         answers = answered(verdicts, before.questions)
         if answers:
             return Command(resume=answers), reply_to(sent, verdicts)
-        return {"messages": news_in(before.messages, read_messages(read_ui_messages(sent)))}, Reply()
+        given = object_in(body, "input")
+        if not given or self._service.takes_messages(name):
+            self._service.need_messages(name)
+            given = {**given, "messages": news_in(before.messages, read_messages(read_ui_messages(sent)))}
+        return given, Reply()
 
     async def read(self, request: Request) -> Response:
         """Stream the run of a conversation again from its begin; there is nothing if it is over."""
