@@ -209,7 +209,12 @@ class MessageFold:
                     yield Retracted(id)  # a node has changed a message that was shown: this one is in its place
                 found = self._open[id] = _Open(str(metadata.get("langgraph_checkpoint_ns", "")))
                 yield Opened(id, ns, str(metadata.get("langgraph_node", "")))
-            yield from (_event(id, piece) for piece in found.content.of(message))
+            content = message.content
+            if isinstance(content, str) and not message.additional_kwargs:
+                if content:
+                    yield Text(id, content)
+            else:
+                yield from (_event(id, piece) for piece in found.content.of(message))
             yield from _calls(id, message, found)
             for key, count in (message.usage_metadata or {}).items():
                 if isinstance(count, int):

@@ -76,8 +76,8 @@ class AgUiEncoder:
         ns = part["ns"]
         if self._is_over:
             return
-        self._calls.part(part)
         if part["type"] == "values":
+            self._calls.part(part)
             if not ns:
                 yield from self._values(part)
             return
@@ -85,12 +85,13 @@ class AgUiEncoder:
             if not ns:
                 yield from self._changes(part["data"])
             return
-        for kind, fields in self._agents.enter(ns):
-            yield _frame(kind, **fields)
+        if ns:
+            for kind, fields in self._agents.enter(ns):
+                yield _frame(kind, **fields)
         for event in self._fold.part(part):
-            self._calls.event(event)
             yield from self._event(event)
         if part["type"] == "tasks":
+            self._calls.part(part)
             for kind, fields in self._agents.task(ns, part["data"]):
                 yield _frame(kind, **fields)
         elif part["type"] == "custom":
@@ -166,16 +167,17 @@ class AgUiEncoder:
 
     def _event(self, event: MessageEvent) -> Iterator[Frame]:
         id = event.id
-        if isinstance(event, Opened):
-            self._texts[id] = []
-            self._tags.setdefault(id, subagent_id(event.ns))
-        elif isinstance(event, Text):
-            yield from self._end_reasoning(id)
+        if isinstance(event, Text):
+            if id in self._reasoning:
+                yield from self._end_reasoning(id)
             if id not in self._open_texts:
                 self._open_texts.add(id)
                 yield self._of(id, "TEXT_MESSAGE_START", messageId=id, role="assistant")
             self._texts[id].append(event.delta)
             yield self._of(id, "TEXT_MESSAGE_CONTENT", messageId=id, delta=event.delta)
+        elif isinstance(event, Opened):
+            self._texts[id] = []
+            self._tags.setdefault(id, subagent_id(event.ns))
         elif isinstance(event, Reasoning):
             thought = _thought(id)
             if id not in self._reasoning:
@@ -209,6 +211,7 @@ class AgUiEncoder:
 
     def _closed(self, event: Closed) -> Iterator[Frame]:
         id = event.id
+        self._calls.event(event)
         yield from self._end_message(id)
         calls = [{"name": call.name, "args": dict(call.args or {}), "id": call.id} for call in event.calls]
         text = "".join(self._texts.pop(id, ()))
@@ -226,6 +229,7 @@ class AgUiEncoder:
         yield self._of(id, "TOOL_CALL_END", toolCallId=call.id)
 
     def _result(self, event: Result) -> Frame:
+        self._calls.event(event)
         id = f"{event.call}:result" if event.by_provider or not event.id else event.id
         tag = self._tags.get(event.id) if event.by_provider else subagent_id(event.ns)
         self._tags.setdefault(id, tag)

@@ -69,11 +69,13 @@ class UIMessageEncoder:
         """Return the chunks of a part."""
         if self._is_over:
             return
-        self._calls.part(part)
         for event in self._fold.part(part):
             yield from self._event(event)
-            self._calls.event(event)
-        if part["type"] == "custom":
+        kind = part["type"]
+        if kind == "messages":
+            return
+        self._calls.part(part)
+        if kind == "custom":
             yield self._custom(part["data"])
         elif part["type"] == "objects":
             found, metadata = part["data"]
@@ -96,7 +98,6 @@ class UIMessageEncoder:
         if not self._is_over:
             for event in self._fold.end():
                 yield from self._event(event)
-                self._calls.event(event)
             if self._in_step:
                 yield from self._leave_step()
             if end.status == "failed":
@@ -111,13 +112,13 @@ class UIMessageEncoder:
 
     def _event(self, event: MessageEvent) -> Iterator[Frame]:
         id = event.id
-        if isinstance(event, Opened):
+        if isinstance(event, (Text, Reasoning)):
+            yield from self._grown(id, "text" if isinstance(event, Text) else "reasoning", event.delta)
+        elif isinstance(event, Opened):
             self._said.add(id)
             if not self._in_step:
                 self._in_step = True
                 yield _frame("start-step")
-        elif isinstance(event, (Text, Reasoning)):
-            yield from self._grown(id, "text" if isinstance(event, Text) else "reasoning", event.delta)
         elif isinstance(event, CallOpened):
             yield from self._end_block(id)
             self._told[event.call] = id
@@ -160,6 +161,7 @@ class UIMessageEncoder:
 
     def _closed(self, event: Closed) -> Iterator[Frame]:
         yield from self._end_block(event.id)
+        self._calls.event(event)
         for call in event.calls:
             yield self._input(event.id, call)
         for key, count in event.usage.items():
@@ -190,6 +192,7 @@ class UIMessageEncoder:
 
     def _result(self, event: Result) -> Iterator[Frame]:
         id, of = event.call, event.id
+        self._calls.event(event)
         if id not in self._told:
             yield from self._introduced(of, self._known(id, event.name))
         self._outputs.pop(id, None)
