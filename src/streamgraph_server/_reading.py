@@ -145,8 +145,10 @@ async def frames_of(
                             )
                         )
                 joined = b"".join(piece)
+                del batch, piece, part  # nothing of these is kept while the next event is waited for
                 if joined:
                     yield joined
+                    del joined
                     pause = pace.after(reader.delay, read_at)
                     if pause:
                         await asyncio.sleep(pause)
@@ -269,6 +271,7 @@ class EventStream(Response):
                 self._begun += 1
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
                 self._sent += 1
+                del piece
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             close = getattr(frames, "aclose", None)
