@@ -8,7 +8,9 @@ const { wasTaken } = await import(`${folder}/paths.js`);
 const { placed } = await import(`${folder}/graphs.js`);
 const { changes } = await import(`${folder}/changes.js`);
 
-const { records, graph, closed = [], states } = JSON.parse(readFileSync(0, "utf-8"));
+const { eventsOf } = await import(`${folder}/saved.js`);
+
+const { history, graph, closed = [], states, records = history && eventsOf(history) } = JSON.parse(readFileSync(0, "utf-8"));
 const print = (value) => console.log(JSON.stringify(value));
 
 if (states) print(changes(...states));

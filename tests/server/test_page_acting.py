@@ -145,12 +145,25 @@ def test_a_thread_goes_on_and_is_forked_from_an_earlier_record(serving: Serving,
 def test_a_run_that_waits_is_answered_in_place(serving: Serving, visit: Visit) -> None:
     server = serving({"trip": journey()})
     page = visit(server)
-    page.get_by_label("Wait at questions").check()
+    page.get_by_label("Wait when asked").check()
     travel(page)
     (run,) = server.runs.going_on()
     answer(page, "yes")
     assert run.status == "done"
     expect(page.locator("[data-node=book].node")).to_have_class(re.compile("is-done"))
+
+
+def test_a_run_that_is_forgotten_is_shown_as_it_is_saved_and_answered(serving: Serving, visit: Visit) -> None:
+    server = serving({"trip": journey()})
+    page = visit(server)
+    travel(page)
+    for run in list(server.runs._runs):
+        server.runs.forget(run)
+    page.reload()
+    expect(page.locator(".question.open")).to_be_visible()
+    expect(page.locator("[data-node=draft].node")).to_have_class(re.compile("is-done"))
+    answer(page, "yes")
+    expect(page.locator("[data-edge='approve>book']")).to_have_class(re.compile("taken"))
 
 
 def test_a_lost_connection_and_a_second_tab_lose_nothing(serving: Serving, visit: Visit) -> None:

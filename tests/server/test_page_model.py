@@ -96,6 +96,39 @@ def test_a_journey_to_its_question_and_on(serving: Callable[..., Loopback], fold
     assert [state["step"] for state in found["states"]] == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_a_thread_whose_runs_are_forgotten_is_told_by_what_is_saved(
+    serving: Callable[..., Loopback], fold: Fold
+) -> None:
+    server = serving({"trip": journey(), "failing": failing(ValueError("no"))})
+    recorded(server, "trip", input={"place": "Bergen"})
+    graph = drawn(server, "trip")
+
+    def told() -> Any:
+        return fold(history=server.post("/threads/t/history", {"limit": 100}).json(), graph=graph)
+
+    found = told()
+    assert found["run"]["status"] == "asking" and found["questions"][0]["open"] is True
+    steps = [(task["path"], task["step"], task["status"]) for task in found["tasks"]]
+    assert sorted(steps, key=lambda task: task[1:2] + task[:1]) == [
+        ("plan", 1, "done"),
+        ("sights", 2, "done"),
+        ("weather", 2, "done"),
+        ("draft", 3, "done"),
+        ("edit", 4, "done"),
+        ("approve", 5, "asking"),
+    ]
+    assert (found["messages"][0]["path"], found["messages"][0]["text"].strip()) == ("plan", PLAN)
+    (question,) = server.get("/threads/t/state").json()["interrupts"]
+    recorded(server, "trip", command={"resume": {question["id"]: "yes"}})
+    found = told()
+    assert found["run"]["status"] == "done" and found["states"][-1]["values"]["approved"] is True
+    assert "approve>book" in found["taken"] and "book>__end__" in found["taken"]
+    # Another input begins another run of the thread.
+    recorded(server, "trip", input={"place": "Oslo"})
+    found = told()
+    assert found["run"]["status"] == "asking" and found["states"][-1]["values"]["place"] == "Oslo"
+
+
 def test_a_failure_ends_every_timer(serving: Callable[..., Loopback], fold: Fold) -> None:
     found = fold(records=recorded(serving({"failing": failing(ValueError("no"))}), "failing", input=HI))
     assert found["run"]["status"] == "failed" and found["run"]["error"] == {"error": "ValueError", "message": "no"}

@@ -72,7 +72,7 @@ export function Composer() {
       <button type="button" class="quiet small" onClick=${change}>${asJson ? "Form" : "JSON"}</button>
       ${(shown.run.start !== null || lastInput.has(graphName.value)) && html`<button type="button" class="quiet small" onClick=${again}>Last input</button>`}
       <span class="space"></span>
-      ${!folded && html`<label class="field check" title="A run goes on where it has asked, and nothing runs again. Otherwise it ends with its question, and is answered whenever you want."><input type="checkbox" checked=${waits} onChange=${({ target }) => wait(target.checked)} /><span>Wait at questions</span></label>`}
+      ${!folded && html`<label class="field check" title="A run that asks stays where it is until it is answered, and nothing runs again. Otherwise it ends with its question, and is answered whenever you want."><input type="checkbox" checked=${waits} onChange=${({ target }) => wait(target.checked)} /><span>Wait when asked</span></label>`}
       <button type="button" class="quiet small" aria-expanded=${!folded} onClick=${() => fold(!folded)}>${folded ? "Show input" : "Hide input"}</button>
     </div>
   </form>`;

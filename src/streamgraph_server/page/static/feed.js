@@ -32,7 +32,7 @@ export function Feed({ children }) {
   const items = shown.feed.filter((item) => fits(item, chosen));
   const first = Math.max(0, items.length - MOST - more);
   useEffect(() => {
-    if (sticky.current && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+    if (sticky.current && scroller.current && shown.feed.length) scroller.current.scrollTop = scroller.current.scrollHeight;
   });
   const onScroll = ({ currentTarget: at }) => (sticky.current = keepsUp(at, sticky.current, before, 60));
   return html`<section class="panel feed" aria-label="Stream">

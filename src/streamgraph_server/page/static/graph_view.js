@@ -124,7 +124,7 @@ function Node({ node, shown }) {
     <${Sign} status=${status} x=${19} y=${height / 2} />
     <text class="name" x="33" y=${below ? height / 2 - 2 : height / 2 + 4.5}>${cut(name, width - 44)}</text>
     ${below && html`<text class="below" x="33" y=${height / 2 + 13}>${` ${below}`}</text>`}
-    ${known?.attempts > 0 && html`<g class="retries" transform=${`translate(${width - 8} 0)`}>
+    ${known?.attempts > 0 && html`<g class="retries" transform=${`translate(${width + 2} 1)`}>
       <rect x="-17" y="-9" width="34" height="18" rx="9" /><text x="0" y="4" text-anchor="middle">${` ↻ ${known.attempts}`}</text>
     </g>`}
     ${node.nested && html`<g class="unfold" role="button" tabindex="0" aria-expanded="false" aria-label=${`Unfold ${name}`}

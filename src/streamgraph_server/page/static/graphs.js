@@ -6,7 +6,7 @@ export const END_SIZE = 30;
 const NODE_HEIGHT = 46;
 const GAP = { x: 26, y: 42, line: 14 };
 const MARGIN = 14;
-const FRAME = { top: 32, side: 16, bottom: 16, port: 40, exit: 26 };
+const FRAME = { top: 32, side: 16, bottom: 16, port: 40, exit: 32 };
 
 /** The paths of the nested graphs of a graph, the outer ones first. */
 export function nestedGraphs(graph) {
@@ -92,7 +92,7 @@ export function placed(graph, closed, measure) {
     nodes: shown.nodes.map((node) => ({ ...node, ...boxes.get(node.id) })),
     edges: shown.edges.map((edge, place) => {
       const points = pointsOf(routes[place], levels, boxes);
-      return { ...edge, points, path: curve(points) };
+      return { ...edge, points, path: edge.source === edge.target ? circle(points) : curve(points) };
     }),
     frames: frames.map((id) => boxes.get(id)),
   };
@@ -165,6 +165,12 @@ function size({ id, nested, metadata }, measure) {
   const tools = metadata?.__tools?.length ?? 0;
   const width = Math.max(112, measure(label(id)) + 54 + (nested ? 18 : 0));
   return { width: Math.min(220, width), height: NODE_HEIGHT + (tools ? 4 : 0) };
+}
+
+/** The line of an edge from a node to itself. */
+function circle(points) {
+  const [a, b, c, d] = points.map(({ x, y }) => `${Math.round(x)} ${Math.round(y)}`);
+  return `M${a}C${b} ${c} ${d}`;
 }
 
 /** A smooth line through points that leaves and reaches each of them vertically, as the path of an SVG element. */

@@ -43,10 +43,11 @@ function State({ shown }) {
   const found = changesOf(latest, before);
   return html`
     <div class="bar">
-      <div class="steps" role="group" aria-label="Steps">
+      ${all.length > 20 ? html`<select aria-label="State after which step" value=${latest.count} onChange=${({ target }) => look(Number(target.value) >= trace.value.records.length ? null : Number(target.value))}>
+        ${all.map((state) => html`<option value=${state.count}>step ${state.step}</option>`)}</select>` : html`<div class="steps" role="group" aria-label="Steps">
         ${all.map((state) => html`<button type="button" key=${state.count} class=${state.count === latest.count ? "now" : ""} aria-pressed=${state.count === latest.count}
           aria-label=${`State after step ${state.step}`} onClick=${() => look(state.count >= trace.value.records.length ? null : state.count)}>${state.step}</button>`)}
-      </div>
+      </div>`}
       <span class="space"></span>
       <${Copy} text=${() => pretty(latest.values)} />
     </div>

@@ -2,6 +2,7 @@
 // layer stand, and where (Sugiyama's method). No DOM.
 
 const SWEEPS = 12;
+const LOOP = 30; // how far an edge from a node to itself reaches
 
 /** The edges that have to be turned round so that no circle is left: those that lead back on a way from the first node. */
 export function backEdges(ids, edges) {
@@ -47,8 +48,9 @@ export function layered(nodes, edges, gap) {
   const left = Math.min(0, ...all.map((one) => one.x - one.width / 2));
   for (const one of all) one.x -= left;
   const at = new Map(all.filter((one) => one.id !== undefined).map((one) => [one.id, one]));
+  const circles = new Set(links.filter(({ from, to }) => from === to).map(({ from }) => from));
   return {
-    width: Math.max(0, ...all.map((one) => one.x + one.width / 2)),
+    width: Math.max(0, ...all.map((one) => one.x + one.width / 2 + (circles.has(one.id) ? LOOP : 0))),
     height: y,
     at,
     lines: links.map((link) => line(link, at, layers)),
@@ -173,8 +175,8 @@ function line({ edge, isBack, from, to, points }, at, layers) {
   const a = at.get(from);
   const b = at.get(to);
   if (a === b) {
-    const [x, y, out] = [a.x + a.width / 2, a.y, 24];
-    return [{ x: x - 14, y: y - a.height / 2 }, { x: x + out, y: y - a.height / 4 }, { x: x + out, y: y + a.height / 4 }, { x: x - 14, y: y + a.height / 2 }];
+    const [x, y] = [a.x + a.width / 2, a.height / 4];
+    return [{ x, y: a.y - y }, { x: x + LOOP, y: a.y - y }, { x: x + LOOP, y: a.y + y }, { x, y: a.y + y }];
   }
   const towards = (node, x) => Math.max(node.x - node.width * 0.32, Math.min(node.x + node.width * 0.32, x));
   const through = points.flatMap((point) => {

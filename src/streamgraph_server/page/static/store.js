@@ -4,6 +4,7 @@
 import * as address from "./address.js";
 import * as api from "./api.js";
 import { fold, Model } from "./fold.js";
+import { eventsOf } from "./saved.js";
 import { signal } from "./signals.js";
 
 export const graphs = signal([]);
@@ -129,6 +130,10 @@ export async function openThread(thread, run, at) {
     const reading = read(latest.run_id, null);
     if (at !== undefined) moment.value = at;
     void reading;
+  } else if (history.value.length) {
+    const records = eventsOf(history.value);
+    trace.value = empty({ thread, records, model: fold(records), saved: true });
+    if (at !== undefined) look(at);
   }
   remember();
 }
