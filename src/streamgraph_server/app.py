@@ -69,7 +69,7 @@ def serve(
         checkpointer: What saves threads of graphs that were compiled without a checkpointer: a saver, or a function
             without arguments that returns an async context manager of one, opened by the lifespan. By default threads
             are kept in memory.
-        store: The store of graphs that were compiled without one.
+        store: The store of graphs that were compiled without one, or a function that opens it; see `checkpointer`.
         protocols: The protocols to speak; by default all.
         auth: Returns the id of the user who sends a request, or `None` to refuse it. Threads and runs belong to the
             user who made them; for others they do not exist. Nodes find the id as `langgraph_auth_user_id` in

@@ -11,7 +11,7 @@ import click
 import uvicorn
 
 from streamgraph.errors import GraphError
-from streamgraph.named import load_graphs, saver_named
+from streamgraph.named import load_graphs, saver_named, store_named
 from streamgraph_server._connections import MOST_OF_A_HEAD, LimitedProtocol
 from streamgraph_server._guard import is_loopback
 from streamgraph_server.app import serve
@@ -62,6 +62,7 @@ class GraphServer(uvicorn.Server):
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", default=2024, show_default=True, type=click.IntRange(0, 65535), help="0 for any free port.")
 @click.option("--checkpointer", default="memory", show_default=True, help="memory, sqlite:PATH or postgres://URL.")
+@click.option("--store", help="What graphs remember beyond a thread: memory, sqlite:PATH or postgres://URL.")
 @click.option("--allow-host", "allowed", multiple=True, metavar="NAME", help="A name by which it may be called.")
 @click.option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may use it.")
 @click.option("--configurable", multiple=True, metavar="KEY", help="A key of configurable that requests may set.")
@@ -76,6 +77,7 @@ def serve_command(
     host: str,
     port: int,
     checkpointer: str,
+    store: Optional[str],
     allowed: List[str],
     cors: List[str],
     configurable: List[str],
@@ -98,6 +100,7 @@ def serve_command(
         app = serve(
             graphs,
             checkpointer=saver_named(checkpointer),
+            store=None if store is None else store_named(store),
             allowed_hosts=allowed,
             cors=cors,
             configurable=configurable or None,

@@ -31,7 +31,7 @@ class Service:
         graphs: The graphs, by name.
         settings: The limits and choices.
         saver: What saves the threads of graphs that were compiled without a checkpointer.
-        store: The store of graphs that were compiled without one.
+        store: The store of graphs that were compiled without one, or a function that opens it.
 
     Attributes:
         runs: The runs.
@@ -43,15 +43,18 @@ class Service:
         self.settings = settings
         self.threads = Threads()
         self.runs = Runs(settings, self.threads)
-        self.store = store
         self._given = dict(graphs)
-        self._unsaved = {name: _copy(graph, checkpointer=None, store=store) for name, graph in graphs.items()}
-        self._saver = saver
+        self._saver, self._opens_store = saver, store if callable(store) else None
         self._saved: Dict[str, Pregel] = {}
         self._open = AsyncExitStack()
         self._input_keys: Dict[str, Optional[FrozenSet[str]]] = {}
+        self._keep_in(None if callable(store) else store)
         if not callable(saver):
             self._save_in(saver)
+
+    def _keep_in(self, store: object) -> None:
+        self.store = store
+        self._unsaved = {name: _copy(graph, checkpointer=None, store=store) for name, graph in self._given.items()}
 
     def _save_in(self, saver: object) -> None:
         graphs = {name: _copy(graph, checkpointer=saver, store=self.store) for name, graph in self._given.items()}
@@ -61,8 +64,12 @@ class Service:
     async def open(self) -> None:
         """Open what the server needs while it runs."""
         self.runs.reopen()
+        if self._opens_store is not None:
+            self._keep_in(await self._open.enter_async_context(self._opens_store()))
         if callable(self._saver):
             self._save_in(await self._open.enter_async_context(self._saver()))
+        elif self._opens_store is not None:
+            self._save_in(self._saver)
 
     async def close(self) -> None:
         """End all runs, then close what was opened."""

@@ -7,8 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import httpx
 import pytest
@@ -16,13 +18,38 @@ from click.testing import CliRunner
 
 from server.graphs import HI
 from streamgraph_server.cli import serve_command
+from support.savers import new_database
 
 PROGRAM = """
+import asyncio
+
+from streamgraph.config import get_store, get_stream_writer
 from streamgraph.graph import START, MessagesState, StateGraph
+from streamgraph.types import interrupt
 
 def say(state):
     return {"messages": [("ai", f"message {len(state['messages'])}")]}
 
+async def remember(state):
+    store = get_store()
+    found = await store.aget(("said",), "count")
+    count = (found.value["count"] if found else 0) + 1
+    await store.aput(("said",), "count", {"count": count})
+    return {"messages": [("ai", f"time {count}")]}
+
+async def work(state):
+    seconds = float(state["messages"][-1].content)
+    get_stream_writer()("at work")
+    await asyncio.sleep(seconds)
+    return {"messages": [("ai", "worked")]}
+
+def ask(state):
+    return {"messages": [("ai", interrupt("may I?"))]}
+
+def of(node):
+    return StateGraph(MessagesState).add_node("node", node).add_edge(START, "node").compile()
+
+several = {"remember": of(remember), "work": of(work), "ask": of(ask)}
 builder = StateGraph(MessagesState).add_node("say", say).add_edge(START, "say")
 graph = builder.compile()
 both = {"one": graph, "two": builder.compile()}
@@ -47,17 +74,25 @@ def program(tmp_path: Path) -> Iterator[Path]:
 class Served:
     """The command in a process of its own."""
 
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "streamgraph", "serve", *arguments, "--port", "0", "--drain", "0.2"]
+    def __init__(self, *arguments: str, drain: str = "0.2") -> None:
+        command = [sys.executable, "-m", "streamgraph", "serve", *arguments, "--port", "0", "--drain", drain]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
-        assert self.process.stdout is not None
-        self.line = self.process.stdout.readline()
-        self.url = re.findall(r"http://\S+", self.line)[0]
 
-    def end(self) -> int:
-        """Stop it as a terminal does; return its status."""
-        self.process.send_signal(signal.SIGINT)
+    @cached_property
+    def line(self) -> str:
+        """What it says when it serves."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    @cached_property
+    def url(self) -> str:
+        """Where it serves."""
+        return str(re.findall(r"http://\S+", self.line)[0])
+
+    def end(self, by: signal.Signals = signal.SIGINT) -> int:
+        """Stop it as a terminal does, or as a container; return its status."""
+        self.process.send_signal(by)
         status = self.process.wait(10)
         assert self.process.stdout is not None
         self.process.stdout.close()
@@ -90,3 +125,79 @@ def test_what_the_command_refuses(program: Path) -> None:
     ):
         result = CliRunner().invoke(serve_command, arguments)
         assert says in result.output and (result.exit_code != 0) == (arguments != ["--help"])
+
+
+def said(text: str) -> Any:
+    """An input."""
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "by"), [("sqlite", signal.SIGINT), ("postgres", signal.SIGTERM)])
+def test_two_processes_serve_the_same_threads_and_end_in_order(
+    program: Path, tmp_path: Path, kind: str, by: Any
+) -> None:
+    pytest.importorskip("langgraph.checkpoint.sqlite.aio")
+    where = f"sqlite:{tmp_path / 'all.db'}" if kind == "sqlite" else new_database()
+    arguments = [f"{program}:several", "--checkpointer", where, "--store", where]
+    # On an empty database, and at the same time: both make its tables.
+    both = [Served(*arguments, drain="1"), Served(*arguments)]
+    texts: Dict[str, str] = {}
+    try:
+        one, two = (served.url for served in both)
+        new = {"if_not_exists": "create"}
+        for url, count in ((one, 1), (two, 2), (one, 3)):
+            body = {"assistant_id": "remember", "input": said("hi"), **new}
+            answer = httpx.post(f"{url}/threads/t/runs/wait", json=body, timeout=20).json()
+            assert answer["messages"][-1]["content"] == f"time {count}" and len(answer["messages"]) == 2 * count
+        body = {"assistant_id": "ask", "input": said("hi"), **new}
+        assert httpx.post(f"{one}/threads/q/runs/wait", json=body, timeout=20).status_code == 200
+        assert httpx.get(f"{two}/threads/q").json()["status"] == "interrupted"
+        found = httpx.post(f"{two}/threads/search", json={"sort_by": "thread_id", "sort_order": "asc"}).json()
+        assert [thread["thread_id"] for thread in found] == ["q", "t"]
+        item = httpx.get(f"{two}/store/items", params={"namespace": "said", "key": "count"}).json()
+        assert item["value"] == {"count": 3}
+        body = {"assistant_id": "ask", "command": {"resume": "yes"}}
+        answer = httpx.post(f"{two}/threads/q/runs/wait", json=body, timeout=20).json()
+        assert answer["messages"][-1]["content"] == "yes"
+        assert httpx.get(f"{one}/threads/q").json()["status"] == "idle"
+
+        # One run ends while the first process drains, the other one is cancelled; the clients of both get an end.
+        working = [threading.Barrier(2) for _ in range(2)]
+
+        def read(thread: str, seconds: str, at_work: threading.Barrier) -> None:
+            body = {"assistant_id": "work", "input": said(seconds), "stream_mode": ["custom", "values"], **new}
+            with httpx.stream("POST", f"{one}/threads/{thread}/runs/stream", json=body, timeout=20) as answer:
+                texts[thread] = ""
+                for line in answer.iter_lines():
+                    texts[thread] += line + "\n"
+                    if "at work" in line:
+                        at_work.wait(10)
+
+        readers = [
+            threading.Thread(target=read, args=(thread, seconds, at_work))
+            for thread, seconds, at_work in zip(("short", "long"), ("0.4", "60"), working)
+        ]
+        for reader in readers:
+            reader.start()
+        for at_work in working:
+            at_work.wait(10)
+        assert both[0].end(by) in (0, -by)
+        for reader in readers:
+            reader.join(10)
+        assert "worked" in texts["short"] and "event: end" in texts["short"]
+        assert "UserInterrupt" in texts["long"] and "worked" not in texts["long"]
+
+        # The second process goes on where the first one has stopped.
+        assert "worked" in httpx.get(f"{two}/threads/short/state").text
+        assert httpx.get(f"{two}/threads/long/state").json()["next"] == ["node"]
+        body = {"assistant_id": "work", "command": {"update": {"messages": [{"role": "user", "content": "0"}]}}}
+        assert "worked" in httpx.post(f"{two}/threads/long/runs/wait", json=body, timeout=20).text
+        assert both[1].end(by) in (0, -by)
+    finally:
+        for served in both:
+            if served.process.poll() is None:
+                served.process.kill()
+                served.process.wait()
+            assert served.process.stdout is not None
+            served.process.stdout.close()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import AsyncContextManager, AsyncIterator, Callable, Iterator
 
 from streamgraph.errors import MissingPackageError, UnknownOptionError
+from streamgraph.named._postgres import open_pool, set_up
 
 
 def in_memory() -> object:
@@ -57,8 +58,9 @@ async def _postgres(url: str) -> AsyncIterator[object]:
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
     except ImportError as error:
         raise _missing("langgraph-checkpoint-postgres psycopg[binary]") from error
-    async with AsyncPostgresSaver.from_conn_string(url) as saver:
-        await saver.setup()
+    async with open_pool(url) as pool:
+        saver = AsyncPostgresSaver(pool)
+        await set_up(pool, saver.setup)
         yield saver
 
 
