@@ -48,8 +48,8 @@ class _Numbered:
         return framed(frame, place, self._with_ids, at) if place > self._after else b""
 
 
-Filters = Dict[str, object]
-"""Options of `RunHandle.stream` that say which nodes and tags a reader wants, and the JSON of objects or not."""
+Filters = Dict[str, List[str]]
+"""Options of `RunHandle.stream` that say which nodes and tags a reader wants."""
 
 _FILTERS = ("include_nodes", "exclude_nodes", "include_tags", "exclude_tags")
 

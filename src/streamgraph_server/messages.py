@@ -94,6 +94,18 @@ class Retracted(NamedTuple):
     id: str
 
 
+class ObjectRetracted(NamedTuple):
+    """An object is taken back, since its attempt has failed.
+
+    Attributes:
+        id: The id of the message that it was made of.
+        run_id: The id of the call of the model.
+    """
+
+    id: str
+    run_id: str
+
+
 class Result(NamedTuple):
     """A tool has answered.
 
@@ -140,7 +152,18 @@ class File(NamedTuple):
 
 
 MessageEvent = Union[
-    Opened, Text, Reasoning, CallOpened, CallArgs, Closed, Retracted, Result, ProviderCall, Source, File
+    Opened,
+    Text,
+    Reasoning,
+    CallOpened,
+    CallArgs,
+    Closed,
+    Retracted,
+    ObjectRetracted,
+    Result,
+    ProviderCall,
+    Source,
+    File,
 ]
 
 
@@ -166,9 +189,14 @@ _FINISH = ("finish_reason", "stop_reason")
 
 
 class MessageFold:
-    """Makes message events of the parts of a run; it needs the modes `messages` and `tasks`."""
+    """Makes message events of the parts of a run; it needs the modes `messages` and `tasks`.
 
-    def __init__(self) -> None:
+    Args:
+        has_objects: Whether structured output is shown as objects, and not as the JSON that they are made of.
+    """
+
+    def __init__(self, has_objects: bool = False) -> None:
+        self._has_objects = has_objects
         self._open: Dict[str, _Open] = {}
         self._closed: Set[str] = set()
 
@@ -195,7 +223,9 @@ class MessageFold:
         self, ns: Tuple[str, ...], message: BaseMessage, metadata: Mapping[str, object]
     ) -> Iterator[MessageEvent]:
         id = message.id or ""
-        if isinstance(message, RemoveMessage):
+        if self._has_objects and "structured_output" in metadata:
+            yield from self._json_of_object(id, message, str(metadata.get("run_id")))
+        elif isinstance(message, RemoveMessage):
             self._open.pop(id, None)
             yield Retracted(id)
         elif isinstance(message, ToolMessage):
@@ -223,6 +253,14 @@ class MessageFold:
                 found.finish = str(message.response_metadata.get(key) or found.finish)
             if not is_chunk or getattr(message, "chunk_position", None) == "last":
                 yield from self._close(id)
+
+    def _json_of_object(self, id: str, message: BaseMessage, run_id: str) -> Iterator[MessageEvent]:
+        """Yield what a reader of the mode `objects` needs of the JSON that an object is made of: no text."""
+        if isinstance(message, RemoveMessage):
+            yield ObjectRetracted(id, run_id)
+        elif isinstance(message, AIMessage) and message.usage_metadata:
+            counts: Mapping[str, object] = message.usage_metadata
+            yield Closed(id, (), {key: count for key, count in counts.items() if isinstance(count, int)})
 
     def _close(self, id: str) -> Iterator[MessageEvent]:
         found = self._open.pop(id)

@@ -6,6 +6,7 @@ import threading
 from typing import Any, Callable, Dict, List
 
 import pytest
+from pydantic import BaseModel
 
 from server.graphs import TEXT, WORDS, asking, failing, full_of_events, one_node, speaking
 from server.hard_cases import counting, reviewed
@@ -14,7 +15,8 @@ from server.retracting import retrying
 from server.test_folds import PARTS, RUN
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.testing import Gate
-from streamgraph.types import interrupt
+from streamgraph.types import RetryPolicy, interrupt
+from streamgraph_integrations.openai import chat_model
 from streamgraph_server.frames import RunEnd
 from streamgraph_server.protocols.openai_responses import ResponseEncoder
 from support.waiting import eventually
@@ -287,3 +289,35 @@ def test_a_graph_without_messages(serving: Serving) -> None:
     state = [event["snapshot"] for event in chunks(server.post("/agui/counting", ag_ui("t", state={"count": 6})))
              if event["type"] == "STATE_SNAPSHOT"]  # fmt: skip
     assert state[-1]["count"] == 7
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str
+    rating: int
+
+
+def test_an_object_of_a_failed_attempt_is_taken_back(serving: Serving) -> None:
+    model = chat_model(delay=0).with_structured_output(Joke, method="function_calling")
+    tried: List[int] = []
+
+    async def write(state: Any) -> Any:
+        found: Any = await model.ainvoke("A joke about ice")
+        tried.append(1)
+        if len(tried) % 2:
+            raise ConnectionError("gone")
+        return {"messages": [("ai", found.setup)]}
+
+    policy = RetryPolicy(initial_interval=0.001, retry_on=ConnectionError)
+    builder = StateGraph(MessagesState).add_node("write", write, retry_policy=policy).add_edge(START, "write")
+    server = serving({"agent": builder.compile()})
+    found = chunks(server.post("/chat/agent", {"id": "c", "messages": [user()]}))
+    objects = {chunk["id"]: chunk["data"] for chunk in found if chunk["type"] == "data-object"}
+    assert list(objects.values()) == [None, {"setup": "Setup about ice", "rating": 3}]
+    assert text_of(found) == "Setup about ice" and found[-1]["messageMetadata"]["usage"]["output_tokens"] > 0
+    events = [
+        event["value"] for event in chunks(server.post("/agui/agent", ag_ui("t"))) if event.get("name") == "object"
+    ]
+    last = {value["runId"]: value["data"] for value in events}
+    assert list(last.values()) == [None, {"setup": "Setup about ice", "rating": 3}]

@@ -17,9 +17,6 @@ from streamgraph_server.runs import Order, ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 
-SHOWN_AS_OBJECTS: Mapping[str, object] = {"include_raw": False}
-"""What a protocol asks for that shows structured output as objects: without the JSON that the model writes."""
-
 
 class Stored(NamedTuple):
     """What a thread knows before a request.

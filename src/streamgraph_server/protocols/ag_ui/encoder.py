@@ -18,6 +18,7 @@ from streamgraph_server.messages import (
     File,
     MessageEvent,
     MessageFold,
+    ObjectRetracted,
     Opened,
     ProviderCall,
     Reasoning,
@@ -47,7 +48,7 @@ class AgUiEncoder:
     def __init__(self, thread_id: str, run_id: str, sent: Sequence[Fields] = (), ignored: str = "") -> None:
         self._names: Fields = {"threadId": thread_id, "runId": run_id}
         self._ignored = ignored
-        self._fold, self._agents, self._calls = MessageFold(), Subagents(), OpenCalls()
+        self._fold, self._agents, self._calls = MessageFold(has_objects=True), Subagents(), OpenCalls()
         self._texts: Dict[str, List[str]] = {}
         self._shown: Dict[str, BaseMessage] = {}
         self._reasoning: Set[str] = set()
@@ -202,6 +203,8 @@ class AgUiEncoder:
             yield from self._closed(event)
         elif isinstance(event, Result):
             yield self._result(event)
+        elif isinstance(event, ObjectRetracted):
+            yield _frame("CUSTOM", name="object", value={"runId": event.run_id, "complete": False, "data": None})
         elif isinstance(event, Retracted):
             yield from self._end_message(id)
             self._texts.pop(id, None)

@@ -20,7 +20,6 @@ from streamgraph_server.protocols.ag_ui.encoder import AgUiEncoder
 from streamgraph_server.protocols.ag_ui.shapes import read_conversation
 from streamgraph_server.protocols.bodies import AgUiBody, LeavingQuery
 from streamgraph_server.protocols.conversation import (
-    SHOWN_AS_OBJECTS,
     Stored,
     news_in,
     resumed,
@@ -65,7 +64,7 @@ class AgUiPaths:
             heartbeat=service.settings.heartbeat,
             cancels=run.order.cancels,
             with_ids=False,
-            filters={**filters_of(request), **SHOWN_AS_OBJECTS},
+            filters=filters_of(request),
         )
 
     def _input(self, name: str, body: Fields, messages: List[BaseMessage], before: Stored) -> Tuple[Fields, str]:

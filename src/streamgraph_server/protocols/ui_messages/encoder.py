@@ -16,6 +16,7 @@ from streamgraph_server.messages import (
     File,
     MessageEvent,
     MessageFold,
+    ObjectRetracted,
     Opened,
     ProviderCall,
     Reasoning,
@@ -46,7 +47,7 @@ class UIMessageEncoder:
     def __init__(self, version: int, reply: Optional[Reply] = None) -> None:
         self._version = version
         self._reply = Reply() if reply is None else reply
-        self._fold, self._calls = MessageFold(), OpenCalls()
+        self._fold, self._calls = MessageFold(has_objects=True), OpenCalls()
         self._in_step = False
         # What the client would lose if the step was reset, each with the message that it is of.
         self._step: List[Tuple[str, Fields]] = []
@@ -144,6 +145,8 @@ class UIMessageEncoder:
             yield from self._result(event)
         elif isinstance(event, Retracted):
             yield from self._retracted(id)
+        elif isinstance(event, ObjectRetracted):
+            yield self._sent("", "data-object", id=event.run_id, data=None)
 
     def _grown(self, id: str, kind: str, delta: str) -> Iterator[Frame]:
         block = self._open.get(id)

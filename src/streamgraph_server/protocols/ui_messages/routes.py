@@ -19,7 +19,6 @@ from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import Fields, body_of, object_in, read_messages, text_in
 from streamgraph_server.protocols.bodies import UIMessagesBody, UIMessagesQuery
 from streamgraph_server.protocols.conversation import (
-    SHOWN_AS_OBJECTS,
     Stored,
     answered,
     news_in,
@@ -101,7 +100,7 @@ class ChatPaths:
             cancels=run.order.cancels,
             with_ids=False,
             headers=HEADERS,
-            filters={**filters_of(request), **SHOWN_AS_OBJECTS},
+            filters=filters_of(request),
         )
 
 
