@@ -16,6 +16,8 @@ from typing import AsyncIterator, Callable, Dict, List, Mapping, Optional, Tuple
 
 from typing_extensions import Protocol
 
+from streamgraph.named import readable_saver
+
 Facts = Dict[str, object]
 """`owner`, `graph`, `metadata`, `created` and `updated` of a thread; the times in seconds since 1970."""
 
@@ -153,6 +155,7 @@ async def _call(saver: object, name: str, *args: object) -> object:
 
 
 async def _listed(saver: object, wanted: Optional[Facts], **options: object) -> List[_Stored]:
+    saver = readable_saver(saver)
     try:
         listed = saver.alist(None, filter=wanted, **options)  # type: ignore[attr-defined]
         return [stored async for stored in listed]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde import jsonplus
 from langgraph.checkpoint.sqlite import SqliteSaver
 from starlette.requests import Request
 
@@ -197,3 +199,18 @@ def test_what_a_search_refuses(serving: Serving) -> None:
 def test_a_time_that_is_none() -> None:
     assert _thread_facts.seconds("2020-01-01T00:00:00+00:00") == 1577836800
     assert _thread_facts.seconds("x") > 1577836800
+
+
+@pytest.mark.slow
+def test_a_list_of_threads_is_read_without_langgraph(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its serializer would warn of each question: these are stored under LangGraph's name."""
+    monkeypatch.setitem(sys.modules, "langgraph.types", None)
+    monkeypatch.setattr(jsonplus, "_warned_unreconstructable_types", set(), raising=False)
+    pytest.importorskip("langgraph.checkpoint.sqlite.aio")
+    saver = saver_named(f"sqlite:{tmp_path / 'threads.db'}")
+    first = serving({"asking": asking()}, checkpointer=saver)
+    assert first.post("/threads/t/runs/wait", {**NEW, "assistant_id": "asking"}).status_code == 200
+    assert ids(first) == ["t"]
+    assert ids(serving({"asking": asking()}, checkpointer=saver)) == ["t"]  # and no complaint in the log

@@ -116,12 +116,8 @@ def research_desk(model: Optional[BaseChatModel] = None, pace: float = 1.0) -> C
         return {"cover": "a cat, from the side, humming" if "cat" in state["question"].lower() else "a question mark"}
 
     def ask_editor(state: Desk) -> Dict[str, object]:
-        answer = interrupt(
-            {
-                "question": f"Publish “{state['plan']['title']}”?",
-                "answers": [_PUBLISH, _DROP, "or say what to change"],
-            }
-        )
+        title = state["plan"]["title"]
+        answer = interrupt(f"Publish “{title}”? Answer {_PUBLISH}, {_DROP}, or say what to change.")
         said = str(answer).strip()
         decision = _WORDS.get(said.lower(), said.lower())
         if decision in (_PUBLISH, _DROP):

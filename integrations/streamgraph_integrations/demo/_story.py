@@ -187,10 +187,10 @@ def _line(name: str, request: str) -> str:
 
 
 def passages(query: str) -> List[Tuple[str, str]]:
-    """Return the books on the shelf that have at least one longer word of a query in them.
+    """Return the books on the shelf that have at least one long word of a query in them.
 
     Args:
         query: What is looked for.
     """
-    words = [word[:5] for word in re.findall(r"[a-z]{4,}", query.lower())]
+    words = [word[:5] for word in re.findall(r"[a-z]{5,}", query.lower())]
     return [(title, text) for title, text in SHELF if any(word in f"{title} {text}".lower() for word in words)]

@@ -4,7 +4,15 @@
 """
 
 from streamgraph.named._graphs import load_graphs, split_target
-from streamgraph.named._savers import in_memory, open_saver, saver_named
+from streamgraph.named._savers import in_memory, open_saver, readable_saver, saver_named
 from streamgraph.named._stores import store_named
 
-__all__ = ["in_memory", "load_graphs", "open_saver", "saver_named", "split_target", "store_named"]
+__all__ = [
+    "in_memory",
+    "load_graphs",
+    "open_saver",
+    "readable_saver",
+    "saver_named",
+    "split_target",
+    "store_named",
+]

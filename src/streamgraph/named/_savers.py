@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager
 from typing import AsyncContextManager, AsyncIterator, Callable, Iterator
 
+from streamgraph._checkpoint.wire import readable
 from streamgraph.errors import MissingPackageError, UnknownOptionError
 from streamgraph.named._postgres import open_pool, set_up
 
@@ -14,6 +15,21 @@ def in_memory() -> object:
     from langgraph.checkpoint.memory import InMemorySaver
 
     return InMemorySaver()
+
+
+def readable_saver(saver: object) -> object:
+    """Return a saver that reads all that graphs of this package have stored.
+
+    Questions and others are stored under LangGraph's names. Who reads a saver without a graph, for a list of threads,
+    gets a warning for each of them from a serializer that cannot import LangGraph.
+
+    Args:
+        saver: The saver.
+
+    Returns:
+        The saver itself where that is no matter, else a copy that shares what is stored.
+    """
+    return readable(saver) if hasattr(saver, "serde") else saver
 
 
 def saver_named(given: str) -> Callable[[], AsyncContextManager[object]]:

@@ -33,6 +33,7 @@ _STYLE = """\
 .sgv blockquote{margin:2px 0 8px;padding:0;border:0;white-space:pre-wrap;overflow-wrap:anywhere;font-family:inherit}
 .sgv del{opacity:.6}
 .sgv td{text-align:left;vertical-align:top;padding:0 12px 0 0;overflow-wrap:anywhere}
+.sgv td:first-child{white-space:nowrap;overflow-wrap:normal}
 """
 
 
