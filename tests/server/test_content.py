@@ -35,7 +35,7 @@ def pieces(*contents: Any) -> List[Piece]:
         ({"type": "thinking", "thinking": "hm"}, ReasoningPiece("hm")),
         ({"type": "reasoning", "reasoning": "hm"}, ReasoningPiece("hm")),
         ({"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}, ReasoningPiece("hm")),
-        ({"type": "image", "url": f"{URL}.jpg"}, FilePiece(f"{URL}.jpg", "image/jpeg")),
+        ({"type": "image", "url": f"{URL}/a.jpg"}, FilePiece(f"{URL}/a.jpg", "image/jpeg")),
         ({"type": "image_url", "image_url": {"url": GIF}}, FilePiece(GIF, "image/gif")),
         ({"type": "image_url", "image_url": URL}, FilePiece(URL, "image/png")),
         ({"type": "audio", "data": "aa", "mime_type": "audio/mp3"}, FilePiece("data:audio/mp3;base64,aa", "audio/mp3")),

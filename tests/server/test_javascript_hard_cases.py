@@ -1,4 +1,4 @@
-"""The clients of AG-UI and the AI SDK on what is hard to show: their parsers refuse a stream that breaks a rule.
+"""The JavaScript clients of AG-UI, the AI SDK and OpenAI on what is hard to show: their parsers know the rules.
 
 What is on the screen in the end is compared: each text once, whatever has grown beside it, in it or after it.
 """
@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 from pydantic import BaseModel
 
-from server.graphs import TEXT, one_node, speaking
+from server.graphs import TEXT, asking, failing, one_node, speaking
 from server.hard_cases import (
     counting,
     graphs_in_tools,
@@ -160,3 +160,25 @@ def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[
     # A question that is asked again, or changed, takes back what came after it.
     assert found["again"] == ["user: hi", f"assistant: {TEXT}", "user: other", f"assistant: {TEXT}"]
     assert found["edited6"] == found["edited7"] == [4]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_openais_client(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
+    graphs = {
+        "speaking": speaking(),
+        "side_by_side": side_by_side(),
+        "with_blocks": with_blocks(),
+        "objects": structured(),
+        "failing": failing(ValueError("no")),
+        "asking": asking(),
+    }
+    found = node("openai.mjs", serving(graphs).url)
+
+    assert found["chat"] == TEXT
+    assert found["side"] == [f"{name}1 {name}2" for name in "abcde"]
+    assert found["quoting"] == [["reasoning", []], ["message", ["https://ice"]]]
+    assert found["object"] == {"setup": "Setup about ice", "rating": 3}
+    failed, asked, unknown, refused = found["errors"]
+    assert "no" in failed and "cannot ask" in asked
+    assert "Did you mean 'speaking'?" in unknown and "runs its own tools" in refused
