@@ -73,6 +73,18 @@ class MessageBlocks:
         if part["type"] == "messages" and (part["data"][0].id or "") in self._fold:
             self._note(part["data"][0].id or "", part["data"][0])
 
+    def grow(self, id: str, text: str) -> Optional[int]:
+        """Add text to the block of text of a message that is open, and return the index of the block.
+
+        Returns:
+            `None` if there is no such block, and nothing was done.
+        """
+        known = self._known.get(id)
+        if known is None or known.kind != "text":
+            return None
+        known.text.append(text)
+        return known.index
+
     def end(self, why: Optional[str]) -> Iterator[Event]:
         """Yield the events at the end of the run.
 

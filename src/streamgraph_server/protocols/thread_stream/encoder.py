@@ -75,6 +75,14 @@ class ThreadEncoder:
         elif mode == "tasks":
             yield from self._task(ns, data)
 
+    def grow(self, id: str, text: str) -> Optional[int]:
+        """Take the part of a token that only adds text to a block that is open.
+
+        Returns:
+            The index of the block. `None` if the token does more, and `part` has to be called for it.
+        """
+        return self._messages.grow(id, text) if self._held is None and text else None
+
     def gap(self, count: int) -> Iterator[Event]:
         """Yield the event in the place of parts that the server does not keep any more."""
         yield Event(GAP, (), {"message": f"{count} parts of the run before this are not kept any more."})

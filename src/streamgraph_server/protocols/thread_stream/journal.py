@@ -5,9 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from time import time
-from typing import AsyncIterator, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    AsyncIterator,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+    cast,
+)
 from weakref import WeakKeyDictionary
 
+from streamgraph.runs import Part
 from streamgraph.serialization import to_json
 from streamgraph.types import Command
 from streamgraph_server._reading import within
@@ -15,6 +29,7 @@ from streamgraph_server._refusals import refusal
 from streamgraph_server.frames import CONNECTED, HEARTBEAT
 from streamgraph_server.protocols.thread_stream.encoder import ThreadEncoder
 from streamgraph_server.protocols.thread_stream.events import GAP, Event, Namespace
+from streamgraph_server.protocols.thread_stream.tokens import Tokens, tokens_of
 from streamgraph_server.protocols.thread_stream.wanted import Wanted
 from streamgraph_server.runs import Runs, ServedRun, failure
 from streamgraph_server.threads import Thread
@@ -72,6 +87,8 @@ class Journal:
         self._changed = asyncio.Event()
         self._is_closed = False
         self._ended: List[str] = []
+        self._gone: Set[str] = set()
+        self._seen: Dict[object, int] = {}
         self.last = 0
 
     @property
@@ -94,7 +111,7 @@ class Journal:
 
     async def caught_up(self) -> None:
         """Wait until the runs that are over are recorded."""
-        while any(run.over.is_set() for run in self._waiting):
+        while self._waiting and self._waiting[0].over.is_set():
             await self._changed.wait()
 
     async def _record_all(self) -> None:
@@ -123,19 +140,31 @@ class Journal:
         self._add(run, 0, encoder.begin(run.facts))
         last = 0
         if handle is not None:
-            async with handle.aparts() as reader:
+            reader = handle.aparts()
+            reader.make_tokens(tokens_of)
+            async with reader:
                 while True:
                     try:
-                        batch = await reader.batch()
+                        batch: List[Tuple[int, object]] = list(await reader.numbered())
                     except Exception:
                         if handle.status != "failed":
                             raise
                         break  # what the run has failed with is said at its end
                     if not batch:
                         break
-                    for id, part in batch:
-                        last = int(id.rpartition("-")[2])
-                        self._add(run, last, encoder.part(part))
+                    now = _now()
+                    for last, part in batch:
+                        if isinstance(part, Part):
+                            self._add(run, last, encoder.part(part))
+                            continue
+                        tokens, text = cast("Tuple[Tokens, str]", part)
+                        index = encoder.grow(tokens.id, text)
+                        if index is None:
+                            self._add(run, last, encoder.part(tokens.part(text)))
+                        else:
+                            self.last += 1
+                            frame = tokens.frame(run.id, last, self.last, now, index, text)
+                            self._entries.append(_Entry(run.id, "messages", tokens.ns, tokens.node, tokens.tags, frame))
                     self._notify()
         await run.over.wait()
         self._add(run, last + 1, encoder.end(run.end))
@@ -143,7 +172,7 @@ class Journal:
         asyncio.get_running_loop().call_later(self._runs.settings.keep, self._forget, [run.id])
 
     def _add(self, run: ServedRun, number: int, events: Iterable[Event]) -> None:
-        now = int(time() * 1000)
+        now = _now()
         for index, event in enumerate(events):
             self.last += 1
             channel = event.channel
@@ -155,20 +184,33 @@ class Journal:
                 run.id, channel, event.ns, event.node, event.tags, _frame(place, event) if small else (place, event)
             )
             self._entries.append(entry)
+
+    def _trim(self) -> None:
+        """Drop the first events if there are too many."""
         limit = self._runs.settings.max_events
         if len(self._entries) > limit + limit // 4:
             del self._entries[:-limit]
 
     def _forget(self, runs: Sequence[str]) -> None:
-        """Drop the events of runs from the begin of the journal."""
-        ended = [run for run in self._ended if run in runs]
-        kept = 0
-        while kept < len(self._entries) and self._entries[kept].run in ended:
-            kept += 1
-        del self._entries[:kept]
-        self._ended = [run for run in self._ended if run not in ended]
+        """Forget runs that have ended, the oldest ones."""
+        self._gone.update(run for run in self._ended if run in runs)
+        self._ended = [run for run in self._ended if run not in runs]
+        self._drop()
+
+    def _drop(self) -> None:
+        """Drop the events of runs that are to be forgotten, as far as all who read now have them."""
+        if not self._gone:
+            return
+        first, read = self.first, min(self._seen.values(), default=self.last)
+        count = 0
+        while count < len(self._entries) and first + count <= read and self._entries[count].run in self._gone:
+            count += 1
+        del self._entries[:count]
+        if not self._entries or self._entries[0].run not in self._gone:
+            self._gone.clear()
 
     def _notify(self) -> None:
+        self._trim()
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -196,33 +238,45 @@ class Journal:
             since: The number of the event after which it begins; 0 for all that is kept.
             heartbeat: Seconds without an event after which a comment is sent.
         """
-        yield CONNECTED
-        seen = max(since, self.first - 1) if since == 0 else since
-        while True:
-            changed = self._changed
-            if seen < self.first - 1:
-                yield _frame(_Place(seen, "", 0), _gap(seen + 1, self.first - 1))
-                seen = self.first - 1
-            begin = seen - self.first + 1
-            entries = self._entries[begin : begin + _PIECE]
-            seen += len(entries)
-            piece = b"".join(
-                [
-                    entry.frame if isinstance(entry.frame, bytes) else _frame(*entry.frame)
-                    for entry in entries
-                    if wanted(entry.channel, entry.ns, entry.node, entry.tags)
-                ]
-            )
-            if piece:
-                yield piece
-            elif entries:
-                await asyncio.sleep(0)
-            elif self._is_closed:
-                return
-            elif not await within(changed.wait(), heartbeat):
-                if not is_needed():
+        reader = object()
+        self._seen[reader] = max(since, self.first - 1)
+        try:
+            yield CONNECTED
+            while True:
+                changed = self._changed
+                seen = self._seen[reader]
+                if seen < self.first - 1:
+                    yield _frame(_Place(seen, "", 0), _gap(seen + 1, self.first - 1))
+                    seen = self.first - 1
+                begin = seen - self.first + 1
+                entries = self._entries[begin : begin + _PIECE]
+                self._seen[reader] = seen + len(entries)
+                piece = b"".join(
+                    [
+                        entry.frame if isinstance(entry.frame, bytes) else _frame(*entry.frame)
+                        for entry in entries
+                        if wanted(entry.channel, entry.ns, entry.node, entry.tags)
+                    ]
+                )
+                if piece:
+                    yield piece
+                elif entries:
+                    await asyncio.sleep(0)
+                elif self._is_closed:
                     return
-                yield HEARTBEAT
+                else:
+                    self._drop()
+                    if not await within(changed.wait(), heartbeat):
+                        if not is_needed():
+                            return
+                        yield HEARTBEAT
+        finally:
+            del self._seen[reader]
+            self._drop()
+
+
+def _now() -> int:
+    return int(time() * 1000)
 
 
 def _frame(place: _Place, event: Event) -> bytes:
