@@ -97,7 +97,7 @@ def test_a_run_that_fails(serving: Serving) -> None:
     async def main() -> None:
         async with streaming(server.url) as thread:
             await thread.run.start(input=HI)
-            assert await texts_of(thread.messages) == ["well "]
+            # Texts are not read: the SDK fails them as soon as its other stream says that the run has failed.
             with pytest.raises(RuntimeError, match="Run errored: no"):
                 await thread.output
             with pytest.raises(RuntimeError, match="invalid_argument"):
