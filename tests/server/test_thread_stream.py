@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 from langchain_core.messages import AIMessage
+from pydantic import BaseModel
 
 from server.graphs import HI, TEXT, agent, asking, failing, full_of_events, one_node, speaking
 from server.loopback import Loopback
@@ -15,7 +16,7 @@ from server.thread_events import ALL, command, data_of, ending, events, lines, s
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.testing import Gate, ScriptedModel
-from streamgraph.types import interrupt
+from streamgraph.types import RetryPolicy, interrupt
 from support.waiting import eventually
 
 Serving = Callable[..., Loopback]
@@ -205,6 +206,33 @@ def test_custom_data_with_a_name_has_a_channel_of_its_own(serving: Serving) -> N
     named, plain = {"name": "progress", "payload": 0.5}, {"payload": {"name": "progress"}}
     assert data_of(events(server, ["custom"]), "custom") == [named, plain]
     assert data_of(events(server, ["custom:progress"]), "custom") == [named]
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str
+
+
+def test_structured_output_is_custom_data_with_a_name(serving: Serving) -> None:
+    call = AIMessage("", tool_calls=[{"name": "Joke", "args": {"setup": "Why?"}, "id": "j1"}])
+    model = ScriptedModel([call, call]).with_structured_output(Joke)
+    tried: List[int] = []
+
+    async def say(state: Any) -> None:
+        await model.ainvoke("?")
+        tried.append(1)
+        if len(tried) == 1:
+            raise ConnectionError("gone")
+
+    policy = RetryPolicy(initial_interval=0.001, retry_on=ConnectionError)
+    builder = StateGraph(MessagesState).add_node("say", say, retry_policy=policy).add_edge(START, "say")
+    server = serving({"agent": builder.compile()})
+    start(server)
+    found = [said["payload"] for said in data_of(events(server, ["custom:object"]), "custom")]
+    made = [(item["complete"], item["data"]) for item in found if item["complete"] or item["data"] is None]
+    assert made == [(True, {"setup": "Why?"}), (False, None), (True, {"setup": "Why?"})]
+    assert found[0]["run_id"] != found[-1]["run_id"]
 
 
 def test_reasoning_and_tool_calls(serving: Serving) -> None:

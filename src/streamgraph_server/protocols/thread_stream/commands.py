@@ -20,7 +20,7 @@ from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 
 _STRATEGIES = ("enqueue", "reject", "interrupt", "rollback")
-_MODES: Sequence[StreamMode] = ("checkpoints",)
+_MODES: Sequence[StreamMode] = ("checkpoints", "objects")
 """What the runs of this protocol record beside what every run records."""
 
 _ELSEWHERE = {

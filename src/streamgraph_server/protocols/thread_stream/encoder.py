@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, cast
 
+from langchain_core.messages import RemoveMessage
+
 from streamgraph.runs import Part
 from streamgraph.types import StreamPart
 from streamgraph_server.frames import RunEnd, RunFacts
@@ -18,7 +20,8 @@ _QUESTIONS = "__interrupt__"
 class ThreadEncoder:
     """Makes the events of one run: a fold without I/O, so the same parts give the same events.
 
-    It needs all parts of nested graphs as well, in the modes that the server records; `checkpoints` may be among them.
+    It needs all parts of nested graphs as well, in the modes that the server records; `checkpoints` and `objects` may be
+    among them.
 
     Args:
         describe: Returns what clients may read of the error of a task.
@@ -57,6 +60,8 @@ class ThreadEncoder:
         if mode not in _PARTS:
             return
         yield from self._entered(ns)
+        if mode == "messages" and _OBJECT in data[1] and isinstance(data[0], RemoveMessage):
+            yield _object(ns, None, data[1], part.source)
         if mode in ("messages", "tasks"):
             yield from self._messages.part(cast("StreamPart", {"type": mode, "ns": ns, "data": data}))
         if mode == "values":
@@ -68,6 +73,8 @@ class ThreadEncoder:
         elif mode == "custom":
             named = isinstance(data, dict) and data.keys() == _NAMED and isinstance(data["name"], str)
             yield Event("custom", ns, data if named else {"payload": data}, part.source)
+        elif mode == "objects":
+            yield _object(ns, data[0], data[1], part.source)
         elif mode == "tools":
             if data["event"] == "tool-error":
                 data = {**data, "message": self._describe(RuntimeError(data["message"]))}
@@ -189,4 +196,13 @@ def _call_of(given: object) -> Optional[str]:
     return id if isinstance(id, str) else None
 
 
-_PARTS = ("values", "updates", "custom", "messages", "tools", "tasks")
+def _object(ns: Namespace, found: object, metadata: Mapping[str, object], node: Optional[str]) -> Event:
+    """Return the event of an object as far as a model has made it; `None` takes it back."""
+    payload = {"run_id": metadata.get("run_id"), "complete": bool(metadata.get("complete")), "data": found}
+    return Event("custom", ns, {"name": "object", "payload": payload}, node)
+
+
+_OBJECT = "structured_output"
+"""The key of the metadata of messages that are the JSON of an object."""
+
+_PARTS = ("objects", "values", "updates", "custom", "messages", "tools", "tasks")
