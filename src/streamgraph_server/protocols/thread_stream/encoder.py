@@ -20,8 +20,8 @@ _QUESTIONS = "__interrupt__"
 class ThreadEncoder:
     """Makes the events of one run: a fold without I/O, so the same parts give the same events.
 
-    It needs all parts of nested graphs as well, in the modes that the server records; `checkpoints` and `objects` may be
-    among them.
+    It needs all parts of nested graphs as well, in the modes that the server records; `checkpoints` and `objects` may
+    be among them.
 
     Args:
         describe: Returns what clients may read of the error of a task.
