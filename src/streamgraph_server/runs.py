@@ -17,6 +17,7 @@ from streamgraph.types import Command, StreamMode
 from streamgraph_server._prompts import Prompts
 from streamgraph_server._refusals import refusal, refused_input, shown_message
 from streamgraph_server._requests import Fields
+from streamgraph_server._rollback import roll_back
 from streamgraph_server._settings import Errors, Settings
 from streamgraph_server._telemetry import SERVERS, Counts
 from streamgraph_server.frames import RunEnd, RunFacts
@@ -87,6 +88,7 @@ class ServedRun:
         max_ahead: How many events it may be ahead of its slowest client; `None` if it does not wait for clients.
         readers: How many clients read it.
         errors: What clients get to read of errors.
+        began: When it has begun, in seconds since 1970; `None` if it has not.
     """
 
     def __init__(
@@ -105,7 +107,8 @@ class ServedRun:
         self.updated = self.facts.created
         self.task: Optional[asyncio.Task[None]] = None
         self.readers = 0
-        self._cancelled = False
+        self.began: Optional[float] = None
+        self._cancelled = self._rolls_back = False
 
     @property
     def id(self) -> str:
@@ -118,6 +121,11 @@ class ServedRun:
         if self.over.is_set():
             return self.end.status
         return "pending" if self.handle is None else "running"
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """Whether it is over, and its thread is as it was before it."""
+        return self._rolls_back and self.over.is_set() and self.end.status == "cancelled"
 
     def join(self) -> None:
         """Note that a client reads the run."""
@@ -133,9 +141,14 @@ class ServedRun:
         if cancels and not self.readers:
             self.cancel()
 
-    def cancel(self) -> None:
-        """Ask the run to end, also one that has not begun; without waiting."""
+    def cancel(self, *, rolls_back: bool = False) -> None:
+        """Ask the run to end, also one that has not begun; without waiting.
+
+        Args:
+            rolls_back: Whether its thread is to be as it was before the run, when the run is over.
+        """
         self._cancelled = True
+        self._rolls_back = self._rolls_back or rolls_back
         if self.handle is not None:
             self.handle.cancel()
         elif self.task is not None:
@@ -156,6 +169,12 @@ class ServedRun:
                 self.handle.cancel()
         except Exception as error:
             self.end = failure(error, settings)
+        try:
+            if self._rolls_back and self.began is not None and self.order.thread is not None:
+                await roll_back(self.order.graph, self.order.thread, self.began)
+        except Exception as error:
+            _log.exception("Run %s could not be rolled back", self.id)
+            self.end = failure(error, settings)
         finally:
             self.updated = time()
             self.begun.set()
@@ -168,6 +187,7 @@ class ServedRun:
             Exception: The graph has refused the input or an option.
         """
         order = self.order
+        self.began = time()
         configurable = dict(order.config.get("configurable") or {})  # type: ignore[call-overload]
         metadata = dict(order.config.get("metadata") or {})  # type: ignore[call-overload]
         metadata.update(graph_id=order.name)
@@ -283,7 +303,7 @@ class Runs:
             raise refusal(429, f"{len(ahead)} runs of this thread wait already.", {"retry-after": "1"})
         if order.multitask != "enqueue":
             for other in ahead:
-                other.cancel()
+                other.cancel(rolls_back=order.multitask == "rollback")
         run = ServedRun(order, self.settings.max_events, self.settings.max_ahead, self.settings.errors)
         self._runs[run.id] = self._active[run.id] = run
         if order.thread is not None:
@@ -330,6 +350,8 @@ class Runs:
     def _ended(self, task: asyncio.Task[None], run: ServedRun) -> None:
         self._tasks.discard(task)
         del self._active[run.id]
+        if run.is_rolled_back:
+            self.forget(run.id)
         if task.cancelled():  # before its first step
             run.begun.set()
             run.over.set()

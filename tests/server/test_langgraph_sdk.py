@@ -231,7 +231,7 @@ def test_wrong_requests_say_what_is_right(serving: Serving) -> None:
         ({"assistant_id": "agent", "webhook": "http://x"}, 422, "webhook"),
         ({"assistant_id": "agent", "context": {"a": 1}}, 422, "context_schema"),
         ({"assistant_id": "agent", "input": {"messages": [{"lc": 1, "type": "constructor", "id": ["x"]}]}}, 422, ""),
-        ({"assistant_id": "agent", "multitask_strategy": "rollback", "input": HI}, 422, "enqueue"),
+        ({"assistant_id": "agent", "multitask_strategy": "rolback", "input": HI}, 422, "enqueue"),
     ]
     for body, status, what in wrong:
         answer = server.post("/runs/stream", body)

@@ -34,7 +34,7 @@ def routes(service: Service) -> List[BaseRoute]:
     run = partial(operation, body=bodies.RunBody, refuses=full)
     streamed = partial(run, query=bodies.StreamQuery, gives=("stream",))
     waited = partial(run, result=object)
-    cancelled = partial(operation, query=bodies.CancelQuery, gives=("nothing",))
+    cancelled = partial(operation, query=bodies.CancelQuery, gives=("nothing",), refuses=(409,))
 
     def get(path: str, endpoint: Endpoint, **about: Any) -> Route:
         return Route(path, operation(endpoint, **about))

@@ -25,6 +25,7 @@ from streamgraph_server._requests import (
     texts_in,
     wanted_after,
 )
+from streamgraph_server._rollback import state_before
 from streamgraph_server.frames import BEGIN, Cursor, cursor_of
 from streamgraph_server.protocols.langgraph.encoder import LangGraphEncoder, core_modes, read_modes
 from streamgraph_server.protocols.langgraph.shapes import run_shape, shapes_of
@@ -32,12 +33,15 @@ from streamgraph_server.runs import Multitask, Order, ServedRun, read_command
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 
-_STRATEGIES = ("enqueue", "reject", "interrupt")
+_STRATEGIES = ("enqueue", "reject", "interrupt", "rollback")
 _DURABILITIES = ("sync", "async", "exit")
 _CHOICES = ("cancel", "continue")
 _INTERRUPTS = ("pause", "live")
-_REFUSED = ("webhook", "after_seconds")
-"""What the server does not do: it calls nobody, and nothing later."""
+_REFUSED = {
+    "webhook": "the server calls nobody; read the run, or wait for it",
+    "after_seconds": "runs are known to a process, which may end before the time has come; start it when it is due",
+}
+"""What the server does not do, and why."""
 
 WAITING = b"\n"
 """Sent while a client waits for a result: white space before JSON means nothing, and keeps the connection alive."""
@@ -101,13 +105,12 @@ class RunRoutes:
         return answer(shapes_of([run for run in runs if status in (None, run["status"])], offset, limit))
 
     async def cancel(self, request: Request) -> Response:
-        """Cancel a run; with `wait`, answer when it has ended."""
+        """Cancel a run, or take it back; with `wait`, answer when it has ended."""
         run = await self._run(request)
-        if request.query_params.get("action", "interrupt") not in ("interrupt", "rollback"):
-            raise refusal(422, "action must be interrupt or rollback.")
-        if request.query_params.get("action") == "rollback":
-            raise refusal(422, "A run cannot be rolled back here: cancel it, and start again from an earlier state.")
-        run.cancel()
+        rolls_back = request.query_params.get("action") == "rollback"
+        if rolls_back:
+            await self._check_rollback(run)
+        run.cancel(rolls_back=rolls_back)
         if _is_true(request, "wait"):
             await run.over.wait()
         return nothing()
@@ -133,6 +136,21 @@ class RunRoutes:
         if found is None:
             raise refusal(404, "The prompt of this call is not kept any more, or there was no such call.")
         return answer(found._asdict())
+
+    async def _check_rollback(self, run: ServedRun) -> None:
+        if run.over.is_set():
+            raise refusal(409, f"Run {run.id} has ended: only a run that goes on can be rolled back.")
+        thread = run.order.thread
+        if thread is None or run.began is None:
+            return
+        before, _ = await state_before(run.order.graph, thread, run.began)
+        if before is not None and before.interrupts:
+            where = before.config["configurable"]["checkpoint_id"]
+            raise refusal(
+                409,
+                f"Before run {run.id} a question was open, which cannot be opened again. Cancel the run, and answer the"
+                f" question from the state in which it was asked: checkpoint_id {where!r}.",
+            )
 
     async def cancel_several(self, request: Request) -> Response:
         """Cancel the runs that a client names, or those of a thread."""
@@ -190,12 +208,14 @@ class RunRoutes:
         body = await body_of(request, service.settings.max_body)
         name = service.name_of(body.get("assistant_id"))
         modes = read_modes(texts_in(body, "stream_mode"))
-        for key in _REFUSED:
+        for key, why in _REFUSED.items():
             if body.get(key) is not None:
-                raise refusal(422, f"{key} is not supported here.")
+                raise refusal(422, f"{key} is not supported here: {why}.")
         thread_id = request.path_params.get("thread_id")
         strategy = _choice(body, "multitask_strategy", _STRATEGIES, "enqueue")
         on_disconnect = _choice(body, "on_disconnect", _CHOICES, "cancel" if thread_id is None else "continue")
+        if strategy == "rollback" and body.get("command") is not None:
+            raise refusal(422, "What is rolled back closes its questions: multitask_strategy rollback needs an input.")
         config = service.config_of(name, object_in(body, "config"))
         options = _options(body)
         given = _given(body)
