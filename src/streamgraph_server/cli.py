@@ -71,6 +71,7 @@ class GraphServer(uvicorn.Server):
     "--max-ahead", type=click.IntRange(1), help="Events that a run may be ahead of its slowest client before it waits."
 )
 @click.option("--drain", default=10.0, show_default=True, help="Seconds that runs get to end at shutdown.")
+@click.option("--live/--no-live", default=None, help="Whether the page is at /; by default for this machine only.")
 @click.option("--insecure", is_flag=True, help="Listen at an address that others can reach, without a login.")
 def serve_command(
     target: str,
@@ -84,6 +85,7 @@ def serve_command(
     errors: str,
     max_ahead: Optional[int],
     drain: float,
+    live: Optional[bool],
     insecure: bool,
 ) -> None:
     """Serve a graph, a dict of graphs, or what a function returns.
@@ -107,6 +109,7 @@ def serve_command(
             errors="type" if errors == "type" else "message",
             max_ahead=max_ahead,
             drain=drain,
+            live=live,
         )
     except GraphError as error:
         raise click.ClickException(str(error)) from error

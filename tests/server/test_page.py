@@ -113,3 +113,22 @@ def test_it_is_off_where_others_can_reach_it_and_nobody_logs_in(options: Any, ho
             return (await client.get("/")).status_code
 
     assert asyncio.run(ask()) == status
+
+
+@pytest.mark.parametrize(("given", "live"), [([], None), (["--live"], True), (["--no-live"], False)])
+def test_the_command_line_says_whether_it_is_there(monkeypatch: pytest.MonkeyPatch, given: Any, live: Any) -> None:
+    from click.testing import CliRunner
+
+    from streamgraph.errors import GraphError
+    from streamgraph_server import cli
+
+    asked = {}
+
+    def serve(graphs: Any, **options: Any) -> Any:
+        asked.update(options)
+        raise GraphError("enough")
+
+    monkeypatch.setattr(cli, "serve", serve)
+    found = CliRunner().invoke(cli.serve_command, ["server.graphs:agent", *given])
+    assert found.exit_code == 1 and "enough" in found.output
+    assert asked["live"] is live

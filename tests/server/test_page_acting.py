@@ -7,11 +7,15 @@ import re
 from pathlib import Path
 from typing import Any, Callable
 
+import pytest
+
 from server.driving import expect, give
 from server.graphs import TEXT, agent, failing, speaking
 from server.loopback import Loopback
 from server.page_graphs import HOSTILE, PLAN, SIGHTS, WRONG, flooding, hostile, journey
 from streamgraph.testing import Gate
+
+pytestmark = pytest.mark.slow
 
 Serving = Callable[..., Loopback]
 Visit = Callable[..., Any]
@@ -170,7 +174,7 @@ def test_a_lost_connection_and_a_second_tab_lose_nothing(serving: Serving, visit
     with Gate() as gate:
         server = serving({"agent": speaking(gate=gate)})
         page = visit(server)
-        cut = {"left": 1}
+        cut = {"left": 2}
 
         def lose(route: Any) -> None:
             cut["left"] -= 1
@@ -182,7 +186,7 @@ def test_a_lost_connection_and_a_second_tab_lose_nothing(serving: Serving, visit
         expect(page.locator(".message .text .pre")).to_have_text("one two")
         second = visit(server, page.url[len(server.url) + 1 :])
         expect(second.locator(".message .text .pre")).to_have_text("one two")
-        # The tab is opened anew: it joins the run, at the second try.
+        # The tab is opened anew: it joins the run, at the third try.
         page.reload()
         expect(page.locator(".lost")).to_be_visible()
         expect(page.locator(".message .text .pre")).to_have_text("one two")

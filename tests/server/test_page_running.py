@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, Callable, List
 
+import pytest
+
 from server.driving import expect, give
 from server.graphs import TEXT, WORDS, speaking
 from server.loopback import Loopback
 from streamgraph.testing import Gate
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_node_is_lit_while_it_runs_and_its_text_grows(
