@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Dict, Optional, Tuple
 
@@ -161,6 +162,7 @@ def host_name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
+@lru_cache(maxsize=1000)
 def is_loopback(name: str) -> bool:
     """Return whether a name or address is this machine's own."""
     if name == "localhost":
