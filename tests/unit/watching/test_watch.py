@@ -249,6 +249,22 @@ def test_a_started_run_that_is_left_goes_on(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out.splitlines()[-1].startswith("[goes on] after")
 
 
+def test_a_stream_of_langgraph_is_shown_alike() -> None:
+    """Its chunks have the same form; the modes that were asked for are seen by the chunks."""
+    peer = pytest.importorskip("langgraph.graph")
+    model = ScriptedModel(["Cats sleep."], cycle=True)
+
+    def say(state: Any) -> Any:
+        return {"messages": model.invoke(state["messages"])}
+
+    made = peer.StateGraph(peer.MessagesState).add_node("say", say).add_edge(peer.START, "say").compile()
+    file = io.StringIO()
+    watch(made.stream({"messages": "?"}, stream_mode=["tasks", "messages", "values"]), file=file).run()
+    lines = file.getvalue().splitlines()
+    assert lines[:2] == ["say: [started]", "say: Cats sleep."]
+    assert lines[-3:-1] == ["  messages: human: ?", "    ai: Cats sleep."]
+
+
 def test_streams_and_readers_say_what_they_are() -> None:
     stream = graph().stream({"messages": "?"}, stream_mode=["values", "messages"])
     assert repr(stream) == "<GraphStream: pending, messages, values; watch(stream) of streamgraph.watching shows it>"
