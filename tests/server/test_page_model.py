@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
-from server.graphs import TEXT, agent, asking, failing, full_of_events
+from server.graphs import TEXT, agent, asking, failing, full_of_events, speaking
 from server.loopback import Loopback, events_in
 from server.page_graphs import PLAN, SIGHTS, WRONG, journey
 from server.retracting import retrying
@@ -187,6 +187,43 @@ def test_a_run_that_waits_is_answered_where_it_stands(serving: Callable[..., Loo
     folded = fold(records=records)
     assert folded["run"]["status"] == "done" and folded["questions"][0]["open"] is False
     assert [(task["status"], len(task["spans"])) for task in folded["tasks"]] == [("done", 2)]
+
+
+def test_prompts_are_kept_for_who_asks(serving: Callable[..., Loopback]) -> None:
+    def call_of(server: Loopback, query: str) -> Any:
+        body = {"assistant_id": "agent", "input": HI, "if_not_exists": "create", "stream_mode": "messages-tuple"}
+        answer = server.post(f"/threads/t/runs/stream{query}", body)
+        calls = [event.data[1]["run_id"] for event in events_in(answer.text) if event.event == "messages"]
+        return server.get(f"{answer.headers['content-location']}/prompts/{calls[0]}"), answer.headers[
+            "content-location"
+        ]
+
+    server = serving({"agent": speaking()})
+    found, where = call_of(server, "?prompts=true")
+    assert found.json()["model"] == "ScriptedModel" and found.json()["options"] == {}
+    assert [message["content"] for message in found.json()["messages"]] == ["hi"]
+    assert server.get(f"{where}/prompts/nothing").status_code == 404
+    refused, _ = call_of(server, "")
+    assert refused.status_code == 404 and "?prompts=true" in refused.json()["detail"]
+    kept, _ = call_of(serving({"agent": speaking()}, live=True), "")
+    assert kept.status_code == 200
+
+
+def test_keys_in_the_options_of_a_call_are_not_shown() -> None:
+    from uuid import uuid4
+
+    from streamgraph_server._prompts import MOST, Prompts
+
+    prompts, ids = Prompts(), [uuid4() for _ in range(MOST + 1)]
+    given = {"model": "m", "api_key": "secret", "tools": [{"name": "t"}], "temperature": None}
+    for call in ids:
+        prompts.on_chat_model_start(None, [[]], run_id=call, invocation_params=given)
+    found = prompts.get(str(ids[-1]))
+    assert found is not None and found.model == "m" and found.options == {"tools": [{"name": "t"}]}
+    assert prompts.get(str(ids[0])) is None and prompts.get(str(ids[1])) is not None
+    prompts.on_llm_start({"id": ["x", "Llm"]}, ["say"], run_id=ids[0])
+    found = prompts.get(str(ids[0]))
+    assert found is not None and (found.model, found.messages) == ("Llm", ("say",))
 
 
 CIRCLES = [("a", "b"), ("b", "c"), ("c", "a"), ("a", "c"), ("c", "c")]

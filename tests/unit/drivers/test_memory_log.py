@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, List
 
 import pytest
@@ -137,3 +138,15 @@ def test_ids() -> None:
     ):
         with pytest.raises(UnknownEventError, match=why):
             number_of(wrong, 2, 20)
+
+
+def test_times() -> None:
+    """A log that is told to knows when each event was added, across segments; others do not."""
+    log, before = MemoryLog(timed=True, max_events=2 * BATCH), time.time()
+    for number in range(3 * BATCH + 1):
+        log.append(part(number))
+    found = [log.time_of(number) for number in range(2 * BATCH + 2, log.last + 1)]
+    assert all(at is not None and before - 1 < at < time.time() + 1 for at in found)
+    assert found == sorted(found, key=float)  # type: ignore[arg-type]
+    assert log.time_of(1) is None and log.time_of(log.last + 1) is None
+    assert filled(1).time_of(1) is None

@@ -45,9 +45,10 @@ function Header() {
   </header>`;
 }
 
-function elapsed({ run, now, pauses }, live) {
+function elapsed(shown, live) {
+  const { run, now, pauses } = shown;
   const waited = pauses.reduce((sum, { from, to }) => sum + to - from, 0);
-  const until = run.end ?? (live ? Math.max(now, Math.min(Date.now(), now + 60_000)) : now);
+  const until = run.end ?? (live && store.moment.value === null ? store.present(shown) : now);
   return until - run.start - waited;
 }
 

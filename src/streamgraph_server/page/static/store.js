@@ -62,6 +62,15 @@ function refresh() {
   else requestAnimationFrame(show);
 }
 
+const came = new WeakMap();
+
+/** The time of a run now, by the clock of its server: that of its latest event, and what has passed since it came. */
+export function present(shown) {
+  let known = came.get(shown);
+  if (known?.now !== shown.now) came.set(shown, (known = { now: shown.now, here: performance.now() }));
+  return shown.now + performance.now() - known.here;
+}
+
 /** Do something that the server may refuse, and say so on the page if it does. */
 export async function attempt(work) {
   notice.value = null;

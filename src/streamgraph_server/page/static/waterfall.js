@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { choose, look, model, moment, selected, trace } from "./store.js";
+import { choose, look, model, moment, present, selected, trace } from "./store.js";
 import { label } from "./graphs.js";
 import { duration, html, hue, keepsUp, useSize, useTicking, WORDS } from "./ui.js";
 
@@ -19,7 +19,7 @@ export function Waterfall() {
   const going = shown.run.status === "running" && trace.value.live && moment.value === null;
   useTicking(going);
   const tasks = [...shown.tasks.values()];
-  const now = going ? Math.max(shown.now, clockOf(shown)) : shown.now;
+  const now = going ? present(shown) : shown.now;
   const labels = matchMedia("(max-width: 720px)").matches ? LABELS.narrow : LABELS.wide;
   const scale = scaleOf(shown, now, Math.max(60, size.width - labels - 118));
   useEffect(() => {
@@ -43,15 +43,6 @@ export function Waterfall() {
       ${!tasks.length && html`<p class="empty">Tasks appear here with the time that each takes.</p>`}
     </div>
   </section>`;
-}
-
-const drawn = new WeakMap();
-
-/** The time of the run now: that of its latest record, and what has passed since it came. */
-function clockOf(shown) {
-  let known = drawn.get(shown);
-  if (known === undefined || known.now !== shown.now) drawn.set(shown, (known = { now: shown.now, here: performance.now() }));
-  return shown.now + performance.now() - known.here;
 }
 
 /** Times as places, without the times in which a person was waited for. */
