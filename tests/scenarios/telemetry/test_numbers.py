@@ -140,6 +140,37 @@ def test_what_waits_in_a_stream_and_what_it_has_dropped(otel: Reported) -> None:
     assert otel.total("streamgraph.stream.waiting") == 0
 
 
+def test_a_stream_that_was_left_waits_for_nobody(otel: Reported) -> None:
+    """Though somebody still has it, with what nobody will take."""
+    stream = graph(a=writing(10)).stream({"n": 0}, stream_mode="custom", max_buffer=3)
+    next(stream)
+    eventually(lambda: otel.total("streamgraph.stream.waiting") == 3)
+    stream.close()
+
+    assert otel.total("streamgraph.stream.waiting") == 0
+    assert stream.status == "closed"
+
+
+def test_what_waits_in_a_log_for_a_reader_that_holds_the_run_back(otel: Reported) -> None:
+    """Until it reads, or leaves."""
+    gate = Gate()
+
+    def waits(state: State) -> Any:
+        gate.wait()
+        return writing(3)(state)
+
+    handle = graph(a=waits).start({"n": 0}, record="custom")
+    name, place = "streamgraph.stream.waiting", "log"
+    gate.wait_for_arrival()
+    reader = handle.stream("custom", heartbeat=0.001)
+    next(reader)  # a heartbeat: it is there before there is anything
+    gate.open_all()
+    handle.result()
+    assert otel.total(name, streamgraph__stream__place=place) == 3
+    reader.close()
+    assert otel.total(name) == 0
+
+
 def test_what_waits_in_a_log_and_what_it_has_dropped(otel: Reported) -> None:
     """A reader that comes when the log has made room."""
     handle = graph(a=writing(10)).start({"n": 0}, record="custom", log=MemoryLog(max_events=4))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from typing import Any, List
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import RunnableConfig
 from opentelemetry import context, metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
@@ -128,6 +129,23 @@ def test_it_changes_nothing_about_callbacks_and_streams(otel: Reported) -> None:
 
     assert with_it == heard
     assert "token" not in heard
+
+
+def test_a_nested_run_opens_no_trace_for_it(otel: Reported) -> None:
+    """It hears of calls without being a handler of the runs around them, which would slow down every step."""
+    seen: List[Any] = []
+
+    def node(state: State, config: RunnableConfig) -> Any:
+        callbacks: Any = config["callbacks"]
+        seen.append((callbacks.parent_run_id, callbacks.handlers))
+        return {"n": 1}
+
+    inner = graph(node)
+    StateGraph(State).add_node("inner", lambda state: inner.invoke(state)).add_edge(START, "inner").compile().invoke(
+        {"n": 0}
+    )
+    assert seen == [(None, [])]
+    assert len(otel.spans) == 4
 
 
 WITHOUT = """
