@@ -19,10 +19,10 @@ from typing_extensions import TypedDict
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from integrations.redis_events.servers import Server
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, StateGraph
 from streamgraph_integrations.redis_events import RedisEvents
+from support.redis_servers import Server
 
 EVENTS = 5000
 PAYLOAD = "x" * 250

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from integrations.redis_events.servers import Server
 from support.old_savers import without_its_warning
+from support.redis_servers import Server
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from integrations.redis_events.servers import Server
 from streamgraph_integrations.redis_events import RedisEvents
+from support.redis_servers import Server
 
 Make = Callable[..., RedisEvents]
 

@@ -11,12 +11,12 @@ import pytest
 from typing_extensions import TypedDict
 
 from integrations.redis_events.conftest import Make
-from integrations.redis_events.servers import Server
 from streamgraph.config import get_stream_writer
 from streamgraph.errors import RunCancelledError
 from streamgraph.graph import START, StateGraph
 from streamgraph.serialization import RemoteError
 from streamgraph_integrations.redis_events import EventsUnavailableError, RedisEvents
+from support.redis_servers import Server
 from support.waiting import PATIENCE
 
 # redis-py leaves the transport of a broken connection to the collector.

@@ -12,9 +12,9 @@ from typing import Any, List, Tuple
 import pytest
 from typing_extensions import TypedDict
 
-from integrations.redis_events.servers import Server
 from streamgraph.graph import START, StateGraph
 from streamgraph_integrations.redis_events import RedisEvents, RequestTimeoutError, RunLostError
+from support.redis_servers import Server
 from support.waiting import PATIENCE
 
 # redis-py leaves the transport of a broken connection to the collector.

@@ -13,13 +13,13 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from integrations.redis_events.conftest import Make
-from scenarios.started.graphs import GIVEN, plain, talking
 from streamgraph.config import get_stream_writer
 from streamgraph.errors import NotSupportedError, UnknownOptionError
 from streamgraph.graph import START, StateGraph
 from streamgraph.runs import MemoryLog
 from streamgraph.types import Gap
 from streamgraph_integrations.redis_events import RunSupersededError, UnknownRunError
+from support.talking import GIVEN, plain, talking
 from support.waiting import PATIENCE, run
 
 MODES = ["values", "updates", "custom", "messages", "tools", "tasks", "debug"]

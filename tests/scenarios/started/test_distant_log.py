@@ -8,11 +8,11 @@ from typing import Any, List
 import pytest
 
 from scenarios.started.distant_log import DistantLog, Pump
-from scenarios.started.graphs import GIVEN, plain, talking
 from scenarios.started.leaving_a_program import waits
 from streamgraph.config import get_stream_writer
 from streamgraph.runs import EventLog
 from streamgraph.types import Gap
+from support.talking import GIVEN, plain, talking
 from support.value_graphs import State, graph_of
 from support.waiting import PATIENCE
 

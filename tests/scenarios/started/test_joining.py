@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypedDict
 
-from scenarios.started.graphs import plain
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, StateGraph
 from support.models import scripted
+from support.talking import plain
 from support.waiting import PATIENCE
 
 MODES = ["values", "updates", "custom", "messages"]

@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
-from scenarios.started.graphs import GIVEN, talking
 from streamgraph.runs import MemoryLog
+from support.talking import GIVEN, talking
 from support.waiting import run
 
 MODES = ["messages", "custom", "updates"]

@@ -11,7 +11,6 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from scenarios.started.graphs import GIVEN, talking
 from streamgraph import message_writer
 from streamgraph._compat.langchain_core import message_streams
 from streamgraph.config import get_stream_writer
@@ -20,6 +19,7 @@ from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.stream import CustomTransformer, StreamChannel, StreamTransformer, UpdatesTransformer
 from streamgraph.testing import Answer, Gate, ScriptedModel
 from streamgraph.types import RetryPolicy, interrupt
+from support.talking import GIVEN, talking
 from support.waiting import eventually
 
 HAS_MESSAGES = message_streams() is not None

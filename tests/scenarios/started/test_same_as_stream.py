@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from scenarios.started.graphs import GIVEN, plain, talking
+from support.talking import GIVEN, plain, talking
 
 EVERY = ["values", "patches", "updates", "custom", "messages", "tools", "tasks", "debug", "objects", "checkpoints"]
 OPTIONS: List[Dict[str, Any]] = [

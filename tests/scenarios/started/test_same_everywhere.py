@@ -13,7 +13,6 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from typing_extensions import Annotated, TypedDict
 
-from scenarios.started.graphs import plain
 from streamgraph.config import get_stream_writer
 from streamgraph.func import entrypoint, task
 from streamgraph.graph import START, MessagesState, StateGraph
@@ -21,6 +20,7 @@ from streamgraph.prebuilt import ToolNode, tools_condition
 from streamgraph.testing import check_stream
 from streamgraph.types import Command, Send
 from support.models import scripted
+from support.talking import plain
 
 MODES = ["values", "updates", "custom", "messages", "tools", "tasks", "debug", "objects", "checkpoints"]
 _THREADS = re.compile(r"'thread_id': (\"[^\"]*\"|'[^']*')")

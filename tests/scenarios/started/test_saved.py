@@ -9,12 +9,12 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from typing_extensions import TypedDict
 
-from scenarios.started.graphs import plain
 from streamgraph.config import get_stream_writer
 from streamgraph.errors import GraphDrained, RunCancelledError
 from streamgraph.graph import START, StateGraph
 from streamgraph.runtime import RunControl
 from streamgraph.types import Command, interrupt
+from support.talking import plain
 from support.waiting import PATIENCE
 
 

@@ -1,4 +1,4 @@
-"""Graphs for started runs, and what is equal in two runs of them."""
+"""A graph that shows something in every mode, and what is equal in two runs of it."""
 
 from __future__ import annotations
 
