@@ -11,7 +11,7 @@ import pytest
 
 from streamgraph.errors import MissingPackageError, UnknownOptionError
 from streamgraph.graph import START, MessagesState, StateGraph
-from streamgraph.named import open_saver, saver_named, store_named
+from streamgraph.named import open_saver, saver_named
 
 
 def test_savers() -> None:
@@ -20,14 +20,6 @@ def test_savers() -> None:
     for name in ("redis:x", "sqlite:", "sqlite"):
         with pytest.raises(UnknownOptionError, match="no checkpointer"):
             saver_named(name)
-
-
-def test_stores() -> None:
-    for name in ("memory", "sqlite:x.db", "postgres://me@host/db", "postgres:host=/tmp"):
-        assert callable(store_named(name))
-    for name in ("redis:x", "sqlite:", "sqlite"):
-        with pytest.raises(UnknownOptionError, match="no store"):
-            store_named(name)
 
 
 def test_savers_that_are_open(tmp_path: Path) -> None:
