@@ -260,6 +260,7 @@ def test_what_the_command_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--model", "local:none.gguf"], "streamgraph[local]"),
         (["--model", "gpt-4o-mini"], "OPENAI_API_KEY"),
         (["--checkpointer", "redis:x"], "no checkpointer"),
+        (["--store", "redis:x"], "no store"),
         (["--watch", "no/such/folder"], "does not exist"),
     ):
         result = CliRunner().invoke(dev_command, arguments)
@@ -279,11 +280,12 @@ def test_a_port_in_use_is_passed_over_or_refused(capsys: pytest.CaptureFixture[s
 
 
 def test_every_protocol_has_an_address() -> None:
-    shared = {"openai-responses"}  # the same base URL as OpenAI's chat completions
+    shared = {"openai-responses", "thread-stream"}  # under OpenAI's base URL, and for LangGraph's SDKs
     assert set(PROTOCOLS) - shared == set(ADDRESSES)
     lines = lines_of("http://127.0.0.1:1", ["a", "b"], list(PROTOCOLS), page=True)
-    assert len(lines) == len(ADDRESSES) + 2 and lines[-1] == "  also: b"
-    assert lines_of("u", ["a"], ["ag-ui"], page=False) == ["  AG-UI   u/agui/a"]
+    assert len(lines) == len(ADDRESSES) + 3 and lines[-1] == "  also: b"
+    without = lines_of("u", ["a"], ["ag-ui"], page=False)
+    assert without == ["  in a terminal   streamgraph run a --url u", "  AG-UI           u/agui/a"]
 
 
 def test_which_changes_count(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def lines_of(url: str, graphs: Sequence[str], protocols: Collection[str], *, pag
         page: Whether there is a page to look at.
     """
     found: Dict[str, str] = {"in the browser": f"{url}/"} if page else {}
+    found["in a terminal"] = f"streamgraph run {graphs[0]} --url {url}"
     for name in protocols:
         if name in ADDRESSES:
             label, where = ADDRESSES[name]

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from streamgraph.errors import UnknownOptionError
-from streamgraph.named import load_graphs, saver_named
+from streamgraph.named import load_graphs, saver_named, store_named
 from streamgraph.pregel import Pregel
 from streamgraph_server.app import serve
 from streamgraph_server.cli import GraphServer
@@ -34,12 +34,14 @@ class Job:
         target: The path or module and the name of the graphs; `None` for the demo.
         model: The model of the demo, by name; `None` for its script.
         checkpointer: The name of what saves threads.
+        store: The name of the store; `None` for none.
         drain: Seconds that runs get to end when the process is stopped.
     """
 
     target: Optional[str]
     model: Optional[str]
     checkpointer: str
+    store: Optional[str]
     drain: float
 
     @property
@@ -95,15 +97,16 @@ class _Stop:
     def _wait(self) -> None:
         with suppress(EOFError, OSError):
             self._parent.recv()
-        if self.server is None:
-            os._exit(0)  # in the middle of an import, which may take its time
+        if self.server is None or not self.server.started:
+            os._exit(0)  # in the middle of an import, which may take its time; nobody has been answered yet
         self.server.should_exit = True
 
 
 def _load(job: Job) -> Tuple[Starlette, Report]:
     try:
         graphs = _graphs(job)
-        app = serve(graphs, checkpointer=saver_named(job.checkpointer), drain=job.drain)
+        store = None if job.store is None else store_named(job.store)
+        app = serve(graphs, checkpointer=saver_named(job.checkpointer), store=store, drain=job.drain)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a program may also call sys.exit, and its author wants to know

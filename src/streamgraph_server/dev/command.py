@@ -14,12 +14,12 @@ from contextlib import ExitStack, suppress
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import click
 
 from streamgraph.errors import GraphError
-from streamgraph.named import saver_named, split_target
+from streamgraph.named import saver_named, split_target, store_named
 from streamgraph_server.dev.addresses import lines_of
 from streamgraph_server.dev.child import Job, Report
 from streamgraph_server.dev.supervisor import Supervisor, Watched
@@ -44,6 +44,7 @@ _SHOWN = 3
     metavar="NAME",
     help="Where threads are kept: memory, sqlite:PATH or postgres://URL. By default a file that is gone at the end.",
 )
+@click.option("--store", metavar="NAME", help="What graphs remember beyond a thread; named like --checkpointer.")
 @click.option(
     "--watch",
     "also",
@@ -61,6 +62,7 @@ def dev_command(
     port: int,
     opens: bool,
     checkpointer: Optional[str],
+    store: Optional[str],
     also: Tuple[Path, ...],
     model: Optional[str],
     drain: float,
@@ -74,6 +76,8 @@ def dev_command(
         raise click.UsageError('--model is for the demo. In a program of yours it is chat_model("local").')
     with ExitStack() as open_now:
         name, kept = _saver(checkpointer, open_now)
+        if store is not None:
+            _check_named(store_named, store)
         if target is None:
             _check_demo(model)
         watched = Watched(None if target is None else _folder_of(target), also)
@@ -84,7 +88,9 @@ def dev_command(
             if hasattr(signal, number):
                 signal.signal(getattr(signal, number), _interrupt)
         with suppress(KeyboardInterrupt):
-            Supervisor(Job(target, model, name, drain), listening, teller).run(watched)
+            job = Job(target, model, name, store, drain)
+            click.echo(f"Starting {job.name} …")
+            Supervisor(job, listening, teller).run(watched)
         click.echo("\nEnded.")
 
 
@@ -154,10 +160,7 @@ def _short(path: str) -> str:
 def _saver(given: Optional[str], open_now: ExitStack) -> Tuple[str, str]:
     """Return the name of what saves threads, and how long they are kept."""
     if given is not None:
-        try:
-            saver_named(given)
-        except GraphError as error:
-            raise click.UsageError(str(error)) from error
+        _check_named(saver_named, given)
         lost = "until a file changes: memory is lost with each new start." if given == "memory" else f"in {given}."
         return given, f"Threads are kept {lost}"
     if _is_there("langgraph.checkpoint.sqlite.aio"):
@@ -166,6 +169,13 @@ def _saver(given: Optional[str], open_now: ExitStack) -> Tuple[str, str]:
     return "memory", (
         "Threads are kept until a file changes; longer after pip install langgraph-checkpoint-sqlite aiosqlite."
     )
+
+
+def _check_named(named: Callable[[str], object], given: str) -> None:
+    try:
+        named(given)
+    except GraphError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _check_demo(model: Optional[str]) -> None:
