@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from streamgraph.types import StreamMode
 from streamgraph_server._guard import LIMITS, SEND, USER, StreamLimits, json_answer
 from streamgraph_server._pacing import Pace
 from streamgraph_server._redaction import shown_part
 from streamgraph_server._refusals import refused_input
 from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, framed
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.runs import RECORDED, ServedRun
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ async def frames_of(
     last = 0
     handle = run.handle
     if handle is not None:
-        modes = list(encoder.modes)
+        modes = _modes(run, encoder)
         options = {"version": "v2", "subgraphs": encoder.subgraphs, "heartbeat": heartbeat, **(filters or {})}
         if run.max_ahead is not None:
             options.update(max_buffer=run.max_ahead, overflow="block")
@@ -157,11 +158,16 @@ async def frames_of(
     yield numbered.of(last + 1, encoder.end(run.end), run.updated if times else None)
 
 
+def _modes(run: ServedRun, encoder: Encoder) -> List[StreamMode]:
+    """Return the modes that an encoder reads, without those that the run does not record: another protocol began it."""
+    return [mode for mode in encoder.modes if mode in RECORDED or mode in run.order.modes]
+
+
 async def all_frames(run: ServedRun, encoder: Encoder) -> List[Frame]:
     """Return all frames of a run that has ended."""
     frames = list(encoder.begin(run.facts))
     if run.handle is not None and run.end.status != "failed":
-        async with run.handle.astream(list(encoder.modes), version="v2", subgraphs=encoder.subgraphs) as reader:
+        async with run.handle.astream(_modes(run, encoder), version="v2", subgraphs=encoder.subgraphs) as reader:
             async for part in reader:
                 if part["type"] == "gap":
                     frames.extend(encoder.gap(part["data"].dropped))

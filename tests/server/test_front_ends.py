@@ -321,3 +321,19 @@ def test_an_object_of_a_failed_attempt_is_taken_back(serving: Serving) -> None:
     ]
     last = {value["runId"]: value["data"] for value in events}
     assert list(last.values()) == [None, {"setup": "Setup about ice", "rating": 3}]
+
+
+def test_a_run_that_another_protocol_has_begun_can_be_read(serving: Serving) -> None:
+    gate = Gate()
+    server = serving({"agent": speaking(gate=gate)})
+    begun = {
+        "assistant_id": "agent",
+        "input": {"messages": [{"role": "user", "content": "hi"}]},
+        "if_not_exists": "create",
+    }
+    assert server.post("/threads/c/runs", begun).status_code == 200
+    eventually(lambda: gate.waiting)
+    reader = Reader(server, "/chat/agent/c/stream")
+    eventually(lambda: "start" in reader.body)
+    gate.open_all()
+    assert text_of(reader.chunks()) == TEXT

@@ -17,6 +17,10 @@ class ChatBody(TypedDict, total=False):
     messages: Required[List[Object]]
     stream: Optional[bool]
     stream_options: Optional[Object]
+    response_format: Optional[Object]
+    tools: Optional[List[Object]]
+    tool_choice: Union[str, Object, None]
+    n: Optional[int]
     metadata: Optional[Object]
 
 
@@ -25,6 +29,9 @@ class ResponseBody(TypedDict, total=False):
 
     model: Required[str]
     input: Required[Union[str, List[Object]]]
+    text: Optional[Object]
+    tools: Optional[List[Object]]
+    tool_choice: Union[str, Object, None]
     instructions: Optional[str]
     metadata: Optional[Object]
     stream: Optional[bool]
@@ -66,6 +73,7 @@ class UIMessagesBody(TypedDict, total=False):
 
     id: Optional[str]
     messages: Optional[List[Object]]
+    input: Optional[Object]
     trigger: Optional[str]
     resume: Union[List[Object], Object, None]
 
