@@ -87,7 +87,8 @@ def test_a_run_ends_when_its_last_reader_has_left(serving: Serving) -> None:
     gate = Gate()
     server = serving({"agent": speaking(gate=gate)})
     with server._client.stream("POST", "/chat/agent", json={"id": "c", "messages": [user()]}) as one:
-        next(one.iter_lines())
+        first = one.iter_lines()  # without a name it would be closed at once, and the connection with it
+        next(first)
         with server._client.stream("GET", "/chat/agent/c/stream") as other:
             lines = other.iter_lines()
             next(lines)
