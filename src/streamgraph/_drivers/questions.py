@@ -46,13 +46,14 @@ class OpenQuestion:
         stop: Cancel token of the code that waits.
         check: Raises an error if an answer does not fit; `None` if every answer does.
         record: Takes over the answer, before the waiting code gets it.
+        store: Stores an answer that was given before the question has been shown everywhere.
         settle: Says that the question is not open any more.
 
     Attributes:
         answer: Becomes the answer; cancelled if there will be none.
     """
 
-    __slots__ = ("about", "answer", "check", "ended", "record", "settle", "shown", "stop")
+    __slots__ = ("about", "answer", "check", "ended", "record", "settle", "shown", "stop", "store")
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class OpenQuestion:
         stop: CancelToken,
         check: Optional[Callable[[object], object]],
         record: Callable[[object], None],
+        store: Callable[[], None],
         settle: Callable[[], None],
     ) -> None:
         self.about = about
@@ -67,6 +69,7 @@ class OpenQuestion:
         self.stop = stop
         self.check = check
         self.record = record
+        self.store = store
         self.settle = settle
         self.shown = self.ended = False
         stop.on_set(self.cancel)
@@ -144,6 +147,8 @@ class LiveQuestions:
         asked.record(value)
         if shown:
             asked.settle()
+        else:  # who shows it settles it, maybe after the end of the stream, when nothing is stored any more
+            asked.store()
         asked.answer.set_result(value)
 
     def end(self, asked: OpenQuestion) -> None:

@@ -204,6 +204,10 @@ class LiveRun:
                     task.call_answers = {**task.call_answers, question.id: value}
             scope.run.answers = {**scope.run.answers, question.id: value}
 
+        def store() -> None:
+            for live, at in levels:
+                live._store(at)
+
         def settle() -> None:
             for live, at in levels:
                 live._settle(at, question)
@@ -212,7 +216,7 @@ class LiveRun:
             for live, at in levels:
                 live._show(at, question)
 
-        asked = OpenQuestion(about, scope.stop, check, record, settle)
+        asked = OpenQuestion(about, scope.stop, check, record, store, settle)
         self.questions.add(asked)
         self.questions.show(asked, show)
         return asked
@@ -232,9 +236,8 @@ class LiveRun:
             self.on_question(task, question, True)
         with self._lock:
             self._open.setdefault(task.id, {})[question.id] = question
-            mine = tuple(self._open[task.id].values())
             everything = {one.id: one for questions in self._open.values() for one in questions.values()}
-            self._tell(self._noted(task, mine), 1)  # in the order in which they were made
+            self._tell(self._noted(task), 1)  # in the order in which they were made
         if scope.watch is not None:
             with _pausing:
                 scope.watch.pause()
@@ -254,16 +257,24 @@ class LiveRun:
                 return  # its run was left while it was shown
             if not mine:
                 del self._open[task.id]
-            left = tuple(mine.values())
-            self._tell([] if scope.stop.is_set or self.questions.over else self._noted(task, left), -1)
+            self._tell([] if scope.stop.is_set or self.questions.over else self._noted(task), -1)
         if self.on_question is not None:
             self.on_question(task, question, False)
         if scope.watch is not None:
             with _pausing:
                 scope.watch.go_on()
 
-    def _noted(self, task: Task, questions: Sequence[Interrupt]) -> List[Effect]:
-        return [Note(task, None, None, questions)] if self._run.saves and task.node.action is not None else []
+    def _store(self, scope: Scope) -> None:
+        with self._lock:
+            if not (scope.stop.is_set or self.questions.over):
+                self._tell(self._noted(scope.task), 0)
+
+    def _noted(self, task: Task) -> List[Effect]:
+        """Return what stores the answers of a task, and the questions that still wait for one."""
+        if not self._run.saves or task.node.action is None:
+            return []
+        answered = self.questions.was_answered
+        return [Note(task, None, None, [one for one in self._open.get(task.id, {}).values() if not answered(one.id)])]
 
 
 def asks_outside(questions: Optional[LiveQuestions], scope: Optional[Scope]) -> bool:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -16,7 +17,9 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from scenarios.live.answering import CONFIG, finish, questions_of, until
 from scenarios.live.asking_graphs import GIVEN, PLACES, PLAIN, calls, tools
+from streamgraph._execution.live import LiveRun
 from streamgraph.types import Command
+from support.waiting import PATIENCE
 
 LIVE: Any = {"interrupts": "live", "version": "v2"}
 
@@ -118,6 +121,44 @@ def test_an_answer_is_stored_though_the_stream_is_left_at_once(name: str, asynch
     assert question.value == "a2"
     output = asyncio.run(compiled.ainvoke(Command(resume={question.id: "<a2>"}), CONFIG))
     assert place.read(output) == place.wanted
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_an_answer_to_a_question_that_is_not_shown_yet(
+    asynchronous: bool, durability: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stored when `answer()` has returned; the thread that asks shows its question after the stream was left."""
+    left, show = threading.Event(), LiveRun._show
+
+    def late(self: LiveRun, scope: Any, question: Any) -> None:
+        if question.value == "b":
+            assert left.wait(PATIENCE)
+        show(self, scope, question)
+
+    monkeypatch.setattr(LiveRun, "_show", late)
+    place = PLACES["nodes"]
+    compiled = place.build(nothing, InMemorySaver())
+    options = {**LIVE, "durability": durability}
+
+    async def aleave() -> None:
+        stream = compiled.astream(place.given, CONFIG, **options)
+        while len(stream.questions) < 2:
+            await stream.__anext__()
+        stream.answer({question.value: question.id for question in stream.questions}["b"], "<b>")
+        threading.Timer(0.1, left.set).start()
+        await stream.aclose()
+
+    if asynchronous:
+        asyncio.run(aleave())
+    else:
+        stream = compiled.stream(place.given, CONFIG, **options)
+        until(stream, lambda: len(stream.questions) == 2)
+        stream.answer({question.value: question.id for question in stream.questions}["b"], "<b>")
+        threading.Timer(0.1, left.set).start()
+        stream.close()
+    output = asyncio.run(compiled.ainvoke(None, CONFIG))
+    assert [question.value for question in output["__interrupt__"]] == ["a1"]
 
 
 @pytest.mark.parametrize("name", sorted(set(PLACES) - set(PLAIN)))
