@@ -40,3 +40,9 @@ def test_unit_mirrors_the_package() -> None:
     packages = {path.name.lstrip("_") for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
     folders = {path.name for path in (TESTS / "unit").iterdir() if path.is_dir() and any(path.glob("*.py"))}
     assert folders - packages == set()
+
+
+def test_the_architecture_is_short() -> None:
+    """Who takes the project over reads it in one go."""
+    text = (TESTS.parent / ".github" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
