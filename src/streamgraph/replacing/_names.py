@@ -25,7 +25,9 @@ VERSION = f"{REPLACED}.version"
 _PRIVATE = "_internal"
 """The one private folder that libraries import from, and the only one that is shown to them."""
 
-_NOT_LANGGRAPHS = frozenset({"accumulate", "pytest_plugin", "replacing", "runs", "serialization", "testing"})
+_NOT_LANGGRAPHS = frozenset(
+    {"accumulate", "named", "pytest_plugin", "replacing", "runs", "serialization", "terminal", "testing", "watching"}
+)
 """Public modules of this package that LangGraph does not have: a library that looks for one does not mean ours."""
 
 

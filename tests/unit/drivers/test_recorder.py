@@ -8,6 +8,7 @@ from typing import Any, List
 from streamgraph._drivers.memory_log import MemoryLog
 from streamgraph._drivers.reader_capacity import ReaderCapacity
 from streamgraph._drivers.recorder import Recorder
+from streamgraph._streams.event_log import RunEnd
 from streamgraph._streams.part import Part
 
 
@@ -65,7 +66,7 @@ def test_nothing_after_the_end() -> None:
     log = MemoryLog()
     recording = recorder(log)
     recording.put(part(1))
-    recording.close("done")
+    recording.close("done", RunEnd())
     recording.put(part(2))
     assert (data(log), log.status) == ([1], "done")
     lag = ReaderCapacity(recording, recording.put).join(1, lambda part: True)
@@ -87,7 +88,7 @@ def test_the_end_comes_although_somebody_writes_for_ever() -> None:
     writing = threading.Thread(target=recording.put, args=(part(1),))
     writing.start()
     hangs.wait()
-    recording.close("cancelled")
+    recording.close("cancelled", RunEnd())
     assert log.status == "cancelled"
     go_on.set()
     writing.join()
