@@ -22,7 +22,10 @@ from streamgraph.replacing import MissingModuleError
 
 pytestmark = pytest.mark.usefixtures("nothing_installed")
 
-NOT_LANGGRAPHS = ("accumulate", "pytest_plugin", "replacing", "runs", "serialization", "testing", "__main__")
+NOT_LANGGRAPHS = (
+    *("accumulate", "named", "pytest_plugin", "replacing", "runs", "serialization", "terminal", "testing"),
+    *("watching", "__main__"),
+)
 
 
 def shown():
