@@ -49,7 +49,8 @@ class NotebookDisplay:
         if self._handle is None:
             from IPython.display import display
 
-            self._handle = display(self._picture(whole=False), raw=True, display_id=True)
+            show: Callable[..., Any] = display  # some versions of IPython have no types
+            self._handle = show(self._picture(whole=False), raw=True, display_id=True)
             self._due = self._clock() + _SECONDS
 
     def changed(self, events: Events) -> None:
