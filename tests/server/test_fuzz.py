@@ -65,11 +65,15 @@ NAMES = {"assistant_id": ["agent", "asking"], "model": ["agent", "asking"], "if_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if EXAMPLES > 20 else 120)
+@pytest.mark.timeout(0 if EXAMPLES > 20 else 300)
 def test_no_request_breaks_the_server(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
     server = serving({"agent": speaking(), "asking": asking()}, heartbeat=0.2, max_runs=20, store=InMemoryStore())
     for described in operations(server):
-        for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
+        modes = [schemathesis.GenerationMode.POSITIVE]
+        if len(described.query) or len(described.body):
+            # Any text can be in a path: some versions look for a wrong one without end.
+            modes.append(schemathesis.GenerationMode.NEGATIVE)
+        for mode in modes:
 
             @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
             @given(described.as_strategy(generation_mode=mode), st.data())

@@ -143,7 +143,7 @@ class RunReader(_Reading[ChunkT], GeneratorStream[ChunkT]):
         return self._next()
 
     def _next(self) -> ChunkT:
-        if not self._is_open():
+        if self._closed:
             raise StopIteration
         self._acquire()
         try:
@@ -229,7 +229,7 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
         return await self._next()
 
     async def _next(self) -> ChunkT:
-        if not self._is_open():
+        if self._closed:
             raise StopAsyncIteration
         self._acquire()
         try:

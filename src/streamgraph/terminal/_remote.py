@@ -115,6 +115,7 @@ class RemoteRun:
         """Yield the parts of the run."""
         lost = 0
         while self.ending is None:
+            got = False
             for event in () if self._answer is None else self._answer.events():
                 lost, self._last_id = 0, event.id or self._last_id
                 if event.name == "end":
@@ -122,16 +123,19 @@ class RemoteRun:
                 elif event.name == "error":
                     self._failed(event.data)
                 elif event.name != "metadata":
+                    got = True
                     part = self._part(event.name, event.data)
                     if is_wanted(part, *self._wanted):
                         yield part
-            if self.ending is None and not self._is_over():
+            # Also of a run that is over there may be more to read, unless the last answer had nothing.
+            if self.ending is None and (got or not self._is_over()):
                 lost += 1
                 self._answer = None
                 if lost > _TRIES:
                     self.ending, self.error = "failed", "The connection to the server is lost."
                     return
-                time.sleep(min(0.2 * 2**lost, 5.0))
+                if lost > 1:
+                    time.sleep(min(0.1 * 2**lost, 5.0))
                 with suppress(ServerError):  # it is asked again
                     self._answer = self._join()
 

@@ -31,6 +31,7 @@ class Asked(OpenQuestion):
             stop or CancelToken(),
             check,
             lambda value: self.events.append(value),
+            lambda: self.events.append("stored"),
             lambda: self.events.append("settled"),
         )
 
@@ -55,11 +56,11 @@ def test_it_is_recorded_settled_and_given_in_this_order() -> None:
 
 
 def test_it_may_be_answered_before_it_is_shown() -> None:
-    """It is settled after it was shown, by whoever shows it."""
+    """It is stored at once, and settled after it was shown, by whoever shows it."""
     live, asked = LiveQuestions(), Asked("a")
     live.add(asked)
     live.show(asked, lambda: live.answer("a", 1))
-    assert asked.events == [1, "settled"]
+    assert asked.events == [1, "stored", "settled"]
 
 
 def test_it_is_withdrawn_if_it_cannot_be_shown() -> None:
