@@ -74,6 +74,18 @@ class AttachedRun(ReadableRun):
             hint='Use overflow="drop_oldest", "coalesce" or "raise", or leave out max_buffer.',
         )
 
+    def release(self, lag: Lag) -> None:
+        """Do nothing: no reader can hold the run back."""
+
+    def joined(self, reader: object) -> None:
+        """Do nothing: the process that drives the run does not know who reads it elsewhere."""
+
+    def left(self, reader: object, *, dropped: bool = False) -> None:
+        """Do nothing, see `joined`."""
+
+    def check_loop(self) -> None:
+        """Do nothing: the event loop of the run, if it has one, is in the other process."""
+
     def partial_now(self) -> Partial:
         """Return the result so far, which is known at the end only.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from time import monotonic
 from types import TracebackType
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
@@ -27,7 +28,7 @@ UNKNOWN: object = object()
 """The output of a run that has none."""
 
 
-class ReadableRun:
+class ReadableRun(ABC):
     """A run, for those who read it and wait for its end.
 
     Attributes:
@@ -53,26 +54,27 @@ class ReadableRun:
 
     # What differs by where the run goes on
 
+    @abstractmethod
     def cancel(self) -> None:
         """Ask the run to end, if it has not ended; from any thread, without waiting."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answer(self, id: str, value: object) -> None:  # noqa: A002  (the field's name)
         """Answer an open question; see `answer_live`."""
-        raise NotImplementedError
 
     async def aanswer(self, id: str, value: object) -> None:  # noqa: A002
         """Answer an open question, on an event loop."""
         self.answer(id, value)
 
+    @abstractmethod
     def questions(self) -> List[Paused]:
         """Return the questions that wait for an answer."""
-        raise NotImplementedError
 
     def is_paused(self) -> bool:
         """Return True if it is known that an open question waits."""
         return False
 
+    @abstractmethod
     def hold(self, limit: int, wants: Callable[[Part], bool]) -> Lag:
         """Let a reader hold the run back.
 
@@ -80,15 +82,16 @@ class ReadableRun:
             limit: The most parts that may wait for the reader.
             wants: Returns True if the reader wants a part.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def release(self, lag: Lag) -> None:
-        """Let the run go on without a reader; from any thread, or a finalizer."""
-        raise NotImplementedError
+        """Let the run go on without a reader that held it back; from any thread, or a finalizer."""
 
+    @abstractmethod
     def joined(self, reader: object) -> None:
         """Record that somebody reads the run, who is in this thread at the moment."""
 
+    @abstractmethod
     def left(self, reader: object, *, dropped: bool = False) -> None:
         """Record that a reader has gone.
 
@@ -97,6 +100,7 @@ class ReadableRun:
             dropped: It was collected, maybe in the middle of anything.
         """
 
+    @abstractmethod
     def check_loop(self) -> None:
         """End the run if it was on an event loop that is closed."""
 
@@ -104,9 +108,9 @@ class ReadableRun:
         """Return the tasks that run, as far as they are known."""
         return ()
 
+    @abstractmethod
     def partial_now(self) -> Partial:
         """Return the result so far."""
-        raise NotImplementedError
 
     def unstreamed_now(self) -> Sequence[Unstreamed]:
         """Return the model calls that were not streamed so far, as far as they are known."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import AsyncContextManager, AsyncIterator, Callable, Iterator
 
 from streamgraph._checkpoint.wire import readable
-from streamgraph.errors import MissingPackageError, UnknownOptionError
+from streamgraph.named._places import missing, place_of
 from streamgraph.named._postgres import open_pool, set_up
 
 
@@ -41,16 +42,10 @@ def saver_named(given: str) -> Callable[[], AsyncContextManager[object]]:
     Raises:
         UnknownOptionError: It stands for none.
     """
-    kind, _, rest = given.partition(":")
-    if kind == "memory":
+    place = place_of(given, "checkpointer")
+    if place.kind == "memory":
         return _memory
-    if kind == "sqlite" and rest:
-        return lambda: _sqlite(rest[2:] if rest.startswith("//") else rest)
-    if kind in ("postgres", "postgresql") and rest:
-        return lambda: _postgres(f"postgresql:{rest}" if rest.startswith("//") else rest)
-    raise UnknownOptionError(
-        f"There is no checkpointer {given!r:.100}", hint="Give memory, sqlite:PATH or postgres://USER@HOST/DATABASE."
-    )
+    return partial(_sqlite if place.kind == "sqlite" else _postgres, place.address)
 
 
 @asynccontextmanager
@@ -63,7 +58,7 @@ async def _sqlite(path: str) -> AsyncIterator[object]:
     try:
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
     except ImportError as error:
-        raise _missing("langgraph-checkpoint-sqlite") from error
+        raise missing("checkpointer", "langgraph-checkpoint-sqlite") from error
     async with AsyncSqliteSaver.from_conn_string(path) as saver:
         yield saver
 
@@ -73,7 +68,7 @@ async def _postgres(url: str) -> AsyncIterator[object]:
     try:
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
     except ImportError as error:
-        raise _missing("langgraph-checkpoint-postgres psycopg[binary]") from error
+        raise missing("checkpointer", "langgraph-checkpoint-postgres psycopg[binary]") from error
     async with open_pool(url) as pool:
         saver = AsyncPostgresSaver(pool)
         await set_up(pool, saver.setup)
@@ -91,26 +86,21 @@ def open_saver(given: str) -> Iterator[object]:
         UnknownOptionError: It stands for none.
         MissingPackageError: The package of the saver is not installed.
     """
-    saver_named(given)  # refuses what stands for none
-    kind, _, rest = given.partition(":")
-    if kind == "memory":
+    place = place_of(given, "checkpointer")
+    if place.kind == "memory":
         yield in_memory()
-    elif kind == "sqlite":
+    elif place.kind == "sqlite":
         try:
             from langgraph.checkpoint.sqlite import SqliteSaver
         except ImportError as error:
-            raise _missing("langgraph-checkpoint-sqlite") from error
-        with SqliteSaver.from_conn_string(rest[2:] if rest.startswith("//") else rest) as saver:
+            raise missing("checkpointer", "langgraph-checkpoint-sqlite") from error
+        with SqliteSaver.from_conn_string(place.address) as saver:
             yield saver
     else:
         try:
             from langgraph.checkpoint.postgres import PostgresSaver
         except ImportError as error:
-            raise _missing("langgraph-checkpoint-postgres psycopg[binary]") from error
-        with PostgresSaver.from_conn_string(f"postgresql:{rest}" if rest.startswith("//") else rest) as postgres:
+            raise missing("checkpointer", "langgraph-checkpoint-postgres psycopg[binary]") from error
+        with PostgresSaver.from_conn_string(place.address) as postgres:
             postgres.setup()
             yield postgres
-
-
-def _missing(packages: str) -> MissingPackageError:
-    return MissingPackageError("This checkpointer needs further packages", hint=f"Install them: pip install {packages}")
