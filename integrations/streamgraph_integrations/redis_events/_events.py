@@ -9,7 +9,10 @@ from typing import Any, Iterable, Optional, Union
 from uuid import UUID, uuid4
 from weakref import WeakMethod
 
-from redis.asyncio.connection import parse_url
+try:
+    from redis.asyncio.connection import parse_url
+except ImportError as error:
+    raise ImportError('streamgraph_integrations.redis_events needs redis: pip install "streamgraph[redis]"') from error
 
 from streamgraph.serialization import PartDecoder
 from streamgraph_integrations.redis_events._connection import Names, Settings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 import time
 from pathlib import Path
@@ -255,3 +257,12 @@ def test_no_server() -> None:
         RedisEvents("http://127.0.0.1")
     with pytest.raises(ValueError, match="greater than 0"):
         RedisEvents(ttl=0)
+
+
+def test_without_the_package_for_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to install."""
+    for name in [name for name in sys.modules if name.startswith("streamgraph_integrations.redis_events")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "redis.asyncio.connection", None)
+    with pytest.raises(ImportError, match=r"pip install \"streamgraph\[redis\]\""):
+        importlib.import_module("streamgraph_integrations.redis_events")
