@@ -44,16 +44,24 @@ class Keeper(Protocol):
         """
 
 
-def keeper(durability: Durability, saved: SavedThread, backend: Backend) -> Keeper:
+def keeper(durability: Durability, saved: SavedThread, backend: Backend, outer: Optional[Keeper] = None) -> Keeper:
     """Return the keeper for a durability.
 
     A saver in memory does nothing but serialise. Beside a run that has no event loop to block this takes longer than
     in it, for the two threads fight for the interpreter.
+
+    Args:
+        durability: When things are stored.
+        saved: Stores them.
+        backend: Starts what stores beside the run.
+        outer: The keeper of the run around.
     """
     if durability == "exit":
         return AtExit(saved)
     beside = durability == "async" and (backend.asynchronous or not saved.in_memory)
-    return Beside(saved, backend) if beside else AtOnce(saved)
+    if not beside:
+        return AtOnce(saved)
+    return Beside(saved, backend, outer if isinstance(outer, Beside) else None)
 
 
 class AtOnce:
@@ -116,11 +124,15 @@ class Beside:
     """Stores in order while the run goes on: `durability="async"`.
 
     A subtask of the run takes what waits, and ends when nothing does. A failure ends the run at its next step.
+
+    A nested run belongs to a record of the run around it. What it has come to is found again by that record only, so
+    it is stored after it: a process that dies in between would leave results that nobody looks for.
     """
 
-    def __init__(self, saved: SavedThread, backend: Backend) -> None:
+    def __init__(self, saved: SavedThread, backend: Backend, outer: Optional[Beside] = None) -> None:
         self._saved = saved
         self._backend = backend
+        self._outer = outer
         self._waiting: Deque[Stored] = deque()
         self._running: Optional[Future[Any]] = None
         self._room: Optional[Future[None]] = None
@@ -162,6 +174,10 @@ class Beside:
 
     def _store(self, running: Future[Any]) -> Work[Any]:
         try:
+            outer, self._outer = self._outer, None
+            around = None if outer is None else outer._running
+            if around is not None:
+                yield Join([around])
             while self._is_waiting():
                 yield from self._saved.keep(self._waiting[0])
                 self._waiting.popleft()

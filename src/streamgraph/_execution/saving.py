@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from streamgraph._checkpoint.channels import gone_nodes
-from streamgraph._checkpoint.durability import keeper
+from streamgraph._checkpoint.durability import Keeper, keeper
 from streamgraph._checkpoint.occupancy import Occupancy
 from streamgraph._checkpoint.reading import Loaded
 from streamgraph._checkpoint.saver import Saver
@@ -76,7 +76,7 @@ class Saving:
         self._known: KnownTasks = {}
         self.answers: Mapping[str, object] = {}
         self.waits = False
-        self._keeper = keeper(durability, saved, backend)
+        self._keeper: Keeper = keeper(durability, saved, backend, None if outer is None else outer._keeper)
         self._writes_of = writes_of
         self._outer = outer
         self._remembers = remembers
