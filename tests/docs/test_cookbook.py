@@ -38,7 +38,7 @@ def run(recipe: Path, *arguments: str) -> str:
         env=environment,
         capture_output=True,
         encoding="utf-8",
-        timeout=50,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr
     assert without_its_warning(done.stderr) == ""

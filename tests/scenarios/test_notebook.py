@@ -51,7 +51,7 @@ def outputs() -> List[Any]:
     before = dict(os.environ)
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3")
+    client = nbclient.NotebookClient(notebook, timeout=150, kernel_name="python3")
     try:
         with client.setup_kernel():
             for place, cell in enumerate(notebook.cells):
@@ -69,7 +69,7 @@ def last_update(client: Any) -> Any:
     """What the output of a cell becomes after its end: a browser shows it, and nbclient does not look."""
     read = nbclient.util.run_sync(client.kc.get_iopub_msg)
     while True:
-        message = read(timeout=30)
+        message = read(timeout=150)
         data = message["content"].get("data", {})
         if message["msg_type"] == "update_display_data" and "</b> joker done" in data["text/html"]:
             return data

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from support.waiting import PATIENCE
+
 FLAGS = [
     "--no-sandbox",  # CI runs as root
     "--disable-gpu",
@@ -53,7 +55,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
     def visit(server: Any, place: str = "", **options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
         contexts.append(context)
-        context.set_default_timeout(8000)
+        context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
         page.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

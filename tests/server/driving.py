@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.waiting import PATIENCE
+
 
 def expect(what: Any) -> Any:
     """Playwright's assertions, which wait; it is imported late, for machines that have neither it nor a browser."""
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=PATIENCE * 1000)
     return expect(what)
 
 

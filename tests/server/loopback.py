@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from streamgraph_server.cli import GraphServer, keep_little
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 
 class Loopback:
@@ -31,7 +31,7 @@ class Loopback:
         self._thread = threading.Thread(target=self.server.run, args=([listening],), name="test-server")
         self._thread.start()
         eventually(lambda: self.server.started)
-        self._client = httpx.Client(base_url=self.url, timeout=10)
+        self._client = httpx.Client(base_url=self.url, timeout=PATIENCE)
 
     @property
     def runs(self) -> Any:
@@ -82,6 +82,6 @@ async def raw_request(port: int, head: str, body: bytes = b"") -> Tuple[int, byt
     """Send a request as it stands, and return the status and the rest of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE)
     writer.close()
     return int(answer.split(b" ", 2)[1]), answer.partition(b"\r\n\r\n")[2]

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from server.graphs import HI
 from streamgraph_server.cli import serve_command
 from support.savers import new_database
+from support.waiting import PATIENCE
 
 PROGRAM = """
 import asyncio
@@ -93,7 +94,7 @@ class Served:
     def end(self, by: signal.Signals = signal.SIGINT) -> int:
         """Stop it as a terminal does, or as a container; return its status."""
         self.process.send_signal(by)
-        status = self.process.wait(10)
+        status = self.process.wait(PATIENCE)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return status
@@ -109,7 +110,7 @@ def test_it_serves_and_threads_outlive_the_process(program: Path, tmp_path: Path
         try:
             assert served.line.startswith("Serving one, two at ")
             body = {"assistant_id": "two", "input": HI, "if_not_exists": "create"}
-            answer = httpx.post(f"{served.url}/threads/t/runs/wait", json=body, timeout=20).json()
+            answer = httpx.post(f"{served.url}/threads/t/runs/wait", json=body, timeout=PATIENCE).json()
             contents.append([message["content"] for message in answer["messages"]])
         finally:
             assert served.end() in (0, -signal.SIGINT)
@@ -148,31 +149,33 @@ def test_two_processes_serve_the_same_threads_and_end_in_order(
         new = {"if_not_exists": "create"}
         for url, count in ((one, 1), (two, 2), (one, 3)):
             body = {"assistant_id": "remember", "input": said("hi"), **new}
-            answer = httpx.post(f"{url}/threads/t/runs/wait", json=body, timeout=20).json()
+            answer = httpx.post(f"{url}/threads/t/runs/wait", json=body, timeout=PATIENCE).json()
             assert answer["messages"][-1]["content"] == f"time {count}" and len(answer["messages"]) == 2 * count
         body = {"assistant_id": "ask", "input": said("hi"), **new}
-        assert httpx.post(f"{one}/threads/q/runs/wait", json=body, timeout=20).status_code == 200
-        assert httpx.get(f"{two}/threads/q").json()["status"] == "interrupted"
-        found = httpx.post(f"{two}/threads/search", json={"sort_by": "thread_id", "sort_order": "asc"}).json()
+        assert httpx.post(f"{one}/threads/q/runs/wait", json=body, timeout=PATIENCE).status_code == 200
+        assert httpx.get(f"{two}/threads/q", timeout=PATIENCE).json()["status"] == "interrupted"
+        found = httpx.post(
+            f"{two}/threads/search", json={"sort_by": "thread_id", "sort_order": "asc"}, timeout=PATIENCE
+        ).json()
         assert [thread["thread_id"] for thread in found] == ["q", "t"]
-        item = httpx.get(f"{two}/store/items", params={"namespace": "said", "key": "count"}).json()
+        item = httpx.get(f"{two}/store/items", params={"namespace": "said", "key": "count"}, timeout=PATIENCE).json()
         assert item["value"] == {"count": 3}
         body = {"assistant_id": "ask", "command": {"resume": "yes"}}
-        answer = httpx.post(f"{two}/threads/q/runs/wait", json=body, timeout=20).json()
+        answer = httpx.post(f"{two}/threads/q/runs/wait", json=body, timeout=PATIENCE).json()
         assert answer["messages"][-1]["content"] == "yes"
-        assert httpx.get(f"{one}/threads/q").json()["status"] == "idle"
+        assert httpx.get(f"{one}/threads/q", timeout=PATIENCE).json()["status"] == "idle"
 
         # One run ends while the first process drains, the other one is cancelled; the clients of both get an end.
         working = [threading.Barrier(2) for _ in range(2)]
 
         def read(thread: str, seconds: str, at_work: threading.Barrier) -> None:
             body = {"assistant_id": "work", "input": said(seconds), "stream_mode": ["custom", "values"], **new}
-            with httpx.stream("POST", f"{one}/threads/{thread}/runs/stream", json=body, timeout=20) as answer:
+            with httpx.stream("POST", f"{one}/threads/{thread}/runs/stream", json=body, timeout=PATIENCE) as answer:
                 texts[thread] = ""
                 for line in answer.iter_lines():
                     texts[thread] += line + "\n"
                     if "at work" in line:
-                        at_work.wait(10)
+                        at_work.wait(PATIENCE)
 
         readers = [
             threading.Thread(target=read, args=(thread, seconds, at_work))
@@ -181,18 +184,18 @@ def test_two_processes_serve_the_same_threads_and_end_in_order(
         for reader in readers:
             reader.start()
         for at_work in working:
-            at_work.wait(10)
+            at_work.wait(PATIENCE)
         assert both[0].end(by) in (0, -by)
         for reader in readers:
-            reader.join(10)
+            reader.join(PATIENCE)
         assert "worked" in texts["short"] and "event: end" in texts["short"]
         assert "UserInterrupt" in texts["long"] and "worked" not in texts["long"]
 
         # The second process goes on where the first one has stopped.
-        assert "worked" in httpx.get(f"{two}/threads/short/state").text
-        assert httpx.get(f"{two}/threads/long/state").json()["next"] == ["node"]
+        assert "worked" in httpx.get(f"{two}/threads/short/state", timeout=PATIENCE).text
+        assert httpx.get(f"{two}/threads/long/state", timeout=PATIENCE).json()["next"] == ["node"]
         body = {"assistant_id": "work", "command": {"update": {"messages": [{"role": "user", "content": "0"}]}}}
-        assert "worked" in httpx.post(f"{two}/threads/long/runs/wait", json=body, timeout=20).text
+        assert "worked" in httpx.post(f"{two}/threads/long/runs/wait", json=body, timeout=PATIENCE).text
         assert both[1].end(by) in (0, -by)
     finally:
         for served in both:

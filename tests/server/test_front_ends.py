@@ -19,7 +19,7 @@ from streamgraph.types import RetryPolicy, interrupt
 from streamgraph_integrations.openai import chat_model
 from streamgraph_server.frames import RunEnd
 from streamgraph_server.protocols.openai_responses import ResponseEncoder
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 Serving = Callable[..., Loopback]
 
@@ -51,7 +51,9 @@ class Reader(threading.Thread):
     def __init__(self, server: Loopback, path: str, body: Any = None) -> None:
         super().__init__()
         self.body = ""
-        self._begin = lambda: server._client.stream("GET" if body is None else "POST", path, json=body, timeout=20)
+        self._begin = lambda: server._client.stream(
+            "GET" if body is None else "POST", path, json=body, timeout=PATIENCE
+        )
         self.start()
 
     def run(self) -> None:
@@ -62,7 +64,7 @@ class Reader(threading.Thread):
 
     def chunks(self) -> List[Any]:
         """All that came."""
-        self.join(20)
+        self.join(PATIENCE)
         return [event.data for event in events_in(self.body) if event.data != "[DONE]"]
 
 

@@ -14,6 +14,7 @@ from langgraph.store.memory import InMemoryStore
 
 from server.graphs import asking, speaking
 from server.loopback import Loopback
+from support.waiting import PATIENCE
 
 schemathesis = pytest.importorskip("schemathesis")
 checks = pytest.importorskip("schemathesis.specs.openapi.checks")
@@ -79,7 +80,7 @@ def test_no_request_breaks_the_server(serving: Serving, caplog: pytest.LogCaptur
             @given(described.as_strategy(generation_mode=mode), st.data())
             def ask(case: Any, data: Any) -> None:
                 aimed(case, data, mode)
-                case.call_and_validate(timeout=10, checks=CHECKS)
+                case.call_and_validate(timeout=PATIENCE, checks=CHECKS)
 
             with suppress(Unsatisfiable):  # without parameters and a body, nothing can be wrong
                 ask()

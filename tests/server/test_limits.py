@@ -18,7 +18,7 @@ from streamgraph.prebuilt import ToolNode, create_react_agent
 from streamgraph.testing import Gate, ScriptedModel
 from streamgraph_server._connections import LimitedProtocol
 from streamgraph_server._redaction import shown_error, shown_part
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 Serving = Callable[..., Loopback]
 BODY = {"assistant_id": "agent", "input": HI}
@@ -54,7 +54,7 @@ def test_a_body_must_come_in_time(serving: Serving) -> None:
     server = serving({"agent": speaking()}, body_timeout=0.2)
     lines = ("POST /runs/stream HTTP/1.1", "host: localhost", "content-type: application/json", "content-length: 100")
     head = "\r\n".join((*lines, "", "{"))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(head.encode())
         answer = b"".join(iter(lambda: connection.recv(4096), b""))  # the server closes the connection
     assert answer.startswith(b"HTTP/1.1 408") and b"in time" in answer
@@ -65,7 +65,7 @@ def test_a_client_that_takes_nothing_has_left(serving: Serving) -> None:
     server = serving({"agent": speaking(script=big)}, stall_timeout=0.2)
     request = httpx.Request("POST", f"{server.url}/runs/stream", json={**BODY, "on_disconnect": "continue"})
     head = "POST /runs/stream HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
         connection.sendall(head.encode() + b"\r\n" + request.content)
         eventually(lambda: len(server.runs._runs) == 1)
         (run,) = server.runs._runs.values()
@@ -171,7 +171,7 @@ def test_heads_of_requests_are_short_and_come_in_time(serving: Serving, monkeypa
     server = serving({"agent": speaking()})
 
     def answer(sent: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
             connection.sendall(sent)
             return b"".join(iter(lambda: connection.recv(4096), b""))
 

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from server.loopback import Loopback
 from streamgraph.graph import START, StateGraph
 from streamgraph.testing import ScriptedModel
-from support.waiting import run
+from support.waiting import PATIENCE, run
 
 Serving = Callable[..., Loopback]
 
@@ -74,7 +74,9 @@ def all_at_once(serving: Serving, count: int) -> None:
     server = serving({"agent": Together(count).graph})
 
     async def everyone() -> List[Any]:
-        return await asyncio.wait_for(asyncio.gather(*(ask(server.port, number) for number in range(count))), 50)
+        return await asyncio.wait_for(
+            asyncio.gather(*(ask(server.port, number) for number in range(count))), 2 * PATIENCE
+        )
 
     check(run(everyone()))
     assert all(kept.status == "done" for kept in server.runs._runs.values())

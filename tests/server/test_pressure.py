@@ -18,7 +18,7 @@ from server.graphs import HI, one_node, speaking
 from server.loopback import Loopback, events_in
 from streamgraph.errors import UnknownOptionError
 from streamgraph_server import serve
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 Serving = Callable[..., Loopback]
 
@@ -75,7 +75,7 @@ class SlowClient:
         sent = json.dumps(body).encode()
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.socket.settimeout(20)
+        self.socket.settimeout(PATIENCE)
         self.socket.connect(("127.0.0.1", server.port))
         head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n"
         self.socket.sendall(f"{head}content-length: {len(sent)}\r\n\r\n".encode() + sent)

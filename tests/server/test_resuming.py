@@ -16,7 +16,7 @@ from langgraph_sdk import get_client
 from server.graphs import HI, TEXT, full_of_events, speaking
 from server.loopback import Loopback, events_in
 from streamgraph.testing import Gate
-from support.waiting import run, soon
+from support.waiting import PATIENCE, run, soon
 
 Serving = Callable[..., Loopback]
 
@@ -112,7 +112,7 @@ def test_a_late_client_gets_what_is_still_to_come(serving: Serving) -> None:
     server = serving({"agent": speaking(gate=gate)})
 
     async def main() -> List[Any]:
-        async with httpx.AsyncClient(base_url=server.url, timeout=10) as client:
+        async with httpx.AsyncClient(base_url=server.url, timeout=PATIENCE) as client:
             body = {"assistant_id": "agent", "input": HI, "if_not_exists": "create"}
             made = (await client.post("/threads/t/runs", json=body)).json()
             gate.open(2)

@@ -14,7 +14,7 @@ from streamgraph.terminal._wire import Server, ServerError
 from streamgraph.testing import Gate, ScriptedModel
 from streamgraph.types import interrupt
 from streamgraph.watching import ViewFold, reader_of
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 MODES = ("tasks", "messages", "tools", "custom", "values")
 
@@ -100,7 +100,7 @@ def test_cancelling_and_reading_another_run(serving: Any) -> None:
         eventually(lambda: reader.fold.view.texts)
         reader.run.cancel()
         eventually(lambda: server.runs.of(server.app.state.service.threads.get("t"))[0].handle.status != "running")
-    done.join(10)
+    done.join(PATIENCE)
     assert not done.is_alive()
     assert reader.run.ending == "cancelled"
     assert [text.text for text in reader.fold.view.texts] == ["one "]

@@ -9,6 +9,7 @@ import httpx
 
 from server.graphs import HI
 from server.loopback import Loopback
+from support.waiting import PATIENCE
 
 ALL = ["values", "updates", "messages", "tools", "lifecycle", "input", "checkpoints", "tasks", "custom"]
 ENDINGS = ("completed", "failed", "interrupted")
@@ -31,7 +32,7 @@ def start(server: Loopback, thread: str = "t", graph: str = "agent", **params: A
 def lines(server: Loopback, thread: str, query: str, body: Dict[str, Any]) -> Iterator[str]:
     """The lines of a stream as they come."""
     with (
-        httpx.Client(base_url=server.url, timeout=10) as client,
+        httpx.Client(base_url=server.url, timeout=PATIENCE) as client,
         client.stream("POST", f"/threads/{thread}/stream/events{query}", json=body) as answer,
     ):
         assert answer.status_code == 200, answer.read()

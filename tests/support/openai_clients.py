@@ -13,7 +13,7 @@ from langchain_openai import ChatOpenAI
 
 from streamgraph_integrations.openai_server import OpenAIServer, Request
 
-PATIENCE = 20  # seconds until a wait that should end at once counts as failed
+PATIENCE = 30  # seconds until a wait that should end at once counts as failed
 
 
 def chat(server: OpenAIServer, **kwargs: Any) -> ChatOpenAI:

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any, Callable, Coroutine, List, Set
 
-PATIENCE = 5  # seconds until a wait that should end at once counts as failed
+PATIENCE = 30  # seconds until a wait that should end at once counts as failed
 
 
 def eventually(condition: Callable[[], Any]) -> None:

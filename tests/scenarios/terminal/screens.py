@@ -14,7 +14,7 @@ import termios
 import time
 from typing import Callable, List
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 PROGRAM = """
 import time

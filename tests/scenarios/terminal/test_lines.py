@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.terminal.screens import PROGRAM, command, environment
+from scenarios.terminal.screens import PATIENCE, PROGRAM, command, environment
 from streamgraph.serialization import loads
 from streamgraph.testing import check_stream
 
@@ -23,7 +23,7 @@ def program(tmp_path: Path) -> str:
 
 def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments), input=given, capture_output=True, encoding="utf-8", env=environment(), timeout=40
+        command(*arguments), input=given, capture_output=True, encoding="utf-8", env=environment(), timeout=PATIENCE
     )
 
 
