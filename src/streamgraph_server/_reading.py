@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import AsyncIterator, Awaitable, Callable, Dict, Iterable, List, Mapping, Optional, TypeVar
+from typing import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+    cast,
+)
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from streamgraph.types import StreamMode
+from streamgraph.types import StreamMode, StreamPart
 from streamgraph_server._guard import LIMITS, SEND, USER, StreamLimits, json_answer
 from streamgraph_server._pacing import Pace
 from streamgraph_server._redaction import shown_part
 from streamgraph_server._refusals import refused_input
-from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, framed
+from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, TokenEncoder, framed
 from streamgraph_server.runs import RECORDED, ServedRun
 
 T = TypeVar("T")
@@ -114,9 +127,8 @@ async def frames_of(
         if run.max_ahead is not None:
             options.update(max_buffer=run.max_ahead, overflow="block")
         reader = handle.astream(modes, **options)  # type: ignore[call-overload]
-        make_tokens = getattr(encoder, "tokens", None)
-        if make_tokens is not None:
-            reader.make_tokens(make_tokens)
+        if hasattr(encoder, "tokens"):
+            reader.make_tokens(_in_order(cast("TokenEncoder", encoder)))
         pace = Pace()
         async with reader:
             while True:
@@ -131,8 +143,12 @@ async def frames_of(
                 piece: List[bytes] = []
                 read_at = monotonic()
                 for last, part in batch:
-                    if type(part) is Frame:
-                        piece.append(numbered.of_token(last, part, time_of(last) if times else None))
+                    if type(part) is tuple:  # a token: what writes it, and its text
+                        write, text = part
+                        made, at = write(text), time_of(last) if times else None
+                        piece.append(
+                            numbered.of_token(last, made, at) if type(made) is Frame else numbered.of(last, made, at)
+                        )
                         continue
                     kind = part["type"]
                     if kind == "heartbeat":
@@ -156,6 +172,19 @@ async def frames_of(
         last = int(handle.last_id.rpartition("-")[2])
     await run.over.wait()
     yield numbered.of(last + 1, encoder.end(run.end), run.updated if times else None)
+
+
+_Writing = Callable[[str], Union[Frame, Iterable[Frame]]]
+
+
+def _in_order(encoder: TokenEncoder) -> Callable[[StreamPart], Optional[Callable[[str], Tuple[_Writing, str]]]]:
+    """Return what pairs the texts of tokens with what writes them, when all before them is written."""
+
+    def maker(part: StreamPart) -> Optional[Callable[[str], Tuple[_Writing, str]]]:
+        write = encoder.tokens(part)
+        return None if write is None else lambda text: (write, text)
+
+    return maker
 
 
 def _modes(run: ServedRun, encoder: Encoder) -> List[StreamMode]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Iterable, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Iterable, NamedTuple, Optional, Sequence, Tuple, Union
 
 from typing_extensions import Literal, Protocol
 
@@ -98,8 +98,11 @@ class Encoder(Protocol):
 class TokenEncoder(Encoder, Protocol):
     """An encoder that writes what the tokens of a message have in common only once."""
 
-    def tokens(self, part: StreamPart) -> Optional[Callable[[str], Frame]]:
-        """Return a function that makes the only frame of a token of its text, or `None` to be given each as a part.
+    def tokens(self, part: StreamPart) -> Optional[Callable[[str], Union[Frame, Iterable[Frame]]]]:
+        """Return a function that makes the frames of a token of its text, or `None` to be given each as a part.
+
+        It is called with the tokens in the order of the run, between the parts that `part` is called with. What has one
+        frame is best returned as such.
 
         Args:
             part: The first of some tokens that differ in their text only, with an empty text.

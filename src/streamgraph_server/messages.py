@@ -23,6 +23,7 @@ from streamgraph_server.content import (
     SourcePiece,
     TextPiece,
 )
+from streamgraph_server.tokens import OBJECT
 
 
 class Call(NamedTuple):
@@ -200,7 +201,7 @@ class MessageFold:
         self._open: Dict[str, _Open] = {}
         self._closed: Set[str] = set()
 
-    def __contains__(self, id: str) -> bool:
+    def __contains__(self, id: object) -> bool:
         return id in self._open
 
     def part(self, part: StreamPart) -> Iterator[MessageEvent]:
@@ -223,7 +224,7 @@ class MessageFold:
         self, ns: Tuple[str, ...], message: BaseMessage, metadata: Mapping[str, object]
     ) -> Iterator[MessageEvent]:
         id = message.id or ""
-        if self._has_objects and "structured_output" in metadata:
+        if self._has_objects and OBJECT in metadata:
             yield from self._json_of_object(id, message, str(metadata.get("run_id")))
         elif isinstance(message, RemoveMessage):
             self._open.pop(id, None)

@@ -143,6 +143,61 @@ def test_a_second_fold_gives_the_same(name: str) -> None:
     assert folded(ENCODERS[name]) == folded(ENCODERS[name])
 
 
+# Tokens of messages that open, pause, grow side by side and in nested graphs, are taken back, and come after a gap.
+GROWING: List[Any] = [
+    token("m0", "a"),
+    *PARTS[:5],
+    *(token(of, text) for of, text in [("m2", "ght"), ("m2", ""), ("m3", "be"), ("m2", " \ud800"), ("m3", '"side"')]),
+    token("m2", "", additional_kwargs={"reasoning_content": "hm"}),
+    *(token("m2", text) for text in ("more ", "and more")),
+    token("m2", "", tool_call_chunks=call("{}", "look_up", "c1")),
+    token("m2", "after the call"),
+    token("m0", " b"),
+    {**token("n1", "in"), "ns": ("sub:t9",)},
+    {**token("n1", "side"), "ns": ("sub:t9",)},
+    part("messages", (RemoveMessage(id="m3"), {"langgraph_node": "say", "langgraph_checkpoint_ns": "say:t2"})),
+    token("m3", "again"),
+    token("m3", " and again"),
+    token("m3", "", chunk_position="last"),
+    *PARTS[5:],
+    token("m4", "one"),
+    token("m4", "two"),
+]
+
+
+@pytest.mark.parametrize("name", sorted(name for name in ENCODERS if name != "thread_stream"))
+def test_tokens_that_are_written_from_their_texts_are_the_same_on_the_wire(name: str) -> None:
+    """Whatever the tokens come between; and only those are made parts that do more than add a text."""
+
+    def frames(fast: bool) -> List[bytes]:
+        encoder: Any = ENCODERS[name]()
+        made = [encoder.begin(RUN)]
+        for number, part in enumerate(GROWING):
+            message = part["data"][0] if part["type"] == "messages" else None
+            write = None
+            if fast and isinstance(message, AIMessageChunk) and isinstance(message.content, str):
+                empty = message.model_copy(update={"content": ""})
+                write = encoder.tokens({**part, "data": (empty, part["data"][1])})
+            frame = encoder.part(part) if write is None else write(message.content)
+            made.append([frame] if isinstance(frame, Frame) else list(frame))
+            if number == len(GROWING) - 2:
+                made.append(list(encoder.gap(2)))
+        made.append(encoder.end(RunEnd("done")))
+        return [framed(frame, (0, 0)) for frames in made for frame in frames]
+
+    assert frames(True) == frames(False)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in ENCODERS if name != "thread_stream"))
+def test_tokens_that_only_add_text_are_not_made_parts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder: Any = LangGraphEncoder(["messages-tuple"], True) if name == "langgraph" else ENCODERS[name]()
+    for _ in (*encoder.begin(RUN), *encoder.part(token("m1", "one "))):
+        pass
+    write = encoder.tokens(token("m1", ""))
+    monkeypatch.setattr(type(encoder), "part", None)
+    assert all(isinstance(write(text), Frame) for text in ("two ", "three"))
+
+
 if __name__ == "__main__":
     for name, make in ENCODERS.items():
         (GOLDEN / f"{name}.txt").write_text(written(make), encoding="utf-8")

@@ -263,7 +263,7 @@ def to_json(value: object) -> bytes:
     Args:
         value: The part or value.
     """
-    return PartEncoder().encode(value)
+    return written_text(value) if type(value) is str else PartEncoder().encode(value)
 
 
 def dumps(value: object) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from functools import partial
-from typing import DefaultDict, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+from typing import Callable, DefaultDict, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +25,7 @@ from streamgraph_server.protocols.openai_requests import FoundObject, ObjectForm
 from streamgraph_server.protocols.openai_shapes import error_shape, in_openais_words, usage_shape
 from streamgraph_server.runs import Order
 from streamgraph_server.service import Service
+from streamgraph_server.tokens import TEXT, TextFrames, growing
 
 
 class OneText:
@@ -59,6 +60,13 @@ class OneText:
             self._waiting.pop(event.id, None)
             self._closed[event.id] = True
             yield from self._advance()
+
+    def grow(self, id: str) -> bool:
+        """Return whether text that is added to a message is shown now and as it is; then it is counted as shown."""
+        if self._separates or not self._turn or self._turn[0] != id:
+            return False
+        self._has_text = True
+        return True
 
     def rest(self) -> Iterator[MessageEvent]:
         """Yield what is shown at the end of the run."""
@@ -133,6 +141,7 @@ class ChatEncoder:
             self.modes = (*self.modes, "values", "objects")
         self._fold, self._text = MessageFold(), WholeText() if whole else OneText()
         self._head: Fields = {}
+        self._write: Optional[TextFrames] = None
 
     def begin(self, run: RunFacts) -> Iterable[Frame]:
         """Return the chunk that says who speaks."""
@@ -149,6 +158,18 @@ class ChatEncoder:
         if self._wanted is not None:
             self._found.part(part)
         return [frame for event in self._fold.part(part) for frame in self._frames(event)]
+
+    def tokens(self, part: StreamPart) -> Optional[Callable[[str], Union[Frame, Iterable[Frame]]]]:
+        """Return what writes the tokens of a message."""
+        return growing(part, self._fold, self._grow, self.part) if self._wanted is None else None
+
+    def _grow(self, id: str, text: str) -> Optional[Frame]:
+        if not self._text.grow(id):
+            return None
+        write = self._write
+        if write is None:
+            write = self._write = TextFrames(self._shape({"content": TEXT}, None))
+        return write(text)
 
     def gap(self, count: int) -> Iterable[Frame]:
         """Return the chunk that says that others are missing."""
@@ -185,8 +206,10 @@ class ChatEncoder:
             yield self._chunk({"reasoning_content": event.delta})
 
     def _chunk(self, delta: Fields, finish: Optional[str] = None) -> Frame:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return Frame(to_json({**self._head, "choices": [choice]}))
+        return Frame(to_json(self._shape(delta, finish)))
+
+    def _shape(self, delta: Fields, finish: Optional[str]) -> Fields:
+        return {**self._head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
     def _error(self, message: str, kind: str, code: Optional[str]) -> Frame:
         return Frame(to_json(error_shape(message, kind, code)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -29,10 +29,13 @@ from streamgraph_server.protocols.openai_shapes import in_openais_words
 from streamgraph_server.runs import Order, ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
+from streamgraph_server.tokens import TEXT, around, growing
 
 PREFIX = "resp_"
 _STATUSES = {"done": "completed", "failed": "failed", "cancelled": "cancelled", "interrupted": "incomplete"}
 _CLIENT_LEFT = 499
+_DELTA = "response.output_text.delta"
+_DELTA_HEAD = b'{"type":"%b","sequence_number":' % _DELTA.encode()
 
 
 class _Item:
@@ -47,6 +50,9 @@ class _Item:
         self.annotations: List[Fields] = []
         self.status = "in_progress"
         self.is_retracted = False
+        head, tail = around({**self.place, "delta": TEXT, "logprobs": []})
+        self.around = b"," + head[1:], tail
+        """The JSON before and after the text of an event of more text."""
 
     @property
     def block(self) -> Fields:
@@ -123,6 +129,19 @@ class ResponseEncoder:
         if self._about.wanted is not None:
             self._found.part(part)
         return self._kept([frame for event in self._fold.part(part) for frame in self._frames(event)])
+
+    def tokens(self, part: StreamPart) -> Optional[Callable[[str], Union[Frame, Iterable[Frame]]]]:
+        """Return what writes the tokens of a message."""
+        return growing(part, self._fold, self._grow, self.part) if self._about.wanted is None else None
+
+    def _grow(self, id: str, text: str) -> Optional[Frame]:
+        item = self._open.get(id)
+        if item is None or not item.is_text or self._number < self._after:
+            return None
+        item.texts.append(text)
+        self._number += 1
+        head, tail = item.around
+        return Frame(b"%b%d%b%b%b" % (_DELTA_HEAD, self._number, head, to_json(text), tail), _DELTA)
 
     def gap(self, count: int) -> Iterable[Frame]:
         """Return the event that says that others are missing."""

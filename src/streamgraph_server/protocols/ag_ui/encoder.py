@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
@@ -30,6 +30,7 @@ from streamgraph_server.messages import (
 from streamgraph_server.protocols.ag_ui.shapes import message_shape, with_calls
 from streamgraph_server.protocols.ag_ui.subagents import Subagents, subagent_id, tagged
 from streamgraph_server.protocols.approvals import OpenCalls, approvals_in
+from streamgraph_server.tokens import TEXT, TextFrames, growing
 
 
 class AgUiEncoder:
@@ -52,7 +53,7 @@ class AgUiEncoder:
         self._texts: Dict[str, List[str]] = {}
         self._shown: Dict[str, BaseMessage] = {}
         self._reasoning: Set[str] = set()
-        self._open_texts: Set[str] = set()
+        self._open_texts: Dict[str, TextFrames] = {}
         self._open_calls: Dict[str, List[str]] = {}
         self._provider_calls: Dict[str, List[Call]] = {}
         # What was tagged once has to be, in each later event and copy.
@@ -101,6 +102,17 @@ class AgUiEncoder:
             found, metadata = part["data"]
             value = {"runId": metadata.get("run_id"), "complete": bool(metadata.get("complete")), "data": found}
             yield self._told(subagent_id(ns), "CUSTOM", name="object", value=value)
+
+    def tokens(self, part: StreamPart) -> Optional[Callable[[str], Union[Frame, Iterable[Frame]]]]:
+        """Return what writes the tokens of a message."""
+        return growing(part, self._fold, self._grow, self.part)
+
+    def _grow(self, id: str, text: str) -> Optional[Frame]:
+        write = self._open_texts.get(id)
+        if write is None or self._is_over or id in self._reasoning:
+            return None
+        self._texts[id].append(text)
+        return write(text)
 
     def gap(self, count: int) -> Iterable[Frame]:
         """Return the event that says that others are missing; it is the last one."""
@@ -172,10 +184,11 @@ class AgUiEncoder:
             if id in self._reasoning:
                 yield from self._end_reasoning(id)
             if id not in self._open_texts:
-                self._open_texts.add(id)
+                shape = tagged({"type": "TEXT_MESSAGE_CONTENT", "messageId": id, "delta": TEXT}, self._tags.get(id))
+                self._open_texts[id] = TextFrames(shape)
                 yield self._of(id, "TEXT_MESSAGE_START", messageId=id, role="assistant")
             self._texts[id].append(event.delta)
-            yield self._of(id, "TEXT_MESSAGE_CONTENT", messageId=id, delta=event.delta)
+            yield self._open_texts[id](event.delta)
         elif isinstance(event, Opened):
             self._texts[id] = []
             self._tags.setdefault(id, subagent_id(event.ns))
@@ -258,8 +271,7 @@ class AgUiEncoder:
 
     def _end_message(self, id: str) -> Iterator[Frame]:
         yield from self._end_reasoning(id)
-        if id in self._open_texts:
-            self._open_texts.discard(id)
+        if self._open_texts.pop(id, None) is not None:
             yield self._of(id, "TEXT_MESSAGE_END", messageId=id)
         for call in self._open_calls.pop(id, ()):
             yield self._of(id, "TOOL_CALL_END", toolCallId=call)

@@ -11,6 +11,7 @@ from streamgraph.types import StreamPart
 from streamgraph_server.frames import RunEnd, RunFacts
 from streamgraph_server.protocols.thread_stream.blocks import MessageBlocks
 from streamgraph_server.protocols.thread_stream.events import GAP, Event, Namespace
+from streamgraph_server.tokens import OBJECT
 
 _ENDINGS = {"done": "completed", "failed": "failed", "interrupted": "interrupted", "cancelled": "interrupted"}
 _NAMED = {"name", "payload"}
@@ -60,7 +61,7 @@ class ThreadEncoder:
         if mode not in _PARTS:
             return
         yield from self._entered(ns)
-        if mode == "messages" and _OBJECT in data[1] and isinstance(data[0], RemoveMessage):
+        if mode == "messages" and OBJECT in data[1] and isinstance(data[0], RemoveMessage):
             yield _object(ns, None, data[1], part.source)
         if mode in ("messages", "tasks"):
             yield from self._messages.part(cast("StreamPart", {"type": mode, "ns": ns, "data": data}))
@@ -201,8 +202,5 @@ def _object(ns: Namespace, found: object, metadata: Mapping[str, object], node: 
     payload = {"run_id": metadata.get("run_id"), "complete": bool(metadata.get("complete")), "data": found}
     return Event("custom", ns, {"name": "object", "payload": payload}, node)
 
-
-_OBJECT = "structured_output"
-"""The key of the metadata of messages that are the JSON of an object."""
 
 _PARTS = ("objects", "values", "updates", "custom", "messages", "tools", "tasks")

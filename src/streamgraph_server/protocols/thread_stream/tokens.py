@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Optional, Tuple
 
-from langchain_core.messages import AIMessageChunk
-
 from streamgraph.runs import Part
 from streamgraph.serialization import to_json
+from streamgraph_server.tokens import text_of
 
 
 class Tokens:
@@ -75,10 +74,7 @@ def tokens_of(part: Part) -> Optional[Callable[[str], Tuple[Tokens, str]]]:
     """
     if part.mode != "messages":
         return None
-    message = part.data[0]
-    if type(message) is not AIMessageChunk or not message.id or getattr(message, "chunk_position", None) == "last":
-        return None
-    if message.tool_call_chunks or message.additional_kwargs or message.usage_metadata or message.response_metadata:
+    if text_of(part.data[0]) is None:
         return None
     tokens = Tokens(part)
     return lambda text: (tokens, text)

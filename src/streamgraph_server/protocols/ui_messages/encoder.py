@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from streamgraph.serialization import to_json
 from streamgraph.types import StreamMode, StreamPart
@@ -27,6 +27,7 @@ from streamgraph_server.messages import (
 )
 from streamgraph_server.protocols.approvals import OpenCalls, approvals_in
 from streamgraph_server.protocols.ui_messages.requests import Reply
+from streamgraph_server.tokens import TEXT, TextFrames, growing
 
 NEWEST = 7
 """The version of the SDK from which a step can be reset."""
@@ -50,7 +51,7 @@ class UIMessageEncoder:
         self._fold, self._calls = MessageFold(has_objects=True), OpenCalls()
         self._in_step = False
         # What the client would lose if the step was reset, each with the message that it is of.
-        self._step: List[Tuple[str, Fields]] = []
+        self._step: List[Tuple[str, bytes]] = []
         self._open: Dict[str, str] = {}
         self._counts: Dict[str, int] = {}
         self._said: Set[str] = set()
@@ -88,6 +89,24 @@ class UIMessageEncoder:
             self._asked.update((question.id, question.value) for question in part["interrupts"])
             if self._in_step and not self._open:
                 yield from self._leave_step()
+
+    def tokens(self, part: StreamPart) -> Optional[Callable[[str], Union[Frame, Iterable[Frame]]]]:
+        """Return what writes the tokens of a message."""
+        known: Dict[str, TextFrames] = {}
+
+        def grow(id: str, text: str) -> Optional[Frame]:
+            block = self._open.get(id, "")
+            if self._is_over or not block.startswith("text:"):
+                return None
+            write = known.get(block)
+            if write is None:
+                write = known[block] = TextFrames({"type": "text-delta", "id": block, "delta": TEXT})
+            frame = write(text)
+            if self._in_step:
+                self._step.append((id, frame.data))
+            return frame
+
+        return growing(part, self._fold, grow, self.part)
 
     def gap(self, count: int) -> Iterable[Frame]:
         """Return the chunk that says that others are missing; the client takes none after it."""
@@ -231,15 +250,15 @@ class UIMessageEncoder:
         yield _frame("data-interrupt", id=id, data=data)
 
     def _retracted(self, id: str) -> Iterator[Frame]:
-        kept = [(of, shape) for of, shape in self._step if of != id]
+        kept = [(of, data) for of, data in self._step if of != id]
         if self._version >= NEWEST and len(kept) < len(self._step):
             self._open.pop(id, None)
             self._told = {call: of for call, of in self._told.items() if of != id}
             self._step = kept
             # It deletes all parts of the step, so those of the other messages are sent again.
             yield _frame("reset-step")
-            for _, shape in kept:
-                yield Frame(to_json(shape))
+            for _, data in kept:
+                yield Frame(data)
         elif id in self._said:
             yield from self._end_block(id)
             for call in [call for call, of in self._told.items() if of == id]:
@@ -268,10 +287,10 @@ class UIMessageEncoder:
         return self._sent("", kind, **about)
 
     def _sent(self, of: str, kind: str, **fields: object) -> Frame:
-        shape: Fields = {"type": kind, **fields}
+        frame = _frame(kind, **fields)
         if self._in_step:
-            self._step.append((of, shape))
-        return Frame(to_json(shape))
+            self._step.append((of, frame.data))
+        return frame
 
 
 def _frame(kind: str, **fields: object) -> Frame:
