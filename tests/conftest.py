@@ -9,10 +9,13 @@ from collections import defaultdict
 from typing import Dict, List
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# The same commit gives the same answer each time. `--hypothesis-profile=default` draws others, to look for faults.
-settings.register_profile("repeatable", derandomize=True, print_blob=True)
+# The same commit gives the same answer each time. `--hypothesis-profile=default` draws others, to look for faults. How
+# long an example takes says how busy the machine is.
+settings.register_profile(
+    "repeatable", derandomize=True, print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("repeatable")
 
 

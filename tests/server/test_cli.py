@@ -142,7 +142,7 @@ def test_two_processes_serve_the_same_threads_and_end_in_order(
     where = f"sqlite:{tmp_path / 'all.db'}" if kind == "sqlite" else new_database()
     arguments = [f"{program}:several", "--checkpointer", where, "--store", where]
     # On an empty database, and at the same time: both make its tables.
-    both = [Served(*arguments, drain="1"), Served(*arguments)]
+    both = [Served(*arguments, drain="4"), Served(*arguments)]
     texts: Dict[str, str] = {}
     try:
         one, two = (served.url for served in both)

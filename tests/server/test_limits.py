@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from typing import Any, Callable, Dict, List, Optional
 
 import httpx
@@ -167,29 +168,42 @@ def test_no_configurable_is_smuggled_in(serving: Serving) -> None:
 
 
 def test_heads_of_requests_are_short_and_come_in_time(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LimitedProtocol, "head_timeout", 0.2)
     server = serving({"agent": speaking()})
 
-    def answer(sent: bytes) -> bytes:
+    def answer(*sent: bytes) -> bytes:
+        """What comes; each part but the first is sent when the one before has been answered."""
         with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
-            connection.sendall(sent)
-            return b"".join(iter(lambda: connection.recv(4096), b""))
+            pieces = []
+            for place, part in enumerate(sent):
+                if place:
+                    pieces.append(connection.recv(4096))
+                    monkeypatch.setattr(LimitedProtocol, "head_timeout", 0.2)
+                connection.sendall(part)
+            return b"".join([*pieces, *iter(lambda: connection.recv(4096), b"")])
 
     whole = b"GET /ok HTTP/1.1\r\nhost: localhost\r\n\r\n"
-    assert answer(b"") == b"" and answer(whole[:30]) == b""  # closed without an answer
-    assert answer(whole + whole[:30]).count(b"HTTP/1.1 200") == 1
     long = b"GET /ok HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"x" * 40_000
     assert answer(long).startswith(b"HTTP/1.1 400")
+    assert answer(whole, whole[:30]).count(b"HTTP/1.1 200") == 1
+    assert answer(b"") == b"" and answer(whole[:30]) == b""  # closed without an answer
 
 
 def test_a_stream_outlives_the_time_for_heads(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LimitedProtocol, "head_timeout", 0.1)
     gate = Gate()
     server = serving({"agent": speaking(gate=gate)}, heartbeat=0.05)
-    with server._client.stream("POST", "/runs/stream", json=BODY) as stream:
-        lines = []
-        for line in stream.iter_lines():
-            lines.append(line)
-            if lines.count(": heartbeat") == 6:
+    server.get("/ok")
+    monkeypatch.setattr(LimitedProtocol, "head_timeout", 0.3)
+    (kept,) = server.server.server_state.connections
+    request = httpx.Request("POST", f"{server.url}/runs/stream", json=BODY, headers={"connection": "close"})
+    head = "POST /runs/stream HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    asked = threading.Event()
+    kept.loop.call_soon_threadsafe(asked.wait, PATIENCE)  # so that the request is there when its time begins
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
+        connection.sendall(head.encode() + b"\r\n" + request.content)
+        asked.set()
+        text = b""
+        for piece in iter(lambda: connection.recv(4096), b""):
+            text += piece
+            if text.count(b": heartbeat") >= 8:
                 gate.open_all()
-    assert "event: end" in lines
+    assert b"event: end" in text

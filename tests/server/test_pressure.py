@@ -95,13 +95,16 @@ class SlowClient:
         self.socket.close()
 
 
-def settled(made: List[int], seconds: float = 0.4) -> int:
-    """Wait until a model makes nothing more, and return how many tokens it has made."""
-    before = -1
-    deadline = time.monotonic() + 20
-    while (len(made) != before or not made) and time.monotonic() < deadline:
+def settled(server: Loopback, made: List[int], looks: int = 20) -> int:
+    """Wait until a model makes nothing more while its server does other things; return how many tokens it has made."""
+    before, same = -1, 0
+    deadline = time.monotonic() + PATIENCE
+    while same < looks:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        assert server.get("/ok").status_code == 200
+        same = same + 1 if made and len(made) == before else 0
         before = len(made)
-        time.sleep(seconds)
     return before
 
 
@@ -130,7 +133,7 @@ def test_a_run_that_waits_for_its_client_holds_its_model(serving: Serving, async
     graph, made = flooding(asynchronous)
     server = serving({"agent": graph, "other": speaking()}, max_ahead=10)
     with SlowClient(server, path, PATHS[path]) as client:
-        held_at = settled(made)
+        held_at = settled(server, made)
         assert 10 < held_at < ROOM
         other = server.post("/runs/stream", {**PATHS["/runs/stream"], "assistant_id": "other"})
         assert events_in(other.text)[-1].event == "end"
@@ -145,7 +148,7 @@ def test_a_client_that_leaves_holds_nothing_back(serving: Serving, goes_on: bool
     server = serving({"agent": graph}, max_ahead=10)
     choice = {"on_disconnect": "continue"} if goes_on else {}
     with SlowClient(server, "/runs/stream", {**PATHS["/runs/stream"], **choice}):
-        assert settled(made, 0.2) < ROOM
+        assert settled(server, made, 10) < ROOM
     eventually(lambda: only(server).over.is_set())
     assert only(server).status == ("done" if goes_on else "cancelled")
     assert (len(made) == SIZE) is goes_on

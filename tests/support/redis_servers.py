@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, List, Optional
 
 import redis
+
+from support.waiting import PATIENCE
 
 
 def executable() -> str:
@@ -27,6 +31,16 @@ def executable() -> str:
     return found_on_path
 
 
+def _port() -> int:
+    """A port that nobody listens at, and that the system gives to no connection: a server is to find it free again."""
+    while True:
+        port = secrets.randbelow(10_000) + 20_000
+        with socket.socket() as probe:
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
 class Server:
     """A server on a free port.
 
@@ -37,28 +51,36 @@ class Server:
     """
 
     def __init__(self, folder: Path, *options: str, appends: bool = False) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}"
         kept = ("--appendonly", "yes", "--appendfsync", "always") if appends else ("--appendonly", "no")
-        self._command: List[str] = [executable(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        self._command += ["--dir", str(folder), *kept, *options]
+        self._command: List[str] = [executable(), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self._command += [*kept, *options]
         self._process: Optional[subprocess.Popen[bytes]] = None
-        self.begin()
+        for _ in range(20):
+            self.port = _port()
+            self.url = f"redis://127.0.0.1:{self.port}"
+            if self._begins():
+                return
+        raise AssertionError("the server does not start at any port")
 
     def begin(self) -> None:
-        """Start it, and wait until it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while True:
+        """Start it again at its port, and wait until it answers."""
+        assert self._begins(), "the server does not start again"
+
+    def _begins(self) -> bool:
+        """Start it, and wait until it answers; return False if it has ended instead: its port is in use."""
+        command = [*self._command, "--port", str(self.port)]
+        process = self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + PATIENCE
+        while process.poll() is None:
             try:
                 with self.client() as client:
-                    client.ping()
-                return
+                    if client.info("server")["process_id"] == process.pid:  # else it is another one, and this one ends
+                        return True
             except redis.exceptions.ConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+                pass
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return False
 
     def client(self) -> Any:
         """A client of the tests' own."""

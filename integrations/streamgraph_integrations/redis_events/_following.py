@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Dict, List, Tuple
 from weakref import WeakValueDictionary
 
@@ -23,6 +24,19 @@ Key = Tuple[str, int]
 """A run and an attempt."""
 
 
+class _Fetching:
+    """What is fetched of one log.
+
+    Attributes:
+        again: Whether there may be more.
+        over: Is set when all that was there has been added.
+    """
+
+    def __init__(self) -> None:
+        self.again = True
+        self.over = asyncio.Event()
+
+
 class Follower:
     """The logs that this process reads.
 
@@ -36,7 +50,7 @@ class Follower:
     def __init__(self, settings: Settings) -> None:
         self.logs: WeakValueDictionary[Key, RedisSharedLog] = WeakValueDictionary()
         self._settings = settings
-        self._fetching: Dict[Key, bool] = {}
+        self._fetching: Dict[Key, _Fetching] = {}
 
     def of(self, run_id: str) -> List[RedisSharedLog]:
         """Return the logs of a run that has news."""
@@ -50,16 +64,18 @@ class Follower:
             log: The log.
         """
         key = (log.facts.run_id, log.attempt)
-        if key in self._fetching:
-            self._fetching[key] = True
+        known = self._fetching.get(key)
+        if known is not None:
+            known.again = True
+            await known.over.wait()
             return
-        self._fetching[key] = True
+        fetching = self._fetching[key] = _Fetching()
         try:
-            while self._fetching[key] and log.end is None:
-                self._fetching[key] = False
+            while fetching.again and log.end is None:
+                fetching.again = False
                 entries = await self._range(redis, log, log.following, _COUNT)
                 if len(entries) == _COUNT:
-                    self._fetching[key] = True
+                    fetching.again = True
                 if entries:
                     log.add_new(entries)
         except EventsUnavailableError as error:
@@ -68,6 +84,7 @@ class Follower:
             log.lose("failed", RunEnd(error=error))
         finally:
             del self._fetching[key]
+            fetching.over.set()
 
     async def page(self, redis: Redis, log: RedisSharedLog, after: int) -> None:
         """Fetch a page that somebody reads.

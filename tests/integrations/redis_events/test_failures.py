@@ -17,7 +17,7 @@ from streamgraph.config import get_stream_writer
 from streamgraph.errors import RunCancelledError
 from streamgraph.graph import START, StateGraph
 from streamgraph.serialization import RemoteError
-from streamgraph_integrations.redis_events import EventsUnavailableError, RedisEvents
+from streamgraph_integrations.redis_events import EventsUnavailableError, RedisEvents, _connection
 from support.redis_servers import Server
 from support.waiting import PATIENCE
 
@@ -218,13 +218,16 @@ def test_a_server_without_memory(make: Make, folder: Path) -> None:
 
 
 def test_events_that_could_not_be_stored_after_the_end(
-    make: Make, own: Server, caplog: pytest.LogCaptureFixture
+    make: Make, own: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run has its result; that its events are not complete is logged, and readers elsewhere get an error."""
+    seconds = [0.0]
+    monkeypatch.setattr(_connection, "monotonic", lambda: seconds[0])
     here = make(own.url, patience=0.3)
     log = here.open()
     own.kill()
     assert writing(10).start({}, log=log, record="custom").result(PATIENCE) == {"n": 10}
+    seconds[0] = 1.0  # the patience of what sends is over only now
     here.flush()
     assert "has ended, but its last events could not be stored" in caplog.text
     own.begin()

@@ -26,7 +26,7 @@ def main(url: str, prefix: str, count: str, pause: str) -> None:
         return {"n": int(count)}
 
     graph = StateGraph(State).add_node("node", node).add_edge(START, "node").compile()
-    events = RedisEvents(url, prefix=prefix, alive=0.5)
+    events = RedisEvents(url, prefix=prefix, alive=20)
     run = graph.start({}, log=events.open(), record="custom")
     print(run.id, flush=True)
     run.result()
