@@ -9,12 +9,14 @@ from streamgraph._drivers.memory_log import MemoryLog
 from streamgraph._drivers.readers import AsyncRunReader, RunReader
 from streamgraph._drivers.started import OnDisconnect
 from streamgraph._runnable.run_handle import RunHandle
+from streamgraph._runnable.run_orders import Dispatcher, RunOrder, read_order
 from streamgraph._streams.event_log import Codec, EventLog, Events, ReadableLog, RunEnd, RunFacts, RunStatus, SharedLog
 from streamgraph._streams.part import Part
 
 __all__ = [
     "AsyncRunReader",
     "Codec",
+    "Dispatcher",
     "EventLog",
     "Events",
     "MemoryLog",
@@ -24,7 +26,9 @@ __all__ = [
     "RunEnd",
     "RunFacts",
     "RunHandle",
+    "RunOrder",
     "RunReader",
     "RunStatus",
     "SharedLog",
+    "read_order",
 ]

@@ -29,7 +29,8 @@ from streamgraph_server._pacing import Pace
 from streamgraph_server._redaction import shown_part
 from streamgraph_server._refusals import refused_input
 from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, TokenEncoder, framed
-from streamgraph_server.runs import RECORDED, ServedRun
+from streamgraph_server.orders import RECORDED
+from streamgraph_server.runs import ServedRun
 
 T = TypeVar("T")
 

@@ -4,68 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from time import time
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, Union
+from typing import Callable, Dict, List, Optional, Sequence, Set
 from uuid import uuid4
 
-from typing_extensions import Literal
-
-from streamgraph.pregel import Pregel
 from streamgraph.runs import MemoryLog, RunHandle
-from streamgraph.types import Command, StreamMode
 from streamgraph_server._prompts import Prompts
 from streamgraph_server._refusals import refusal, refused_input, shown_message
-from streamgraph_server._requests import Fields
 from streamgraph_server._rollback import roll_back
 from streamgraph_server._settings import Errors, Settings
 from streamgraph_server._telemetry import SERVERS, Counts
 from streamgraph_server.frames import RunEnd, RunFacts
+from streamgraph_server.orders import Order
 from streamgraph_server.threads import Thread, Threads
 
 _log = logging.getLogger("streamgraph_server")
-
-Multitask = Literal["enqueue", "reject", "interrupt", "rollback"]
-
-RECORDED: Sequence[StreamMode] = ("values", "updates", "custom", "messages", "tools", "tasks")
-"""The modes that every run records, so that clients that come later may ask for them."""
-
-
-@dataclass
-class Order:
-    """What is to run, and how.
-
-    Attributes:
-        name: The name of the graph.
-        graph: The graph.
-        given: Its input, or a command.
-        config: Its config, as far as the client may say.
-        thread: The thread that it is saved in; `None` for a run that is not saved.
-        owner: The id of the user; `None` if the server does not ask.
-        modes: The modes that the client has asked for.
-        wire_modes: The same, as the client names them.
-        subgraphs: Whether it wants those of nested graphs.
-        cancels: Whether the run is cancelled when its last client leaves.
-        multitask: What to do if the thread has a run already.
-        metadata: What the client has noted about the run.
-        prompts: Whether the prompts of models are kept.
-        options: Further options of `graph.astart`.
-    """
-
-    name: str
-    graph: Pregel
-    given: object
-    config: Fields
-    thread: Optional[Thread] = None
-    owner: Optional[str] = None
-    modes: Sequence[StreamMode] = ()
-    wire_modes: Sequence[str] = ()
-    subgraphs: bool = False
-    cancels: bool = False
-    multitask: Multitask = "enqueue"
-    metadata: Fields = field(default_factory=dict)
-    prompts: bool = False
-    options: Fields = field(default_factory=dict)
 
 
 class ServedRun:
@@ -186,29 +139,16 @@ class ServedRun:
         Raises:
             Exception: The graph has refused the input or an option.
         """
-        order = self.order
-        self.began = time()
-        configurable = dict(order.config.get("configurable") or {})  # type: ignore[call-overload]
-        metadata = dict(order.config.get("metadata") or {})  # type: ignore[call-overload]
-        metadata.update(graph_id=order.name)
-        if order.owner is not None:
-            configurable["langgraph_auth_user_id"] = metadata["owner"] = order.owner
-            configurable["langgraph_auth_user"] = {"identity": order.owner, "is_authenticated": True}
-        if order.thread is not None:
-            configurable["thread_id"] = metadata["thread_id"] = order.thread.id
-        config = {**order.config, "configurable": configurable, "metadata": metadata, "run_id": self.id}
+        order, self.began = self.order, time()
+        wanted = order.to_start(self.id, settings)
+        config = dict(wanted.config)
         if self.prompts is not None:
             config["callbacks"] = [self.prompts]
-        options: Dict[str, object] = dict(order.options)
-        if settings.run_timeout is not None:
-            options["timeout"] = settings.run_timeout
         self.handle = await order.graph.astart(
-            order.given,
+            wanted.given,
             config,  # type: ignore[arg-type]
-            record=tuple(dict.fromkeys((*RECORDED, *order.modes))),
-            subgraphs=True,
             log=self.log,
-            **options,  # type: ignore[arg-type]
+            **wanted.options,
         )
         self.updated = time()
         self.begun.set()
@@ -378,17 +318,3 @@ class Runs:
     def reopen(self) -> None:
         """Start runs again."""
         self._draining = False
-
-
-def read_command(given: Mapping[str, object]) -> Command:
-    """Return the command that a client has sent: `resume`, `update`, `goto`."""
-    goto = given.get("goto")
-    target: Union[str, Sequence[str]] = ()
-    if isinstance(goto, str) or (isinstance(goto, list) and all(isinstance(name, str) for name in goto)):
-        target = goto
-    elif goto is not None:
-        raise refusal(422, "command.goto must be the name of a node, or a list of names.")
-    unknown = sorted(set(given) - {"resume", "update", "goto"})
-    if unknown:
-        raise refusal(422, f"A command has resume, update and goto, not {unknown[0][:80]!r}.")
-    return Command(resume=given.get("resume"), update=given.get("update"), goto=target)

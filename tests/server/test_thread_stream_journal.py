@@ -19,11 +19,12 @@ from server.retracting import retrying, thinking
 from server.thread_events import ALL, ending, events, lines, start, texts
 from streamgraph.testing import Gate
 from streamgraph_server._settings import Settings
+from streamgraph_server.orders import Order
 from streamgraph_server.protocols.thread_stream import journal as journals
 from streamgraph_server.protocols.thread_stream.encoder import ThreadEncoder
 from streamgraph_server.protocols.thread_stream.journal import Journal
 from streamgraph_server.protocols.thread_stream.wanted import CHANNELS, Wanted
-from streamgraph_server.runs import Order, ServedRun
+from streamgraph_server.runs import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 from support.waiting import eventually

@@ -12,8 +12,9 @@ from streamgraph.types import Command, StreamMode
 from streamgraph_server._guard import user_of
 from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import Fields
+from streamgraph_server.orders import Order
 from streamgraph_server.protocols.approvals import Verdict, answer_to, approvals_in
-from streamgraph_server.runs import Order, ServedRun
+from streamgraph_server.runs import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 
@@ -59,7 +60,7 @@ async def start_on_thread(
     request: Request,
     *,
     modes: Sequence[StreamMode] = (),
-    metadata: Optional[Fields] = None,
+    remarks: Optional[Fields] = None,
 ) -> ServedRun:
     """Start a run on a thread, which is cancelled when its last client leaves unless the query says otherwise.
 
@@ -70,7 +71,7 @@ async def start_on_thread(
         given: The input, or a command.
         request: The request; `?on_disconnect=continue` lets the run go on without clients.
         modes: The modes that the protocol reads.
-        metadata: What the client has noted about the run.
+        remarks: What the protocol has to know to write the run again.
     """
     choice = request.query_params.get("on_disconnect", "cancel")
     if choice not in ("cancel", "continue"):
@@ -79,11 +80,12 @@ async def start_on_thread(
         name=name,
         graph=service.saved(name),
         given=given,
-        config=service.config_of(name, {"metadata": metadata or {}}),
+        config=service.config_of(name, {"metadata": {}}),
         thread=thread,
         owner=user_of(request),
         modes=modes,
         cancels=choice == "cancel",
+        remarks=remarks or {},
     )
     return await service.runs.start(order)
 

@@ -20,10 +20,10 @@ from streamgraph_server._reading import all_frames, ended, stream_of
 from streamgraph_server._requests import Fields, body_of, object_in, read_messages
 from streamgraph_server.frames import Frame, RunEnd, RunFacts
 from streamgraph_server.messages import Closed, MessageEvent, MessageFold, Opened, Reasoning, Retracted, Text
+from streamgraph_server.orders import Order
 from streamgraph_server.protocols.bodies import ChatBody
 from streamgraph_server.protocols.openai_requests import FoundObject, ObjectFormat, read_parameters
 from streamgraph_server.protocols.openai_shapes import error_shape, in_openais_words, usage_shape
-from streamgraph_server.runs import Order
 from streamgraph_server.service import Service
 from streamgraph_server.tokens import TEXT, TextFrames, growing
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 from uuid import uuid4
-from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,10 +21,12 @@ from streamgraph_server._refusals import refusal, unknown
 from streamgraph_server._requests import Fields, body_of, number_in, object_in, read_messages, text_in
 from streamgraph_server.frames import Frame, RunEnd, RunFacts
 from streamgraph_server.messages import Closed, MessageEvent, MessageFold, Reasoning, Retracted, Source, Text
+from streamgraph_server.orders import Order
 from streamgraph_server.protocols.bodies import ResponseBody, ResponseQuery
-from streamgraph_server.protocols.openai_requests import FoundObject, ObjectFormat, read_parameters
+from streamgraph_server.protocols.openai_requests import FoundObject, read_parameters
+from streamgraph_server.protocols.openai_response_requests import About, read_items
 from streamgraph_server.protocols.openai_shapes import in_openais_words
-from streamgraph_server.runs import Order, ServedRun
+from streamgraph_server.runs import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 from streamgraph_server.tokens import TEXT, around, growing
@@ -76,21 +76,6 @@ class _Item:
     def place(self) -> Fields:
         """Where its part is."""
         return {"item_id": self.id, "output_index": self.index, "content_index" if self.is_text else "summary_index": 0}
-
-
-@dataclass(frozen=True)
-class About:
-    """What a client has asked for beside the messages.
-
-    Attributes:
-        wanted: The object that it wants instead of text.
-        instructions: Its instructions.
-        metadata: What it has noted about the response.
-    """
-
-    wanted: Optional[ObjectFormat] = None
-    instructions: str = ""
-    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 class ResponseEncoder:
@@ -268,29 +253,6 @@ class ResponseEncoder:
         return frames[max(seen, 0) :]
 
 
-def read_items(given: object, instructions: str) -> List[Fields]:
-    """Return the input of a response as messages.
-
-    Raises:
-        HTTPException: It has items that are no messages.
-    """
-    found: List[Fields] = [{"role": "system", "content": instructions}] if instructions else []
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise refusal(422, "input must be a text or a list of items.")
-    for item in items:
-        if item.get("type") == "reasoning":
-            continue
-        if item.get("type", "message") != "message":
-            raise refusal(422, f"Items of type {str(item.get('type'))[:80]!r} are not supported: the tools are inside.")
-        content = item.get("content")
-        if isinstance(content, list):
-            content = "".join(text_in(block, "text") for block in content if isinstance(block, dict))
-        role = text_in(item, "role")
-        found.append({"role": "system" if role == "developer" else role, "content": content})
-    return found
-
-
 class ResponsePaths:
     """The paths of the Responses API.
 
@@ -300,7 +262,6 @@ class ResponsePaths:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._asked: WeakKeyDictionary[ServedRun, About] = WeakKeyDictionary()
 
     async def create(self, request: Request) -> Response:
         """Run a graph; stream the response, answer with it, or let it go on in the background."""
@@ -322,9 +283,9 @@ class ResponsePaths:
             modes=ResponseEncoder(about=about).modes,
             cancels=not in_background,
             options=asked.options,
+            remarks=about.remarks,
         )
         run = await service.runs.start(order)
-        self._asked[run] = about
         if body.get("stream") is True:
             response = self._stream(run, -1)
         elif in_background or await ended(run, request, cancels=True):
@@ -368,11 +329,11 @@ class ResponsePaths:
 
     def _stream(self, run: ServedRun, after: int) -> Response:
         heartbeat = self._service.settings.heartbeat
-        encoder = ResponseEncoder(after, self._asked.get(run))
+        encoder = ResponseEncoder(after, About.of(run.order.remarks))
         return stream_of(run, encoder, heartbeat=heartbeat, cancels=run.order.cancels, with_ids=False)
 
     async def _so_far(self, run: ServedRun) -> Response:
-        encoder = ResponseEncoder(about=self._asked.get(run))
+        encoder = ResponseEncoder(about=About.of(run.order.remarks))
         if not run.over.is_set():
             encoder.begin(run.facts)
             return answer(encoder.response("queued" if run.handle is None else "in_progress"))

@@ -27,9 +27,10 @@ from streamgraph_server._requests import (
 )
 from streamgraph_server._rollback import state_before
 from streamgraph_server.frames import BEGIN, Cursor, cursor_of
+from streamgraph_server.orders import Multitask, Order, read_command
 from streamgraph_server.protocols.langgraph.encoder import LangGraphEncoder, core_modes, read_modes
 from streamgraph_server.protocols.langgraph.shapes import run_shape, shapes_of
-from streamgraph_server.runs import Multitask, Order, ServedRun, read_command
+from streamgraph_server.runs import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 

@@ -12,10 +12,11 @@ from streamgraph.types import Command, Send, StateSnapshot, StreamMode
 from streamgraph_server._guard import user_of
 from streamgraph_server._refusals import refusal, refused_input
 from streamgraph_server._requests import Fields, number_in, object_in, own_metadata, read_input, text_in, texts_in
+from streamgraph_server.orders import Multitask, Order
 from streamgraph_server.protocols.conversation import thread_named
 from streamgraph_server.protocols.thread_stream.journal import Journals
 from streamgraph_server.protocols.thread_stream.wanted import read_namespace
-from streamgraph_server.runs import Multitask, Order, ServedRun
+from streamgraph_server.runs import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, cast
 
 from streamgraph_server._refusals import refusal
-from streamgraph_server._requests import Fields, text_in
+from streamgraph_server._requests import Fields, text_in, texts_in
 from streamgraph_server.protocols.approvals import Verdict
 from streamgraph_server.protocols.conversation import verdict_in
 
@@ -24,6 +24,17 @@ class Reply:
     message_id: str = ""
     known: FrozenSet[str] = field(default_factory=frozenset)
     denied: FrozenSet[str] = field(default_factory=frozenset)
+
+    @property
+    def remarks(self) -> Fields:
+        """The same as JSON."""
+        return {"message_id": self.message_id, "known": sorted(self.known), "denied": sorted(self.denied)}
+
+    @classmethod
+    def of(cls, remarks: Fields) -> Reply:
+        """Return what `remarks` says; a new message if another protocol has begun the run."""
+        known, denied = (frozenset(texts_in(remarks, key)) for key in ("known", "denied"))
+        return cls(text_in(remarks, "message_id"), known, denied)
 
 
 def read_ui_messages(given: object) -> List[Fields]:

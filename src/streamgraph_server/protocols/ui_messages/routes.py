@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import List, Tuple
 from uuid import uuid4
-from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,7 +43,6 @@ class ChatPaths:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._replies: WeakKeyDictionary[ServedRun, Reply] = WeakKeyDictionary()
 
     async def send(self, request: Request) -> Response:
         """Take a conversation, and stream the message that follows."""
@@ -54,8 +52,9 @@ class ChatPaths:
         version = _version(request)
         thread = await thread_named(service, text_in(body, "id") or str(uuid4()), request)
         given, reply = self._read(name, body, await stored_in(service, name, thread))
-        run = await start_on_thread(service, name, thread, given, request, modes=UIMessageEncoder.modes)
-        self._replies[run] = reply
+        run = await start_on_thread(
+            service, name, thread, given, request, modes=UIMessageEncoder.modes, remarks=reply.remarks
+        )
         return self._stream(run, request, version)
 
     def _read(self, name: str, body: Fields, before: Stored) -> Tuple[object, Reply]:
@@ -95,7 +94,7 @@ class ChatPaths:
     def _stream(self, run: ServedRun, request: Request, version: int) -> EventStream:
         return stream_of(
             run,
-            UIMessageEncoder(version, self._replies.get(run)),
+            UIMessageEncoder(version, Reply.of(run.order.remarks)),
             heartbeat=self._service.settings.heartbeat,
             cancels=run.order.cancels,
             with_ids=False,
