@@ -14,6 +14,7 @@ from streamgraph.config import get_stream_writer
 from streamgraph.errors import StreamClosed
 from streamgraph.graph import START, StateGraph
 from streamgraph.types import RetryPolicy
+from support.clocks import LimitClock
 from support.waiting import PATIENCE, run
 
 DRIVERS = ("stream", "astream")
@@ -102,11 +103,15 @@ class Failing:
 class Stuck:
     """Nodes that do not return until they are released or cancelled.
 
+    Args:
+        clock: The time of their limits, which is over once one of them has begun.
+
     Attributes:
         log: What became of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: LimitClock) -> None:
+        self._clock = clock
         self.log: List[str] = []
         self.calls = 0
         self._gate = threading.Event()
@@ -120,6 +125,7 @@ class Stuck:
         self.calls += 1
         writer = get_stream_writer()
         writer("begun")
+        self._clock.advance(SHORT)
         self._gate.wait(PATIENCE)
         try:
             writer("late")
@@ -132,6 +138,7 @@ class Stuck:
         """Wait on the loop, and take a moment to clean up."""
         self.calls += 1
         get_stream_writer()("begun")
+        self._clock.advance(SHORT)
         try:
             await asyncio.Event().wait()
         finally:
@@ -141,8 +148,8 @@ class Stuck:
 
 
 @pytest.fixture
-def stuck() -> Iterator[Stuck]:
+def stuck(clock: LimitClock) -> Iterator[Stuck]:
     """Released in the end."""
-    nodes = Stuck()
+    nodes = Stuck(clock)
     yield nodes
     nodes.release()

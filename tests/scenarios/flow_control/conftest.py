@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from support.clocks import clock
 from support.leaks import light_collections, no_complaint, no_thread_left
 
-__all__ = ["light_collections", "no_complaint", "no_thread_left"]
+__all__ = ["clock", "light_collections", "no_complaint", "no_thread_left"]

@@ -16,8 +16,9 @@ from streamgraph.errors import NodeTimeoutError
 from streamgraph.func import entrypoint, task
 from streamgraph.graph import StateGraph
 from streamgraph.types import RetryPolicy
+from support.clocks import LimitClock
 from support.value_graphs import State, graph_of, line_of
-from support.waiting import eventually, run, soon
+from support.waiting import PATIENCE, eventually, run, soon
 
 
 def test_sync_model_on_the_readers_loop() -> None:
@@ -71,7 +72,7 @@ def test_plain_writer_on_the_readers_loop() -> None:
     assert run(main()) == [0, 19, *range(1, 20)]
 
 
-def test_what_a_timed_out_attempt_holds_is_dropped() -> None:
+def test_what_a_timed_out_attempt_holds_is_dropped(clock: LimitClock) -> None:
     """A part for which a node waits for room does not come after the node's attempt was given up."""
     attempts: List[int] = []
 
@@ -81,6 +82,8 @@ def test_what_a_timed_out_attempt_holds_is_dropped() -> None:
             writer("second")
             return
         for number in range(9):
+            if number == 3:  # for which there is no room
+                clock.advance(0.1)
             writer(number)
 
     builder: Any = StateGraph(State)
@@ -92,19 +95,25 @@ def test_what_a_timed_out_attempt_holds_is_dropped() -> None:
     assert [*seen, *stream] == [0, 1, 2, "second"]
 
 
-def test_node_timeout_while_held_up() -> None:
+def test_node_timeout_while_held_up(clock: LimitClock) -> None:
     """A limit of a node counts while it waits for room."""
+    cut_short = threading.Event()
 
     def node(state: State, writer: Any) -> None:
-        for number in range(9):
-            writer(number)
+        try:
+            for number in range(9):
+                if number == 3:  # for which there is no room
+                    clock.advance(0.1)
+                writer(number)
+        finally:
+            cut_short.set()
 
     builder: Any = StateGraph(State)
     builder.add_node("node", node, timeout=0.1).set_entry_point("node")
     stream = builder.compile().stream({}, stream_mode="custom", max_buffer=2)
     next(stream)
     seen: List[Any] = []
-    threading.Event().wait(0.2)
+    assert cut_short.wait(PATIENCE)
     with pytest.raises(NodeTimeoutError):
         seen.extend(stream)
     assert seen == [1, 2]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from datetime import timedelta
 from typing import Any, List
 
 import pytest
 
 from streamgraph.types import Heartbeat
+from support.clocks import LimitClock
 from support.value_graphs import State, graph_of, line_of
-from support.waiting import PATIENCE, run, soon, threads
+from support.waiting import PATIENCE, eventually, run, soon, threads
 
 BEAT = 0.02
 
@@ -88,7 +88,7 @@ def _beats_of(chunks: List[Any]) -> int:
     return sum(isinstance(chunk, Heartbeat) for chunk in chunks)
 
 
-def test_no_beat_without_silence() -> None:
+def test_no_beat_without_silence(clock: LimitClock) -> None:
     """A stream whose consumer never has to wait that long has no heartbeat, however slow the consumer is."""
 
     def node(state: State, writer: Any) -> None:
@@ -97,9 +97,9 @@ def test_no_beat_without_silence() -> None:
 
     with graph_of(node=node).stream({}, stream_mode="custom", heartbeat=30) as stream:
         assert list(stream) == [0, 1, 2, 3, 4]
-    with graph_of(node=node).stream({}, stream_mode="custom", heartbeat=0.2) as stream:
+    with graph_of(node=node).stream({}, stream_mode="custom", heartbeat=BEAT) as stream:
         chunks = [next(stream)]
-        time.sleep(0.3)
+        clock.advance(2 * BEAT)
         chunks += stream
     assert _beats_of(chunks) == 0
     assert chunks == [0, 1, 2, 3, 4]
@@ -197,18 +197,19 @@ def test_beats_on_the_way_through_steps(asynchronous: bool) -> None:
     """What a node returns and what the next one gets is as without heartbeats."""
 
     def one(state: State) -> State:
-        time.sleep(3 * BEAT)
+        eventually(lambda: _beats_of(chunks) >= 1)
         return {"value": "1"}
 
     def two(state: State) -> State:
-        time.sleep(3 * BEAT)
+        eventually(lambda: _beats_of(chunks) >= 2)
         return {"value": state["value"] + "2"}
 
     graph = line_of(one=one, two=two)
     chunks: List[Any] = []
 
     async def main() -> None:
-        chunks.extend([chunk async for chunk in graph.astream({}, heartbeat=BEAT)])
+        async for chunk in graph.astream({}, heartbeat=BEAT):
+            chunks.append(chunk)
 
     if asynchronous:
         run(main())

@@ -96,11 +96,11 @@ def test_merging_is_linear_and_flat() -> None:
 
     def merged(count: int) -> float:
         store = CoalescingQueue(1, COALESCER)
-        began = time.perf_counter()
+        began = time.thread_time()  # which other processes do not lengthen
         for _ in range(count):
             assert store.offer(Part((), "messages", (private_copy(word, "m"), metadata), "node"))
         assert store.pop().data[0].content == "word " * count
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     merged(100)
     short, long = min(merged(1_000) for _ in range(5)), min(merged(COUNT // 2) for _ in range(2))

@@ -13,24 +13,29 @@ from scenarios.flow_control.token_producers import ASYNC, MODES, PRODUCERS, Toke
 from streamgraph.errors import GraphError, RunTimeoutError, StreamClosed
 from streamgraph.graph import END, START, StateGraph
 from streamgraph.runtime import Runtime
+from streamgraph.types import Heartbeat
+from support.clocks import LimitClock
 from support.value_graphs import State, graph_of, line_of
 from support.waiting import PATIENCE, eventually, run, soon
 
 LIMIT = 0.05
 
-AMPLE = 0.25
-"""For runs that get something done before, on a machine that is busy."""
-
 
 class Stuck:
-    """A node that says something and then runs until it is told to stop."""
+    """A node that says something, and then runs over its time until it is told to stop.
 
-    def __init__(self) -> None:
+    Args:
+        clock: The time of the limit.
+    """
+
+    def __init__(self, clock: LimitClock) -> None:
         self.ended = threading.Event()
+        self._clock = clock
 
     def node(self, state: State, runtime: Runtime) -> None:
         """Run in a thread."""
         runtime.stream_writer("first")
+        self._clock.advance(LIMIT)
         deadline = time.monotonic() + PATIENCE
         while not runtime.stopped and time.monotonic() < deadline:
             time.sleep(0.001)
@@ -39,28 +44,29 @@ class Stuck:
     async def anode(self, state: State, runtime: Runtime) -> None:
         """Run on the loop."""
         runtime.stream_writer("first")
+        self._clock.advance(LIMIT)
         try:
             await asyncio.Event().wait()
         finally:
             self.ended.set()
 
 
-def _check(error: RunTimeoutError, *nodes: str, limit: float = LIMIT) -> None:
+def _check(error: RunTimeoutError, *nodes: str) -> None:
     assert isinstance(error, GraphError)
     assert isinstance(error, TimeoutError)
-    assert error.timeout == limit
-    assert error.elapsed >= limit
+    assert error.timeout == LIMIT
+    assert error.elapsed >= LIMIT
     assert sorted(task.node for task in error.running) == sorted(nodes)
     for node in nodes:
         assert f"node {node!r} in step 1" in str(error)
-    assert f"{limit:.3f}s" in str(error)
+    assert f"{LIMIT:.3f}s" in str(error)
 
 
 @pytest.mark.parametrize("name", ["node", "anode"])
 @pytest.mark.parametrize("mode", ["custom", "updates"])
-def test_stuck_node(name: str, mode: str) -> None:
+def test_stuck_node(name: str, mode: str, clock: LimitClock) -> None:
     """What was made is delivered, then the error is raised, and the node is told to stop."""
-    stuck = Stuck()
+    stuck = Stuck(clock)
     stream = graph_of(stuck=getattr(stuck, name)).stream({}, stream_mode=mode, timeout=LIMIT)
     seen: List[Any] = []
     with pytest.raises(RunTimeoutError) as caught:
@@ -73,9 +79,9 @@ def test_stuck_node(name: str, mode: str) -> None:
 
 @pytest.mark.parametrize("name", ["node", "anode"])
 @pytest.mark.parametrize("mode", ["custom", "updates"])
-def test_stuck_node_async(name: str, mode: str) -> None:
+def test_stuck_node_async(name: str, mode: str, clock: LimitClock) -> None:
     """The same on an event loop."""
-    stuck = Stuck()
+    stuck = Stuck(clock)
 
     async def main() -> None:
         stream = graph_of(stuck=getattr(stuck, name)).astream({}, stream_mode=mode, timeout=LIMIT)
@@ -90,11 +96,13 @@ def test_stuck_node_async(name: str, mode: str) -> None:
     run(main())
 
 
-def test_thread_that_is_not_told() -> None:
+def test_thread_that_is_not_told(clock: LimitClock) -> None:
     """Nobody waits for a thread that does not look whether it should stop."""
     go_on = threading.Event()
+    both = threading.Barrier(2, action=lambda: clock.advance(LIMIT))
 
     def node(state: State) -> None:
+        both.wait(PATIENCE)
         go_on.wait(PATIENCE)
 
     graph = graph_of(node=node, other=node)
@@ -124,13 +132,13 @@ def test_run_in_time() -> None:
     assert run(graph.ainvoke({}, timeout=30)) == {"value": "done"}
 
 
-def test_many_steps() -> None:
+def test_many_steps(clock: LimitClock) -> None:
     """The limit is one for all steps, and no further one is started after it."""
     steps: List[int] = []
 
     def node(state: State) -> None:
         steps.append(1)
-        time.sleep(LIMIT / 4)
+        clock.advance(LIMIT / 4)
 
     builder: Any = StateGraph(State)
     builder.add_node("node", node).add_edge(START, "node").add_conditional_edges("node", lambda state: "node")
@@ -141,15 +149,17 @@ def test_many_steps() -> None:
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_branch_that_takes_too_long(asynchronous: bool) -> None:
+def test_branch_that_takes_too_long(asynchronous: bool, clock: LimitClock) -> None:
     """A branch after a node counts as well, and so does one before the first node."""
     go_on = threading.Event()
 
     def slow(state: State) -> str:
+        clock.advance(LIMIT)
         go_on.wait(PATIENCE)
         return END
 
     async def aslow(state: State) -> str:
+        clock.advance(LIMIT)
         await asyncio.Event().wait()
         return END
 
@@ -195,43 +205,45 @@ def test_opening_that_takes_too_long() -> None:
 
 
 @pytest.mark.parametrize("maker", PRODUCERS)
-def test_slow_consumer(maker: str) -> None:
+def test_slow_consumer(maker: str, clock: LimitClock) -> None:
     """A consumer that comes too late gets what was made, then the error, though more could be made all the time."""
     made = TokenSource(100000)
-    stream = graph_of(node=PRODUCERS[maker](made)).stream({}, stream_mode=MODES, max_buffer=3, timeout=AMPLE)
+    stream = graph_of(node=PRODUCERS[maker](made)).stream({}, stream_mode=MODES, max_buffer=3, timeout=LIMIT)
     seen = [text(next(stream))]
-    time.sleep(AMPLE)
+    eventually(lambda: stream.buffered >= 3)
+    clock.advance(LIMIT)
     with pytest.raises(RunTimeoutError) as caught:
         seen.extend(map(text, stream))
     seen = cut_off(seen)
     assert seen == list(TokenSource(len(seen)).tokens())
     assert 4 <= len(seen) <= 6
-    _check(caught.value, "node", limit=AMPLE)
+    _check(caught.value, "node")
     eventually(lambda: made.ended == 1)
 
 
 @pytest.mark.parametrize("maker", ASYNC)
-def test_slow_consumer_async(maker: str) -> None:
+def test_slow_consumer_async(maker: str, clock: LimitClock) -> None:
     """The same on an event loop."""
     made = TokenSource(100000)
 
     async def main() -> None:
-        stream = graph_of(node=PRODUCERS[maker](made)).astream({}, stream_mode=MODES, max_buffer=3, timeout=AMPLE)
+        stream = graph_of(node=PRODUCERS[maker](made)).astream({}, stream_mode=MODES, max_buffer=3, timeout=LIMIT)
         seen = [text(await stream.__anext__())]
-        await asyncio.sleep(AMPLE)
+        await soon(lambda: stream.buffered >= 3)
+        clock.advance(LIMIT)
         with pytest.raises(RunTimeoutError) as caught:
             async for chunk in stream:
                 seen.append(text(chunk))
         seen = cut_off(seen)
         assert seen == list(TokenSource(len(seen)).tokens())
         assert 4 <= len(seen) <= 6
-        _check(caught.value, "node", limit=AMPLE)
+        _check(caught.value, "node")
 
     run(main())
     assert made.ended == 1
 
 
-def test_consumer_that_comes_after_the_end() -> None:
+def test_consumer_that_comes_after_the_end(clock: LimitClock) -> None:
     """A run that was over in time is over, however late its last chunks are taken."""
 
     def node(state: State, writer: Any) -> State:
@@ -239,19 +251,19 @@ def test_consumer_that_comes_after_the_end() -> None:
             writer(number)
         return {"value": "done"}
 
-    stream = graph_of(node=node).stream({}, stream_mode=["custom", "values"], timeout=AMPLE)
+    stream = graph_of(node=node).stream({}, stream_mode=["custom", "values"], timeout=LIMIT)
     seen = [next(stream)]
-    eventually(lambda: stream.buffered >= 2)
-    time.sleep(1.2 * AMPLE)
+    eventually(lambda: stream._inbox._items.qsize() == 3)  # two chunks, and the end of the node
+    clock.advance(2 * LIMIT)
     seen += stream
     assert seen[-1] == ("values", {"value": "done"})
     assert (stream.output, stream.status) == ({"value": "done"}, "done")
 
 
-def test_limit_begins_with_the_first_pull() -> None:
+def test_limit_begins_with_the_first_pull(clock: LimitClock) -> None:
     """The time before the first pull does not count."""
-    stream = graph_of(node=lambda state: {"value": "done"}).stream({}, timeout=AMPLE)
-    time.sleep(1.2 * AMPLE)
+    stream = graph_of(node=lambda state: {"value": "done"}).stream({}, timeout=LIMIT)
+    clock.advance(2 * LIMIT)
     assert list(stream) == [{"node": {"value": "done"}}]
 
 
@@ -273,20 +285,27 @@ def test_model_in_a_thread_is_stopped() -> None:
     eventually(lambda: ended)
 
 
-def test_heartbeats_until_the_limit() -> None:
+def test_heartbeats_until_the_limit(clock: LimitClock) -> None:
     """Heartbeats come until the time is up."""
-    stuck = Stuck()
     seen: List[Any] = []
+
+    def node(state: State, runtime: Runtime) -> None:
+        runtime.stream_writer("first")
+        for number in range(1, 5):
+            eventually(lambda: len(seen) == number)
+            clock.advance(LIMIT / 4)
+        eventually(lambda: runtime.stopped)
+
     with pytest.raises(RunTimeoutError):
-        seen.extend(graph_of(stuck=stuck.node).stream({}, stream_mode="custom", heartbeat=LIMIT / 5, timeout=LIMIT))
+        seen.extend(graph_of(node=node).stream({}, stream_mode="custom", heartbeat=LIMIT / 5, timeout=LIMIT))
     assert seen[0] == "first"
-    assert 1 <= len(seen[1:]) <= 5
+    assert [type(chunk) for chunk in seen[1:]] == [Heartbeat] * 3
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("driver", ["stream", "astream"])
-def test_time_is_over_between_two_steps(driver: str, wide: bool, version: Any) -> None:
+def test_time_is_over_between_two_steps(driver: str, wide: bool, version: Any, clock: LimitClock) -> None:
     """A reader that takes its time finds the error of the limit, though nothing ran when it was reached."""
     ran: List[str] = []
 
@@ -301,14 +320,14 @@ def test_time_is_over_between_two_steps(driver: str, wide: bool, version: Any) -
         builder.add_node("beside", lambda state: {}).add_edge(START, "beside").add_edge("beside", "second")
     graph = builder.compile()
     chunks: List[Any] = []
-    late = LIMIT + 0.01
     options: Any = {"stream_mode": "custom", "timeout": LIMIT, "version": version}
     stream: Any = getattr(graph, driver)({"value": "?"}, **options)
 
     async def main() -> None:
         async for chunk in stream:
             chunks.append(chunk)
-            await asyncio.sleep(late)
+            await soon(lambda: not stream._clock._running(0))
+            clock.advance(LIMIT)
 
     with pytest.raises(RunTimeoutError) as raised:
         if driver == "astream":
@@ -316,7 +335,8 @@ def test_time_is_over_between_two_steps(driver: str, wide: bool, version: Any) -
         else:
             for chunk in stream:
                 chunks.append(chunk)
-                time.sleep(late)
+                eventually(lambda: not stream._clock._running(0))
+                clock.advance(LIMIT)
     assert stream.status == "failed"
     assert ran == []
     # The chunk waited, and what had made it has ended meanwhile.

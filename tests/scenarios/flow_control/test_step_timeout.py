@@ -17,7 +17,9 @@ from streamgraph.errors import GraphError, RunTimeoutError, StepTimeoutError
 from streamgraph.func import entrypoint
 from streamgraph.graph import START, StateGraph
 from streamgraph.pregel import NodeBuilder, Pregel
-from support.value_graphs import graph_of, line_of
+from streamgraph.runtime import Runtime
+from support.clocks import LimitClock
+from support.value_graphs import State, graph_of, line_of
 from support.waiting import eventually, run, soon
 
 LIMIT = 0.05
@@ -46,9 +48,9 @@ def check(error: StepTimeoutError, step: int, *nodes: str) -> None:
 
 @pytest.mark.parametrize("name", ["node", "anode"])
 @pytest.mark.parametrize("mode", ["custom", "updates"])
-def test_stuck_step(name: str, mode: str) -> None:
+def test_stuck_step(name: str, mode: str, clock: LimitClock) -> None:
     """The steps before are shown and what the step has made is delivered; then the error is raised."""
-    stuck = Stuck()
+    stuck = Stuck(clock)
     seen: List[Any] = []
     with pytest.raises(StepTimeoutError) as caught:
         seen.extend(limited(line_of(before=quick, stuck=getattr(stuck, name))).stream({}, stream_mode=mode))
@@ -59,9 +61,9 @@ def test_stuck_step(name: str, mode: str) -> None:
 
 @pytest.mark.parametrize("name", ["node", "anode"])
 @pytest.mark.parametrize("mode", ["custom", "updates"])
-def test_stuck_step_async(name: str, mode: str) -> None:
+def test_stuck_step_async(name: str, mode: str, clock: LimitClock) -> None:
     """The same on an event loop."""
-    stuck = Stuck()
+    stuck = Stuck(clock)
 
     async def main() -> None:
         seen: List[Any] = []
@@ -75,10 +77,15 @@ def test_stuck_step_async(name: str, mode: str) -> None:
     run(main())
 
 
-def test_invoke() -> None:
+def test_invoke(clock: LimitClock) -> None:
     """`invoke` and `ainvoke` fail in the same way; of several nodes only those that still run are named."""
-    stuck = Stuck()
-    graph = limited(graph_of(quick=quick, stuck=stuck.anode))
+    stuck = Stuck(clock)
+
+    async def node(state: State, runtime: Runtime) -> None:
+        await asyncio.sleep(0.2)  # in which the other ends
+        await stuck.anode(state, runtime)
+
+    graph = limited(graph_of(quick=quick, stuck=node))
     with pytest.raises(StepTimeoutError) as caught:
         graph.invoke({})
     check(caught.value, 1, "stuck")
@@ -96,53 +103,59 @@ class Log(TypedDict):
     log: Annotated[List[int], operator.add]
 
 
-def steps(pause: float) -> Any:
-    """A graph of five steps of the same length."""
+def steps(work: Any) -> Any:
+    """A graph of five steps."""
     builder = StateGraph(Log)
     names = [START, *"abcde"]
     for before, name in zip(names, names[1:]):
-        builder.add_node(name, lambda state: time.sleep(pause) or {"log": [1]})  # the work, not a wait for something
+        builder.add_node(name, lambda state: work() or {"log": [1]})
         builder.add_edge(before, name)
     return builder.compile()
 
 
-def test_each_step_has_its_own_time() -> None:
+def test_each_step_has_its_own_time(clock: LimitClock) -> None:
     """The time of a step begins with the step: several may take longer than the limit."""
-    graph = limited(steps(0.02), 0.09)
+
+    def work() -> None:
+        clock.advance(0.4 * LIMIT)
+        time.sleep(0.4 * LIMIT)  # who waits for the limit looks at the clock meanwhile
+
+    graph = limited(steps(work))
     assert graph.invoke({"log": []}) == {"log": [1] * 5}
     assert asyncio.run(graph.ainvoke({"log": []})) == {"log": [1] * 5}
 
 
-def test_a_reader_that_takes_its_time() -> None:
+def test_a_reader_that_takes_its_time(clock: LimitClock) -> None:
     """While nothing runs, no step takes long."""
-    graph = limited(steps(0), LIMIT)
+    graph = limited(steps(lambda: None))
     for _ in graph.stream({"log": []}):
-        time.sleep(LIMIT * 1.2)  # the reader is what takes time here
+        clock.advance(LIMIT)  # the reader is what takes time here
 
 
-def test_beside_the_timeout_of_a_run() -> None:
+def test_beside_the_timeout_of_a_run(clock: LimitClock) -> None:
     """Of both limits the one that is over first counts."""
-    stuck = Stuck()
+    stuck = Stuck(clock)
     with pytest.raises(RunTimeoutError):
         limited(graph_of(stuck=stuck.anode), 5).invoke({}, timeout=LIMIT)
     with pytest.raises(StepTimeoutError):
         limited(graph_of(stuck=stuck.anode)).invoke({}, timeout=5)
 
 
-def test_nested_graph() -> None:
+def test_nested_graph(clock: LimitClock) -> None:
     """The limit of a nested graph is for its own steps."""
-    stuck = Stuck()
+    stuck = Stuck(clock)
     inner = limited(graph_of(stuck=stuck.anode))
     with pytest.raises(StepTimeoutError) as caught:
         line_of(before=quick, inner=inner).invoke({})
     check(caught.value, 1, "stuck")
 
 
-def test_workflow_and_pregel() -> None:
+def test_workflow_and_pregel(clock: LimitClock) -> None:
     """A workflow is one step; a `Pregel` takes the limit as an argument, and counts its steps from 0."""
     go_on = threading.Event()
 
     def wait(value: object) -> object:
+        clock.advance(LIMIT)
         go_on.wait(5)
         return value
 

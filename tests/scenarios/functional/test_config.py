@@ -21,8 +21,9 @@ from streamgraph.errors import NodeTimeoutError
 from streamgraph.func import entrypoint, task
 from streamgraph.runtime import Runtime
 from streamgraph.types import CachePolicy, RetryPolicy, TimeoutPolicy
+from support.clocks import LimitClock
 from support.endless import Forever
-from support.waiting import PATIENCE, eventually, run
+from support.waiting import PATIENCE, eventually, run, soon
 from support.workflows import DRIVERS, KINDS, collect, finish
 
 
@@ -198,15 +199,18 @@ def test_retry(kind: str, driver: str, caplog: pytest.LogCaptureFixture) -> None
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("limit", [0.05, timedelta(milliseconds=50), TimeoutPolicy(run_timeout=0.05)])
-def test_timeout_of_an_async_task(limit: Any, driver: str) -> None:
+def test_timeout_of_an_async_task(limit: Any, driver: str, clock: LimitClock) -> None:
     """An async task that takes too long is cancelled and has cleaned up; its error is typed and can be caught."""
     forever = Forever()
     call = task(name="call", timeout=limit)(forever.node)
 
     @entrypoint()
     async def flow(text: str) -> List[Any]:
+        called = call({})
+        await soon(forever.started.is_set)
+        clock.advance(0.05)
         with pytest.raises(NodeTimeoutError) as caught:
-            await call({})
+            await called
         assert isinstance(caught.value, TimeoutError)
         return [caught.value.node, caught.value.kind, caught.value.timeout, forever.is_over()]
 
@@ -214,13 +218,14 @@ def test_timeout_of_an_async_task(limit: Any, driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_timeout_of_a_sync_task(driver: str) -> None:
+def test_timeout_of_a_sync_task(driver: str, clock: LimitClock) -> None:
     """A sync task can have a time limit, too: nobody waits longer, and what is left of it writes nothing more."""
     gate, late = threading.Event(), []
 
     @task(timeout=0.05)
     def work() -> None:
         write = get_stream_writer()
+        clock.advance(0.05)
         assert gate.wait(PATIENCE)
         try:
             write("too late")
@@ -240,37 +245,44 @@ def test_timeout_of_a_sync_task(driver: str) -> None:
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_timeout_of_an_entrypoint(kind: str, driver: str) -> None:
+def test_timeout_of_an_entrypoint(kind: str, driver: str, clock: LimitClock) -> None:
     """An entrypoint that takes too long fails, and the tasks that it waits for are cancelled."""
     forever = Forever()
     call = task(name="call")(forever.node)
 
     def body(text: str) -> Any:
-        return call({}).result()
+        called = call({})
+        eventually(forever.started.is_set)
+        clock.advance(0.05)
+        return called.result()
 
     async def abody(text: str) -> Any:
-        return await call({})
+        called = call({})
+        await soon(forever.started.is_set)
+        clock.advance(0.05)
+        return await called
 
-    flow = entrypoint(timeout=0.1)(body if kind == "sync" else abody)
+    flow = entrypoint(timeout=0.05)(body if kind == "sync" else abody)
     with pytest.raises(NodeTimeoutError) as caught:
         finish(flow, "in", driver)
 
-    assert (caught.value.node, caught.value.run_timeout) == ("body" if kind == "sync" else "abody", 0.1)
+    assert (caught.value.node, caught.value.run_timeout) == ("body" if kind == "sync" else "abody", 0.05)
     eventually(forever.is_over)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_idle_timeout(driver: str) -> None:
+def test_idle_timeout(driver: str, clock: LimitClock) -> None:
     """The idle limit of a task counts from its last sign of life; those of tasks that it waits for count as well."""
 
     @task
     async def lively(signs: int) -> int:
         for _ in range(signs):
-            await asyncio.sleep(0.04)
+            clock.advance(0.02)
+            await asyncio.sleep(0.02)  # who waits for the limit looks at the clock meanwhile
             get_stream_writer()("alive")
         return signs
 
-    @task(timeout=TimeoutPolicy(idle_timeout=0.4))
+    @task(timeout=TimeoutPolicy(idle_timeout=0.05))
     async def outer(signs: int) -> int:
         return await lively(signs)
 
@@ -278,7 +290,7 @@ def test_idle_timeout(driver: str) -> None:
     async def flow(signs: int) -> int:
         return await outer(signs)
 
-    assert finish(flow, 15, driver) == 15
+    assert finish(flow, 6, driver) == 6
 
 
 # Caches

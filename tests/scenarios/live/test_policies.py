@@ -15,8 +15,9 @@ from streamgraph.cache.memory import InMemoryCache
 from streamgraph.errors import NodeTimeoutError
 from streamgraph.graph import START, StateGraph
 from streamgraph.types import CachePolicy, Command, RetryPolicy, TimeoutPolicy, ainterrupt, interrupt
+from support.clocks import LimitClock
 
-LIMIT = 0.15  # seconds that a node may take
+LIMIT = 0.05  # seconds that a node may take
 THOUGHT = 0.2  # seconds that a person takes
 AGAIN = RetryPolicy(max_attempts=3, initial_interval=0.001, jitter=False)
 
@@ -172,14 +173,15 @@ def test_a_question_is_no_failure_for_a_policy_that_retries_everything(
 
 @kinds
 @ways
-def test_thinking_does_not_count_as_time_of_the_node(kind: str, live: bool) -> None:
+def test_thinking_does_not_count_as_time_of_the_node(kind: str, live: bool, clock: LimitClock) -> None:
     """It neither exceeds the limit nor makes an attempt fail, which would be retried."""
     ran: Ran = []
     policies: Any = {"timeout": TimeoutPolicy(run_timeout=LIMIT), "retry_policy": AGAIN}
     graph = compiled(asking(kind, ran), **policies)
     stream = graph.stream(GIVEN, CONFIG, stream_mode="updates", interrupts="live" if live else "pause")
     first = next(stream)["__interrupt__"][0]
-    time.sleep(THOUGHT)
+    clock.advance(THOUGHT)
+    time.sleep(2 * LIMIT)  # who waits for a limit looks at the clock meanwhile
     if live:
         stream.answer(first.id, answer(first))
         second = next(chunk["__interrupt__"][0] for chunk in stream if "__interrupt__" in chunk)
@@ -195,7 +197,7 @@ def test_thinking_does_not_count_as_time_of_the_node(kind: str, live: bool) -> N
 
 @ways
 @drivers
-def test_a_time_limit_that_is_exceeded_after_the_answer(live: bool, asynchronous: bool) -> None:
+def test_a_time_limit_that_is_exceeded_after_the_answer(live: bool, asynchronous: bool, clock: LimitClock) -> None:
     """The next attempt has the answers, and asks nothing."""
     ran: Ran = []
 
@@ -203,6 +205,7 @@ def test_a_time_limit_that_is_exceeded_after_the_answer(live: bool, asynchronous
         answers = [await ainterrupt("one"), await ainterrupt("two")]
         ran.append("answered")
         if ran == ["answered"]:
+            clock.advance(LIMIT)
             await asyncio.Event().wait()
         return {"seen": answers}
 

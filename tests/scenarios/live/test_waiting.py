@@ -12,10 +12,13 @@ from scenarios.live.answering import answer, finish, until
 from scenarios.live.asking_graphs import GIVEN, PLACES, State, asker, awaiting, graph, nested, plain
 from streamgraph.errors import NodeTimeoutError
 from streamgraph.graph import START, StateGraph
+from streamgraph.runtime import Runtime
 from streamgraph.types import Heartbeat, TimeoutPolicy, ainterrupt, interrupt
+from support.clocks import LimitClock
+from support.waiting import eventually
 
 LIVE: Any = {"interrupts": "live", "version": "v2"}
-LIMIT = 0.15  # seconds that a node may take
+LIMIT = 0.05  # seconds that a node may take
 THOUGHT = 0.4  # seconds that a person takes
 
 TIMEOUTS = {
@@ -33,51 +36,54 @@ def limited(node: Any, timeout: Any) -> Any:
     return StateGraph(State).add_node("ask", node, timeout=timeout).add_edge(START, "ask").compile()
 
 
-def think(stream: Any) -> None:
+def think(stream: Any, clock: LimitClock) -> None:
     """Pull a stream until it asks, take more time than a node may, and answer."""
     until(stream, lambda: stream.questions)
-    time.sleep(THOUGHT)
+    clock.advance(THOUGHT)
+    time.sleep(2 * LIMIT)  # who waits for a limit looks at the clock meanwhile
     for question in stream.questions:
         stream.answer(question.id, answer(question))
 
 
 @pytest.mark.parametrize("limit", TIMEOUTS)
 @pytest.mark.parametrize("make", [asker, awaiting, plain, nested(asker)], ids=["sync", "async", "plain", "nested"])
-def test_the_time_of_a_node_stands_still(make: Any, limit: str) -> None:
+def test_the_time_of_a_node_stands_still(make: Any, limit: str, clock: LimitClock) -> None:
     """A person may think longer than a node may take, and afterwards the node has the time that it had left."""
     node = make(nothing, "sure?") if make in (asker, awaiting, plain) else make(nothing, None)
     stream = limited(node, TIMEOUTS[limit]).stream(GIVEN, **LIVE)
-    think(stream)
+    think(stream, clock)
     finish(stream)
     assert "in" in stream.output["seen"]
     assert len(stream.output["seen"]) > 1
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_it_goes_on_after_the_answer(kind: str) -> None:
+def test_it_goes_on_after_the_answer(kind: str, clock: LimitClock) -> None:
     """The limit holds for what the node does itself."""
 
-    def ask(state: Any) -> Any:
+    def ask(state: Any, runtime: Runtime) -> Any:
         interrupt("sure?")
-        time.sleep(5 * LIMIT)
+        clock.advance(LIMIT)
+        eventually(lambda: runtime.stopped)
 
     async def aask(state: Any) -> Any:
         await ainterrupt("sure?")
-        await asyncio.sleep(20 * LIMIT)
+        clock.advance(LIMIT)
+        await asyncio.Event().wait()
 
     stream = limited(ask if kind == "sync" else aask, TIMEOUTS["run"]).stream(GIVEN, **LIVE)
-    think(stream)
+    think(stream, clock)
     with pytest.raises(NodeTimeoutError) as caught:
         finish(stream)
     assert caught.value.elapsed < THOUGHT
 
 
-def test_the_time_of_a_step_stands_still() -> None:
+def test_the_time_of_a_step_stands_still(clock: LimitClock) -> None:
     """Also if the node itself has no limit."""
     compiled = graph(None, asker(nothing, "sure?"))
     compiled.step_timeout = LIMIT
     stream = compiled.stream(GIVEN, **LIVE)
-    think(stream)
+    think(stream, clock)
     finish(stream)
     assert stream.output["seen"] == ["in", "<sure?>"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from support.clocks import clock
 from support.leaks import light_collections, no_thread_left
 from support.policies import stuck
 
-__all__ = ["light_collections", "no_thread_left", "stuck"]
+__all__ = ["clock", "light_collections", "no_thread_left", "stuck"]

@@ -13,46 +13,77 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from streamgraph.errors import NodeTimeoutError
 from streamgraph.graph import START, StateGraph
+from streamgraph.runtime import get_runtime
 from streamgraph.types import TimeoutPolicy
+from support.clocks import LimitClock
 from support.policies import DRIVERS, SHORT, State, Stuck, graph_with, outcome
 from support.waiting import eventually
 
-IDLE = 0.25
-TICK = 0.06  # six of them are more than IDLE, each is much less
+IDLE = 0.05
+TICK = 0.02  # six of them are more than IDLE, each is much less
 
 
-def ticking(each: Any, asynchronous: bool) -> Any:
-    """A node that works six ticks long and does something after each."""
+class Work:
+    """A node's work: it takes a tick of the clock, and as long that who waits for a limit looks at the clock."""
 
-    def work(state: Any, runtime: Any) -> State:
+    def __init__(self, clock: LimitClock) -> None:
+        self._clock = clock
+
+    def tick(self) -> None:
+        """Work in a thread."""
+        self._clock.advance(TICK)
+        time.sleep(TICK)
+
+    async def atick(self) -> None:
+        """Work on the loop."""
+        self._clock.advance(TICK)
+        await asyncio.sleep(TICK)
+
+
+@pytest.fixture
+def work(clock: LimitClock) -> Work:
+    """It moves the clock of the limits, and nothing else does."""
+    return Work(clock)
+
+
+def ticking(each: Any, asynchronous: bool, work: Work, cut: bool) -> Any:
+    """A node that works six ticks long and does something after each; if it is to be cut short, it waits for that."""
+
+    def node(state: Any, runtime: Any) -> State:
         for _ in range(6):
-            time.sleep(TICK)
+            work.tick()
             each(runtime)
+        if cut:
+            eventually(lambda: runtime.stopped)
         return {"x": ["done"]}
 
-    async def awork(state: Any, runtime: Any) -> State:
+    async def anode(state: Any, runtime: Any) -> State:
         for _ in range(6):
-            await asyncio.sleep(TICK)
+            await work.atick()
             each(runtime)
+        if cut:
+            await asyncio.Event().wait()
         return {"x": ["done"]}
 
-    return awork if asynchronous else work
+    return anode if asynchronous else node
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("refresh_on", ["auto", "heartbeat"])
 @pytest.mark.parametrize(("sign", "mode"), [("writer", "updates"), ("writer", "custom"), ("heartbeat", "updates")])
-def test_signs_of_life(mode: str, sign: str, refresh_on: Any, asynchronous: bool, driver: str) -> None:
+def test_signs_of_life(mode: str, sign: str, refresh_on: Any, asynchronous: bool, driver: str, work: Work) -> None:
     """A writer call is a sign of life, whoever listens, unless only heartbeats count."""
     each = {
         "writer": lambda runtime: runtime.stream_writer("tick"),
         "heartbeat": lambda runtime: runtime.heartbeat(),
     }[sign]
     policy = TimeoutPolicy(idle_timeout=IDLE, refresh_on=refresh_on)
-    chunks, error = outcome(graph_with(ticking(each, asynchronous), timeout=policy), driver, stream_mode=mode)
+    cut = sign == "writer" and refresh_on == "heartbeat"
+    graph = graph_with(ticking(each, asynchronous, work, cut), timeout=policy)
+    chunks, error = outcome(graph, driver, stream_mode=mode)
 
-    if sign == "heartbeat" or (sign == "writer" and refresh_on == "auto"):
+    if not cut:
         assert error is None
         assert chunks == ([{"work": {"x": ["done"]}}] if mode == "updates" else ["tick"] * 6 * (sign == "writer"))
     else:
@@ -62,7 +93,7 @@ def test_signs_of_life(mode: str, sign: str, refresh_on: Any, asynchronous: bool
 
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_run_limit_is_not_moved(asynchronous: bool, driver: str) -> None:
+def test_run_limit_is_not_moved(asynchronous: bool, driver: str, work: Work) -> None:
     """Nothing extends the time for the whole attempt."""
 
     def each(runtime: Any) -> None:
@@ -70,7 +101,8 @@ def test_run_limit_is_not_moved(asynchronous: bool, driver: str) -> None:
         runtime.heartbeat()
 
     policy = TimeoutPolicy(run_timeout=IDLE, idle_timeout=IDLE)
-    _, error = outcome(graph_with(ticking(each, asynchronous), timeout=policy), driver, stream_mode="custom")
+    graph = graph_with(ticking(each, asynchronous, work, True), timeout=policy)
+    _, error = outcome(graph, driver, stream_mode="custom")
     assert type(error) is NodeTimeoutError
     assert error.kind == "run"
 
@@ -78,14 +110,20 @@ def test_run_limit_is_not_moved(asynchronous: bool, driver: str) -> None:
 class TickingModel(BaseChatModel):
     """A model that takes a tick for each of six words; awaited, it streams in a thread, for it has no `_astream`."""
 
+    work: Any
+    cut: bool
+
     @property
     def _llm_type(self) -> str:
         return "ticking"
 
     def _stream(self, messages: List[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        runtime = get_runtime()
         for _ in range(6):
-            time.sleep(TICK)
+            self.work.tick()
             yield ChatGenerationChunk(message=AIMessageChunk("word "))
+        if self.cut:
+            eventually(lambda: runtime.stopped)
 
     def _generate(self, messages: List[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
         words = [chunk.text for chunk in self._stream(messages)]
@@ -95,18 +133,18 @@ class TickingModel(BaseChatModel):
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("call", ["invoke", "ainvoke"])
 @pytest.mark.parametrize("refresh_on", ["auto", "heartbeat"])
-def test_tokens(refresh_on: Any, call: str, driver: str) -> None:
+def test_tokens(refresh_on: Any, call: str, driver: str, work: Work) -> None:
     """A model's tokens are signs of life, also where nobody asked for messages."""
-    model = TickingModel()
+    model = TickingModel(work=work, cut=refresh_on == "heartbeat")
 
-    def work(state: Any) -> State:
+    def node(state: Any) -> State:
         return {"x": [model.invoke("?").content]}
 
-    async def awork(state: Any) -> State:
+    async def anode(state: Any) -> State:
         return {"x": [(await model.ainvoke("?")).content]}
 
     policy = TimeoutPolicy(idle_timeout=IDLE, refresh_on=refresh_on)
-    graph = graph_with(work if call == "invoke" else awork, timeout=policy)
+    graph = graph_with(node if call == "invoke" else anode, timeout=policy)
     chunks, error = outcome(graph, driver, stream_mode="updates")
     if refresh_on == "auto":
         assert error is None
@@ -115,11 +153,11 @@ def test_tokens(refresh_on: Any, call: str, driver: str) -> None:
         assert type(error) is NodeTimeoutError
 
 
-def nested(each: Any) -> Any:
+def nested(each: Any, work: Work) -> Any:
     """A graph of six nodes, each of which takes a tick."""
 
     def node(state: Any, runtime: Any) -> State:
-        time.sleep(TICK)
+        work.tick()
         each(runtime)
         return {"x": [1]}
 
@@ -133,14 +171,14 @@ def nested(each: Any) -> Any:
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("called", [False, True])
 @pytest.mark.parametrize("sign", ["nodes", "writer", "heartbeat"])
-def test_nested_graph(sign: str, called: bool, driver: str) -> None:
+def test_nested_graph(sign: str, called: bool, driver: str, work: Work) -> None:
     """What goes on in a graph inside the node is a sign of life: its nodes, their writers, their heartbeats."""
     each = {
         "nodes": lambda runtime: None,
         "writer": lambda runtime: runtime.stream_writer("tick"),
         "heartbeat": lambda runtime: runtime.heartbeat(),
     }[sign]
-    inner = nested(each)
+    inner = nested(each, work)
     policy = TimeoutPolicy(idle_timeout=IDLE, refresh_on="heartbeat" if sign == "heartbeat" else "auto")
     node = (lambda state: {"x": inner.invoke({"x": []})["x"]}) if called else inner
     chunks, error = outcome(graph_with(node, timeout=policy), driver, {"x": []}, stream_mode="updates")
@@ -162,14 +200,14 @@ def test_silent_nested_graph(driver: str, stuck: Stuck) -> None:
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("mode", ["messages", "custom", "updates"])
 @pytest.mark.parametrize("yielded", ["word", 1])
-def test_generator_node(yielded: Any, mode: str, driver: str) -> None:
+def test_generator_node(yielded: Any, mode: str, driver: str, work: Work) -> None:
     """What a generator node yields is a sign of life, a token or not, whoever listens."""
 
-    def work(state: Any) -> Any:
+    def node(state: Any) -> Any:
         for _ in range(6):
-            time.sleep(TICK)
+            work.tick()
             yield yielded
         return {"x": ["done"]}
 
-    _, error = outcome(graph_with(work, timeout=TimeoutPolicy(idle_timeout=IDLE)), driver, stream_mode=mode)
+    _, error = outcome(graph_with(node, timeout=TimeoutPolicy(idle_timeout=IDLE)), driver, stream_mode=mode)
     assert error is None

@@ -13,6 +13,7 @@ from streamgraph.config import get_stream_writer
 from streamgraph.errors import ErrorLocation, NodeError, NodeTimeoutError, location_of
 from streamgraph.graph import START, StateGraph
 from streamgraph.types import Send, TimeoutPolicy
+from support.clocks import LimitClock
 from support.policies import DRIVERS, FAST, SHORT, State, Stuck, builder_of, collect, graph_with, outcome
 from support.waiting import PATIENCE, eventually, run
 
@@ -114,10 +115,11 @@ def test_late_writer(driver: str, stuck: Stuck) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_swallowed_cancellation(driver: str) -> None:
+def test_swallowed_cancellation(driver: str, clock: LimitClock) -> None:
     """An async node cannot refuse to be cut short."""
 
     async def work(state: Any) -> State:
+        clock.advance(SHORT)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -168,14 +170,16 @@ def test_siblings(asynchronous: bool, driver: str, stuck: Stuck) -> None:
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize(("own", "sent", "cut"), [(None, SHORT, True), (30, SHORT, True), (SHORT, 30, False)])
-def test_send(own: Any, sent: Any, cut: bool, asynchronous: bool, driver: str, stuck: Stuck) -> None:
+def test_send(own: Any, sent: Any, cut: bool, asynchronous: bool, driver: str, stuck: Stuck, clock: LimitClock) -> None:
     """A `Send` can have a limit of its own, which counts in place of the node's."""
 
     def work(state: Any) -> Any:
-        time.sleep(2 * SHORT)
+        clock.advance(2 * SHORT)
+        time.sleep(2 * SHORT)  # who waits for a limit looks at the clock meanwhile
         return {"x": ["done"]}
 
     async def awork(state: Any) -> Any:
+        clock.advance(2 * SHORT)
         await asyncio.sleep(2 * SHORT)
         return {"x": ["done"]}
 
@@ -226,7 +230,7 @@ def test_leaving_on_a_loop(asynchronous: bool, stuck: Stuck) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_defaults(driver: str, stuck: Stuck) -> None:
+def test_defaults(driver: str, stuck: Stuck, clock: LimitClock) -> None:
     """A limit for all nodes is one for nodes that say nothing else, and none for their error handlers."""
 
     def slow(state: Any) -> State:
@@ -234,6 +238,7 @@ def test_defaults(driver: str, stuck: Stuck) -> None:
         return {"x": ["slow"]}
 
     def handle(state: Any, error: Any) -> State:
+        clock.advance(2 * SHORT)
         time.sleep(2 * SHORT)
         return {"x": [error.node]}
 
@@ -245,7 +250,7 @@ def test_defaults(driver: str, stuck: Stuck) -> None:
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("mode", ["messages", "custom", "updates"])
 @pytest.mark.parametrize("yielded", ["word", 1])
-def test_generator_is_stopped(yielded: Any, mode: str, driver: str) -> None:
+def test_generator_is_stopped(yielded: Any, mode: str, driver: str, clock: LimitClock) -> None:
     """A generator node that was cut short ends at its next yield, a token or not, whoever listens."""
     ended: List[str] = []
     deadline = time.monotonic() + PATIENCE + 2
@@ -254,6 +259,7 @@ def test_generator_is_stopped(yielded: Any, mode: str, driver: str) -> None:
         try:
             while time.monotonic() < deadline:
                 yield yielded
+                clock.advance(SHORT)
                 time.sleep(0.005)
         finally:
             ended.append("cut short" if time.monotonic() < deadline else "never stopped")

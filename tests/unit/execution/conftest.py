@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from support.leaks import light_collections, no_thread_left
-from support.policies import stuck
 
-__all__ = ["light_collections", "no_thread_left", "stuck"]
+__all__ = ["light_collections", "no_thread_left"]
