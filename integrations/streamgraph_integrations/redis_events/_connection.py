@@ -116,4 +116,4 @@ class Settings(NamedTuple):
                         hint="Is the server there, and has it memory left?",
                     ) from error
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, _LONGEST_PAUSE, self.alive / 6)

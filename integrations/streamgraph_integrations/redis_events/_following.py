@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Dict, List, Tuple
 from weakref import WeakValueDictionary
 
@@ -122,8 +123,18 @@ class Follower:
             return
         await self.follow(redis, log)
         attempt = place_of(newest[0][0])[0] if newest else 0
-        if log.end is None and (attempt != log.attempt or not alive):
+        if log.end is None and (attempt != log.attempt or self._is_silent(log, alive)):
             log.lose("failed", RunEnd(error=RunLostError(run_id, log.attempt, attempt)))
+
+    def _is_silent(self, log: RedisSharedLog, alive: int) -> bool:
+        """Return whether there was no sign of life at two looks: at one there is none if Redis was away before."""
+        if alive:
+            log.silent_since = None
+        elif log.silent_since is None:
+            log.silent_since = monotonic()
+        else:
+            return monotonic() - log.silent_since > self._settings.alive / 4
+        return False
 
     async def _range(self, redis: Redis, log: RedisSharedLog, after: int, count: int) -> Entries:
         key = self._settings.names.events(log.facts.run_id)

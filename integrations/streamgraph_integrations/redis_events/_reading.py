@@ -53,6 +53,10 @@ class RedisSharedLog:
         self.last = last
         self.status: RunStatus = "running"
         self.end: Optional[RunEnd] = None
+        self.is_lost = False
+        """True if its end is none that was stored, so that it may not be that of the run."""
+        self.silent_since: Optional[float] = None
+        """When the sign of life of the run was first missed."""
         self.following = last // PAGE * PAGE
         """The number of the event after which what is new is to be fetched."""
         self._fetcher = fetcher
@@ -98,6 +102,15 @@ class RedisSharedLog:
         return await self._fetcher.arequest(self, kind, details)
 
     # For the thread that fetches
+
+    def know(self, last: int) -> None:
+        """Take note of an event that somebody here may have seen elsewhere already.
+
+        Args:
+            last: Its number; that of the last event so far.
+        """
+        if self.end is None:
+            self.last = max(self.last, last)
 
     def add_new(self, entries: Entries) -> None:
         """Add what follows the events that were fetched so far.
@@ -150,6 +163,7 @@ class RedisSharedLog:
             status: How it has ended.
             end: What it has left behind.
         """
+        self.is_lost = True
         self.last = self.following
         self.status, self.end = status, end
         self.changed()

@@ -8,18 +8,18 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Callable, Coroutine, Optional, Sequence, Set, TypeVar
+from typing import Any, Callable, Coroutine, List, Optional, Sequence, Set, Tuple, TypeVar
 
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from streamgraph.runs import RunEnd
+from streamgraph.runs import RunEnd, RunFacts
 from streamgraph.serialization import PartDecoder
 from streamgraph_integrations.redis_events._connection import Settings
 from streamgraph_integrations.redis_events._entries import END, facts_of, place_of
 from streamgraph_integrations.redis_events._errors import EventsUnavailableError, UnknownRunError
 from streamgraph_integrations.redis_events._following import Follower
+from streamgraph_integrations.redis_events._news import News
 from streamgraph_integrations.redis_events._reading import RedisSharedLog
 from streamgraph_integrations.redis_events._requests import Requests
 from streamgraph_integrations.redis_events._scripts import OPEN
@@ -65,12 +65,12 @@ class HubThread:
         self._thread: Optional[threading.Thread] = None
         self._closed = False
         self._tasks: Set[asyncio.Task[object]] = set()
+        self._joining: List[str] = []
         self._loop: asyncio.AbstractEventLoop
         self._redis: Redis
         self._waiting: Redis
         self._sender: Sender
-        self._pubsub: PubSub
-        self._listens: asyncio.Event
+        self._news: News
 
     # From any thread
 
@@ -136,13 +136,34 @@ class HubThread:
         )
         await settings.patiently("be asked for requests", lambda: self._requests.skip(self._redis, log))
         self._sender.logs[run_id] = log
-        await self._listen_to(names.asked(run_id))
+        await self._news.listen_to(names.asked(run_id))
         return log
 
     async def shared(self, run_id: str) -> RedisSharedLog:
         """Return the log of the newest attempt of a run; see `RedisEvents.log`."""
+        channel = self._settings.names.news(run_id)
+        self._joining.append(channel)
+        try:
+            await self._news.listen_to(channel)
+            attempt, number, facts = await self._newest(run_id)
+            log = self._follower.logs.get((run_id, attempt))
+            if log is None or log.is_lost:
+                log = RedisSharedLog(facts, attempt, number, self, self._decoder, _PAGES)
+                self._follower.logs[run_id, attempt] = log
+            else:
+                log.know(number)
+        finally:
+            self._joining.remove(channel)
+        await self._follower.follow(self._redis, log)
+        return log
+
+    async def _newest(self, run_id: str) -> Tuple[int, int, RunFacts]:
+        """Return the newest attempt of a run, the number of its last event, and its facts, which come with its first.
+
+        Raises:
+            UnknownRunError: There is none.
+        """
         names, settings = self._settings.names, self._settings
-        await self._listen_to(names.news(run_id))
         deadline = monotonic() + settings.reply
         while True:
             newest = await settings.patiently(
@@ -153,24 +174,16 @@ class HubThread:
                     f"There are no events of a run {run_id}", hint="It was never started, or they have expired (ttl=)."
                 )
             attempt, number = place_of(newest[0][0])
-            if END in newest[0][1]:
-                number -= 1
-            facts = await self._redis.get(names.facts(run_id, attempt))
-            if facts is not None:
-                break
+            facts = names.facts(run_id, attempt)
+            text = await settings.patiently("be asked for a run", lambda: self._redis.get(facts))  # noqa: B023
+            if text is not None:
+                return attempt, number - 1 if END in newest[0][1] else number, facts_of(text)
             if monotonic() > deadline:
                 raise UnknownRunError(
                     f"The run {run_id} was opened, but has not begun in {settings.reply:g} seconds",
                     hint="Give the log to graph.start(..., log=...).",
                 )
             await asyncio.sleep(_PAUSE)
-        known = self._follower.logs.get((run_id, attempt))
-        if known is not None:
-            return known
-        log = RedisSharedLog(facts_of(facts), attempt, number, self, self._decoder, _PAGES)
-        self._follower.logs[run_id, attempt] = log
-        await self._follower.follow(self._redis, log)
-        return log
 
     async def flushed(self, seconds: float) -> bool:
         """Return whether all is stored that was streamed so far, within so many seconds."""
@@ -208,10 +221,9 @@ class HubThread:
         self._redis = self._settings.connect(_CONNECTIONS)
         patience = self._settings.reply + _SLACK  # longer than Redis itself waits
         self._waiting = self._settings.connect(_WAITING_CONNECTIONS, socket_timeout=patience)
-        self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+        self._news = News(self._settings, self._heard, lambda: self._begin(self._look()))
         self._sender = Sender(self._settings, self._loop)
-        self._listens = asyncio.Event()
-        for work in (self._sender.run(self._redis), self._listen(), self._watch()):
+        for work in (self._sender.run(self._redis), self._news.run(self._redis), self._watch()):
             self._begin(work)
 
     def _begin(self, work: Coroutine[Any, Any, object]) -> None:
@@ -236,26 +248,8 @@ class HubThread:
     async def _ask(self, log: RedisSharedLog, kind: str, details: Sequence[object]) -> object:
         return await self._requests.ask(self._waiting, log.facts.run_id, kind, details)
 
-    async def _listen_to(self, channel: str) -> None:
-        if channel.encode() not in self._pubsub.channels:
-            await self._settings.patiently("be listened to", lambda: self._pubsub.subscribe(channel))
-            self._listens.set()
-
-    async def _listen(self) -> None:
-        """Take the news, until the task is cancelled; what was missed while there was no connection is looked up."""
-        while True:
-            await self._listens.wait()
-            try:
-                message = await self._pubsub.get_message(timeout=self._settings.alive / 3)
-            except (RedisError, OSError):
-                await asyncio.sleep(_PAUSE)
-                self._begin(self._look())
-                continue
-            if message is not None:
-                kind, run_id = self._settings.names.of_channel(message["channel"].decode())
-                self._heard(kind, run_id, message["data"])
-
-    def _heard(self, kind: str, run_id: str, word: bytes) -> None:
+    def _heard(self, channel: str, word: bytes) -> None:
+        kind, run_id = self._settings.names.of_channel(channel)
         if kind == "asked":
             log = self._sender.logs.get(run_id)
             if log is not None:
@@ -286,14 +280,10 @@ class HubThread:
     async def _forget(self) -> None:
         """Listen no more to runs that are over, or that nobody reads."""
         names = self._settings.names
-        wanted = {names.asked(run_id).encode() for run_id in self._sender.logs}
-        wanted |= {names.news(log.facts.run_id).encode() for log in tuple(self._follower.logs.values())}
-        unwanted = [channel for channel in self._pubsub.channels if channel not in wanted]
-        if unwanted:
-            with suppress(RedisError, OSError):
-                await self._pubsub.unsubscribe(*unwanted)
-            if not wanted:
-                self._listens.clear()
+        wanted = {names.asked(run_id) for run_id in self._sender.logs}
+        wanted |= {names.news(log.facts.run_id) for log in tuple(self._follower.logs.values())}
+        wanted |= set(self._joining)
+        await self._news.listen_only_to(wanted)
 
     async def _end(self, seconds: float) -> None:
         await self.flushed(seconds)
@@ -305,6 +295,6 @@ class HubThread:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for client in (self._pubsub, self._redis, self._waiting):
+        for client in (self._redis, self._waiting):
             with suppress(RedisError, OSError):
                 await client.aclose()
