@@ -41,7 +41,7 @@ def browser() -> Iterator[Any]:
             raise AssertionError(why)
         pytest.skip(why)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS, timeout=100_000)
         yield browser
         browser.close()
 
@@ -81,7 +81,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("axe")
     command = [shutil.which("npm") or "npm", "install", "--no-audit", "--no-fund", "--silent", "axe-core@4.14.1"]
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=100)
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=150)
     except (OSError, subprocess.SubprocessError) as error:
         if os.environ.get("CI"):
             raise

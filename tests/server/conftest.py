@@ -75,7 +75,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
     def run(*arguments: str) -> Any:
         script = [str(folder / "node_modules" / ".bin" / "node"), *arguments]
-        done = subprocess.run(script, cwd=folder, capture_output=True, encoding="utf-8", timeout=60)
+        done = subprocess.run(script, cwd=folder, capture_output=True, encoding="utf-8", timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -205,6 +205,7 @@ def test_stopping_failing_and_refusing(serving: Serving, visit: Visit) -> None:
         server = serving({"agent": speaking(gate=gate), "failing": failing(ValueError("no such word"))})
         page = visit(server)
         give(page)
+        expect(page.locator("[data-node=say].node")).to_have_class(re.compile("is-running"))
         page.get_by_role("button", name="Stop").click()
         expect(page.locator(".state-now")).to_have_text(re.compile("cancelled"))
         expect(page.locator("[data-node=say].node")).to_have_class(re.compile("is-cancelled"))
@@ -228,32 +229,25 @@ def test_what_a_model_writes_stays_text(serving: Serving, visit: Visit) -> None:
     assert page.evaluate("document.querySelectorAll('main img, main script, main b, main a').length") == 0
 
 
-def test_ten_thousand_events_do_not_make_it_stutter(serving: Serving, visit: Visit) -> None:
+def test_ten_thousand_events_do_not_make_it_stutter(serving: Serving, visit: Visit, browser: Any) -> None:
     server = serving({"flood": flooding()}, max_recursion=1000, max_events=20_000)
     body = {"assistant_id": "flood", "input": {}, "config": {"recursion_limit": 900}, "stream_mode": ["tasks"]}
     thread = server.post("/threads", {}).json()["thread_id"]
     run = server.post(f"/threads/{thread}/runs", body).json()["run_id"]
-    server.get(f"/threads/{thread}/runs/{run}/join", timeout=60)
+    server.get(f"/threads/{thread}/runs/{run}/join", timeout=120)
     page = visit(server)
-    page.evaluate(
-        """() => {
-            window.longest = 0;
-            let before = performance.now();
-            const measure = (now) => {
-                window.longest = Math.max(window.longest, now - before);
-                before = now;
-                requestAnimationFrame(measure);
-            };
-            requestAnimationFrame(measure);
-        }"""
-    )
+    browser.start_tracing(page=page, categories=["toplevel", "disabled-by-default-devtools.timeline"])
     page.evaluate("(hash) => { location.hash = hash; }", f"graph=flood&thread={thread}&run={run}")
-    expect(page.locator(".state-now")).to_have_text(re.compile("done"), timeout=20_000)
+    expect(page.locator(".state-now")).to_have_text(re.compile("done"))
     counted = int(page.locator(".scrubber .numbers").inner_text().split("/")[1])
     assert counted >= 10_000
     assert page.locator("*").count() < 5_000
-    # A frame takes 16 ms; a busy machine is given room.
-    assert page.evaluate("window.longest") < 400
+    # Nothing that the page does holds up the next frame for long, in the time of its thread.
+    done = json.loads(browser.stop_tracing())["traceEvents"]
+    threads = {(one["pid"], one["tid"]): one["args"]["name"] for one in done if one["name"] == "thread_name"}
+    tasks = [one for one in done if one["name"] == "RunTask" and threads[one["pid"], one["tid"]] == "CrRendererMain"]
+    took = [task["tdur"] for task in tasks if "tdur" in task]  # which is left out where it is next to nothing
+    assert len(took) > 50 and max(took) < 200_000  # microseconds
     page.locator(".scrubber input").fill(str(counted // 2))
     expect(page.locator(".then")).to_have_text(f"event {counted // 2}")
 

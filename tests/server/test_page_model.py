@@ -39,7 +39,7 @@ def fold(tmp_path_factory: pytest.TempPathFactory) -> Fold:
 
     def fold(**given: Any) -> Any:
         script = [str(node), str(SCRIPT), str(folder)]
-        done = subprocess.run(script, input=json.dumps(given), capture_output=True, encoding="utf-8", timeout=60)
+        done = subprocess.run(script, input=json.dumps(given), capture_output=True, encoding="utf-8", timeout=150)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -52,7 +52,7 @@ class Gate:
         timeout: The limit in seconds of a wait at the gate, or for an arrival.
     """
 
-    def __init__(self, timeout: float = 10.0) -> None:
+    def __init__(self, timeout: float = 30.0) -> None:
         self.timeout = timeout
         self._lock = threading.Lock()
         self._at_gate: Deque[_Waiter] = deque()
