@@ -87,6 +87,14 @@ class RunCancelledError(GraphError):
     """The result of a run was asked for that was cancelled."""
 
 
+class WorkerLostError(GraphError, ConnectionError):
+    """The worker that ran a node was lost: its process, its machine, or the way to it; `RetryPolicy` retries it."""
+
+
+class UnsendableValueError(GraphError, TypeError):
+    """A value cannot be sent to or from the worker of a node; nothing was run with it."""
+
+
 class UnknownEventError(GraphError, ValueError):
     """A reader is to begin after an event that the run does not have."""
 

@@ -30,7 +30,9 @@ one. The hierarchy, with builtin base classes in parentheses::
     │   └── ThreadMovedError               another process has continued or deleted the thread of a run
     ├── UnreadableCheckpointError (ValueError)  a checkpoint is damaged, of a newer version, or incomplete
     ├── StoredError                        the failure of a node in an earlier run, of which the text was stored
+    ├── UnsendableValueError (TypeError)   a value cannot be sent to or from the worker of a node
     ├── UnstorableValueError (TypeError)   a value in the state cannot be stored by the saver
+    ├── WorkerLostError (ConnectionError)  the worker that ran a node was lost
     ├── StreamBusyError (RuntimeError)     a stream was read by two readers at the same time
     ├── EventLoopError (RuntimeError)      async code was run without asyncio's event loop, or on another one
     ├── StreamOverflowError (RuntimeError) more chunks than allowed were waiting for a slow consumer
@@ -82,7 +84,9 @@ from streamgraph._graph_errors import (
     UnknownCheckpointError,
     UnknownEventError,
     UnreadableCheckpointError,
+    UnsendableValueError,
     UnstorableValueError,
+    WorkerLostError,
 )
 from streamgraph._locations import ErrorLocation, location_of
 from streamgraph._signals import RunningTask
@@ -131,7 +135,9 @@ __all__ = [
     "UnknownOptionError",
     "UnknownRouteError",
     "UnreadableCheckpointError",
+    "UnsendableValueError",
     "UnstorableValueError",
+    "WorkerLostError",
     "closest",
     "create_error_message",
     "is_invalid_resume",

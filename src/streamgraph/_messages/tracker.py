@@ -39,11 +39,11 @@ class MessageTracker:
     """Messages that a stream and its nested graphs have shown."""
 
     def __init__(self) -> None:
-        self._turns = ReaderTurns()
+        self.turns = ReaderTurns()
         self._calls: Dict[CallKey, ModelCall] = {}
-        self._shown: Dict[str, Union[ModelCall, BaseMessage]] = {}
+        self.shown: Dict[str, Union[ModelCall, BaseMessage]] = {}
         # Output of each running task, including the tasks of nested graphs, by `checkpoint_ns`.
-        self._by_task: Dict[str, List[Union[ModelCall, BaseMessage]]] = {}
+        self.by_task: Dict[str, List[Union[ModelCall, BaseMessage]]] = {}
         # Calls with structured output by the ids of their messages, until these are parsed.
         self._unparsed: Dict[str, ModelCall] = {}
         self.unstreamed: List[Unstreamed] = []
@@ -85,7 +85,7 @@ class MessageTracker:
         if format_ is not None and TAG_NOSTREAM not in tags and scope.shows_objects(tags):
             partial_object = PartialObject(format_)
         hidden = TAG_NOSTREAM in tags or not scope.shows(tags, raw=format_ is not None)
-        call = self._open(scope, run_id, ModelCall(scope, shown, hidden, self._turns, call_info, partial_object))
+        call = self.open(scope, run_id, ModelCall(scope, shown, hidden, self.turns, call_info, partial_object))
         if hidden and scope.wants_messages:
             self._note(call, *_hidden(tags))
         return call
@@ -116,7 +116,7 @@ class MessageTracker:
         if call is None:
             metadata = node_metadata(scope)
             hidden = not scope.shows(metadata["tags"])
-            call = self._open(scope, key, ModelCall(scope, metadata, hidden, self._turns))
+            call = self.open(scope, key, ModelCall(scope, metadata, hidden, self.turns))
         call.token(chunk, key)
 
     def ended(self, run_id: CallKey, call: ModelCall, message: Optional[BaseMessage]) -> None:
@@ -137,7 +137,7 @@ class MessageTracker:
             if message is not None:
                 call.end(message)
         finally:
-            self._shown.update(dict.fromkeys(call.ids, call))
+            self.shown.update(dict.fromkeys(call.ids, call))
             self._endings.show(call)
             if call.scope is None or call.scope.over:
                 call.scope = None  # the call, or the message of a client's writer, has outlived its task
@@ -153,7 +153,7 @@ class MessageTracker:
         for key, call in tuple(self._calls.items()):
             if is_inside(call.scope, run):
                 del self._calls[key]
-                self._shown.update(dict.fromkeys(call.ids, call))
+                self.shown.update(dict.fromkeys(call.ids, call))
                 self._endings.leave_open(call)
         return self._endings.parts(run)
 
@@ -198,14 +198,14 @@ class MessageTracker:
             message: The message, with an id.
             key: The state key that the message is written to.
         """
-        before = self._shown.get(str(message.id))
+        before = self.shown.get(str(message.id))
         if before is None or not same_message(message, _produced(before)):
             self._show(scope, message, key, pushed=True)
 
     def texts(self) -> Dict[str, str]:
         """Return the texts so far of the shown messages by their ids."""
         texts: Dict[str, str] = {}
-        for item in (*self._shown.values(), *self._calls.values()):
+        for item in (*self.shown.values(), *self._calls.values()):
             message = _produced(item)
             if message is not None and item.id is not None and not (isinstance(item, ModelCall) and item.hidden):
                 texts[item.id] = text_of(message)
@@ -220,8 +220,8 @@ class MessageTracker:
         for key, call in tuple(self._calls.items()):
             if call.scope is scope:  # a thread or asyncio task that outlives the attempt may continue the call
                 self.ended(key, call, None)
-        dropped = self._by_task.pop(scope.checkpoint_ns, [])
-        self._forget(scope.parent, dropped)
+        dropped = self.by_task.pop(scope.checkpoint_ns, [])
+        self.forget(scope.parent, dropped)
         self._failed[scope.checkpoint_ns] = dropped
 
     def broken_off(self, call: ModelCall) -> None:
@@ -238,7 +238,7 @@ class MessageTracker:
             scope: The next attempt.
         """
         dropped = self._failed.pop(scope.checkpoint_ns, [])
-        self._forget(scope, dropped)
+        self.forget(scope, dropped)
         for item in dropped:
             ns, node, metadata = scope.run.ns, scope.task.name, node_metadata(scope)
             if isinstance(item, ModelCall):
@@ -248,14 +248,14 @@ class MessageTracker:
             scope.check_alive()
             if isinstance(item, ModelCall):
                 item.unended = None
-            self._shown.pop(str(item.id), None)
+            self.shown.pop(str(item.id), None)
             payload = (RemoveMessage(id=str(item.id)), {**metadata, "tags": [*metadata["tags"]]})
             scope.put_in(Part(ns, "messages", payload, node))
 
-    def _forget(self, scope: Optional[Scope], dropped: List[Union[ModelCall, BaseMessage]]) -> None:
+    def forget(self, scope: Optional[Scope], dropped: List[Union[ModelCall, BaseMessage]]) -> None:
         """Remove messages from the output of this task and its parents."""
         while scope is not None and scope.run.messages is self:
-            produced = self._by_task.get(scope.checkpoint_ns, [])
+            produced = self.by_task.get(scope.checkpoint_ns, [])
             produced[:] = [item for item in produced if not any(item is gone for gone in dropped)]
             scope = scope.parent
 
@@ -271,7 +271,7 @@ class MessageTracker:
         Returns:
             The result with written values in stored form, so that messages have the ids under which they were shown.
         """
-        produced = self._by_task.pop(scope.checkpoint_ns, [])
+        produced = self.by_task.pop(scope.checkpoint_ns, [])
         outcome = self._shown_in(plan, scope, outcome, before, produced) if outcome.writes else outcome
         self._release(scope, produced)
         return outcome
@@ -285,7 +285,7 @@ class MessageTracker:
             scope: The task.
             result: What its node has returned.
         """
-        produced = self._by_task.pop(scope.checkpoint_ns, [])
+        produced = self.by_task.pop(scope.checkpoint_ns, [])
         history = PriorMessages({}, fields_of(scope.task.input))
         for message in returned_messages(result):
             message.id = message.id or str(uuid4())
@@ -326,7 +326,7 @@ class MessageTracker:
         name, run_id = str(about["run_name"]), str(about["run_id"])
         self.unstreamed.append(Unstreamed(reason, why, hint, name, *at, run_id))
 
-    def _open(self, scope: Scope, key: CallKey, call: ModelCall) -> ModelCall:
+    def open(self, scope: Scope, key: CallKey, call: ModelCall) -> ModelCall:
         self._calls[key] = call
         self.remember(scope, call)
         return call
@@ -334,12 +334,12 @@ class MessageTracker:
     def remember(self, scope: Optional[Scope], produced: Union[ModelCall, BaseMessage]) -> None:
         """Note a message of a task, which the tasks around it do not show as their own."""
         while scope is not None and scope.run.messages is self:
-            self._by_task.setdefault(scope.checkpoint_ns, []).append(produced)
+            self.by_task.setdefault(scope.checkpoint_ns, []).append(produced)
             scope = scope.parent
 
     def _echoes(self, scope: Scope, chunk: BaseMessage) -> bool:
         """Return whether a chunk is a token of a model call of this task."""
-        finished = self._shown.get(chunk.id) if chunk.id is not None else None
+        finished = self.shown.get(chunk.id) if chunk.id is not None else None
         calls = [call for call in self._calls.values() if call.call_info is not None and call.scope is scope]
         calls += [finished] if isinstance(finished, ModelCall) and finished.scope is scope else []
         return any(call.has_shown(chunk) for call in calls)
@@ -349,12 +349,12 @@ class MessageTracker:
     ) -> bool:
         if history.has(message) or (isinstance(message, RemoveMessage) and history.mentions(message.id)):
             return True
-        if message.id is not None and message.id in self._shown:
-            if _is_secret(self._shown[message.id]):
+        if message.id is not None and message.id in self.shown:
+            if _is_secret(self.shown[message.id]):
                 return True
             # The message may have been modified and shown more than once.
             several = [item for item in produced if _goes_by(item, message.id)]
-            return any(same_message(message, _produced(item)) for item in (self._shown[message.id], *several))
+            return any(same_message(message, _produced(item)) for item in (self.shown[message.id], *several))
         return any(same_message(message, _produced(item)) for item in produced)
 
     def _show(
@@ -367,7 +367,7 @@ class MessageTracker:
         pushed: bool = False,
     ) -> None:
         id_ = message.id or str(uuid4())
-        self._shown[id_] = message
+        self.shown[id_] = message
         self.remember(scope if pushed else scope.parent, message)
         metadata = node_metadata(scope, {} if pushed else source)
         if scope.shows(metadata["tags"], key):

@@ -46,6 +46,14 @@ class Filter:
         self._raw = include_raw
         self._known: Dict[str, bool] = {}
 
+    @property
+    def rules(self) -> Dict[str, object]:
+        """The arguments with which it was made, for another process."""
+        rules: Dict[str, object] = {"include_raw": self._raw}
+        for name, (include, exclude) in (("nodes", self._nodes), ("tags", self._tags), ("keys", self._keys)):
+            rules.update({f"include_{name}": include, f"exclude_{name}": exclude})
+        return rules
+
     def node(self, name: str) -> bool:
         """Return True if parts of this node are wanted."""
         wanted = self._known.get(name)

@@ -1,0 +1,166 @@
+"""Runs tasks of other processes on a worker, and sends what they stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import AsyncIterator, Deque, Dict, List, Optional, Sequence, Set
+
+from streamgraph._drivers.backend_asyncio import AsyncioBackend
+from streamgraph._drivers.driver_asyncio import AsyncGraphStream
+from streamgraph._messages.coalescing import COALESCER
+from streamgraph._streams.flow import FlowControl
+from streamgraph._streams.part import Part
+from streamgraph.errors import UnsendableValueError
+from streamgraph.executors._attempt import Activity, HostedAttempt
+from streamgraph.executors._protocol import ACTIVITY, END, PART, Item
+from streamgraph.executors._targets import Targets
+from streamgraph.executors._wire import Encoder, check_sendable
+
+_PLACEHOLDER = b'"$type":"unserializable"'
+
+BATCH = 64
+"""The most items in a batch, and the most that wait to be sent."""
+
+
+class TaskHost:
+    """Runs the tasks that an executor has brought to this process, any number at once, on one event loop.
+
+    What a task's reference names is loaded once.
+    """
+
+    def __init__(self) -> None:
+        self._targets = Targets()
+        self._running: Dict[str, _HostedTask] = {}
+
+    def warm_up(self, targets: Sequence[str]) -> None:
+        """Load what tasks will need.
+
+        Args:
+            targets: References.
+
+        Raises:
+            UnknownOptionError: One of them names nothing that can be a node.
+        """
+        for target in targets:
+            self._targets[target]
+
+    async def run(self, key: str, request: bytes) -> AsyncIterator[Sequence[Item]]:
+        """Run a task, and yield what it sends, in batches; see `TaskHandle.batches`.
+
+        Leaving the iterator cancels the task and waits for its end.
+
+        Args:
+            key: The name under which it gets messages and is cancelled, unique among the tasks of this host.
+            request: The task, as `Executor.submit` was given it.
+        """
+        task = self._running[key] = _HostedTask(self._targets)
+        try:
+            async for batch in task.batches(request):
+                yield batch
+        finally:
+            try:
+                await task.cancel()
+            finally:
+                del self._running[key]
+
+    async def cancel(self, key: str) -> bool:
+        """Cancel a task, and wait for its end.
+
+        Args:
+            key: The name of the task.
+
+        Returns:
+            Whether it was running.
+        """
+        task = self._running.get(key)
+        if task is not None:
+            await task.cancel()
+        return task is not None
+
+
+class _HostedTask:
+    """One task on a worker.
+
+    Args:
+        targets: What was loaded.
+    """
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self._items: Deque[Item] = deque()
+        self._filled, self._emptied = asyncio.Event(), asyncio.Event()
+        self._over = False
+        self._runner: Optional[asyncio.Task[None]] = None
+        self._encoder = Encoder()
+        self._signs: Set[Activity] = set()
+        self._loop = asyncio.get_running_loop()
+
+    async def batches(self, request: bytes) -> AsyncIterator[List[Item]]:
+        """Run the task; see `TaskHost.run`."""
+        self._runner = asyncio.ensure_future(self._run(request))
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            signs, self._signs = self._signs, set()
+            batch = [*self._items, *[(ACTIVITY, b"", sign, None) for sign in signs]]
+            self._items.clear()
+            self._emptied.set()
+            if self._over and batch and batch[-1][0] == ACTIVITY:
+                batch = [item for item in batch if item[0] != ACTIVITY]  # the end is the last item
+            if batch:
+                yield batch
+            if self._over and not self._items:
+                return
+
+    async def cancel(self) -> None:
+        """Cancel the task, and wait for its end."""
+        runner = self._runner
+        if runner is not None and not runner.done():
+            runner.cancel()
+            await asyncio.wait({runner})
+        self._over = True
+        self._filled.set()
+
+    async def _run(self, request: bytes) -> None:
+        attempt = HostedAttempt(self._targets, self._alive)
+        end: Optional[bytes] = None
+        try:
+            try:
+                await self._stream(attempt, request)
+                end = attempt.end()
+            except Exception as error:
+                end = _failed_end(attempt, error)
+        finally:
+            if end is not None:
+                self._items.append((END, end, None, None))
+            self._over = True
+            self._filled.set()
+
+    async def _stream(self, attempt: HostedAttempt, request: bytes) -> None:
+        backend = AsyncioBackend(FlowControl(max_buffer=BATCH), COALESCER)
+        stream: AsyncGraphStream[Part] = AsyncGraphStream(attempt.open(request, backend), backend)
+        encode, items = self._encoder.encode_part, self._items
+        async with stream:
+            async for part in stream:
+                while len(items) >= BATCH:
+                    self._emptied.clear()
+                    await self._emptied.wait()
+                text = encode(part.mode, part.ns, part.data)
+                if _PLACEHOLDER in text:
+                    check_sendable(part.data, f"a part of {part.mode}", str(part.source))
+                items.append((PART, text, part.source, part.key))
+                self._filled.set()
+
+    def _alive(self, kind: Activity) -> None:
+        """Send a sign of life, unless the same is being sent; from any thread."""
+        if kind not in self._signs:
+            self._signs.add(kind)
+            self._loop.call_soon_threadsafe(self._filled.set)
+
+
+def _failed_end(attempt: HostedAttempt, error: Exception) -> bytes:
+    try:
+        return attempt.end(error)
+    except UnsendableValueError as unsendable:  # a question
+        return attempt.end(unsendable)
