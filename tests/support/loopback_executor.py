@@ -38,7 +38,7 @@ class LoopbackExecutor:
         self._thread.join()
         self.loop.close()
 
-    async def submit(self, request: bytes) -> "LoopbackHandle":
+    async def submit(self, request: bytes) -> LoopbackHandle:
         return LoopbackHandle(self, pickle.loads(pickle.dumps(request)))
 
 

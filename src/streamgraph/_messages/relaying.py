@@ -22,17 +22,17 @@ from streamgraph._types import MessageMetadata
 
 
 class HiddenMessage(NamedTuple):
-    """A message of a model call that the stream does not show.
+    """A message that the stream does not show.
 
     Attributes:
         ids: The ids under which it is known.
         message: The message, as far as it came; `None` if nothing came.
-        metadata: What its tokens would have been shown with.
+        metadata: What its tokens would have been shown with, if it is that of a model call.
     """
 
     ids: Tuple[str, ...]
     message: Optional[BaseMessage]
-    metadata: MessageMetadata
+    metadata: Optional[MessageMetadata] = None
 
 
 def hidden_messages(tracker: MessageTracker, scope: Scope) -> List[HiddenMessage]:
@@ -42,8 +42,16 @@ def hidden_messages(tracker: MessageTracker, scope: Scope) -> List[HiddenMessage
         tracker: The message tracker of its run.
         scope: The task.
     """
-    calls = [item for item in tracker.by_task.get(scope.checkpoint_ns, ()) if isinstance(item, ModelCall)]
-    return [HiddenMessage(tuple(call.ids), call.message(), call.metadata) for call in calls if call.hidden]
+    produced = tracker.by_task.get(scope.checkpoint_ns, ())
+    hidden = [
+        HiddenMessage(tuple(item.ids), item.message(), item.metadata)
+        for item in produced
+        if isinstance(item, ModelCall) and item.hidden
+    ]
+    if scope.run.subscribers.below.filtered:
+        # Some of these were shown, and are known there.
+        hidden += [HiddenMessage((str(item.id),), item) for item in produced if isinstance(item, BaseMessage)]
+    return hidden
 
 
 class Relay:
@@ -72,7 +80,7 @@ class Relay:
         id_ = str(message.id)
         if isinstance(message, RemoveMessage) and part.key is None:
             self._take_back(id_)
-        elif part.key is None and not is_last(message) or id_ in self._pieces:
+        elif (part.key is None and not is_last(message)) or id_ in self._pieces:
             self._token(part, id_, message, metadata)
             return
         else:
@@ -90,6 +98,11 @@ class Relay:
         tracker = self._tracker
         tracker.unstreamed.extend(unstreamed)
         for hidden in messages:
+            if hidden.metadata is None:
+                if hidden.message is not None and hidden.ids[0] not in tracker.shown:
+                    tracker.shown[hidden.ids[0]] = hidden.message
+                    tracker.remember(self._scope, hidden.message)
+                continue
             call = ModelCall(self._scope, hidden.metadata, True, tracker.turns)
             call.open, call.final = False, hidden.message
             call.ids = dict.fromkeys(hidden.ids)

@@ -7,8 +7,8 @@
 An `Executor` brings tasks to workers, where a `TaskHost` runs them. This module knows no transport;
 `streamgraph_integrations.ray_nodes` has an executor on Ray.
 
-What travels is plain data: the task with the reference of its node, never a pickled function or Runnable. A worker imports
-the module of the reference, and makes what it names once.
+What travels is plain data: the task with the reference of its node, never a pickled function or Runnable. A worker
+imports the module of the reference, and makes what it names once.
 """
 
 from __future__ import annotations

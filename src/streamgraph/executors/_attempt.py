@@ -16,13 +16,13 @@ from streamgraph._langchain.scope import Scope
 from streamgraph._messages.copying import copy_payload
 from streamgraph._messages.relaying import hidden_messages
 from streamgraph._messages.tracker import MessageTracker
+from streamgraph._policies import TimeoutPolicy
 from streamgraph._protocols import Backend
 from streamgraph._runnable.base import is_graph
 from streamgraph._runnable.timestamps import timestamp
 from streamgraph._streams.router import Router
 from streamgraph._streams.subscribers import RunSubscribers
 from streamgraph._streams.watchdog import Watchdog
-from streamgraph._policies import TimeoutPolicy
 from streamgraph.errors import GraphInterrupt
 from streamgraph.executors._failures import packed_error
 from streamgraph.executors._remote_run import RemoteRun, plan_of
@@ -78,9 +78,7 @@ class HostedAttempt:
             concurrency=request["concurrency"],
             run_id=request["run_id"],
         )
-        parts = PartBuilder(
-            tuple(request["ns"]), here, metadata=config.metadata, tags=config.tags, clock=timestamp
-        )
+        parts = PartBuilder(tuple(request["ns"]), here, metadata=config.metadata, tags=config.tags, clock=timestamp)
         self._run = run = RemoteRun(plan, parts, request)
         self._session = session = _HostedSession(
             run,

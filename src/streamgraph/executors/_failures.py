@@ -12,7 +12,7 @@ _DEEPEST = 8
 """The most exceptions of a chain that are sent."""
 
 
-class RemoteTraceback(Exception):
+class RemoteTraceback(Exception):  # noqa: N818  (it is no error by itself)
     """The traceback of an exception on the worker, as text: the cause of the first one in the chain.
 
     Args:

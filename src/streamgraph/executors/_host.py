@@ -27,10 +27,15 @@ class TaskHost:
     """Runs the tasks that an executor has brought to this process, any number at once, on one event loop.
 
     What a task's reference names is loaded once.
+
+    Args:
+        limit: The most tasks at once; others wait. `None` for no limit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: Optional[int] = None) -> None:
         self._targets = Targets()
+        self._limit = limit
+        self._room: Optional[asyncio.Semaphore] = None
         self._running: Dict[str, _HostedTask] = {}
 
     def warm_up(self, targets: Sequence[str]) -> None:
@@ -54,7 +59,9 @@ class TaskHost:
             key: The name under which it gets messages and is cancelled, unique among the tasks of this host.
             request: The task, as `Executor.submit` was given it.
         """
-        task = self._running[key] = _HostedTask(self._targets)
+        if self._room is None and self._limit is not None:
+            self._room = asyncio.Semaphore(self._limit)
+        task = self._running[key] = _HostedTask(self._targets, self._room)
         try:
             async for batch in task.batches(request):
                 yield batch
@@ -84,10 +91,12 @@ class _HostedTask:
 
     Args:
         targets: What was loaded.
+        room: Has room for so many tasks at once.
     """
 
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Targets, room: Optional[asyncio.Semaphore]) -> None:
         self._targets = targets
+        self._room = room
         self._items: Deque[Item] = deque()
         self._filled, self._emptied = asyncio.Event(), asyncio.Event()
         self._over = False
@@ -123,6 +132,13 @@ class _HostedTask:
         self._filled.set()
 
     async def _run(self, request: bytes) -> None:
+        if self._room is None:
+            await self._run_now(request)
+        else:
+            async with self._room:
+                await self._run_now(request)
+
+    async def _run_now(self, request: bytes) -> None:
         attempt = HostedAttempt(self._targets, self._alive)
         end: Optional[bytes] = None
         try:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Collection, Mapping, Optional, Sequence
+from typing import Any, Collection, List, Mapping, Optional, Sequence
 
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._core.action import Action
@@ -89,14 +90,16 @@ class RemoteNode(NodeRunnable):
     async def _run(self, given: object, scope: Scope) -> object:
         arriving = _Arriving(scope)
         handle = await self.executor.submit(request_of(scope, given, self.target, self.leave_out))
+        batches = handle.batches()
         try:
-            async for batch in handle.batches():
+            async for batch in batches:
                 await arriving.take(batch)
                 if arriving.end is not None:
                     return arriving.result()
         finally:
             if arriving.end is None:
                 await _cancelled(handle)
+            await batches.aclose()
         raise WorkerLostError("The worker has sent no end of its task", node=scope.task.name)
 
 
@@ -207,7 +210,7 @@ class _Arriving:
             raise GraphInterrupt(tuple(end["questions"]))
         if "error" in end:
             raise unpacked_error(end["error"])
-        result = end["result"]
+        result = _with_known_messages(end["result"], task.input)
         if end["is_graph"] and isinstance(result, dict) and task.node.kind == "node":
             # As from a graph in a node: it may have a state of its own.
             return {name: value for name, value in result.items() if name in scope.run.plan.channels}
@@ -218,3 +221,31 @@ class _Arriving:
             self._scope.heartbeat()
         else:
             self._scope.signal_activity(is_token=sign == "token")
+
+
+def _with_known_messages(result: object, given: object) -> object:
+    """Return a result with the messages that the node was given, and has returned unchanged, in place of their copies.
+
+    So they are seen not to have changed, by patches, and by savers that store them once.
+
+    Args:
+        result: The result.
+        given: The input of the node.
+    """
+    if not (isinstance(result, dict) and isinstance(given, Mapping)):
+        return result
+    known = {
+        message.id: message
+        for value in given.values()
+        if isinstance(value, list)
+        for message in value
+        if isinstance(message, BaseMessage) and message.id is not None
+    }
+    return {key: _known_in(value, known) if isinstance(value, list) else value for key, value in result.items()}
+
+
+def _known_in(values: List[object], known: Mapping[str, BaseMessage]) -> List[object]:
+    return [
+        known[str(value.id)] if isinstance(value, BaseMessage) and known.get(str(value.id)) == value else value
+        for value in values
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import AsyncIterator, Optional, Sequence, Tuple
+from typing import AsyncGenerator, Optional, Sequence, Tuple
 
 from typing_extensions import Protocol
 
@@ -17,7 +17,7 @@ PART, ACTIVITY, END = "part", "activity", "end"
 class TaskHandle(Protocol):
     """A task that an executor runs."""
 
-    def batches(self) -> AsyncIterator[Sequence[Item]]:
+    def batches(self) -> AsyncGenerator[Sequence[Item], None]:
         """Yield what the task sends, in order, in batches of what has come together; the last item is the end.
 
         It does not fetch more than a bounded number of items that nobody has asked for, so that a slow reader stops

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Collection, Dict, List, Mapping, Sequence, Tuple
+from typing import Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from streamgraph._langchain.run_config import DefaultLimit
 from streamgraph._langchain.scope import Scope
@@ -62,7 +62,7 @@ def request_of(scope: Scope, given: object, target: str, leave_out: Collection[s
         "keys": list(plan.channels),
         "nodes": list(plan.nodes),
         "whole": task.node.reader.keys is None and task.input is given and "__pregel_pull" in task.path,
-        "watched": bool(scope.watches),
+        "watched": _is_watched(scope),
         "checks_mutations": run.checks_mutations,
     }
     names = {
@@ -76,11 +76,19 @@ def request_of(scope: Scope, given: object, target: str, leave_out: Collection[s
     return packed(values, node=task.name, what=names)
 
 
+def _is_watched(scope: Scope) -> bool:
+    """Return whether signs of life reset a time limit: of the task, or of one around it."""
+    around: Optional[Scope] = scope
+    while around is not None:
+        if around.watch is not None:
+            return True
+        around = around.parent
+    return False
+
+
 def rules_of(subscribers: Subscribers) -> Rules:
     """Return subscribers as data."""
-    return [
-        (sorted(one.modes), {} if one.filter is None else one.filter.rules) for one in subscribers.subscribers
-    ]
+    return [(sorted(one.modes), {} if one.filter is None else one.filter.rules) for one in subscribers.subscribers]
 
 
 def subscribers_of(rules: Sequence[Tuple[Sequence[str], Mapping[str, object]]]) -> Subscribers:

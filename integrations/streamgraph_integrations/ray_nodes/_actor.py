@@ -1,0 +1,33 @@
+"""The actor that runs tasks; Ray imports this module in the processes of its workers."""
+
+from __future__ import annotations
+
+from typing import AsyncIterator, Sequence
+
+from streamgraph.executors import Item, TaskHost
+
+
+class HostActor:
+    """Runs the tasks of nodes in a process of its own.
+
+    Args:
+        warm_up: References to load before the first task.
+        limit: The most tasks at once; others wait.
+    """
+
+    def __init__(self, warm_up: Sequence[str], limit: int) -> None:
+        self._host = TaskHost(limit=limit)
+        self._host.warm_up(warm_up)
+
+    async def ready(self) -> bool:
+        """Return True: the process is there, and has loaded what it was told to."""
+        return True
+
+    async def run(self, key: str, request: bytes) -> AsyncIterator[Sequence[Item]]:
+        """Run a task; see `TaskHost.run`."""
+        async for batch in self._host.run(key, request):
+            yield batch
+
+    async def cancel(self, key: str) -> bool:
+        """Cancel a task; see `TaskHost.cancel`."""
+        return await self._host.cancel(key)
