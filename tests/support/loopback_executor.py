@@ -80,3 +80,4 @@ class LoopbackHandle:
         self._executor.cancelled += 1
         ending = self._executor.host.cancel(self._key)
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ending, self._executor.loop))
+        self._running.cancel()

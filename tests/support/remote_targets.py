@@ -260,7 +260,9 @@ def sees(state, config, runtime):
     return {
         "value": {
             "context": runtime.context,
-            "configurable": {key: value for key, value in config["configurable"].items() if not key.startswith("__")},
+            "configurable": {
+                key: config["configurable"][key] for key in {"thread_id", "lock"} & {*config["configurable"]}
+            },
             "tags": config.get("tags"),
             "metadata": {key: value for key, value in config["metadata"].items() if key != "langgraph_checkpoint_ns"},
             "attempt": info.node_attempt,

@@ -279,7 +279,7 @@ def test_a_slow_reader_holds_the_model_back(executor, tmp_path):
         return made
 
     made = asyncio.run(read())
-    assert made[-1] == made[-2] < 1000
+    assert made[-1] < 800
 
 
 def test_signs_of_life_reset_the_idle_timeout(executor):
