@@ -99,6 +99,10 @@ class Follower:
             log.add_page(after, await self._range(redis, log, after, PAGE - after % PAGE))
         except EventsUnavailableError:
             log.miss()
+        except Exception as error:  # it cannot be read here; see `follow`
+            if log.end is None:
+                log.lose("failed", RunEnd(error=error))
+            log.miss()
 
     async def check(self, redis: Redis, log: RedisSharedLog) -> None:
         """Fetch what is new without having been told, and find out if the run is still driven.

@@ -74,7 +74,8 @@ class RedisSharedLog:
             place, offset = divmod(after, PAGE)
             page = self._pages.get(place)
             if page is not None and len(page) > offset and page[offset] is not _GONE:
-                return Events(after + 1, page[offset:])
+                items = page[offset:]
+                return Events(after + 1, items[: items.index(_GONE)] if _GONE in items else items)
             if after < self.following and self._asked.get(place) != after:
                 self._asked[place] = after
                 self._fetcher.fetch(self, after)
@@ -177,7 +178,8 @@ class RedisSharedLog:
         place, offset = divmod(number - 1, PAGE)
         page = self._pages.get(place)
         if page is None:
-            page = self._pages[place] = [] if offset == 0 else [_GONE] * offset
+            page = self._pages[place] = []
+        page.extend([_GONE] * (offset - len(page)))
         if len(page) == offset:
             page.append(part)
         elif page[offset] is _GONE:

@@ -18,11 +18,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from redis.exceptions import ConnectionError
 
 from integrations.redis_events.soak_checks import MODES, check_stored
 from integrations.redis_events.soak_parts import Process, Reader, Run, prepare
@@ -210,6 +213,11 @@ class Soak:
         self._server.kill()
         time.sleep(self.chance.choice((0.0, 0.1, 1.0, 1.5 * ALIVE)))
         self._server.begin()
+        with self._server.client() as client:
+            while True:
+                with suppress(ConnectionError):  # it loads what it has stored
+                    client.dbsize()
+                    break
         self._unsettled = time.monotonic() + 2 * ALIVE
 
     def _stop_writer(self) -> None:
@@ -284,7 +292,7 @@ class Soak:
             self._in(0.2, lambda: self._again(reader))
             newest = more[0] if what == "lost" else attempt + 1
             if newest == attempt and run.dead is None and time.monotonic() > self._unsettled:
-                self._fault("a run counts as lost that was not")
+                self._fault(f"a run {run.run_id} counts as lost that was not")
         else:
             if what == "lost":
                 self.counts["read until lost"] += 1
@@ -323,7 +331,7 @@ class Soak:
 
     def _unfinished(self) -> None:
         for reader in self.waiting.values():
-            self._fault(f"a reader of a run ({reader.run.ended}) does not come to its end")
+            self._fault(f"a reader of {reader.run} does not come to its end: {reader.path.read_bytes()[-50:]!r}")
         for run in self.runs.values():
             if run.goes_on:
                 self._fault("a run does not come to its end")
@@ -338,7 +346,7 @@ class Soak:
             for what, *more in process.told():
                 if what == "left":
                     for found in more[0]:
-                        self._fault(f"left behind: {found.split(' ')[0]}")
+                        self._fault(f"left behind: {found}")
                     self.counts["largest process, MiB"] = max(self.counts["largest process, MiB"], more[1] // 2**20)
                     break
         with self._server.client() as client:
@@ -374,7 +382,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
                 soak.close()
         print(f"seed {seed}: {len(soak.faults)} faults; {soak}", flush=True)
         for text, count in Counter(soak.faults).most_common():
-            print(f"  {count} x {text[:600]}", flush=True)
+            print(f"  {count} x {text[:2000]}", flush=True)
         failed = failed or bool(soak.faults)
         seed += 1
     return 1 if failed else 0

@@ -78,6 +78,9 @@ class Run:
         self.readers = 0
         self.cancelled = False
 
+    def __repr__(self) -> str:
+        return f"the run {self.run_id} ({self.ended}, attempt {self.attempt} of {self.begun}, {self.given})"
+
     @property
     def goes_on(self) -> bool:
         """Whether something may still come."""

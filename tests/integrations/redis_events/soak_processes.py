@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
@@ -39,7 +40,8 @@ class Pipe(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Tell what was logged."""
-        self.tell("logged", record.getMessage() + (f": {record.exc_info[1]!r}" if record.exc_info else ""))
+        trace = "" if record.exc_info is None else "".join(traceback.format_exception(*record.exc_info))[-1500:]
+        self.tell("logged", f"{record.getMessage()} {trace}")
 
     def take(self) -> Any:
         """Wait for the next order."""
@@ -71,7 +73,10 @@ def left_behind(events: RedisEvents) -> List[str]:
     while True:
         gc.collect()
         found = [f"writes {key}" for key in hub._sender.logs] if hub._thread is not None else []
-        found += [f"reads {log.facts.run_id}" for log in hub._follower.logs.values()]
+        found += [
+            f"reads {log.facts.run_id}, attempt {log.attempt}, {log.status}: {log.following} of {log.last} events"
+            for log in hub._follower.logs.values()
+        ]
         if hub._thread is not None:
             found += [f"listens to {channel}" for channel in hub._news._wanted]
             found += [repr(task) for task in tuple(hub._tasks)][3:]  # it has three of its own
