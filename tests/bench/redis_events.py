@@ -1,30 +1,36 @@
 """What events on Redis cost: the time from a node to a reader in another process, and how many there can be.
 
-`python tests/bench/redis_events.py [redis://...]`; without an address a server of the extra `test` is started. Two
-processes take part besides the server. Times are in milliseconds, from the writer's call in the node to the chunk at
-the reader.
+    python tests/bench/redis_events.py [--url redis://...] [--cases NAME ...]
+
+Without an address a server of the extra `test` is started. Besides it two processes take part: one drives the runs, this
+one reads them. Times are in milliseconds, from the writer's call in the node to the chunk at the reader. All of them
+share the machine, so compare figures of one machine only. It needs `/proc`.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
+import gc
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from typing_extensions import TypedDict
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import redis
 
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, StateGraph
 from streamgraph_integrations.redis_events import RedisEvents
 from support.redis_servers import Server
 
-EVENTS = 5000
 PAYLOAD = "x" * 250
 
 
@@ -35,65 +41,181 @@ class State(TypedDict, total=False):
 def graph_of(count: int, pause: float) -> Any:
     """A graph whose node writes the time, so many times and seconds apart."""
 
-    def node(state: State) -> State:
+    async def node(state: State) -> State:
         writer = get_stream_writer()
-        due = time.monotonic()
+        due = time.monotonic() + pause * (state.get("n", 0) % 100) / 100  # not all at the same moment
         for _ in range(count):
             due += pause
             if pause:
-                time.sleep(max(0.0, due - time.monotonic()))
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
             writer({"at": time.time(), "payload": PAYLOAD})
         return {"n": count}
 
     return StateGraph(State).add_node("node", node).add_edge(START, "node").compile()
 
 
-def write(url: str, count: int, pause: float) -> None:
-    """Be the process that drives the run, and say how long it took until all was stored."""
-    with RedisEvents(url) as events:
+async def write(url: str, runs: int, count: int, pause: float) -> None:
+    """Be the process that drives runs; print their ids, and how long it took until all was stored."""
+    async with RedisEvents(url) as events:
         graph = graph_of(count, pause)
-        run = graph.start({}, log=events.open(), record="custom")
-        print(run.id, flush=True)
-        began = time.monotonic()
-        run.result()
+        logs = [await events.aopen() for _ in range(runs)]
+        print(*[log.run_id for log in logs], flush=True)
+        if pause:
+            await asyncio.to_thread(sys.stdin.readline)  # until the readers are there
+        used, began = time.process_time(), time.monotonic()
+        started = [await graph.astart({"n": number}, log=log, record="custom") for number, log in enumerate(logs)]
+        for run in started:
+            await run
         made = time.monotonic() - began
-        events.flush(60)
-        print(made, time.monotonic() - began, time.process_time(), flush=True)
+        await events.aflush(60)
+        print(made, time.monotonic() - began, time.process_time() - used, flush=True)
 
 
-def read(url: str, count: int, pause: float) -> Tuple[List[float], List[float]]:
-    """Be the process that reads; return the delays, and what the writer says."""
-    command = (sys.executable, __file__, "--write", url, str(count), str(pause))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer, RedisEvents(url) as events:
-        assert writer.stdout is not None
-        run = graph_of(0, 0).attach(events.log(writer.stdout.readline().strip()))
-        delays = [time.time() - chunk["at"] for chunk in run.stream("custom")]
-        assert len(delays) == count
-        return delays, [float(word) for word in writer.stdout.readline().split()]
+class Writer:
+    """The process that drives runs.
+
+    Args:
+        url: The server.
+        runs: How many runs.
+        count: How many events each has.
+        pause: Seconds between two of them.
+    """
+
+    def __init__(self, url: str, runs: int, count: int, pause: float) -> None:
+        command = (sys.executable, __file__, "--write", url, str(runs), str(count), str(pause))
+        self._process: Any = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.ids: List[str] = self._process.stdout.readline().split()
+
+    def go(self) -> None:
+        """Let it begin."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+
+    def times(self) -> Tuple[float, float, float]:
+        """Return the seconds until all was made, until all was stored, and of CPU."""
+        made, stored, used = (float(word) for word in self._process.stdout.readline().split())
+        self._process.wait()
+        return made, stored, used
 
 
-def main(url: str) -> None:
+async def read(url: str, writer: Writer, readers: int) -> Tuple[List[float], Dict[str, float]]:
+    """Read each run so many times; return all delays, and what this process has used meanwhile."""
+    graph, delays = graph_of(0, 0), []
+
+    async def one(run: Any) -> None:
+        async for chunk in run.astream("custom"):
+            delays.append(time.time() - chunk["at"])
+
+    async with RedisEvents(url, reply=60) as events:
+        attaching = asyncio.gather(*[events.alog(run_id) for run_id in writer.ids])
+        writer.go()
+        runs = [graph.attach(log) for log in await attaching]
+        gc.collect()
+        before = memory()
+        reading = [asyncio.ensure_future(one(run)) for run in runs for _ in range(readers)]
+        await asyncio.sleep(1)
+        grown = memory() - before
+        client: Any = redis.Redis.from_url(url)
+        with client:
+            connections = client.info("clients")["connected_clients"] - 1
+        used, began = time.process_time(), time.monotonic()
+        await asyncio.gather(*reading)
+        used, seconds = time.process_time() - used, time.monotonic() - began
+    return delays, {"connections": connections, "KiB": grown / 1024 / len(reading), "CPU": used, "seconds": seconds}
+
+
+def memory() -> int:
+    """The resident bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def shown(delays: List[float]) -> str:
+    """The median and the 99th percentile of some delays."""
+    return f"p50 {1000 * median(delays):.2f} ms, p99 {1000 * quantiles(delays, n=100)[98]:.2f} ms"
+
+
+def one_run(url: str) -> None:
+    """One run with 500 events a second."""
+    for _ in range(3):
+        delays, _ = asyncio.run(read(url, Writer(url, 1, 1500, 0.002), 1))
+        assert len(delays) == 1500
+        print(f"one run, 500 events a second: {shown(delays)}")
+
+
+def unpaced(url: str) -> None:
+    """One run that never pauses: how fast its events are stored, alone and with a reader."""
+    count = 40_000
+    for _ in range(3):
+        writer = Writer(url, 1, count, 0)
+        made, stored, used = writer.times()
+        rate = f"{count / stored:,.0f} events a second, {used / count * 1e6:.0f} µs of CPU each"
+        print(f"unpaced: {rate} (made in {made:.2f} s, stored in {stored:.2f} s)")
+
+
+def many_runs(url: str) -> None:
+    """200 runs at once, each with 10 events a second, each with a reader."""
+    writer = Writer(url, 200, 50, 0.1)
+    delays, found = asyncio.run(read(url, writer, 1))
+    assert len(delays) == 200 * 50
+    _, _, used = writer.times()
+    per_event = (
+        f"{used / len(delays) * 1e6:.0f} µs of CPU an event there, {found['CPU'] / len(delays) * 1e6:.0f} µs here"
+    )
+    print(f"200 runs, 10 events a second each: {shown(delays)}; {per_event}")
+
+
+def many_readers(url: str) -> None:
+    """2,000 readers in one process, of 200 runs."""
+    writer = Writer(url, 200, 10, 1.0)
+    delays, found = asyncio.run(read(url, writer, 10))
+    assert len(delays) == 2000 * 10
+    writer.times()
+    print(
+        f"2,000 readers of 200 runs, 2,000 chunks a second: {shown(delays)}; {found['connections']:.0f} connections to Redis in"
+        f" all, {found['KiB']:.1f} KiB of memory a reader, {found['CPU'] / len(delays) * 1e6:.0f} µs of CPU a chunk"
+    )
+
+
+def kept(url: str) -> None:
+    """The memory of an event."""
+    count = 20_000
+    writer = Writer(url, 1, count, 0)
+    writer.times()
+    client: Any = redis.Redis.from_url(url)
+    with client:
+        (key,) = client.scan_iter(f"*{writer.ids[0]}*:events")
+        size = client.memory_usage(key, samples=0)
+        ((_, entry),) = client.xrange(key, "1-100", count=1)
+        print(f"memory: {size / count:.0f} bytes on Redis for an event of {len(entry[b'e'])} bytes")
+
+
+CASES: Dict[str, Callable[[str], None]] = {
+    "one": one_run,
+    "unpaced": unpaced,
+    "runs": many_runs,
+    "readers": many_readers,
+    "memory": kept,
+}
+
+
+def main() -> None:
     """Measure."""
-    for _ in range(3):
-        delays, _ = read(url, 1500, 0.002)
-        cuts = quantiles(delays, n=100)
-        print(f"500 per second: p50 {1000 * median(delays):.2f} ms, p99 {1000 * cuts[98]:.2f} ms")
-    for _ in range(3):
-        _, (made, stored, processor) = read(url, EVENTS * 4, 0)
-        rate = EVENTS * 4 / stored
-        times = f"made in {made:.2f} s, stored in {stored:.2f} s, {processor:.2f} s of CPU"
-        print(f"unpaced: {rate:,.0f} per second; {times}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", help="a server that is there already")
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        server = None if given.url else Server(Path(folder))
+        try:
+            for case in given.cases:
+                CASES[case](given.url or (server.url if server else ""))
+        finally:
+            if server is not None:
+                server.close()
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--write"]:
-        write(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
-    elif sys.argv[1:]:
-        main(sys.argv[1])
+        asyncio.run(write(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])))
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            server = Server(Path(folder))
-            try:
-                main(server.url)
-            finally:
-                server.close()
+        main()
