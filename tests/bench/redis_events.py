@@ -2,9 +2,9 @@
 
     python tests/bench/redis_events.py [--url redis://...] [--cases NAME ...]
 
-Without an address a server of the extra `test` is started. Besides it two processes take part: one drives the runs, this
-one reads them. Times are in milliseconds, from the writer's call in the node to the chunk at the reader. All of them
-share the machine, so compare figures of one machine only. It needs `/proc`.
+Without an address a server of the extra `test` is started. Besides it two processes take part: one drives the runs,
+this one reads them. Times are in milliseconds, from the writer's call in the node to the chunk at the reader. All of
+them share the machine, so compare figures of one machine only. It needs `/proc`.
 """
 
 from __future__ import annotations
@@ -171,8 +171,8 @@ def many_readers(url: str) -> None:
     assert len(delays) == 2000 * 10
     writer.times()
     print(
-        f"2,000 readers of 200 runs, 2,000 chunks a second: {shown(delays)}; {found['connections']:.0f} connections to Redis in"
-        f" all, {found['KiB']:.1f} KiB of memory a reader, {found['CPU'] / len(delays) * 1e6:.0f} µs of CPU a chunk"
+        f"2,000 readers of 200 runs, 2,000 chunks a second: {shown(delays)}; {found['connections']:.0f} connections to"
+        f" Redis in all, {found['KiB']:.1f} KiB of memory a reader, {found['CPU'] / len(delays) * 1e6:.0f} µs of CPU a chunk"
     )
 
 
