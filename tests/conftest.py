@@ -23,15 +23,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the cases of each test be thinned."""
     about = "run one in so many cases of each test, others on each Python, and at least one of every test"
     parser.addoption("--every", type=int, default=1, help=about)
+    parser.addoption("--part", default="1/1", help="run a part of all tests: 2/3 is the second of three")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
     """Leave out cases, if asked to."""
     every = config.getoption("--every")
+    part, parts = map(int, config.getoption("--part").split("/"))
     cases: Dict[str, List[pytest.Item]] = defaultdict(list)
     for item in items:
         cases[item.nodeid.split("[")[0]].append(item)
-    kept = {item for group in cases.values() for item in group[sys.version_info[1] % min(every, len(group)) :: every]}
+    groups = list(cases.values())[part - 1 :: parts]
+    kept = {item for group in groups for item in group[sys.version_info[1] % min(every, len(group)) :: every]}
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
 
