@@ -53,8 +53,10 @@ def test_a_collector_gets_the_spans_and_the_numbers(collector: Tuple[str, Dict[s
     address, bodies = collector
     resource = Resource({"service.name": "shop"})
     tracers = TracerProvider(resource=resource)
-    tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{address}/v1/traces")))
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{address}/v1/metrics"), 60_000)
+    tracers.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(f"{address}/v1/traces"), schedule_delay_millis=600_000)
+    )
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{address}/v1/metrics"), 600_000)
     meters = MeterProvider([reader], resource=resource)
     usage: Any = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
     model = ScriptedModel([AIMessage("hi", usage_metadata=usage)])

@@ -53,6 +53,7 @@ def talk(state):
 endless = StateGraph(MessagesState).add_node("talk", talk).add_edge(START, "talk").compile()
 
 def stand(state):
+    open(__file__ + ".stands", "w").close()
     time.sleep(60)
 
 standing = StateGraph(MessagesState).add_node("stand", stand).add_edge(START, "stand").compile()

@@ -57,7 +57,7 @@ def test_ctrl_c_cancels(program: str) -> None:
 def test_ctrl_c_twice_kills(program: str) -> None:
     """The node sleeps for a minute, and cannot be cancelled."""
     terminal = Terminal(*command(f"{program}:standing", "--input", "x"))
-    terminal.until(has("stand"))  # type: ignore[arg-type]
+    terminal.until(lambda lines: Path(f"{program}.stands").exists() and has("stand")(lines))  # type: ignore[operator]
     terminal.type("\x03")
     terminal.until(has("Press Ctrl-C again to kill it."))  # type: ignore[arg-type]
     terminal.type("\x03")

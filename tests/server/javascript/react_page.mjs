@@ -18,7 +18,7 @@ const button = (name) => [...holder.querySelectorAll("button")].find((one) => on
 const lengths = new Set();
 
 async function until(condition, what) {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
     if (condition()) return;
     const last = [...holder.querySelectorAll("p.ai")].at(-1);
     if (last) lengths.add(last.textContent.length);
@@ -70,6 +70,8 @@ await until(() => texts().some((text) => text.includes("It stays here")), "what 
 await until(() => button("Send"), "the end");
 await send("A long joke");
 await until(() => texts().length > resumed.length + 2, "some of the answer");
+lengths.clear();
+await until(() => lengths.size > 5, "an answer that grows");
 button("Stop").click();
 await until(() => button("Send"), "the end after stopping");
 root.unmount();

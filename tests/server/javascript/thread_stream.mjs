@@ -16,7 +16,7 @@ const client = new Client({ apiUrl: url });
 const input = { messages: [{ type: "human", content: "hi" }] };
 
 async function until(condition, what) {
-  for (let tries = 0; tries < 1000; tries++) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
     if (condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
