@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List
 
 import pytest
+from langchain_core.messages import AIMessageChunk, message_chunk_to_message
 from pydantic import BaseModel
 
 from server.graphs import TEXT, asking, failing, one_node, speaking
@@ -23,6 +24,7 @@ from server.hard_cases import (
 )
 from server.loopback import Loopback
 from streamgraph_integrations.openai import chat_model
+from support.waiting import soon
 
 REFUSED = "A person has rejected this call of pay; it was not run. Call it again only if the user asks for it."
 CALLED = 'dynamic-tool: output-available "'
@@ -83,12 +85,22 @@ def structured() -> Any:
     return one_node(write)
 
 
-def slow() -> Any:
-    """A node that speaks slowly enough for a page to be reloaded meanwhile."""
-    model = chat_model(delay=0.01)
+def slow(servers: List[Loopback]) -> Any:
+    """A node that waits in the middle of what it says until its page was left, and then until it is there again."""
+    model = chat_model(delay=0)
+
+    def readers() -> int:
+        return sum(run.readers for server in servers for run in server.runs.going_on())
 
     async def say(state: Any) -> Any:
-        return {"messages": [await model.ainvoke(state["messages"])]}
+        said: Any = AIMessageChunk("")
+        async for chunk in model.astream(state["messages"]):
+            before, said = len(said.content), said + chunk
+            if before < 40 <= len(said.content):
+                await soon(lambda: readers() == 0)
+            if before < 80 <= len(said.content):
+                await soon(lambda: readers() == 1)
+        return {"messages": [message_chunk_to_message(said)]}
 
     return one_node(say)
 
@@ -96,6 +108,7 @@ def slow() -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
+    servers: List[Loopback] = []
     graphs = {
         "side_by_side": side_by_side(),
         "graphs_in_tools": graphs_in_tools(),
@@ -108,9 +121,10 @@ def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[
         "reviewed": reviewed(),
         "inbox": reviewed("agent_inbox"),
         "speaking": speaking(),
-        "slow": slow(),
+        "slow": slow(servers),
     }
-    found = node("hard_cases.mjs", serving(graphs).url)
+    servers.append(serving(graphs))
+    found = node("hard_cases.mjs", servers[0].url)
 
     for name, screen in SCREENS.items():
         for client in ("ai6", "ai7"):
