@@ -9,6 +9,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Set
 from uuid import uuid4
 
 from streamgraph.runs import MemoryLog, RunHandle
+from streamgraph_server._moments import Moment
 from streamgraph_server._prompts import Prompts
 from streamgraph_server._refusals import refusal, refused_input, shown_message
 from streamgraph_server._rollback import roll_back
@@ -55,7 +56,7 @@ class ServedRun:
         self.facts = RunFacts(str(uuid4()), None if thread is None else thread.id, order.name, time())
         self.prompts = Prompts() if order.prompts else None
         self.handle: Optional[RunHandle[object]] = None
-        self.begun, self.over = asyncio.Event(), asyncio.Event()
+        self.begun, self.over = Moment(), Moment()
         self.end = RunEnd("cancelled")
         self.updated = self.facts.created
         self.task: Optional[asyncio.Task[None]] = None

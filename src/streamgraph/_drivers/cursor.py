@@ -11,6 +11,7 @@ from streamgraph._protocols import Batch, Coalescer
 from streamgraph._signals import Gap
 from streamgraph._streams.event_log import event_id
 from streamgraph._streams.flow import FlowControl
+from streamgraph._streams.formats import data_of
 from streamgraph._streams.part import Part
 from streamgraph._telemetry.streams import STREAMS, Place
 from streamgraph.errors import StreamOverflowError
@@ -159,6 +160,7 @@ class Cursor:
         if first > number + 1:
             return self._gap(number + 1, first - 1)
         openers, wants, codec, history = self._openers, self._wants, self._log.codec, self._live_from - 1
+        shape = self._shape_read
         lag = self._lag if number >= history else None
         found: Found = []
         for item in items:
@@ -178,7 +180,13 @@ class Cursor:
                 number += 1
                 if not wants(item):
                     continue
-                found.append((number, self._shape_read(item if codec is None else codec.private(item))))
+                if codec is None:
+                    found.append((number, shape(item)))
+                elif shape is data_of:
+                    found.append((number, codec.payload(item)))
+                else:
+                    own = Part(item.ns, item.mode, codec.payload(item), item.source, item.key)
+                    found.append((number, shape(own)))
             if lag is not None:  # the events after it are still to come for this reader
                 lag.took(number)
                 break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
+from math import inf
 from time import monotonic, time
 from typing import Any, Callable, Dict, List, Optional
 
@@ -86,22 +87,15 @@ class MemoryLog:
         if not before % BATCH:
             self._newest = self._segments[before // BATCH] = _Segment()
         codec, segment = self.codec, self._newest
-        pair = None if codec is None else codec.pack(part, number)
-        if pair is not None:
-            size = _PAIR + len(pair[1])
-        else:
-            size = own_size(part)
+        pair = None if type(part) is Part or codec is None else codec.pack(part, number)
+        size = own_size(part) if pair is None else _PAIR + len(pair[1])
         segment.sizes.append(size)
         if self._timed:
             segment.times.append(monotonic())
         segment.items.append(part if pair is None else pair)
         self.bytes += size
         self.last = number
-        if (
-            (self._max_bytes is not None and self.bytes > self._max_bytes)
-            or (self._max_events is not None and number - self.oldest >= self._max_events)
-            or self._max_age is not None
-        ):
+        if self.bytes > self._max_bytes or number - self.oldest >= self._max_events or self._max_age is not None:
             self._drop_old()
         for listener in self._listeners:
             listener()
@@ -168,9 +162,7 @@ class MemoryLog:
     def _exceeds(self) -> bool:
         """Return whether the oldest event has to go."""
         oldest = self.oldest
-        if self._max_events is not None and self.last - oldest >= self._max_events:
-            return True
-        if self._max_bytes is not None and self.bytes > self._max_bytes and oldest < self.last:
+        if self.last - oldest >= self._max_events or (self.bytes > self._max_bytes and oldest < self.last):
             return True
         if self._max_age is None:
             return False
@@ -187,7 +179,10 @@ class MemoryLog:
             del self._segments[place]
 
 
-def _checked(name: str, given: Optional[int]) -> Optional[int]:
-    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
+def _checked(name: str, given: Optional[int]) -> float:
+    """Return a limit, which is infinite if none is given."""
+    if given is None:
+        return inf
+    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
         return given
     raise UnknownOptionError(f"{name} must be a number greater than 0 or None, got {given!r:.80}")

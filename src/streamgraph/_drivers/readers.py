@@ -10,7 +10,7 @@ from typing import Callable, Generic, Iterator, List, Optional, Tuple, Type, Typ
 from weakref import WeakMethod
 
 from streamgraph._drivers.clock import ConsumerClock
-from streamgraph._drivers.cursor import Cursor, Shape
+from streamgraph._drivers.cursor import Cursor, Found, Shape
 from streamgraph._drivers.generator_api import AsyncGeneratorStream, GeneratorStream
 from streamgraph._drivers.readable_run import ReadableRun
 from streamgraph._drivers.waiting import LoopWaiter, ThreadWaiter, Waiter
@@ -95,8 +95,8 @@ class _Reading(Generic[ChunkT]):
         if not self._pull_lock.acquire(blocking=False):
             raise StreamBusyError("another thread or task")
 
-    def _fetch(self) -> bool:
-        """Make the next chunks ready; return False if there are none now.
+    def _fetch(self) -> Found:
+        """Return the next chunks; none if there are none now.
 
         Raises:
             StreamOverflowError: More chunks wait than the reader allows.
@@ -107,12 +107,10 @@ class _Reading(Generic[ChunkT]):
         except StreamOverflowError:
             self._leave()
             raise
-        if found:
-            self._ready = iter(found)
-        elif self._cursor.over:
+        if not found and self._cursor.over:
             self._leave()
             self._run.raise_error()
-        return bool(found)
+        return found
 
     def _beat(self) -> Optional[ChunkT]:
         """Return a heartbeat if one is due."""
@@ -151,7 +149,9 @@ class RunReader(_Reading[ChunkT], GeneratorStream[ChunkT]):
             if self._clock is not None:
                 self._clock.pull()
             while self._is_open():
-                if self._fetch():
+                found = self._fetch()
+                if found:
+                    self._ready = iter(found)
                     self._number, chunk = next(self._ready)
                     return chunk
                 beat = self._beat()
@@ -226,11 +226,17 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
         for number, chunk in self._ready:
             self._number = number
             return chunk
-        return await self._next()
-
-    async def _next(self) -> ChunkT:
-        if self._closed:
+        found = await self._more()
+        if not found:
             raise StopAsyncIteration
+        self._ready = iter(found)
+        self._number, chunk = next(self._ready)
+        return chunk
+
+    async def _more(self) -> Found:
+        """Wait for chunks, or for the time of a heartbeat; none are returned when there is nothing more to read."""
+        if not self._is_open():
+            return []
         self._acquire()
         try:
             self._run.joined(self)
@@ -242,20 +248,20 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
             if self._clock is not None:
                 self._clock.pull()
             while not self._closed:
-                if self._fetch():
-                    self._number, chunk = next(self._ready)
-                    return chunk
+                found = self._fetch()
+                if found:
+                    return found
                 if self._timer is None:  # it is time to look, or nobody has looked yet
                     beat = self._beat()
                     if beat is not None:
-                        return beat
+                        return [(self._number, beat)]
                 if not self._closed:
                     await self._wait()
         finally:
             self._pull_lock.release()
             if not self._is_open():
                 self._run.left(self)
-        raise StopAsyncIteration
+        return []
 
     async def batch(self) -> List[Tuple[str, ChunkT]]:
         """Wait for a chunk, and return it with those that follow it without waiting, each with the id of its event.
@@ -273,11 +279,9 @@ class AsyncRunReader(_Reading[ChunkT], AsyncGeneratorStream[ChunkT]):
         """Wait for chunks as `batch` does; each comes with the number of its event, the last part of the id."""
         found = list(self._ready)
         if not found:
-            try:
-                chunk = await self._next()
-            except StopAsyncIteration:
-                return []
-            found = [(self._number, chunk), *self._ready]
+            found = await self._more()
+            if not found:
+                return found
             # A reader that holds the run back is given its events one by one; these are all for its caller.
             while self._cursor.holds and len(found) < BATCH and not self._cursor.waits:
                 more = self._cursor.fetch()

@@ -90,7 +90,14 @@ class Recorder:
     def put(self, item: Union[Part, Lag]) -> None:
         """Take a part to the log, or drop it after the end of the run."""
         given, writing = self._given, self._writing
-        given.append(item)
+        if not given and type(item) is not Lag and writing.acquire(False):
+            # Nobody writes, and nothing waits: the way of nearly all parts.
+            try:
+                self._take(item)  # type: ignore[arg-type]
+            finally:
+                writing.release()
+        else:
+            given.append(item)
         # Once more, if there is something: who gave it may have found this thread still writing.
         while given and writing.acquire(False):
             try:
@@ -117,24 +124,27 @@ class Recorder:
             if type(item) is Lag:
                 item.join(self._log.last)
 
+    def _take(self, part: Part) -> None:
+        try:
+            self._append(part)
+        except BaseException as error:  # it is not the error of the node whose part it is
+            self._append = _drop
+            self._failed(error)
+        for lag in self.lags:
+            if lag.left:
+                self.lags = tuple(other for other in self.lags if not other.left)
+            elif lag.wants(part):
+                lag.made()
+
     def _take_all(self) -> None:
-        given, append = self._given, self._append
+        given = self._given
         while given:
             item = given.popleft()
             if type(item) is Lag:
                 self.lags = (*(lag for lag in self.lags if not lag.left), item)
                 item.join(self._log.last)
                 continue
-            try:
-                append(item)  # type: ignore[arg-type]
-            except BaseException as error:  # it is not the error of the node whose part it is
-                self._append = append = _drop
-                self._failed(error)
-            for lag in self.lags:
-                if lag.left:
-                    self.lags = tuple(other for other in self.lags if not other.left)
-                elif lag.wants(item):  # type: ignore[arg-type]
-                    lag.made()
+            self._take(item)  # type: ignore[arg-type]
 
 
 def _drop(item: object) -> None:

@@ -165,9 +165,9 @@ class TokenCodec:
         group.last = number
         return group.name, text
 
-    def private(self, part: Part) -> Part:
-        """Return a part with a payload that its receiver may modify."""
-        return Part(part.ns, part.mode, copy_payload(part.mode, part.data), part.source, part.key)
+    def payload(self, part: Part) -> object:
+        """Return the payload of a part, for a receiver that may modify it."""
+        return copy_payload(part.mode, part.data)
 
     def sample(self, group: Hashable) -> Part:
         """Return a token of a group.

@@ -30,13 +30,15 @@ class Codec(Protocol):
     def pack(self, part: Part, number: int) -> Optional[Tuple[Hashable, str]]:
         """Return the pair that a part is kept as, or `None` if it is kept as it is.
 
+        It is asked for parts of subclasses of `Part` only: other parts are kept as they are.
+
         Args:
             part: The part.
             number: Its number.
         """
 
-    def private(self, part: Part) -> Part:
-        """Return a part with a payload that its receiver may modify."""
+    def payload(self, part: Part) -> object:
+        """Return the payload of a part, for a receiver that may modify it."""
 
     def sample(self, group: Hashable) -> Part:
         """Return a part of a group, to decide if its parts are wanted.
@@ -224,7 +226,8 @@ def own_size(part: Part) -> int:
 
     The elements of a state's containers are shared with the state and other parts, so they count as pointers.
     """
-    return 100 + _size(part.data, _DEPTHS.get(part.mode, 6))
+    data = part.data
+    return 100 if type(data) in _SMALL else 100 + _size(data, _DEPTHS.get(part.mode, 6))
 
 
 def _size(value: object, depth: int) -> int:

@@ -114,11 +114,12 @@ class Router:
             own: The capacity of that inbox; `None` if it has no limit.
         """
         above = self.parent_capacity
-        capacities = [capacity for capacity in (above, own) if capacity is not None]
+        if self._up is None or (above is None and own is None):
+            return own
 
         def sender(stop: CancelToken) -> Put:
             return self.sender(
                 inbox if own is None else own.sender(stop), None if above is None else above.sender(stop)
             )
 
-        return CombinedCapacity(capacities, sender) if capacities else None
+        return CombinedCapacity([capacity for capacity in (above, own) if capacity is not None], sender)
