@@ -267,9 +267,9 @@ def test_async_stream_cancels_tasks(place: str, leave: Callable[..., Any]) -> No
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_tasks_are_cancelled_at_once(driver: str) -> None:
-    """Cleaning up begins at once: of three times the fastest is over within a tenth of a second."""
-    times = []
-    for _ in range(3):
+    """Cleaning up begins at once, within a tenth of a second; the machine may spoil some attempts, not all."""
+    times = [1.0]
+    while min(times) >= 0.1 and len(times) < 10:
         forever = Forever()
         workflow = places(forever.node)["gather"]
 

@@ -276,11 +276,13 @@ def test_tools_see_the_context(driver: str) -> None:
 
 
 def test_an_unhandled_failure_cancels_the_other_calls() -> None:
+    begun: List[str] = []
     ended: List[str] = []
 
     @tool
     async def wait() -> str:
         """Wait for long."""
+        begun.append("wait")
         try:
             await asyncio.sleep(30)
         finally:
@@ -290,8 +292,9 @@ def test_an_unhandled_failure_cancels_the_other_calls() -> None:
 
     @tool
     async def fail() -> str:
-        """Fail soon."""
-        await asyncio.sleep(0.01)
+        """Fail when the others wait."""
+        while len(begun) < 2:
+            await asyncio.sleep(0)
         raise KeyError("boom")
 
     async def main() -> None:
@@ -319,11 +322,13 @@ def test_a_failure_before_a_call_began() -> None:
 
 
 def test_an_async_run_can_be_cancelled() -> None:
+    begun: List[str] = []
     ended: List[str] = []
 
     @tool
     async def wait() -> str:
         """Wait for long."""
+        begun.append("wait")
         try:
             await asyncio.sleep(30)
         finally:
@@ -332,7 +337,8 @@ def test_an_async_run_can_be_cancelled() -> None:
 
     async def main() -> None:
         task = asyncio.ensure_future(ToolNode([wait]).ainvoke(asking(call("wait"))))
-        await asyncio.sleep(0.01)
+        while not begun:
+            await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
