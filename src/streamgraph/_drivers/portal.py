@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Awaitable, Callable, Coroutine, Optional, Set, Tuple
+from typing import Any, AsyncGenerator, Awaitable, Callable, Coroutine, Optional, Set, Tuple
 from weakref import WeakSet
 
 from streamgraph._propagation import propagates
@@ -127,15 +128,17 @@ class Portal:
         asyncio.set_event_loop(loop)
         executor = ThreadPoolExecutor(thread_name_prefix="streamgraph-to-thread")
         loop.set_default_executor(executor)
+        generators: WeakSet[AsyncGenerator[object, object]] = WeakSet()
         try:
             while not self._stopped:
+                loop.call_soon(_note_generators, generators)
                 with _keep_loop_running:
                     loop.run_forever()
             for task in tuple(self._tasks):
                 self._cancel(task)
             if self._tasks:
                 _complete(loop, asyncio.wait(tuple(self._tasks)))
-            _complete(loop, _wind_up())
+            _complete(loop, _wind_up(generators))
         finally:
             # A thread that a node has started cannot be stopped, and closing the stream does not wait for it.
             executor.shutdown(wait=False)
@@ -158,7 +161,19 @@ def _complete(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, An
             loop.run_until_complete(task)
 
 
-async def _wind_up() -> None:
+def _note_generators(generators: WeakSet[AsyncGenerator[object, object]]) -> None:
+    """Add the async generators that are begun while this loop runs, from now on, to a set."""
+    begun = sys.get_asyncgen_hooks().firstiter
+
+    def first(generator: AsyncGenerator[object, object]) -> None:
+        generators.add(generator)
+        if begun is not None:
+            begun(generator)
+
+    sys.set_asyncgen_hooks(firstiter=first)  # the loop puts back those that there were before it ran
+
+
+async def _wind_up(generators: WeakSet[AsyncGenerator[object, object]]) -> None:
     """End the tasks and the unfinished async generators that nodes have left on this loop."""
     await asyncio.sleep(0)
     left = _others()
@@ -166,11 +181,24 @@ async def _wind_up() -> None:
         task.cancel()
     if left:
         await asyncio.wait(left)
-    await asyncio.get_running_loop().shutdown_asyncgens()
-    # A collected generator is closed by a task that the loop creates in its next turn.
-    await asyncio.sleep(0)
-    while _others():
-        await asyncio.wait(_others())
+    # A generator may close another one, which cannot be closed twice at a time; the loop would close all at once.
+    await _others_ended()
+    loop = asyncio.get_running_loop()
+    for generator in tuple(generators):
+        await asyncio.wait([loop.create_task(generator.aclose())])  # type: ignore[arg-type]
+    await loop.shutdown_asyncgens()
+    await _others_ended()
+
+
+async def _others_ended() -> None:
+    """Wait until the other tasks have ended, and those that close what these have dropped."""
+    while True:
+        # A collected generator is closed by a task that the loop creates in its next turn.
+        await asyncio.sleep(0)
+        left = _others()
+        if not left:
+            return
+        await asyncio.wait(left)
 
 
 def _others() -> Set[asyncio.Task[Any]]:

@@ -34,7 +34,8 @@ from support.models import Model
 from support.value_graphs import State, graph_of, line_of
 
 PROMISED = 1.0  # seconds until the process has to be gone
-HANGS = 5.0  # seconds after which it never will be
+HANGS = 30.0  # seconds after which it never will be
+ATTEMPTS = 5  # of which one has to be as quick: a busy machine may spoil the others
 
 
 class Slow(Model):
@@ -321,10 +322,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
     faults, slowest = [], 0.0
     wanted = [(name, way) for name, way in ways() if given.wanted in name][:: given.every]
     for name, way in wanted:
-        gone = go(way)
-        if gone is None:
-            return 0
-        took, said = gone
+        took, said = HANGS, ""
+        for _ in range(ATTEMPTS):
+            gone = go(way)
+            if gone is None:
+                return 0
+            took, said = min(took, gone[0]), said + gone[1]
+            if took <= PROMISED or said or gone[0] > HANGS:
+                break
         slowest = max(slowest, took)
         if took > PROMISED or said:
             faults.append(f"{name}: {took:.2f} s {said[:3000]}")

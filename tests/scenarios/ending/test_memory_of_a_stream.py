@@ -66,17 +66,22 @@ def test_custom_data_is_dropped(asynchronous: bool, driver: str) -> None:
 
     graph = graph_of(work=anode if asynchronous else node, hold=hold)
 
+    # The thread of the node may still be on its way back from the last call of its writer.
     def look() -> None:
         if len(watched) == 20:
-            # The thread of the node may still be on its way back from the last call of its writer.
             eventually(lambda: watched.alive == 0)
+            dropped.set()
+
+    async def alook() -> None:
+        if len(watched) == 20:
+            await soon(lambda: watched.alive == 0)
             dropped.set()
 
     async def main() -> None:
         async for chunk in graph.astream({"value": "?"}, stream_mode="custom"):
             watched.see(chunk)
             del chunk
-            look()
+            await alook()
 
     if driver == "stream":
         for chunk in graph.stream({"value": "?"}, stream_mode="custom"):
@@ -151,7 +156,7 @@ def test_states_are_dropped(mode: str, driver: str) -> None:
     async def main() -> None:
         async for chunk in graph.astream({"log": []}, stream_mode=mode):
             del chunk
-            eventually(dropped)
+            await soon(dropped)  # what a thread has handed over waits on the loop
 
     if driver == "stream":
         for chunk in graph.stream({"log": []}, stream_mode=mode):

@@ -176,7 +176,7 @@ while stream.buffered < 2:
 time.sleep(0.05)
 print("over")
 """
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30, check=False)
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=150, check=False)
     assert (ran.stdout.strip(), ran.returncode) == (b"over", 0), ran.stderr
 
 

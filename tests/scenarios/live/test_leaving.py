@@ -132,7 +132,7 @@ def test_a_program_ends_while_runs_are_paused() -> None:
         [sys.executable, "-W", "ignore::UserWarning:langchain_core.globals", "-c", PROGRAM],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=150,
         env={**os.environ, "PYTHONPATH": path},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "paused\n", "")

@@ -72,7 +72,8 @@ class Person:
             if self.compiled.get_state(CONFIG).created_at is not None:  # else there is nothing to go on with yet
                 self.given = Command(resume=some) if some else None
             return True
-        for one in self.random.sample(stream.questions, len(stream.questions)):
+        asked = stream.questions  # as they are now: nodes go on asking meanwhile
+        for one in self.random.sample(asked, len(asked)):
             if urgent or self.random.random() < 0.3:
                 stream.answer(one.id, f"<{one.value}>")
                 self.answered.add(one.id)

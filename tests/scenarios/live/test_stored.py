@@ -195,7 +195,7 @@ def test_the_process_is_killed_while_it_waits(tmp_path: Path) -> None:
     """The next process answers the same question, under the same id; what was answered does not run again."""
     file = str(tmp_path / "runs.sqlite")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", PROGRAM, file], capture_output=True, text=True, timeout=30, env=env)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, file], capture_output=True, text=True, timeout=150, env=env)
     assert done.returncode == -signal.SIGKILL, done.stderr
     *_, asked = done.stdout.split()
     tops = []

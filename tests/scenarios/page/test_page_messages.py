@@ -132,7 +132,7 @@ def test_14_nodes_full(run_example, serve_openai):
 
     def answer_both(body: dict[str, Any]) -> str:
         # Neither request is answered before the other one is there: nodes run one by one would never get here.
-        together.wait(timeout=10)
+        together.wait(timeout=30)
         return answer(body)
 
     server = serve_openai(answer_both)
@@ -164,7 +164,7 @@ def test_tokens_are_printed_while_the_model_speaks(run_example, serve_openai, na
 
     def on_chunk(request: Any, index: int) -> None:
         # The role chunk and two tokens are free, for clients that look one chunk ahead; the poem is never printed.
-        if index > 2 and "poem" not in str(request.body) and not printed.acquire(timeout=10):
+        if index > 2 and "poem" not in str(request.body) and not printed.acquire(timeout=30):
             raise TimeoutError("the token before was not printed")
 
     serve_openai(on_chunk=on_chunk)

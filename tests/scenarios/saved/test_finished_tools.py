@@ -316,10 +316,10 @@ def test_they_outlive_the_process(durability: str, tmp_path: Path) -> None:
     """A tool has finished and another one has asked when the process dies in a third one."""
     (tmp_path / "program.py").write_text(CRASHING)
     command = [sys.executable, str(tmp_path / "program.py"), str(tmp_path), durability]
-    first = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    first = subprocess.run(command, capture_output=True, text=True, timeout=150)
     assert first.returncode == 3, first.stderr
     environment = {**os.environ, "SECOND": "1"}
-    second = subprocess.run(command, capture_output=True, text=True, timeout=50, env=environment)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=150, env=environment)
     assert (second.returncode, second.stdout) == (0, "Go on?\n"), second.stderr
     assert (tmp_path / "paid").read_text() == "paid\n"
 

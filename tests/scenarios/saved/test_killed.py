@@ -28,7 +28,7 @@ def test_the_next_process_goes_on(kind: str, durability: str, tmp_path: Path) ->
     command = [sys.executable, str(SCRIPT), str(tmp_path), durability]
     if kind == "postgres":
         command.append(new_database())
-    done = subprocess.run(command, capture_output=True, text=True, timeout=55)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stderr
     outcomes = json.loads(done.stdout)
     assert len(outcomes) > (3 if durability == "exit" else 20)

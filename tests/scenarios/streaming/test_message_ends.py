@@ -115,10 +115,10 @@ def beside_a_failure() -> Any:
     def talking(state: Any) -> None:
         for _ in answering().stream("?"):
             begun.set()
-            cancelled.wait(5)
+            cancelled.wait(30)
 
     def bad(state: Any) -> None:
-        begun.wait(5)
+        begun.wait(30)
         cancelled.set()
         raise ConnectionError("gone")
 
@@ -204,13 +204,13 @@ def outliving_the_run() -> Any:
     def talk() -> None:
         for _ in answering().stream("?"):
             begun.set()
-            over.wait(5)
+            over.wait(30)
 
     over = threading.Event()
 
     def node(state: Any) -> None:
         threading.Thread(target=contextvars.copy_context().run, args=(talk,), daemon=True).start()
-        begun.wait(5)
+        begun.wait(30)
 
     graph = side_by_side(node=node)
     graph.over = over
@@ -346,7 +346,7 @@ def test_merged_tokens_keep_the_mark() -> None:
 
     stream = side_by_side(node=node).stream(GIVEN, stream_mode="messages", max_buffer=1, overflow="coalesce")
     first, _ = next(stream)
-    done.wait(5)
+    done.wait(30)
     rest = [chunk for chunk, _ in stream]
     assert len(rest) < 10
     assert [is_last(chunk) for chunk in [first, *rest]] == [False] * len(rest) + [True]
@@ -367,7 +367,7 @@ def test_a_full_buffer_ends_the_message_with_the_run() -> None:
 
     stream = side_by_side(node=node).stream(GIVEN, stream_mode="messages", max_buffer=2, overflow="raise")
     chunks: List[Any] = [next(stream)[0]]
-    full.wait(5)
+    full.wait(30)
     with pytest.raises(Exception, match="buffer"):
         chunks.extend(chunk for chunk, _ in stream)
     assert [is_last(chunk) for chunk in chunks] == [False] * (len(chunks) - 1) + [True]

@@ -99,5 +99,5 @@ assert not [name for name in sys.modules if name.startswith(("langgraph.types", 
 
 
 def test_saved_runs_without_langgraph() -> None:
-    done = subprocess.run([sys.executable, "-c", WITHOUT_LANGGRAPH], capture_output=True, text=True, timeout=50)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_LANGGRAPH], capture_output=True, text=True, timeout=150)
     assert done.stdout == "{'seen': ['first', 10, 20]}\n", done.stderr

@@ -70,7 +70,7 @@ print(before_threads_are_awaited(tell))
 
 def test_before_threads_are_awaited() -> None:
     """What threads wait for can still be done when the main thread has ended; more can't be asked for then."""
-    ended = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=15, check=True)
+    ended = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=150, check=True)
     assert ended.stdout.split("\n") == ["True", "told False", "ended", ""]
     assert ended.stderr == ""
 

@@ -266,6 +266,48 @@ def test_what_a_node_leaves_behind_on_the_loop(caplog: pytest.LogCaptureFixture)
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_generators_that_end_one_another(turns: int, caplog: pytest.LogCaptureFixture) -> None:
+    """One that is collected while the loop is wound up may be at the end of another: the loop waits for it first."""
+    log: List[str] = []
+
+    async def connection() -> Any:
+        try:
+            while True:
+                yield b"token"
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            log.append("connection")
+
+    async def response(tokens: Any) -> Any:
+        try:
+            async for token in tokens:
+                yield token
+        finally:
+            await tokens.aclose()
+            log.append("response")
+
+    kept: List[Any] = []
+
+    async def reads() -> None:
+        answer = response(connection())
+        await answer.__anext__()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async def node(state: Any) -> None:
+        kept.append(asyncio.ensure_future(reads()))
+        await asyncio.sleep(0)
+
+    graph_of(work=node).invoke({"value": "?"})
+    assert log == ["connection", "response"]
+    assert caplog.records == []
+
+
 def test_interrupts_do_not_end_the_loop(caplog):
     """A task that ends in a KeyboardInterrupt ends nothing else, not even while the loop is being wound up."""
     caplog.set_level("ERROR")

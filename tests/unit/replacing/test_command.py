@@ -34,7 +34,7 @@ def plain(folder, *arguments, code=None, options=()):
 
 def finish(command, folder, code):
     """Return a finished process."""
-    return subprocess.run(command, cwd=folder, input=code, capture_output=True, encoding="utf-8", timeout=50)
+    return subprocess.run(command, cwd=folder, input=code, capture_output=True, encoding="utf-8", timeout=150)
 
 
 @pytest.fixture
