@@ -26,19 +26,33 @@ def load_graphs(target: str) -> Dict[str, Pregel]:
         UnknownOptionError: There is no such module or name, or no graph under it.
     """
     place, name = split_target(target)
-    module = _module(place)
+    if name:
+        return _graphs(load_object(target), name, target)
+    found = {key: value for key, value in vars(_module(place)).items() if isinstance(value, Pregel)}
+    if len(found) == 1:
+        return found
+    names = ", ".join(sorted(found)) or "none"
+    raise UnknownOptionError(f"{place} has not one graph, but {names}", hint=f"Say which: {place}:NAME.")
+
+
+def load_object(target: str) -> object:
+    """Return what a target names.
+
+    Args:
+        target: `PATH:NAME` or `MODULE:NAME`.
+
+    Raises:
+        UnknownOptionError: There is no such module or name, or the target has no name.
+    """
+    place, name = split_target(target)
     if not name:
-        found = {key: value for key, value in vars(module).items() if isinstance(value, Pregel)}
-        if len(found) == 1:
-            return found
-        names = ", ".join(sorted(found)) or "none"
-        raise UnknownOptionError(f"{place} has not one graph, but {names}", hint=f"Say which: {place}:NAME.")
+        raise UnknownOptionError(f"{target!r} does not say what is meant in it", hint=f"Say it: {place}:NAME.")
+    module = _module(place)
     try:
-        value = vars(module)[name]
+        return vars(module)[name]
     except KeyError:
         public = tuple(key for key in vars(module) if not key.startswith("_"))
         raise UnknownOptionError(f"{place} has no {name!r}", name=name, known=public) from None
-    return _graphs(value, name, target)
 
 
 def split_target(target: str) -> Tuple[str, str]:
