@@ -22,8 +22,9 @@ from streamgraph_integrations.dbos_runs._errors import (
     WorkerStoppedError,
 )
 from streamgraph_integrations.dbos_runs._handle import NewAttempt, QueuedRun
+from streamgraph_integrations.dbos_runs._info import RunInfo
 from streamgraph_integrations.dbos_runs._queues import RunQueue
-from streamgraph_integrations.dbos_runs._runs import QueuedRuns, RunInfo
+from streamgraph_integrations.dbos_runs._runs import QueuedRuns
 from streamgraph_integrations.dbos_runs._worker import Worker
 
 __all__ = [

@@ -161,6 +161,10 @@ class Database:
             sort_desc=True,
         )
 
+    def dead_letters(self) -> List[Row]:
+        """Return the runs that have ended their workers so often that they are not started again."""
+        return self._rows(name=_RUN, status="MAX_RECOVERY_ATTEMPTS_EXCEEDED", limit=100)
+
     def pending_executors(self) -> Set[str]:
         """Return the ids of the workers that have runs."""
         rows = self._client.list_workflows(

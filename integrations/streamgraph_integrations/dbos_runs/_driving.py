@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Callable, Dict, Mapping, Optional, Tuple, cast
+from typing import Callable, Mapping, Optional, Tuple, cast
 
 from langchain_core.runnables import RunnableConfig
 
@@ -13,7 +13,7 @@ from streamgraph.pregel import Pregel
 from streamgraph.runs import RunEnd, RunFacts, RunHandle
 from streamgraph_integrations.dbos_runs._dbos import Before, Database
 from streamgraph_integrations.dbos_runs._errors import QueuedRunError, WorkerStoppedError
-from streamgraph_integrations.dbos_runs._orders import RECORDED, Order, Orders
+from streamgraph_integrations.dbos_runs._orders import RECORDED, SAVED, Order, Orders
 from streamgraph_integrations.redis_events import RedisEvents, RedisLog, RunLostError, UnknownRunError
 
 _PAUSE = 0.005
@@ -57,11 +57,10 @@ class Driving:
     async def before(self) -> str:
         """Return where the thread is before the first attempt of the run."""
         try:
-            order = self._orders.read(self._text)
-            graph = self._graphs(order.graph)
+            order, graph = self._what()
         except GraphError:  # it will be raised again where the readers of the run hear of it
             return _NOTHING
-        return await _place(graph, self._with_thread(order, graph))
+        return await _place(graph, order)
 
     async def drive(self, before: Before) -> str:
         """Drive the run to its end, and return how it has ended.
@@ -79,12 +78,11 @@ class Driving:
         log = self._log = await self._events.aopen(self.run_id)
         record = RECORDED
         try:
-            order = self._orders.read(self._text)
+            order, graph = self._what()
             record = order.record
-            graph = self._graphs(order.graph)
             if isinstance(before, Exception):
                 raise before
-            self._handle = await self._begun(graph, self._with_thread(order, graph), before)
+            self._handle = await self._begun(graph, order, before)
         except Exception as error:
             if self._given_up is None:
                 log.begin(RunFacts(self.run_id, (), record, record))
@@ -134,18 +132,27 @@ class Driving:
         # A log that is lost looks failed as well, but its stream has no end.
         return None if isinstance(shared.end.error, RunLostError) else (shared.status, shared.end.error)
 
-    def _with_thread(self, order: Order, graph: Pregel) -> Order:
-        """Return an order with a thread, if the graph is saved: the run's own one if it names none."""
+    def _what(self) -> Tuple[Order, Pregel]:
+        """Return what is to run. A graph that is saved has the run's own thread, if the order names none.
+
+        Raises:
+            GraphError: The order cannot be read, or there is no such graph here.
+        """
+        order = self._orders.read(self._text)
+        graph = self._graphs(order.graph)
+        if not order.options.get(SAVED, True):
+            graph = graph.copy(update={"checkpointer": None})
         if order.thread_id is not None or not _is_saved(graph):
-            return order
+            return order, graph
         given = cast("Mapping[str, object]", order.config.get("configurable") or {})
         config = {**order.config, "configurable": {**given, "thread_id": self.run_id}}
-        return order._replace(config=config)
+        return order._replace(config=config), graph
 
     async def _begun(self, graph: Pregel, order: Order, before: str) -> RunHandle[object, object]:
         config = cast("RunnableConfig", order.config)
-        options: Dict[str, object] = dict(order.options)
+        options = {name: value for name, value in order.options.items() if name != SAVED}
         if _is_saved(graph):
+            options.setdefault("durability", "sync")  # what another worker takes over is what readers have been shown
             options["multitask_strategy"] = "enqueue"  # an earlier attempt may still be ending in this process
         given = order.input if before == _NOTHING or await _place(graph, order) == before else None
         try:

@@ -11,7 +11,8 @@ from streamgraph_integrations.dbos_runs._errors import QueuedRunError
 from streamgraph_integrations.redis_events import RedisSharedLog, RunLostError, UnknownRunError
 
 if TYPE_CHECKING:
-    from streamgraph_integrations.dbos_runs._runs import QueuedRuns, RunInfo, Status
+    from streamgraph_integrations.dbos_runs._info import RunInfo, Status
+    from streamgraph_integrations.dbos_runs._runs import QueuedRuns
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.3
 """Seconds between two looks whether a run has begun."""
@@ -80,7 +81,7 @@ class QueuedRun:
         Raises:
             UnknownQueuedRunError: There is no such run.
         """
-        self._runs.cancel(self.id)
+        self._runs.ending.cancel(self.id)
 
     async def acancel(self) -> None:
         """Take the run out of its queue, or ask it to end; see `cancel`."""
@@ -218,7 +219,9 @@ class QueuedRun:
         """Return how the run has ended, or `None`; asked before its events are looked for."""
         info = self._runs.info(self.id)
         self._graph = info.graph
-        return None if info.status in ("delayed", "queued", "running") else info.error or f"It is {info.status}"
+        if info.status in ("delayed", "queued", "running") or (info.status == "failed" and info.error is None):
+            return None  # what has ended its workers too often is soon said to have failed
+        return info.error or f"It is {info.status}"
 
     def _found(
         self, log: Optional[RedisSharedLog], after: int, over: Optional[str], deadline: _Deadline

@@ -50,12 +50,17 @@ class RunInfo(NamedTuple):
 
 def info_of(row: Row) -> RunInfo:
     """Return what a row says of a run."""
-    status = cast("Status", row.result or "done")
-    for name in ("delayed", "queued", "running", "failed"):
+    status: Status = "done"
+    if row.result is not None:
+        status = cast("Status", row.result)
+    names: Sequence[Status] = ("delayed", "queued", "running", "failed")
+    for name in names:
         if row.status in OF_STATUS[name]:
-            status = cast("Status", name)
+            status = name
+    error = None if row.error is None else str(row.error)
     if row.status == "CANCELLED":
-        status = "cancelled"
+        given_up = row.attributes.get("given_up")
+        status, error = ("cancelled", None) if given_up is None else ("failed", str(given_up))
     thread, created = row.attributes.get("thread_id"), datetime.fromtimestamp(row.created / 1000, timezone.utc)
     return RunInfo(
         row.id,
@@ -65,5 +70,5 @@ def info_of(row: Row) -> RunInfo:
         None if thread is None else str(thread),
         row.priority,
         created,
-        None if row.error is None else str(row.error),
+        error,
     )

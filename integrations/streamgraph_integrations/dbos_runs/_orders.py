@@ -25,8 +25,18 @@ OPTIONS = (
     "timeout",
     "interrupt_before",
     "interrupt_after",
+    "include_nodes",
+    "exclude_nodes",
+    "include_tags",
+    "exclude_tags",
+    "include_keys",
+    "exclude_keys",
+    "include_raw",
 )
 """The options of `graph.start` that a queued run can have."""
+
+SAVED = "saved"
+"""The option of a queued run whether its graph is used with its checkpointer."""
 
 _CONFIG = ("configurable", "metadata", "tags", "recursion_limit", "max_concurrency", "run_name", "run_id")
 """The keys of a config that can be sent to another process."""
@@ -89,8 +99,8 @@ def make_order(graph: str, input: object, config: Optional[RunnableConfig], opti
         UnknownOptionError: A key of the config cannot be sent to another process.
     """
     for name in options:
-        if name not in OPTIONS:
-            raise UnknownKeywordError(f"enqueue() has no keyword {name!r}", name=name, known=OPTIONS)
+        if name not in OPTIONS and name != SAVED:
+            raise UnknownKeywordError(f"enqueue() has no keyword {name!r}", name=name, known=(*OPTIONS, SAVED))
     for key in config or {}:
         if key not in _CONFIG:
             raise UnknownOptionError(

@@ -9,10 +9,12 @@ from typing import Any, AsyncContextManager, Callable, Dict, Iterable, List, Map
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
+
 from streamgraph.errors import UnknownOptionError
 from streamgraph.named import saver_named, store_named
-from streamgraph.runs import RunEnd, RunFacts
-from streamgraph_integrations.dbos_runs._dbos import Database, Request, Row, Schedule
+from streamgraph_integrations.dbos_runs._dbos import Database, Request, Schedule
+from streamgraph_integrations.dbos_runs._dispatching import QueueDispatcher
+from streamgraph_integrations.dbos_runs._ending import Ending
 from streamgraph_integrations.dbos_runs._errors import UnknownQueuedRunError
 from streamgraph_integrations.dbos_runs._graphs import Graphs, GraphSource
 from streamgraph_integrations.dbos_runs._handle import QueuedRun
@@ -72,6 +74,7 @@ class QueuedRuns:
         self.checkpointer = saver_named(checkpointer) if isinstance(checkpointer, str) else checkpointer
         self.store = store_named(store) if isinstance(store, str) else store
         self.database = Database(database)
+        self.ending = Ending(self.database, events)
         self.orders = Orders(allow)
 
     # Asking for runs
@@ -106,7 +109,9 @@ class QueuedRuns:
             delay: Seconds before which it does not begin.
             at: The time before which it does not begin; with a time zone.
             **options: Options of `graph.start`: `context`, `record`, `subgraphs`, `output_keys`, `interrupts`,
-                `durability`, `timeout`, `interrupt_before` and `interrupt_after`.
+                `durability` (by default `"sync"`), `timeout`, `interrupt_before`, `interrupt_after` and filters; and
+                `saved=False` for a run without the checkpointer of its graph, which another worker begins from the
+                start.
 
         Raises:
             UnknownOptionError: There is no graph or queue of a name, or an option does not fit the queue.
@@ -287,6 +292,17 @@ class QueuedRuns:
         """
         asyncio.run(until_told(self.worker(queues, drain=drain)))
 
+    def dispatcher(self, queue: Optional[str] = None) -> QueueDispatcher:
+        """Return what puts the runs of a server into a queue: `serve(..., events=events, dispatcher=...)`.
+
+        Args:
+            queue: The name of the queue; by default the first one.
+
+        Raises:
+            UnknownOptionError: There is no queue of this name, or it has priorities.
+        """
+        return QueueDispatcher(self, self._queue(queue))
+
     # What there is
 
     def run(self, run_id: Union[str, UUID]) -> QueuedRun:
@@ -349,36 +365,6 @@ class QueuedRuns:
         """Return runs, the latest first; see `list`."""
         asked = {"status": status, "graph": graph, "thread_id": thread_id, "queue": queue, "limit": limit}
         return await asyncio.to_thread(lambda: self.list(**asked))  # type: ignore[arg-type]
-
-    def cancel(self, run_id: str) -> None:
-        """Take a run out of its queue, or ask it to end; see `QueuedRun.cancel`."""
-        row = self.database.find(run_id)
-        if row is None:
-            raise UnknownQueuedRunError(f"There is no queued run {run_id}", hint="Was it enqueued in this database?")
-        if not row.active:
-            return
-        # First for a worker that is about to begin it, or takes it over.
-        self.database.note(run_id, {"cancelled": True})
-        if row.status != "PENDING":
-            self.database.cancel(run_id)
-            self.close_log(run_id, row)
-            return
-        shared = QueuedRun(self, run_id).log_now()
-        if shared is not None:
-            shared.signal("cancel")
-
-    def close_log(self, run_id: str, row: Row, error: Optional[BaseException] = None) -> None:
-        """Tell the readers of a run that no worker will ever begin that it is over.
-
-        Args:
-            run_id: The run.
-            row: What is known of it.
-            error: Why it has failed; `None` if it was cancelled.
-        """
-        log = self.events.open(run_id)
-        modes = tuple(cast("Sequence[str]", row.attributes.get("record", ())))
-        log.begin(RunFacts(run_id, (), modes, modes))
-        log.close("cancelled" if error is None else "failed", RunEnd(error=error))
 
     def set_up(self) -> None:
         """Make or renew DBOS's tables; the first use does it as well."""

@@ -160,11 +160,12 @@ class Worker:
                 self._gives_up = True
 
     def _after_a_beat(self) -> None:
-        """Put the runs that were given up back into their queues; in the thread of the signs of life."""
+        """Put back what was given up, and tell the readers of what is not started again; in a thread."""
         if self._gives_up:
             self._executor.recover([self.id])
             self._gives_up = False
             self._loop.call_soon_threadsafe(self._release)
+        self._runs.ending.close_dead_letters()
 
     async def _give_up(self) -> None:
         """Leave the runs that go on to other workers."""

@@ -1,0 +1,121 @@
+"""Runs in worker processes that end, are killed, or stand still: none is lost, and readers know what has happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import Any, Dict, List
+from uuid import uuid4
+
+import pytest
+
+from integrations.dbos_runs.conftest import Place
+
+dbos_runs = pytest.importorskip("streamgraph_integrations.dbos_runs", reason="DBOS 3 needs Python 3.10")
+pytestmark = [
+    pytest.mark.slow,
+    # DBOS leaves connections of its pool to the collector.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+WAIT = 40
+"""Seconds that a worker may take, also on a busy machine."""
+
+
+def soon(condition: Any) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def text_of(chunk: Any) -> Any:
+    """The text of a token, or a `NewAttempt` as it is."""
+    return chunk if isinstance(chunk, dbos_runs.NewAttempt) else chunk[0].content
+
+
+def pid_of(place: Place, what: str) -> int:
+    """The process in which something has run last."""
+    lines = (place.folder / "ran").read_text().splitlines()
+    return int([line.split()[1] for line in lines if line.split()[0] == what][-1])
+
+
+TOKENS = [f"{number} " for number in range(10)]
+
+
+def test_a_worker_that_is_killed(place: Place) -> None:
+    """Another one goes on from the last record; readers get each text once after the word of the new attempt."""
+    place.worker()
+    place.worker()
+    run = place.runs.enqueue("steps", {"topic": place.program.Topic(name="ice"), "log": []})
+    found: Dict[str, List[Any]] = {"messages": [], "custom": []}
+
+    def read(mode: str) -> None:
+        found[mode].extend(text_of(chunk) if mode == "messages" else chunk for chunk in run.stream(mode))
+
+    readers = [threading.Thread(target=read, args=(mode,)) for mode in found]
+    for reader in readers:
+        reader.start()
+    soon(lambda: len(found["messages"]) == 6)
+    killed = pid_of(place, "second")
+    os.kill(killed, signal.SIGKILL)
+    place.let("go")
+    assert run.result(WAIT)["log"] == ["first", "second", "third of ice"]
+    for reader in readers:
+        reader.join(WAIT)
+    again = dbos_runs.NewAttempt(2)
+    assert [text for text in found["messages"] if text] == [*TOKENS[:6], again, *TOKENS]
+    assert found["custom"] == ["first", again, {"log": ["second"]}]
+    assert place.noted() == ["first", "second", "second", "third"]
+    assert pid_of(place, "third") != killed
+    # Who comes late, or again from an old place, reads the attempt that has ended.
+    assert [text_of(chunk) for chunk in run.stream("messages") if text_of(chunk)] == TOKENS
+    late = [text_of(chunk) for chunk in run.stream("messages", after="1-2")]
+    assert [text for text in late if text] == [again, *TOKENS]
+    soon(lambda: run.status == "done")
+
+
+def test_a_worker_that_is_told_to_end(place: Place) -> None:
+    """It lets a run end that does so in time, and leaves the other one to the next worker at once; it takes no more."""
+    worker = place.worker("--drain", "1.5", lease=60)
+    short, long = [place.runs.enqueue("waits", {"log": [name]}) for name in ("short", "long")]
+    soon(lambda: {"begins:short", "begins:long"} <= set(place.noted()))
+    worker.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    place.let("short")
+    later = place.runs.enqueue("waits", {"log": ["later"]})
+    assert worker.wait(WAIT) == 0
+    assert short.status == "done"
+    assert [long.status, later.status] == ["queued", "queued"]
+    for name in ("long", "later"):
+        place.let(name)
+    place.worker(lease=60)
+    assert long.result(WAIT) == {"log": ["long", "long done"]}
+    assert later.result(WAIT) == {"log": ["later", "later done"]}
+    assert place.noted().count("begins:long") == 2
+
+
+def test_a_worker_that_stands_still(place: Place) -> None:
+    """When it goes on, it ends its run at once: nothing of it is in the events, nor in the thread."""
+    frozen = place.worker(lease=1)
+    config = {"configurable": {"thread_id": uuid4().hex}}
+    run = place.runs.enqueue("steps", {"log": []}, config)
+    soon(lambda: "second" in place.noted())
+    os.kill(frozen.pid, signal.SIGSTOP)
+    place.worker(lease=1)
+    soon(lambda: place.noted().count("second") == 2)
+    os.kill(frozen.pid, signal.SIGCONT)
+    time.sleep(0.3)
+    place.let("go")
+    assert run.result(WAIT) == {"log": ["first", "second", "third"]}
+    assert pid_of(place, "third") != frozen.pid
+    assert place.noted() == ["first", "second", "second", "third"]
+    soon(lambda: run.status == "done")
+    # It still works.
+    place.workers[1].send_signal(signal.SIGKILL)
+    place.let("x")
+    assert place.runs.enqueue("waits", {"log": ["x"]}, config).result(WAIT)["log"][-1] == "x done"
+    assert pid_of(place, "ends:x") == frozen.pid
