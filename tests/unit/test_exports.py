@@ -10,7 +10,13 @@ import pytest
 import streamgraph
 import streamgraph_integrations
 
-NEEDED = {"demo": "langchain_openai", "openai": "langchain_openai", "ray_nodes": "ray", "redis_events": "redis"}
+NEEDED = {
+    "dbos_runs": "dbos",
+    "demo": "langchain_openai",
+    "openai": "langchain_openai",
+    "ray_nodes": "ray",
+    "redis_events": "redis",
+}
 """What some integrations need; its absence is skipped with its name."""
 
 

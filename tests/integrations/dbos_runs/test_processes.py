@@ -13,7 +13,9 @@ import pytest
 
 from integrations.dbos_runs.conftest import Place
 
-dbos_runs = pytest.importorskip("streamgraph_integrations.dbos_runs", reason="DBOS 3 needs Python 3.10")
+pytest.importorskip("dbos", reason="DBOS 3 needs Python 3.10")
+from streamgraph_integrations import dbos_runs  # noqa: E402
+
 pytestmark = [
     pytest.mark.slow,
     # DBOS leaves connections of its pool to the collector.

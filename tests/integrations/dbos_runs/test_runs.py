@@ -17,7 +17,9 @@ from streamgraph.runs import RunOrder
 from streamgraph.types import Command
 from support.waiting import PATIENCE
 
-dbos_runs = pytest.importorskip("streamgraph_integrations.dbos_runs", reason="DBOS 3 needs Python 3.10")
+pytest.importorskip("dbos", reason="DBOS 3 needs Python 3.10")
+from streamgraph_integrations import dbos_runs  # noqa: E402
+
 pytestmark = [
     pytest.mark.slow,
     # DBOS leaves connections of its pool to the collector.
