@@ -14,16 +14,12 @@ from streamgraph.executors import TaskHost
 class LoopbackExecutor:
     """Runs tasks on the event loop of a thread of its own; what travels is pickled.
 
-    Args:
-        window: The most batches that wait to be read.
-
     Attributes:
         sent: The number of batches that were sent.
         items: The items that were sent.
     """
 
-    def __init__(self, window: int = 4) -> None:
-        self.window = window
+    def __init__(self) -> None:
         self.sent = 0
         self.items = []
         self.loop = asyncio.new_event_loop()
@@ -48,17 +44,14 @@ class LoopbackHandle:
         self._key = str(next(executor._numbers))
         self._here = asyncio.get_running_loop()
         self._queue: asyncio.Queue = asyncio.Queue()
-        self._room = None
         self._lost = False
         self._running = asyncio.run_coroutine_threadsafe(self._pump(request), executor.loop)
 
     async def _pump(self, request: bytes) -> None:
-        self._room = asyncio.Semaphore(self._executor.window)
         async for batch in self._executor.host.run(self._key, request):
             self._executor.sent += 1
             self._executor.items.extend(batch)
             self._here.call_soon_threadsafe(self._queue.put_nowait, pickle.dumps(batch))
-            await self._room.acquire()
         self._here.call_soon_threadsafe(self._queue.put_nowait, None)
 
     async def batches(self):
@@ -68,8 +61,15 @@ class LoopbackHandle:
                 return
             if self._lost:
                 raise WorkerLostError("The worker was lost")
-            self._executor.loop.call_soon_threadsafe(lambda: self._room.release())
-            yield pickle.loads(batch)
+            items = pickle.loads(batch)
+            yield items
+            self._tell(self._executor.host.read(self._key, len(items)))
+
+    async def answer(self, number: int, text: bytes) -> None:
+        await asyncio.wrap_future(self._tell(self._executor.host.answer(self._key, number, text)))
+
+    def _tell(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._executor.loop)
 
     def lose(self) -> None:
         """Let the worker be lost."""

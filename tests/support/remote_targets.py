@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import os
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Iterator, List
+from typing import Annotated, Any, Iterator, List
 
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
@@ -185,8 +186,22 @@ def asking_graph():
     return builder.compile()
 
 
+def remembering_graph():
+    """A graph that remembers its state from one task to the next."""
+
+    class Own(State, total=False):
+        known: Annotated[List[str], operator.add]
+
+    builder = StateGraph(Own)
+    builder.add_node("learn", lambda state: {"known": [state["log"]]})
+    builder.add_node("tell", lambda state: {"value": state["known"]})
+    builder.add_edge(START, "learn")
+    builder.add_edge("learn", "tell")
+    return builder.compile(checkpointer=True)
+
+
 def counts(state):
-    with open(os.environ["STREAMGRAPH_COUNT"], "a") as file:
+    with open(os.environ.get("STREAMGRAPH_COUNT") or state["log"], "a") as file:
         file.write("x")
     return {"log": "counted"}
 
@@ -246,6 +261,8 @@ class Dying(GenericFakeChatModel):
                 await asyncio.sleep(0.3)  # what was said so far is on its way
                 if self.dies == "raise":
                     raise ConnectionError("broken")
+                if self.dies == "waits":
+                    await asyncio.sleep(60)
                 os.kill(os.getpid(), 9)
 
 
@@ -295,6 +312,60 @@ async def ticks(state):
         await asyncio.sleep(0.1)
         get_runtime().heartbeat()
     return {"log": "alive"}
+
+
+class Clock(GenericFakeChatModel):
+    """A model whose tokens are the time at which they were made."""
+
+    count: int
+    pause: float
+
+    async def _astream(self, messages, stop=None, run_manager=None, **kwargs):
+        from langchain_core.messages import AIMessageChunk
+        from langchain_core.outputs import ChatGenerationChunk
+
+        due = time.monotonic()
+        for _ in range(self.count):
+            if self.pause:
+                due += self.pause
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+            chunk = ChatGenerationChunk(message=AIMessageChunk(content=f"{time.time():.6f}", id="clock"))
+            if run_manager is not None:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+
+async def tells_the_time(state):
+    count, pause = state["value"]
+    await Clock(messages=iter([]), count=count, pause=pause).ainvoke("x")
+    return {"log": "over"}
+
+
+async def remembers(state, store):
+    """Uses the store of the run, as it does it in an async node."""
+    await store.aput(("a",), "key", {"value": 1})
+    found = await store.aget(("a",), "key")
+    rest = [item.key for item in await store.asearch(("a",))]
+    try:
+        store.get(("a",), "key")
+    except Exception as error:
+        rest.append(type(error).__name__)
+    return {"value": [found.value, rest]}
+
+
+def remembers_in_a_thread(state, store):
+    store.put(("a",), "key", {"value": 2})
+    return {"value": store.get(("a",), "key").value}
+
+
+@task
+def counted_task(number):
+    counts({})
+    return number
+
+
+def asks_after_a_task(state):
+    return {"value": [counted_task(1).result(), interrupt("sure?")]}
 
 
 def tokens_in_the_stream(chunks: Iterator[Any]) -> List[str]:

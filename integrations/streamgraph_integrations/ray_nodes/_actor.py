@@ -28,6 +28,14 @@ class HostActor:
         async for batch in self._host.run(key, request):
             yield batch
 
+    async def read(self, key: str, items: int) -> None:
+        """Note that items of a task were read; see `TaskHost.read`."""
+        await self._host.read(key, items)
+
+    async def answer(self, key: str, number: int, text: bytes) -> None:
+        """Give a task the answer to a call; see `TaskHost.answer`."""
+        await self._host.answer(key, number, text)
+
     async def cancel(self, key: str) -> bool:
         """Cancel a task; see `TaskHost.cancel`."""
         return await self._host.cancel(key)

@@ -17,12 +17,6 @@ except ImportError as error:
 
 from streamgraph.errors import WorkerLostError
 
-_BACKPRESSURE = "_generator_backpressure_num_objects"
-"""Ray's option, without a public name yet, for how many yielded objects may wait to be read."""
-
-_WINDOW = 4
-"""The most batches of a task that wait to be read."""
-
 MOST_CALLS = 10_000
 """How many calls of an actor Ray lets run at once; how many tasks run at once is up to the actor itself."""
 
@@ -73,7 +67,7 @@ def started_generator(method: Any, *args: object) -> Any:
         method: The method of the actor's handle.
         args: Its arguments.
     """
-    return method.options(num_returns="streaming", **{_BACKPRESSURE: _WINDOW}).remote(*args)
+    return method.options(num_returns="streaming").remote(*args)
 
 
 def cancel(generator: Any) -> None:

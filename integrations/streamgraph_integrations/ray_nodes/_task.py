@@ -10,6 +10,9 @@ from streamgraph_integrations.ray_nodes import _ray
 if TYPE_CHECKING:
     from streamgraph_integrations.ray_nodes._pool import Member
 
+_TOLD = 64
+"""After how many items that were read the actor is told so."""
+
 
 class RayTask:
     """A task that an actor of a pool runs; see `TaskHandle`.
@@ -24,6 +27,7 @@ class RayTask:
         self._member = member
         self._key = key
         self._over = False
+        self._read = 0
         self._yielded: Any = _ray.started_generator(member.actor.run, key, request)
 
     async def batches(self) -> AsyncGenerator[Sequence[Item], None]:
@@ -32,11 +36,22 @@ class RayTask:
             async for reference in self._yielded:
                 batch: Sequence[Item] = await reference
                 yield batch
+                self._read += len(batch)
+                if self._read >= _TOLD:
+                    self._member.actor.read.remote(self._key, self._read)
+                    self._read = 0
         except _ray.GONE as error:
             self._member.suspect = True
             raise _ray.lost(error) from error
         finally:
             self._end()
+
+    async def answer(self, number: int, text: bytes) -> None:
+        """Bring the answer to a call of the task; see `TaskHandle.answer`."""
+        try:
+            await self._member.actor.answer.remote(self._key, number, text)
+        except _ray.GONE as error:
+            raise _ray.lost(error) from error
 
     async def cancel(self) -> None:
         """Cancel the task, and wait for its end; see `TaskHandle.cancel`."""

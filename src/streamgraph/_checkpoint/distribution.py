@@ -92,3 +92,10 @@ def announced_types() -> Set[Any]:
     from langgraph.checkpoint.serde import jsonplus
 
     return getattr(jsonplus, "_warned_unregistered_types", set())
+
+
+def store_class() -> type:
+    """Return the base class of stores."""
+    from langgraph.store.base import BaseStore
+
+    return BaseStore

@@ -35,6 +35,9 @@ class Keeper(Protocol):
     def keep(self, effect: Stored) -> Work[None]:
         """Store something, now or later."""
 
+    def flushed(self) -> Work[None]:
+        """Wait until what is stored while the run goes on is stored as far as it was said."""
+
     def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
         """Store the rest at the end of the run.
 
@@ -79,6 +82,10 @@ class AtOnce:
             self._failed = True
             raise
 
+    def flushed(self) -> Work[None]:
+        """Do nothing: all is stored."""
+        yield from ()
+
     def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
         """Store what the run has said last, unless storing has failed."""
         if not self._failed:
@@ -108,6 +115,10 @@ class AtExit:
         else:
             self._notes.append(effect)
         yield from ()  # nothing is called yet
+
+    def flushed(self) -> Work[None]:
+        """Do nothing: nothing is stored before the end of the run."""
+        yield from ()
 
     def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
         """Store the last record, and the notes after it if the run did not finish."""
@@ -198,6 +209,12 @@ class Beside:
             if not self._waiting:
                 self._running = None
             return self._running is not None
+
+    def flushed(self) -> Work[None]:
+        """Wait until nothing waits to be stored."""
+        running = self._running
+        if running is not None:
+            yield Join([running])
 
     def settle(self, effects: Sequence[Stored], *, early: bool) -> Work[None]:
         """Wait until everything is stored."""

@@ -124,6 +124,11 @@ class SavedThread:
         """Return the ids of the last records of this run and of the runs around it, by namespace."""
         return {**self._parents, self._checkpoint_ns: self.head or ""}
 
+    def go_on(self, head: Optional[str], step: int) -> None:
+        """Store what belongs to a record of this run that another process has stored: the one before a step."""
+        self.head = head
+        self._ids = {} if head is None else {step - 1: head}
+
     def load(self) -> Work[Optional[Loaded]]:
         """Return the record that the run continues from, or `None` on an empty thread."""
         began = monotonic()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from importlib.util import find_spec
-from typing import Any, Callable, Dict, Mapping, Sequence
+from typing import Any, Callable, Dict, Mapping, Sequence, Tuple
 
 from streamgraph._compat.hashes import xxh3_128_hex
 from streamgraph._interrupts import Interrupt
@@ -32,6 +32,9 @@ class _StoredSend:
     def __hash__(self) -> int:  # the serializer looks for it, together with `node` and `arg`
         return id(self)
 
+    def __reduce__(self) -> Tuple[object, ...]:
+        return (to_stored, (Send(self.node, self.arg, timeout=self.timeout),))
+
     def __repr__(self) -> str:
         return f"Send(node={self.node!r}, arg={self.arg!r})"
 
@@ -43,6 +46,9 @@ class _StoredOverwrite:
 
     def __init__(self, overwrite: Overwrite) -> None:
         self.value = overwrite.value
+
+    def __reduce__(self) -> Tuple[object, ...]:
+        return (to_stored, (Overwrite(self.value),))
 
     def _asdict(self) -> Dict[str, object]:
         return {"value": self.value}
@@ -59,6 +65,10 @@ class _StoredInterrupt:
         if question.response_schema is not None:  # LangGraph before 1.2 does not know the word
             self._fields["response_schema"] = question.response_schema
 
+    def __reduce__(self) -> Tuple[object, ...]:
+        schema: Any = self._fields.get("response_schema")
+        return (to_stored, (Interrupt(self.value, self.id, response_schema=schema),))
+
     def _asdict(self) -> Dict[str, object]:
         return self._fields
 
@@ -70,6 +80,9 @@ class _StoredCommand:
 
     def __init__(self, command: Command) -> None:
         self._command = command
+
+    def __reduce__(self) -> Tuple[object, ...]:
+        return (to_stored, (self._command,))
 
     def _asdict(self) -> Dict[str, object]:
         command, goto = self._command, self._command.goto

@@ -47,6 +47,7 @@ class Saving:
         answers: The answers with which it is continued, by the ids of the questions.
         waits: The run goes on while its questions wait for answers.
         resumed: The number of the step that had begun before, if the run continues one.
+        known: What is known of the tasks of that step.
         keep: Stores something that the run says, as work.
         finished_calls: The tool calls that have finished in tasks that ask.
     """
@@ -73,7 +74,7 @@ class Saving:
         self.storage: Storage = storage
         self.travel = travel
         self.resumed: Optional[int] = None
-        self._known: KnownTasks = {}
+        self.known: KnownTasks = {}
         self.answers: Mapping[str, object] = {}
         self.waits = False
         self._keeper: Keeper = keeper(durability, saved, backend, None if outer is None else outer._keeper)
@@ -131,14 +132,14 @@ class Saving:
         if given is not None and not command and not self._goes_on():
             return run.begin(writes, given)
         self._check_nodes(run, loaded.record)
-        self._known = known
+        self.known = known
         stored = loaded.record.given
         commanded = run.command(writes, run.take_entry() if stored is UNSET else ()) if command else []
         if self._forks(loaded.record, command=command):
             commanded = []  # the fork has what the command has changed
             renamed = run.fork(stored, self._carried)
             if self._carried is not None:
-                self._known = {}
+                self.known = {}
             if self.travel is not None:
                 self.travel.rename(run.ns, renamed)
         self.resumed = run.frontier.step + 1
@@ -238,15 +239,15 @@ class Saving:
             number: The number of earlier calls in the calling task.
         """
         id_ = self.saved.called(caller, ns, name, number)
-        return id_, self._known.get(id_) if self.resumed is not None else None
+        return id_, self.known.get(id_) if self.resumed is not None else None
 
     def finished_values(self) -> List[object]:
         """Return what the tasks have written that had finished before the run went on."""
-        results = [known.result for known in self._known.values() if known.result is not None]
+        results = [known.result for known in self.known.values() if known.result is not None]
         return [value for result in results for _, value in result.writes]
 
     def _result_of(self, task: str) -> Optional[TaskResult]:
-        known = self._known.get(task) if self.resumed is not None else None
+        known = self.known.get(task) if self.resumed is not None else None
         return None if known is None else known.result
 
     def _keep_call(self, note: Note) -> Work[None]:
@@ -261,6 +262,10 @@ class Saving:
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+
+    def flushed(self) -> Work[None]:
+        """Wait until what the run has said so far is stored."""
+        return self._keeper.flushed()
 
     def settle(self, effects: Sequence[Union[Note, Save]], *, early: bool) -> Work[None]:
         """Store the rest at the end of the run."""

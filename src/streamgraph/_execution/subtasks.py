@@ -92,7 +92,7 @@ class Subtasks:
         backend: Backend,
         saving: Optional[Saving] = None,
     ) -> None:
-        self._saving = saving
+        self.saving = saving
         self._parts = parts
         self._ns = ns
         self._run = ref(run)
@@ -131,10 +131,10 @@ class Subtasks:
         index = caller.next_subtask()
         caller.wait_for(future)
         known: Optional[Known] = None
-        if self._saving is None:
+        if self.saving is None:
             id_ = task_id(child_seed(caller.task.id, -caller.attempt), 0, node.name, index)
         else:
-            id_, known = self._saving.called(caller.task, caller.inner_ns, node.name, index)
+            id_, known = self.saving.called(caller.task, caller.inner_ns, node.name, index)
         again = self._finished.get(id_)
         task = called_task(id_, node, given, caller.task, index)
         try:
@@ -155,16 +155,16 @@ class Subtasks:
 
     def _is_settled(self, task: Task, caller: Scope, future: TaskFuture[Any], known: Known) -> bool:
         """Return whether a subtask that had begun before need not run again: it had finished, or it still asks."""
-        assert self._saving is not None
+        assert self.saving is not None
         if known.result is not None:
             future.settle(TaskDone(task, known.result, cached=True))
-        elif caller.run.live is None and still_asks(known, self._saving.answers or None):
+        elif caller.run.live is None and still_asks(known, self.saving.answers or None):
             signal = GraphInterrupt(tuple(known.questions))
             hand_on(caller, signal.interrupts)
             self._show(TaskSignalled(task, signal), future.stop)
             future.settle(TaskSignalled(task, signal))
         else:
-            take_answers(task, "|".join((*self._ns, *task.ns_suffix)), known, self._saving.answers)
+            take_answers(task, "|".join((*self._ns, *task.ns_suffix)), known, self.saving.answers)
         return future.done()
 
     def _work(self, run: TaskRunner, call: _Call) -> Work[Event]:
@@ -176,9 +176,9 @@ class Subtasks:
                 event = yield from run.work(task, stop, call.caller)
             if isinstance(event, TaskDone) and call.caller.run.live is not None:
                 self._finished[task.id] = event.outcome
-            note = None if self._saving is None else _note(event)
-            if note is not None and self._saving is not None:
-                yield from self._saving.keep(note)
+            note = None if self.saving is None else _note(event)
+            if note is not None and self.saving is not None:
+                yield from self.saving.keep(note)
             if isinstance(event, TaskSignalled) and isinstance(event.signal, GraphInterrupt):
                 hand_on(call.caller, event.signal.interrupts)
             self._show(event, stop)

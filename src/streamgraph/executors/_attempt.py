@@ -9,6 +9,7 @@ from typing_extensions import Literal
 
 from streamgraph._core.parts import PartBuilder
 from streamgraph._core.task import Task
+from streamgraph._execution.saving import Saving
 from streamgraph._execution.session import GraphSession
 from streamgraph._langchain.nodes import as_action
 from streamgraph._langchain.run_config import DEFAULT_RECURSION_LIMIT, RunConfig
@@ -25,6 +26,9 @@ from streamgraph._streams.subscribers import RunSubscribers
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import GraphInterrupt
 from streamgraph.executors._failures import packed_error
+from streamgraph.executors._home import Home
+from streamgraph.executors._home_saving import saving_at_home
+from streamgraph.executors._home_store import store_at_home
 from streamgraph.executors._remote_run import RemoteRun, plan_of
 from streamgraph.executors._request import subscribers_of
 from streamgraph.executors._targets import Targets
@@ -38,11 +42,13 @@ class HostedAttempt:
 
     Args:
         targets: What was loaded.
+        home: The way to its run.
         alive: Is called, from any thread, when there is a sign of life that the stream does not show.
     """
 
-    def __init__(self, targets: Targets, alive: Callable[[Activity], None]) -> None:
+    def __init__(self, targets: Targets, home: Home, alive: Callable[[Activity], None]) -> None:
         self._targets = targets
+        self._home = home
         self._alive = alive
         self._node = ""
         self._run: Optional[RemoteRun] = None
@@ -91,10 +97,13 @@ class HostedAttempt:
             scope=None,
             detached=False,
             context=request["context"],
-            store=None,
+            store=None if request["store"] is None else store_at_home(self._home, request["store"]),
             checks_mutations=request["checks_mutations"],
         )
-        session.began(request, self._alive if request["watched"] else None)
+        saving = None
+        if request["saving"] is not None:
+            saving = saving_at_home(request["saving"], self._home, plan, run.ns, run.task.step, backend)
+        session.began(request, saving, self._alive if request["watched"] else None)
         return session
 
     def _returned(self, result: object) -> None:
@@ -143,15 +152,19 @@ class _HostedSession(GraphSession):
     scope: Optional[Scope] = None
     _alive: Optional[Callable[[Activity], None]] = None
 
-    def began(self, request: Mapping[str, Any], alive: Optional[Callable[[Activity], None]]) -> None:
+    def began(
+        self, request: Mapping[str, Any], saving: Optional[Saving], alive: Optional[Callable[[Activity], None]]
+    ) -> None:
         """Take over what the run has come to.
 
         Args:
             request: The request.
+            saving: How what is inside the task is saved; the task itself is saved where the run is.
             alive: Takes signs of life; `None` if nobody waits for them.
         """
         self.shared = self._shared
-        self.shared.answers = request["call_answers"]
+        self.shared.answers = request["run_answers"]
+        self.shared.saving = self._subtasks.saving = saving
         self._previous = request["previous"]
         self._place = (request["attempt"], request["began"])
         self._alive = alive

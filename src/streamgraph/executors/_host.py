@@ -13,6 +13,7 @@ from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
 from streamgraph.errors import UnsendableValueError
 from streamgraph.executors._attempt import Activity, HostedAttempt
+from streamgraph.executors._home import Home
 from streamgraph.executors._protocol import ACTIVITY, END, PART, Item
 from streamgraph.executors._targets import Targets
 from streamgraph.executors._wire import Encoder, check_sendable
@@ -21,6 +22,9 @@ _PLACEHOLDER = b'"$type":"unserializable"'
 
 BATCH = 64
 """The most items in a batch, and the most that wait to be sent."""
+
+WINDOW = 256
+"""The most items that are on their way, or not read yet."""
 
 
 class TaskHost:
@@ -71,6 +75,29 @@ class TaskHost:
             finally:
                 del self._running[key]
 
+    async def read(self, key: str, items: int) -> None:
+        """Note that items of a task were read; it stops if too many are not.
+
+        Args:
+            key: The name of the task.
+            items: How many more were read.
+        """
+        task = self._running.get(key)
+        if task is not None:
+            task.read(items)
+
+    async def answer(self, key: str, number: int, text: bytes) -> None:
+        """Give a task the answer to a call; see `TaskHandle.answer`.
+
+        Args:
+            key: The name of the task.
+            number: The number of the call.
+            text: The answer.
+        """
+        task = self._running.get(key)
+        if task is not None:
+            task.home.answer(number, text)
+
     async def cancel(self, key: str) -> bool:
         """Cancel a task, and wait for its end.
 
@@ -98,12 +125,14 @@ class _HostedTask:
         self._targets = targets
         self._room = room
         self._items: Deque[Item] = deque()
-        self._filled, self._emptied = asyncio.Event(), asyncio.Event()
+        self._filled, self._emptied, self._was_read = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._over = False
         self._runner: Optional[asyncio.Task[None]] = None
         self._encoder = Encoder()
         self._signs: Set[Activity] = set()
         self._loop = asyncio.get_running_loop()
+        self._unread = 0
+        self.home = Home(self._put, self._loop)
 
     async def batches(self, request: bytes) -> AsyncIterator[List[Item]]:
         """Run the task; see `TaskHost.run`."""
@@ -118,17 +147,32 @@ class _HostedTask:
             if self._over and batch and batch[-1][0] == ACTIVITY:
                 batch = [item for item in batch if item[0] != ACTIVITY]  # the end is the last item
             if batch:
+                while self._unread >= WINDOW:
+                    self._was_read.clear()
+                    await self._was_read.wait()
+                self._unread += len(batch)
                 yield batch
             if self._over and not self._items:
                 return
 
+    def read(self, items: int) -> None:
+        """Note that items were read."""
+        self._unread -= items
+        self._was_read.set()
+
     async def cancel(self) -> None:
         """Cancel the task, and wait for its end."""
+        self.home.close()
         runner = self._runner
         if runner is not None and not runner.done():
             runner.cancel()
             await asyncio.wait({runner})
         self._over = True
+        self._filled.set()
+        self._was_read.set()
+
+    def _put(self, item: Item) -> None:
+        self._items.append(item)
         self._filled.set()
 
     async def _run(self, request: bytes) -> None:
@@ -139,7 +183,7 @@ class _HostedTask:
                 await self._run_now(request)
 
     async def _run_now(self, request: bytes) -> None:
-        attempt = HostedAttempt(self._targets, self._alive)
+        attempt = HostedAttempt(self._targets, self.home, self._alive)
         end: Optional[bytes] = None
         try:
             try:
@@ -148,10 +192,11 @@ class _HostedTask:
             except Exception as error:
                 end = _failed_end(attempt, error)
         finally:
-            if end is not None:
-                self._items.append((END, end, None, None))
             self._over = True
+            if end is not None:
+                self._put((END, end, None, None))
             self._filled.set()
+            self.home.close()
 
     async def _stream(self, attempt: HostedAttempt, request: bytes) -> None:
         backend = AsyncioBackend(FlowControl(max_buffer=BATCH), COALESCER)
@@ -165,8 +210,7 @@ class _HostedTask:
                 text = encode(part.mode, part.ns, part.data)
                 if _PLACEHOLDER in text:
                     check_sendable(part.data, f"a part of {part.mode}", str(part.source))
-                items.append((PART, text, part.source, part.key))
-                self._filled.set()
+                self._put((PART, text, part.source, part.key))
 
     def _alive(self, kind: Activity) -> None:
         """Send a sign of life, unless the same is being sent; from any thread."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Collection, List, Mapping, Optional, Sequence
+from typing import Any, Collection, List, Mapping, Optional, Sequence, Set, Tuple, cast
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 from streamgraph._core.action import Action
+from streamgraph._execution.saving import Saving
 from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import NodeRunnable
 from streamgraph._langchain.scope import Scope, current_scope
@@ -18,7 +19,10 @@ from streamgraph._messages.tracker import tracker_of
 from streamgraph._streams.part import Part
 from streamgraph.errors import GraphInterrupt, NotSupportedError, WorkerLostError
 from streamgraph.executors._failures import unpacked_error
-from streamgraph.executors._protocol import ACTIVITY, END, Executor, Item, TaskHandle
+from streamgraph.executors._home import called, raised, returned
+from streamgraph.executors._home_saving import PREFIX, answer_saver_call
+from streamgraph.executors._home_store import BATCH
+from streamgraph.executors._protocol import ACTIVITY, CALL, END, Executor, Item, TaskHandle
 from streamgraph.executors._request import request_of
 from streamgraph.executors._targets import checked_reference
 from streamgraph.executors._wire import Decoder
@@ -93,12 +97,13 @@ class RemoteNode(NodeRunnable):
         batches = handle.batches()
         try:
             async for batch in batches:
-                await arriving.take(batch)
+                await arriving.take(batch, handle)
                 if arriving.end is not None:
                     return arriving.result()
         finally:
             if arriving.end is None:
                 await _cancelled(handle)
+            await arriving.close()
             await batches.aclose()
         raise WorkerLostError("The worker has sent no end of its task", node=scope.task.name)
 
@@ -120,8 +125,8 @@ def remote(
         target: What runs there: `"module:name"` names a function, a Runnable or a compiled graph; `"module:make()"`
             names a function without arguments that makes one, which each worker calls once.
         executor: Runs the tasks.
-        leave_out: The keys of `configurable` that are not sent, and `"context"` if the run's context is not. What is
-            sent must be plain data, messages, pydantic models or dataclasses.
+        leave_out: The keys of `configurable` that are not sent, and `"context"` or `"store"` if those of the run are
+            not to be used there. What is sent must be plain data, messages, pydantic models or dataclasses.
         tags: Tags for everything that runs in it.
 
     Raises:
@@ -159,13 +164,41 @@ class _Arriving:
         tracker = tracker_of(scope)
         self._relay = None if tracker is None else Relay(tracker, scope)
         self._decode = Decoder().decode
+        self._answering: Set[asyncio.Future[None]] = set()
         self.end: Optional[Mapping[str, Any]] = None
 
-    async def take(self, batch: Sequence[Item]) -> None:
+    async def close(self) -> None:
+        """End what is still being answered: nobody waits for it any more."""
+        for answering in self._answering:
+            answering.cancel()
+        if self._answering:
+            await asyncio.wait(self._answering)
+
+    async def _answer(self, text: bytes, handle: TaskHandle) -> None:
+        number, name, args = called(text)
+        scope = self._scope
+        try:
+            value: object
+            if name == BATCH:
+                value = await scope.run.store.abatch(*args)
+            else:
+                types, given = cast("Tuple[Any, Any]", args)
+                saving = cast("Saving", scope.run.saving)
+                value = await answer_saver_call(saving, name[len(PREFIX) :], types, given)
+            answer = returned(value)
+        except Exception as error:
+            answer = raised(error)
+        try:
+            await handle.answer(number, answer)
+        except WorkerLostError:
+            return  # the task is gone with its worker, which its batches say
+
+    async def take(self, batch: Sequence[Item], handle: TaskHandle) -> None:
         """Put a batch into the stream, as fast as its reader takes it.
 
         Args:
             batch: The items.
+            handle: The task, which gets the answers to its calls.
 
         Raises:
             StreamClosed: The work is no longer wanted.
@@ -176,6 +209,10 @@ class _Arriving:
                 self.end = self._decode(text)
             elif kind == ACTIVITY:
                 self._show_life(str(source))
+            elif kind == CALL:
+                answering = asyncio.ensure_future(self._answer(text, handle))
+                self._answering.add(answering)
+                answering.add_done_callback(self._answering.discard)
             else:
                 if capacity is not None and capacity.full:
                     await capacity.wait()

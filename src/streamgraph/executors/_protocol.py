@@ -10,8 +10,8 @@ Item = Tuple[str, bytes, Optional[str], Optional[str]]
 """What a worker sends while it runs a task, as plain data: its kind, its content as JSON, and for a part of the stream
 the node and the state key that it comes from."""
 
-PART, ACTIVITY, END = "part", "activity", "end"
-"""The kinds of items: a part of the stream, a sign of life, the end."""
+PART, ACTIVITY, CALL, END = "part", "activity", "call", "end"
+"""The kinds of items: a part of the stream, a sign of life, a call of what has stayed with the run, the end."""
 
 
 class TaskHandle(Protocol):
@@ -20,11 +20,21 @@ class TaskHandle(Protocol):
     def batches(self) -> AsyncGenerator[Sequence[Item], None]:
         """Yield what the task sends, in order, in batches of what has come together; the last item is the end.
 
-        It does not fetch more than a bounded number of items that nobody has asked for, so that a slow reader stops
-        the worker.
+        It tells the `TaskHost` how many items were read, which stops the task if too many were not.
 
         Raises:
             WorkerLostError: The worker is gone, and with it the task.
+        """
+
+    async def answer(self, number: int, text: bytes) -> None:
+        """Bring the answer to a call of the task to its `TaskHost`.
+
+        Args:
+            number: The number of the call.
+            text: The answer.
+
+        Raises:
+            WorkerLostError: The worker is gone.
         """
 
     async def cancel(self) -> None:

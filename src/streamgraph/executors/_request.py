@@ -8,6 +8,8 @@ from streamgraph._langchain.run_config import DefaultLimit
 from streamgraph._langchain.scope import Scope
 from streamgraph._streams.filters import Filter
 from streamgraph._streams.subscribers import Subscriber, Subscribers
+from streamgraph.executors._home_saving import facts_of_saving
+from streamgraph.executors._home_store import facts_of_store
 from streamgraph.executors._wire import is_sendable, packed
 
 Rules = List[Tuple[List[str], Mapping[str, object]]]
@@ -20,7 +22,7 @@ def request_of(scope: Scope, given: object, target: str, leave_out: Collection[s
         scope: The attempt.
         given: The input of its node.
         target: The reference to what the worker runs.
-        leave_out: The names of `configurable` that stay here, and `"context"` if the run's context does.
+        leave_out: The names of `configurable` that stay here, `"context"` and `"store"` if those of the run do.
 
     Raises:
         UnsendableValueError: Something of it cannot be made again by another process.
@@ -39,7 +41,8 @@ def request_of(scope: Scope, given: object, target: str, leave_out: Collection[s
         "input": given,
         "error": task.error,
         "answers": task.answers,
-        "call_answers": {**run.answers, **task.call_answers},
+        "call_answers": task.call_answers,
+        "run_answers": run.answers,
         "calls": task.calls,
         "attempt": scope.attempt,
         "began": scope.began,
@@ -62,6 +65,8 @@ def request_of(scope: Scope, given: object, target: str, leave_out: Collection[s
         "keys": list(plan.channels),
         "nodes": list(plan.nodes),
         "whole": task.node.reader.keys is None and task.input is given and "__pregel_pull" in task.path,
+        "store": None if "store" in leave_out else facts_of_store(run.store, task.name),
+        "saving": facts_of_saving(scope),
         "watched": _is_watched(scope),
         "checks_mutations": run.checks_mutations,
     }

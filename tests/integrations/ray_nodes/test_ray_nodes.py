@@ -9,12 +9,16 @@ import warnings
 from pathlib import Path
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.memory import InMemoryStore
 
 from streamgraph.errors import MissingPackageError, UnknownOptionError, WorkerLostError, location_of
-from streamgraph.types import RetryPolicy
+from streamgraph.types import Command, RetryPolicy
 from support import remote_targets as targets
 
 ray = pytest.importorskip("ray")
+
+from ray.cluster_utils import Cluster  # noqa: E402
 
 from streamgraph_integrations.ray_nodes import RayPool, remote  # noqa: E402
 
@@ -23,6 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
 TESTS = str(Path(__file__).parents[2])
 CONFIG = {"configurable": {"thread_id": "t"}, "tags": ["run"], "metadata": {"mine": 1}}
+MEMORY = 100 * 2**20
 MODES = ["values", "updates", "messages", "custom", "tasks", "debug"]
 RETRY = RetryPolicy(initial_interval=0.01, jitter=False)
 
@@ -32,13 +37,17 @@ quietly = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="session")
 def a_ray():
+    """A cluster of one machine, to which a test can add others."""
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("PYTHONPATH", os.pathsep.join([TESTS, *filter(None, sys.path)]))
-        ray.init(num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20, log_to_driver=False)
-        yield
+        head = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": MEMORY}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        ray.init(address=cluster.address, log_to_driver=False)
+        yield cluster
         ray.shutdown()
+        cluster.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +136,28 @@ def test_a_killed_actor_is_a_typed_error_and_a_retry_is_never_spliced(way, two):
 
 
 @quietly
+def test_a_lost_machine_is_a_typed_error_and_another_one_goes_on(a_ray):
+    """The machine of the actor is removed while its node speaks; the retry waits for another that has what it needs."""
+    machine = {"num_cpus": 1, "resources": {"far": 1}, "object_store_memory": MEMORY}
+    lost = a_ray.add_node(**machine)
+    read = []
+    with RayPool(num_cpus=0.1, resources={"far": 1}) as pool:
+        graph = targets.graph_of(there("dies", pool), retry_policy=RETRY).compile()
+
+        async def run():
+            async for chunk in graph.astream({**targets.GIVEN, "log": "waits"}, stream_mode="messages"):
+                read.append(chunk)
+                if chunk[0].content == "1.3 ":
+                    a_ray.remove_node(lost)
+                    a_ray.add_node(**machine)
+
+        asyncio.run(run())
+    said = [message.content for message, _ in read if message.type != "remove"]
+    assert said[:4] == ["1.0 ", "1.1 ", "1.2 ", "1.3 "]
+    assert targets.tokens_in_the_stream(read) == ["2.0 2.1 2.2 2.3 2.4 2.5 "]
+
+
+@quietly
 @pytest.mark.parametrize("leave", ["aclose", "timeout", "sync"])
 def test_cancellation_reaches_the_node_and_is_waited_for(leave, pool, tmp_path):
     note = tmp_path / "note"
@@ -167,6 +198,30 @@ def test_a_slow_reader_holds_the_model_back(pool, tmp_path):
 
     made = asyncio.run(read())
     assert made[-1] < 800
+
+
+@quietly
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_nested_graph_asks_and_goes_on_where_it_was(way, pool, tmp_path, monkeypatch):
+    """Its steps are saved by the saver of the run, which is in this process."""
+    note = tmp_path / "note"
+    note.write_text("")
+    graph = targets.graph_of(there("asking_graph()", pool)).compile(checkpointer=InMemorySaver())
+
+    def run(given):
+        return graph.invoke(given, CONFIG) if way == "sync" else asyncio.run(graph.ainvoke(given, CONFIG))
+
+    asked = [run({**targets.GIVEN, "log": str(note)})["__interrupt__"][0].value]
+    asked.append(run(Command(resume="one"))["__interrupt__"][0].value)
+    assert run(Command(resume="two"))["value"] == ["one", "two"]
+    assert asked == ["inner", "once more"]
+    assert note.read_text() == "x"
+
+
+@quietly
+def test_the_store_of_the_run(pool):
+    graph = targets.graph_of(there("remembers", pool)).compile(store=InMemoryStore())
+    assert asyncio.run(graph.ainvoke(targets.GIVEN))["value"] == [{"value": 1}, ["key", "EventLoopError"]]
 
 
 @quietly

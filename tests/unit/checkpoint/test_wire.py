@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -33,6 +34,17 @@ def test_langgraph_reads_its_own_class(value: Any) -> None:
     theirs = JsonPlusSerializer().loads_typed(stored(value))
     assert type(theirs) is getattr(langgraph.types, type(value).__name__)
     assert wire.from_stored(theirs) == value
+
+
+ASKED = Interrupt("question", "1" * 32, response_schema={"type": "string"})
+
+
+@pytest.mark.parametrize("value", [*OBJECTS, ASKED, Overwrite([1])], ids=lambda value: type(value).__name__)
+def test_what_is_stored_can_be_sent_to_another_process(value: Any) -> None:
+    made = pickle.loads(pickle.dumps(wire.to_stored(value)))
+    assert type(made) is type(wire.to_stored(value))
+    copied, given = (made._asdict(), wire.to_stored(value)._asdict()) if hasattr(made, "_asdict") else (made, value)
+    assert repr(copied) == repr(given)
 
 
 @pytest.mark.parametrize("value", OBJECTS, ids=lambda value: type(value).__name__)

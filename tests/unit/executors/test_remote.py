@@ -9,6 +9,7 @@ from typing import Annotated
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.memory import InMemoryStore
 from typing_extensions import TypedDict
 
 from streamgraph import START, StateGraph
@@ -198,6 +199,72 @@ def test_questions(way, executor):
     second = run(Command(resume="one"))["__interrupt__"]
     assert (first[0].value, second[0].value) == ({"q": 1}, "two")
     assert run(Command(resume="2"))["value"] == ["one", "2"]
+
+
+@pytest.fixture
+def counted(tmp_path, monkeypatch):
+    """How often work was done that should be done once."""
+    note = tmp_path / "count"
+    note.write_text("")
+    monkeypatch.setenv("STREAMGRAPH_COUNT", str(note))
+    return note
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_nested_graph_goes_on_where_it_was(way, durability, executor, counted):
+    """Its steps are saved by the saver of the run: none of them runs twice, and its state can be looked at."""
+    saver = InMemorySaver()
+    graph = targets.graph_of(there("asking_graph()", executor)).compile(checkpointer=saver)
+
+    def run(given):
+        if way == "sync":
+            return graph.invoke(given, CONFIG, durability=durability)
+        return asyncio.run(graph.ainvoke(given, CONFIG, durability=durability))
+
+    asked = [run(targets.GIVEN)["__interrupt__"][0].value]
+    places = {str(stored.config["configurable"]["checkpoint_ns"]).partition(":")[0] for stored in saver.list(CONFIG)}
+    assert places == {"", "n"}
+    asked.append(run(Command(resume="one"))["__interrupt__"][0].value)
+    assert run(Command(resume="two"))["value"] == ["one", "two"]
+    assert asked == ["inner", "once more"]
+    assert counted.read_text() == "x"
+
+
+def test_a_graph_that_remembers(executor):
+    """With checkpointer=True a nested graph has its state from one task to the next, also in another process."""
+    values = []
+    for node in (targets.remembering_graph(), there("remembering_graph()", executor)):
+        graph = targets.graph_of(node).compile(checkpointer=InMemorySaver())
+        values.append([graph.invoke({"log": word}, CONFIG)["value"] for word in ("a", "b", "c")])
+    assert values[0] == values[1] == [["a"], ["a", "b"], ["a", "b", "c"]]
+
+
+def test_a_finished_task_is_not_run_again(executor, counted):
+    graph = targets.graph_of(there("asks_after_a_task", executor)).compile(checkpointer=InMemorySaver())
+    assert graph.invoke(targets.GIVEN, CONFIG)["__interrupt__"][0].value == "sure?"
+    assert graph.invoke(Command(resume="yes"), CONFIG)["value"] == [1, "yes"]
+    assert counted.read_text() == "x"
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_the_store_of_the_run(way, executor):
+    values = []
+    for name in ("remembers", "remembers_in_a_thread"):
+        store = InMemoryStore()
+        graph = targets.graph_of(there(name, executor)).compile(store=store)
+        ran = graph.invoke(targets.GIVEN) if way == "sync" else asyncio.run(graph.ainvoke(targets.GIVEN))
+        values.append(ran["value"])
+        assert store.get(("a",), "key") is not None
+    assert values == [[{"value": 1}, ["key", "EventLoopError"]], {"value": 2}]
+
+
+def test_a_store_of_another_kind_is_refused_or_left_out(executor):
+    graph = targets.graph_of(there("talk", executor)).compile(store={})
+    with pytest.raises(UnsendableValueError, match="store of the graph is {}"):
+        graph.invoke(targets.GIVEN)
+    graph = targets.graph_of(there("talk", executor, leave_out=["store"])).compile(store={})
+    assert graph.invoke(targets.GIVEN)["messages"]
 
 
 def test_a_live_question_is_answered_where_it_stands(executor):
