@@ -97,7 +97,7 @@ def doubled(number: int) -> int:
 
 
 def calls_tasks(state):
-    return {"value": [future.result() for future in (doubled(1), doubled(2))]}
+    return {"value": [doubled(1).result(), doubled(2).result()]}
 
 
 async def generates(state):
