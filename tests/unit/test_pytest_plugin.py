@@ -55,7 +55,7 @@ def run(suite, *arguments, **environment):
     """Run the suite."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments]
     return subprocess.run(
-        command, cwd=suite, env={**outside(), **environment}, capture_output=True, encoding="utf-8", timeout=50
+        command, cwd=suite, env={**outside(), **environment}, capture_output=True, encoding="utf-8", timeout=150
     )
 
 
@@ -127,7 +127,7 @@ def test_it_is_taken_back(suite):
         env={**outside(), "PYTEST_PLUGINS": ""},
         capture_output=True,
         encoding="utf-8",
-        timeout=50,
+        timeout=150,
     )
 
     assert ended.returncode == 0, ended.stdout + ended.stderr

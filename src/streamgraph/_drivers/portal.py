@@ -185,7 +185,7 @@ async def _wind_up(generators: WeakSet[AsyncGenerator[object, object]]) -> None:
     await _others_ended()
     loop = asyncio.get_running_loop()
     for generator in tuple(generators):
-        await asyncio.wait([loop.create_task(generator.aclose())])  # type: ignore[arg-type]
+        await asyncio.wait([loop.create_task(generator.aclose())])
     await loop.shutdown_asyncgens()
     await _others_ended()
 
