@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -14,6 +17,7 @@ from streamgraph.terminal._wire import Server, ServerError
 from streamgraph.testing import Gate, ScriptedModel
 from streamgraph.types import interrupt
 from streamgraph.watching import ViewFold, reader_of
+from streamgraph_server import serve
 from support.waiting import PATIENCE, eventually
 
 MODES = ("tasks", "messages", "tools", "custom", "values")
@@ -147,3 +151,60 @@ def test_the_whole_command(serving: Any) -> None:
     assert result.exit_code == 0, result.output
     assert "sub / say: Cats sleep." in result.output
     assert "    ai: You said 'yes'." in result.output
+
+
+class LikeLangGraph:
+    """An application as LangGraph's development server is: what it does not know it refuses, and some it does not say.
+
+    It has no mode `tools`, knows assistants by their UUIDs only, says nothing at the end of a stream, and calls a run
+    that has ended with a question a success.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self.app, self.state = app, app.state
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        message = await receive()
+        path = scope["path"].split("/")
+        refused = "tools" in json.loads(message["body"] or b"{}").get("stream_mode", ())
+        if path[1] == "assistants" and path[-1] == "schemas":
+            try:
+                UUID(path[2])
+            except ValueError:
+                refused = True
+        if refused:
+            await send({"type": "http.response.start", "status": 422, "headers": []})
+            await send({"type": "http.response.body", "body": b'{"detail": "It is not valid."}'})
+            return
+        given = [message]
+
+        async def body() -> Any:
+            return given.pop() if given else await receive()
+
+        async def changed(sent: Any) -> None:
+            if "body" in sent:
+                said = re.sub(rb"event: end\ndata: null\n(id: .*\n)?\n", b"", sent["body"])
+                sent = {**sent, "body": said.replace(b'"status":"interrupted"', b'"status":"success"    ')}
+            await send(sent)
+
+        await self.app(scope, body, changed)
+
+
+def test_the_whole_command_with_a_server_like_langgraphs(serving: Any) -> None:
+    from click.testing import CliRunner
+
+    from streamgraph.terminal._cli import run_command
+
+    server = serving.app(LikeLangGraph(serve({"agent": asking()}, drain=0.2)))
+    arguments = ["agent", "--url", server.url, "--input", "Tell me about cats"]
+    result = CliRunner().invoke(run_command, [*arguments, "--answer", "yes"])
+    assert result.exit_code == 0, result.output
+    assert "sub / say: Cats sleep." in result.output
+    assert "    ai: You said 'yes'." in result.output
+    asked = CliRunner().invoke(run_command, [*arguments, "--json"])
+    assert asked.exit_code == 3  # its question is left open
+    wanted = CliRunner().invoke(run_command, [*arguments, "--mode", "tools,messages"])
+    assert wanted.exit_code == 2 and "It is not valid." in wanted.output  # it was asked for

@@ -15,7 +15,7 @@ from streamgraph.pregel import Pregel
 from streamgraph.terminal._inputs import read_input, read_json
 from streamgraph.terminal._local import LocalRun, RetryListener
 from streamgraph.terminal._prompt import Prompt
-from streamgraph.terminal._remote import RemoteRun, read_headers
+from streamgraph.terminal._remote import RemoteRun, input_schema, read_headers
 from streamgraph.terminal._show import Shower, terminal_of
 from streamgraph.terminal._source import Source
 from streamgraph.terminal._wire import Server
@@ -23,6 +23,8 @@ from streamgraph.types import StreamMode
 from streamgraph.watching import Watcher, reader_of, terminal_display
 
 _MODES = ("tasks", "messages", "tools", "custom", "values")
+_OWN_MODES = ("tools",)
+"""Those of them that LangGraph's server does not have."""
 _ALL_MODES = (*_MODES, "updates", "patches", "objects", "debug", "checkpoints")
 
 _DEMO = "streamgraph_integrations.demo:research_desk --input 'question=Why do cats purr?'"
@@ -80,7 +82,8 @@ def run_command(
             if url is not None:
                 if checkpointer is not None:
                     raise UnknownOptionError("--checkpointer is the server's, with --url")
-                source = _remote(url, target, inputs, wanted, thread, run_id, settings, context, headers, nodes, tags)
+                asked = wanted if modes else ()
+                source = _remote(url, target, inputs, asked, thread, run_id, settings, context, headers, nodes, tags)
                 paths: List[Tuple[str, ...]] = []
             else:
                 for option, told in (("--run", run_id), ("--header", headers)):
@@ -218,14 +221,13 @@ def _remote(
     server = Server(url, read_headers(headers))
     schema = None
     if run_id is None and any("=" not in text for text in inputs):
-        found = server.ask("GET", f"/assistants/{name}/schemas").json()
-        schema = found.get("input_schema") if isinstance(found, dict) else None
-    given = read_input(inputs, sys.stdin, schema if isinstance(schema, dict) else None)
+        schema = input_schema(server, name or "")
+    given = read_input(inputs, sys.stdin, schema)
     if given is None and thread is None:
         raise UnknownOptionError("The graph needs an input", hint="Give --input, or --thread to go on with one.")
     return RemoteRun(
-        server, name or "", given, thread=thread, run=run_id, modes=modes, config=config, context=context,
-        nodes=nodes, tags=tags,
+        server, name or "", given, thread=thread, run=run_id, modes=modes or _MODES, config=config, context=context,
+        optional=() if modes else _OWN_MODES, nodes=nodes, tags=tags,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from streamgraph.watching import QuestionView
 _TRIES = 5
 """How often a lost stream is asked for again before the run counts as lost."""
 
+_NOT_VALID = 422
 _ENDINGS: Dict[str, Ending] = {"success": "done", "interrupted": "interrupted", "error": "failed", "timeout": "failed"}
 
 
@@ -33,6 +34,7 @@ class RemoteRun:
         thread: The id of the thread; `None` for a new one.
         run: The id of a run to read instead of a new one.
         modes: The modes to show.
+        optional: Those of the modes that are left out if the server does not have them.
         config: The config of the run.
         context: Its context.
         nodes: Patterns of names: only parts of these nodes are shown.
@@ -48,6 +50,7 @@ class RemoteRun:
         thread: Optional[str],
         run: Optional[str] = None,
         modes: Sequence[str],
+        optional: Sequence[str] = (),
         config: Optional[Mapping[str, object]] = None,
         context: Optional[Mapping[str, object]] = None,
         nodes: Sequence[str] = (),
@@ -58,6 +61,7 @@ class RemoteRun:
         self.error: object = None
         self._server = server
         self._modes = ["messages-tuple" if mode == "messages" else mode for mode in modes]
+        self._optional = frozenset(optional)
         self._questions: Dict[str, QuestionView] = {}
         self._answers: Dict[str, object] = {}
         self._wanted = (tuple(nodes), tuple(tags))
@@ -100,7 +104,15 @@ class RemoteRun:
             "if_not_exists": "create",
             "multitask_strategy": "reject",
         }
-        answer = self._server.ask("POST", f"/threads/{_q(self._thread)}/runs/stream", body)
+        path = f"/threads/{_q(self._thread)}/runs/stream"
+        try:
+            answer = self._server.ask("POST", path, body)
+        except ServerError as error:
+            if error.status != _NOT_VALID or self._optional.isdisjoint(self._modes):
+                raise
+            # LangGraph's server refuses a mode that it does not have with all that was asked for.
+            self._modes = [mode for mode in self._modes if mode not in self._optional]
+            answer = self._server.ask("POST", path, {**body, "stream_mode": self._modes})
         self._last_id = ""
         where = answer.header("location") or f"{answer.header('content-location')}/stream"
         self._path = urlsplit(where).path  # of this server, whatever host it names
@@ -174,6 +186,8 @@ class RemoteRun:
         ending = _ENDINGS.get(status)
         if ending == "interrupted" and self._cancelling and not self._questions:
             ending = "cancelled"
+        if ending == "done" and self._questions:  # LangGraph's server calls that a success
+            ending = "interrupted"
         self.ending = ending
         return ending is not None
 
@@ -254,6 +268,21 @@ def waiting_questions(server: Server, thread: str) -> List[QuestionView]:
         for one in (found if isinstance(found, list) else ())
         if isinstance(one, dict)
     ]
+
+
+def input_schema(server: Server, name: str) -> Optional[Dict[str, object]]:
+    """Return the JSON schema of the input of a graph, if the server tells it.
+
+    Args:
+        server: The server.
+        name: The name of the graph, or the id of an assistant, which is the only name that some servers take here.
+    """
+    assistants = server.ask("POST", "/assistants/search", {"graph_id": name, "limit": 1}).json()
+    first = assistants[0] if isinstance(assistants, list) and assistants else None
+    id_ = str(first.get("assistant_id") or name) if isinstance(first, dict) else name
+    found = server.ask("GET", f"/assistants/{_q(id_)}/schemas").json()
+    schema = found.get("input_schema") if isinstance(found, dict) else None
+    return schema if isinstance(schema, dict) else None
 
 
 def read_headers(given: Sequence[str]) -> Dict[str, str]:

@@ -17,7 +17,13 @@ _LONGEST_LINE = 64 * 1024 * 1024
 
 
 class ServerError(GraphError):
-    """A server has refused a request, or does not answer."""
+    """A server has refused a request, or does not answer.
+
+    Attributes:
+        status: The HTTP status with which it has refused; 0 if there is none.
+    """
+
+    status = 0
 
 
 class WireEvent(NamedTuple):
@@ -161,7 +167,9 @@ class Server:
         if response.status >= 400:
             said = response.read(10_000).decode("utf-8", "replace")
             connection.close()
-            raise ServerError(f"{self.url} has refused {method} {path} ({response.status}): {_detail(said)}")
+            refused = ServerError(f"{self.url} has refused {method} {path} ({response.status}): {_detail(said)}")
+            refused.status = response.status
+            raise refused
         return Answer(connection, response)
 
 
