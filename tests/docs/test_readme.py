@@ -4,15 +4,18 @@ README's commands are the ones CI uses.
 
 from __future__ import annotations
 
+import gc
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Set
+from typing import Iterator, List, Set
 
 import pytest
 
 from support.old_savers import without_its_warning
+from support.redis_servers import Server
+from support.savers import new_database
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -43,9 +46,24 @@ def anchors_of(page: Path) -> Set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@pytest.fixture
+def servers(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Start the servers whose addresses a page takes from the environment."""
+    if request.node.callspec.params["page"].stem != "queued_runs":
+        yield
+        return
+    pytest.importorskip("dbos", reason="DBOS 3 needs Python 3.10")
+    # DBOS leaves connections of its pool to the collector, which may be called in any later test.
+    with Server(tmp_path) as server:
+        monkeypatch.setenv("REDIS_URL", server.url)
+        monkeypatch.setenv("DATABASE_URL", new_database())
+        yield
+        gc.collect()
+
+
 @pytest.mark.slow
 @each_page
-def test_every_block_runs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_block_runs(page: Path, capsys: pytest.CaptureFixture[str], servers: None) -> None:
     """The blocks of a page run one after the other in one fresh namespace, their assertions included."""
     if any(name in block for name in OF_THE_PROCESS for block in blocks_of(page)):
         ended = subprocess.run(

@@ -43,6 +43,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = {
     "dev": Subcommand("streamgraph_server.dev", "dev", "watch a graph in the browser while you write it"),
     "run": Subcommand("streamgraph.terminal._cli", "terminal", "run a graph and watch it in the terminal"),
     "serve": Subcommand("streamgraph_server.cli", "server", "serve graphs to front ends and SDKs over HTTP"),
+    "worker": Subcommand("streamgraph_integrations.dbos_runs._command", "dbos", "drive runs that others have queued"),
 }
 
 
