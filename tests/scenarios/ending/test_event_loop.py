@@ -211,7 +211,7 @@ async def gap_of(work: Callable[[], Awaitable[Any]]) -> float:
 def best_excess(work: Callable[[], Awaitable[Any]], like: Callable[[], Awaitable[Any]]) -> float:
     """How much longer the gaps beside some work are than beside what it is like; the machine may spoil attempts."""
     best = float("inf")
-    for _ in range(4):
+    for _ in range(12):
         excess = run(gap_of(work)) - run(gap_of(like))
         best = min(best, excess)
         if best < ALLOWED / 2:

@@ -88,7 +88,7 @@ def objects() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["plain", "messages", "nested", "failing", "left early"])
 @pytest.mark.parametrize("driver", ["stream", "astream"])
 def test_thousands_of_runs(driver: str, kind: str) -> None:

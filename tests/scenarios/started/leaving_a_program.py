@@ -25,7 +25,7 @@ from streamgraph.config import get_stream_writer
 from streamgraph.runs import RunHandle
 from support.value_graphs import State, graph_of
 
-HANGS = 5.0  # seconds after which a process counts as one that never ends
+HANGS = 60.0  # seconds after which a process counts as one that never ends
 
 KEPT: List[Any] = []
 """Global, so that the end of the program finds it."""

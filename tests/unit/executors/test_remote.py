@@ -24,7 +24,9 @@ from streamgraph.errors import (
 from streamgraph.executors import remote
 from streamgraph.types import Command, RetryPolicy, Send, TimeoutPolicy
 from support import remote_targets as targets
+from support.clocks import clock as clock
 from support.loopback_executor import LoopbackExecutor
+from support.waiting import soon
 
 MODES = ["values", "updates", "messages", "custom", "tasks", "debug", "tools", "patches", "objects", "checkpoints"]
 CONFIG = {"configurable": {"thread_id": "t"}, "tags": ["run"], "metadata": {"mine": 1}}
@@ -282,15 +284,17 @@ def test_a_live_question_is_answered_where_it_stands(executor):
 
 
 @pytest.mark.parametrize("leave", ["aclose", "timeout", "sibling", "run"])
-def test_cancellation_reaches_the_node_and_is_waited_for(leave, executor, tmp_path):
+def test_cancellation_reaches_the_node_and_is_waited_for(leave, executor, tmp_path, clock):
     """However the work ends, the node gets a CancelledError and has cleaned up when the run is over."""
     note = tmp_path / "note"
 
+    asleep = threading.Event()
+
     async def fail(state):
-        await asyncio.sleep(0.05)
+        await soon(asleep.is_set)
         raise ZeroDivisionError
 
-    builder = targets.graph_of(there("sleeps", executor), timeout=0.2 if leave == "timeout" else None)
+    builder = targets.graph_of(there("sleeps", executor), timeout=0.05 if leave == "timeout" else None)
     if leave == "sibling":
         builder.add_node("fail", fail)
         builder.add_edge(START, "fail")
@@ -305,6 +309,8 @@ def test_cancellation_reaches_the_node_and_is_waited_for(leave, executor, tmp_pa
             return
         stream = graph.astream(given, stream_mode="custom")
         async for _ in stream:
+            asleep.set()
+            clock.advance(0.05)
             if leave == "aclose":
                 await stream.aclose()
 
@@ -350,7 +356,7 @@ def test_a_slow_reader_holds_the_model_back(executor, tmp_path):
 
 
 def test_signs_of_life_reset_the_idle_timeout(executor):
-    limit = TimeoutPolicy(idle_timeout=0.3, refresh_on="heartbeat")
+    limit = TimeoutPolicy(idle_timeout=0.5, refresh_on="heartbeat")
     graph = targets.graph_of(there("ticks", executor), timeout=limit).compile()
     assert graph.invoke(targets.GIVEN)["log"] == "alive"
 
