@@ -28,6 +28,7 @@ class ServedRun:
     Args:
         order: What was asked for.
         max_events: The most events that are kept.
+        keeps_prompts: Whether the prompts of models are kept, also if the order does not ask for it.
 
     Attributes:
         order: What was asked for.
@@ -46,7 +47,12 @@ class ServedRun:
     """
 
     def __init__(
-        self, order: Order, max_events: int, max_ahead: Optional[int] = None, errors: Errors = "message"
+        self,
+        order: Order,
+        max_events: int,
+        max_ahead: Optional[int] = None,
+        errors: Errors = "message",
+        keeps_prompts: bool = False,
     ) -> None:
         self.order = order
         self.log = MemoryLog(max_events=max_events, timed=True)
@@ -54,7 +60,7 @@ class ServedRun:
         self.errors = errors
         thread = order.thread
         self.facts = RunFacts(str(uuid4()), None if thread is None else thread.id, order.name, time())
-        self.prompts = Prompts() if order.prompts else None
+        self.prompts = Prompts() if keeps_prompts or order.prompts else None
         self.handle: Optional[RunHandle[object]] = None
         self.begun, self.over = Moment(), Moment()
         self.end = RunEnd("cancelled")
@@ -245,7 +251,8 @@ class Runs:
         if order.multitask != "enqueue":
             for other in ahead:
                 other.cancel(rolls_back=order.multitask == "rollback")
-        run = ServedRun(order, self.settings.max_events, self.settings.max_ahead, self.settings.errors)
+        settings = self.settings
+        run = ServedRun(order, settings.max_events, settings.max_ahead, settings.errors, settings.live is True)
         self._runs[run.id] = self._active[run.id] = run
         if order.thread is not None:
             for watch in order.thread.watchers:

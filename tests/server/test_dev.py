@@ -141,6 +141,9 @@ def is_closed(url: str) -> bool:
 def test_it_starts_anew_when_the_file_changes_and_threads_stay(program: Path, dev: Any) -> None:
     served = dev(f"{program}:graph", "--no-open")
     assert say_on(served.url, "t") == ["hi", "old"]
+    (run,) = httpx.get(f"{served.url}/threads/t/runs", timeout=PATIENCE).json()
+    prompts = httpx.get(f"{served.url}/threads/t/runs/{run['run_id']}/prompts/none", timeout=PATIENCE).json()
+    assert "?prompts=true" not in prompts["detail"]  # they are kept without being asked for
 
     save(program, PROGRAM.replace("old", "new"))
     at = served.says("watched_program.py changed")

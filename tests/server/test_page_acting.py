@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from pathlib import Path
 from typing import Any, Callable
+from xml.etree import ElementTree
 
 import pytest
 
@@ -113,6 +115,28 @@ def test_a_journey(serving: Serving, visit: Visit, tmp_path: Path) -> None:
     then = visit(server, link[len(server.url) + 1 :])
     expect(then.locator("[data-change=plan]")).to_contain_text(PLAN)
     expect(then.locator("[data-node=draft].node")).to_have_class(re.compile("is-idle"))
+
+
+def test_the_graph_is_saved_as_a_picture(serving: Serving, visit: Visit, tmp_path: Path) -> None:
+    page = visit(serving({"trip": journey()}))
+    travel(page)
+    width, height = page.evaluate("(({ width, height }) => [width, height])($('svg.drawing').viewBox.baseVal)".replace(
+        "$", "document.querySelector"
+    ))  # fmt: skip
+    saved = {}
+    for kind in ("PNG", "SVG"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=kind, exact=True).click()
+        assert download.value.suggested_filename == f"graph.{kind.lower()}"
+        download.value.save_as(tmp_path / kind)
+        saved[kind] = (tmp_path / kind).read_bytes()
+    # It has twice as many pixels as the drawing, and more than the paper on them.
+    assert saved["PNG"][:8] == b"\x89PNG\r\n\x1a\n" and len(saved["PNG"]) > 5_000
+    assert struct.unpack(">II", saved["PNG"][16:24]) == (int(2 * width), int(2 * height))
+    drawn = ElementTree.fromstring(saved["SVG"])
+    assert {"sights", "draft"} <= {text.strip() for text in drawn.itertext()}
+    fills = {element.get("fill") for element in drawn.iter()}
+    assert "none" in fills and len(fills) > 4  # the colours are in it, not in a style sheet
 
 
 def test_a_thread_goes_on_and_is_forked_from_an_earlier_record(serving: Serving, visit: Visit) -> None:

@@ -205,8 +205,15 @@ def test_prompts_are_kept_for_who_asks(serving: Callable[..., Loopback]) -> None
     assert server.get(f"{where}/prompts/nothing").status_code == 404
     refused, _ = call_of(server, "")
     assert refused.status_code == 404 and "?prompts=true" in refused.json()["detail"]
-    kept, _ = call_of(serving({"agent": speaking()}, live=True), "")
+    server = serving({"agent": speaking()}, live=True)
+    kept, _ = call_of(server, "")
     assert kept.status_code == 200
+    server.post("/agui/agent", {
+        "threadId": "of-ag-ui", "runId": "r", "state": {}, "messages": [{"id": "m", "role": "user", "content": "hi"}],
+        "tools": [], "context": [], "forwardedProps": {},
+    })  # fmt: skip
+    kept_of = [run.prompts._kept for run in server.runs._runs.values()]
+    assert len(kept_of) == 2 and all(kept_of)  # whichever protocol has begun it
 
 
 def test_keys_in_the_options_of_a_call_are_not_shown() -> None:

@@ -106,7 +106,8 @@ def _load(job: Job) -> Tuple[Starlette, Report]:
     try:
         graphs = _graphs(job)
         store = None if job.store is None else store_named(job.store)
-        app = serve(graphs, checkpointer=saver_named(job.checkpointer), store=store, drain=job.drain)
+        # The page also shows what models were asked in runs that others start; it is for this machine only.
+        app = serve(graphs, checkpointer=saver_named(job.checkpointer), store=store, drain=job.drain, live=True)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a program may also call sys.exit, and its author wants to know

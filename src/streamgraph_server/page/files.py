@@ -65,7 +65,7 @@ def content_security_policy() -> str:
             "default-src 'none'",
             f"script-src 'self' 'sha256-{hashed}'",
             "style-src 'self'",
-            "img-src 'self'",
+            "img-src 'self' blob:",  # what the page has drawn itself
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",

@@ -32,9 +32,8 @@ export function GraphView() {
       html`<button type="button" class="quiet small" onClick=${() => (closed.value = new Set(closed.value.size ? [] : nested))}>
         ${closed.value.size ? "Unfold all" : "Fold all"}
       </button>`}
-      <button type="button" class="quiet icon-only" title="Save as SVG" aria-label="Save the graph as SVG" onClick=${savePicture}>
-        <${Icon} name="save" />
-      </button>
+      <button type="button" class="quiet small" title="Save the graph as PNG" onClick=${savePNG}>PNG</button>
+      <button type="button" class="quiet small" title="Save the graph as SVG" onClick=${saveSVG}>SVG</button>
     </header>
     <div class="canvas" ref=${box} tabindex="0" role="region" aria-label="Drawing of the graph">
       ${drawing &&
@@ -161,10 +160,10 @@ function Sign({ status, x, y }) {
   return html`<g class="sign" transform=${`translate(${x} ${y})`}><circle r="7.5" />${shapes[status]}</g>`;
 }
 
-/** Save the drawing as a file of its own, with the colours that it has here. */
-function savePicture() {
+/** The drawing as a picture of its own, with the colours that it has here; null if nothing is drawn. */
+function picture() {
   const drawing = document.querySelector("svg.drawing");
-  if (drawing === null) return;
+  if (drawing === null) return null;
   const copy = drawing.cloneNode(true);
   const inside = drawing.querySelectorAll("*");
   copy.querySelectorAll("*").forEach((element, place) => {
@@ -173,6 +172,28 @@ function savePicture() {
       element.setAttribute(key, style.getPropertyValue(key));
     }
   });
-  copy.setAttribute("style", `background:${getComputedStyle(document.body).backgroundColor}`);
-  download("graph.svg", "image/svg+xml", copy.outerHTML);
+  const paper = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  const { width, height } = drawing.viewBox.baseVal;
+  for (const [key, value] of Object.entries({ width, height, fill: getComputedStyle(document.body).backgroundColor })) paper.setAttribute(key, value);
+  copy.prepend(paper);
+  return { type: "image/svg+xml", text: new XMLSerializer().serializeToString(copy), width, height };
+}
+
+function saveSVG() {
+  const found = picture();
+  if (found) download("graph.svg", found.type, found.text);
+}
+
+/** Save the whole drawing, sharp on a screen with small pixels too, also where the panel shows a part of it. */
+async function savePNG() {
+  const found = picture();
+  if (!found) return;
+  const image = new Image();
+  image.src = URL.createObjectURL(new Blob([found.text], { type: found.type }));
+  await image.decode();
+  const sheet = document.createElement("canvas");
+  [sheet.width, sheet.height] = [2 * found.width, 2 * found.height];
+  sheet.getContext("2d").drawImage(image, 0, 0, sheet.width, sheet.height);
+  URL.revokeObjectURL(image.src);
+  sheet.toBlob((made) => download("graph.png", "image/png", made));
 }

@@ -114,7 +114,7 @@ export function useTicking(going) {
   }, [going]);
 }
 
-/** Give a file to the person. */
+/** Give a file to the person; its content is a text or a Blob. */
 export function download(name, type, text) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type }));

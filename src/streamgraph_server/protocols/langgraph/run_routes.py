@@ -243,7 +243,7 @@ class RunRoutes:
             cancels=on_disconnect == "cancel",
             multitask=cast("Multitask", strategy),
             metadata=own_metadata(object_in(body, "metadata")),
-            prompts=service.settings.live is True or _is_true(request, "prompts"),
+            prompts=_is_true(request, "prompts"),
             options=options,
         )
         return await service.runs.start(order), modes
