@@ -17,10 +17,12 @@ class HostActor:
 
     def __init__(self, warm_up: Sequence[str], limit: int) -> None:
         self._host = TaskHost(limit=limit)
-        self._host.warm_up(warm_up)
+        self._warm_up = warm_up
 
     async def ready(self) -> bool:
-        """Return True: the process is there, and has loaded what it was told to."""
+        """Load what it was told to, and return True."""
+        # Not when it is made: an actor whose `__init__` fails is dead, and Ray has only a text of the reason.
+        self._host.warm_up(self._warm_up)
         return True
 
     async def run(self, key: str, request: bytes) -> AsyncIterator[Sequence[Item]]:

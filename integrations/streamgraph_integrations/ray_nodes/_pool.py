@@ -69,6 +69,7 @@ class RayPool:
         self._lock = threading.Lock()
         self._members: List[Member] = []
         self._numbers = count(1)
+        self._session: Optional[str] = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._size})"
@@ -86,6 +87,8 @@ class RayPool:
         """Start the actors, and a Ray on this machine if the program has started or joined none; without waiting."""
         self._ray.start()
         with self._lock:
+            if self._session != self._ray.session():
+                self._session, self._members = self._ray.session(), []  # those of an earlier Ray are gone with it
             while len(self._members) < self._size:
                 self._members.append(Member(self._ray.made_actor(HostActor, self._options, *self._arguments)))
 
@@ -103,11 +106,12 @@ class RayPool:
             request: The task.
 
         Raises:
-            WorkerLostError: The actor cannot be started, or is gone.
+            WorkerLostError: The actor is gone.
+            Exception: An actor cannot load what it shall be warmed up with.
         """
         from streamgraph_integrations.ray_nodes._task import RayTask
 
-        if len(self._members) < self._size:
+        if len(self._members) < self._size or self._session != self._ray.session():
             await asyncio.get_running_loop().run_in_executor(None, self.start)
         with self._lock:
             member = min(self._members, key=lambda member: (member.suspect, member.tasks))
@@ -116,8 +120,12 @@ class RayPool:
             if member.suspect:
                 await member.wait()
             return RayTask(member, f"{next(self._numbers)}", request)
-        except BaseException:
+        except BaseException as error:
             member.tasks -= 1
+            if isinstance(error, self._ray.GONE):
+                with self._lock:  # for good: another one takes its place
+                    self._members = [other for other in self._members if other is not member]
+                raise self._ray.lost(error) from error
             raise
 
 
@@ -142,7 +150,8 @@ class Member:
         """Wait until it is there.
 
         Raises:
-            WorkerLostError: It is gone for good.
+            RayError: It is gone for good.
+            Exception: It cannot load what it was told to.
         """
         from streamgraph_integrations.ray_nodes import _ray
 
@@ -153,8 +162,8 @@ class Member:
             except _ray.UNAVAILABLE:
                 await asyncio.sleep(pause)  # Ray is starting it again
                 pause = min(2 * pause, 1.0)
-            except _ray.GONE as error:
-                raise _ray.lost(error) from error
+            except _ray.FAILED as error:
+                raise error.cause from error
             else:
                 self.suspect = False
                 return

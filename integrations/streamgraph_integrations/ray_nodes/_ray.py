@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 
 try:
     import ray
@@ -21,6 +21,9 @@ MOST_CALLS = 10_000
 """How many calls of an actor Ray lets run at once; how many tasks run at once is up to the actor itself."""
 
 _starting = threading.Lock()
+
+FAILED = exceptions.RayTaskError
+"""What Ray raises for an exception in an actor; `cause` is the exception."""
 
 UNAVAILABLE = exceptions.ActorUnavailableError
 """What Ray raises while it starts an actor again."""
@@ -43,6 +46,11 @@ def start() -> None:
     with _starting:
         if not ray.is_initialized():
             ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+
+
+def session() -> Optional[str]:
+    """Return the id of this program's part in the cluster, by which actors belong to it; `None` without a Ray."""
+    return ray.get_runtime_context().get_job_id() if ray.is_initialized() else None
 
 
 def made_actor(cls: type, options: Mapping[str, Any], *args: object) -> Any:

@@ -40,6 +40,8 @@ class RayTask:
                 if self._read >= _TOLD:
                     self._member.actor.read.remote(self._key, self._read)
                     self._read = 0
+        except _ray.FAILED as error:
+            raise error.cause from error
         except _ray.GONE as error:
             self._member.suspect = True
             raise _ray.lost(error) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, cast
 
+from langchain_core.tracers import BaseTracer
 from typing_extensions import Literal
 
 from streamgraph._core.parts import PartBuilder
@@ -25,6 +26,7 @@ from streamgraph._streams.router import Router
 from streamgraph._streams.subscribers import RunSubscribers
 from streamgraph._streams.watchdog import Watchdog
 from streamgraph.errors import GraphInterrupt
+from streamgraph.executors._callbacks import Forwarder
 from streamgraph.executors._failures import packed_error
 from streamgraph.executors._home import Home
 from streamgraph.executors._home_saving import saving_at_home
@@ -43,12 +45,16 @@ class HostedAttempt:
     Args:
         targets: What was loaded.
         home: The way to its run.
+        tell: Takes events for callback handlers; from any thread.
         alive: Is called, from any thread, when there is a sign of life that the stream does not show.
     """
 
-    def __init__(self, targets: Targets, home: Home, alive: Callable[[Activity], None]) -> None:
+    def __init__(
+        self, targets: Targets, home: Home, tell: Callable[[bytes], None], alive: Callable[[Activity], None]
+    ) -> None:
         self._targets = targets
         self._home = home
+        self._tell = tell
         self._alive = alive
         self._node = ""
         self._run: Optional[RemoteRun] = None
@@ -81,6 +87,7 @@ class HostedAttempt:
             metadata=request["metadata"],
             configurable=request["configurable"],
             limit=DEFAULT_RECURSION_LIMIT if request["limit"] is None else request["limit"],
+            callbacks=[Forwarder(self._tell)] if request["heard"] else None,
             concurrency=request["concurrency"],
             run_id=request["run_id"],
         )
@@ -167,6 +174,9 @@ class _HostedSession(GraphSession):
         self.shared.saving = self._subtasks.saving = saving
         self._previous = request["previous"]
         self._place = (request["attempt"], request["began"])
+        if request["heard"]:
+            # A tracer of this process would report the same runs once more.
+            self._not_inherited = (*self._not_inherited, BaseTracer)
         self._alive = alive
 
     def opening(self, loop: Optional[object] = None) -> Any:

@@ -13,8 +13,9 @@ from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
 from streamgraph.errors import UnsendableValueError
 from streamgraph.executors._attempt import Activity, HostedAttempt
+from streamgraph.executors._callbacks import threadsafe
 from streamgraph.executors._home import Home
-from streamgraph.executors._protocol import ACTIVITY, END, PART, Item
+from streamgraph.executors._protocol import ACTIVITY, END, EVENT, PART, Item
 from streamgraph.executors._targets import Targets
 from streamgraph.executors._wire import Encoder, check_sendable
 
@@ -183,7 +184,7 @@ class _HostedTask:
                 await self._run_now(request)
 
     async def _run_now(self, request: bytes) -> None:
-        attempt = HostedAttempt(self._targets, self.home, self._alive)
+        attempt = HostedAttempt(self._targets, self.home, threadsafe(self._tell, self._loop), self._alive)
         end: Optional[bytes] = None
         try:
             try:
@@ -211,6 +212,9 @@ class _HostedTask:
                 if _PLACEHOLDER in text:
                     check_sendable(part.data, f"a part of {part.mode}", str(part.source))
                 self._put((PART, text, part.source, part.key))
+
+    def _tell(self, event: bytes) -> None:
+        self._put((EVENT, event, None, None))
 
     def _alive(self, kind: Activity) -> None:
         """Send a sign of life, unless the same is being sent; from any thread."""

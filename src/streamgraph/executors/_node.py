@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Collection, List, Mapping, Optional, Sequence, Set, Tuple, cast
 
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import RunnableConfig, ensure_config
 
 from streamgraph._core.action import Action
 from streamgraph._execution.saving import Saving
@@ -18,11 +18,12 @@ from streamgraph._messages.relaying import HiddenMessage, Relay
 from streamgraph._messages.tracker import tracker_of
 from streamgraph._streams.part import Part
 from streamgraph.errors import GraphInterrupt, NotSupportedError, WorkerLostError
+from streamgraph.executors._callbacks import listeners_of, tell
 from streamgraph.executors._failures import unpacked_error
 from streamgraph.executors._home import called, raised, returned
 from streamgraph.executors._home_saving import PREFIX, answer_saver_call
 from streamgraph.executors._home_store import BATCH
-from streamgraph.executors._protocol import ACTIVITY, CALL, END, Executor, Item, TaskHandle
+from streamgraph.executors._protocol import ACTIVITY, CALL, END, EVENT, Executor, Item, TaskHandle
 from streamgraph.executors._request import request_of
 from streamgraph.executors._targets import checked_reference
 from streamgraph.executors._wire import Decoder
@@ -59,7 +60,7 @@ class RemoteNode(NodeRunnable):
         """Return its action, which can only be awaited; a sync run awaits it on a loop of its own."""
 
         async def call(given: object, invocation: Invocation) -> object:
-            return await self._run(given, invocation.scope)
+            return await self._run(given, invocation.scope, invocation.config.get("callbacks"))
 
         return Action(None, call)
 
@@ -89,11 +90,12 @@ class RemoteNode(NodeRunnable):
         scope = current_scope(config)
         if scope is None:
             return self.invoke(input, config)
-        return await self._run(input, scope)
+        return await self._run(input, scope, ensure_config(config).get("callbacks"))
 
-    async def _run(self, given: object, scope: Scope) -> object:
-        arriving = _Arriving(scope)
-        handle = await self.executor.submit(request_of(scope, given, self.target, self.leave_out))
+    async def _run(self, given: object, scope: Scope, callbacks: object) -> object:
+        arriving = _Arriving(scope, callbacks)
+        request = request_of(scope, given, self.target, self.leave_out, bool(listeners_of(callbacks)))
+        handle = await self.executor.submit(request)
         batches = handle.batches()
         try:
             async for batch in batches:
@@ -154,13 +156,15 @@ class _Arriving:
 
     Args:
         scope: The attempt.
+        callbacks: Its callback manager.
 
     Attributes:
         end: What it has ended with.
     """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, callbacks: object) -> None:
         self._scope = scope
+        self._callbacks = callbacks
         tracker = tracker_of(scope)
         self._relay = None if tracker is None else Relay(tracker, scope)
         self._decode = Decoder().decode
@@ -209,6 +213,8 @@ class _Arriving:
                 self.end = self._decode(text)
             elif kind == ACTIVITY:
                 self._show_life(str(source))
+            elif kind == EVENT:
+                await tell(self._callbacks, text)
             elif kind == CALL:
                 answering = asyncio.ensure_future(self._answer(text, handle))
                 self._answering.add(answering)

@@ -10,8 +10,9 @@ Item = Tuple[str, bytes, Optional[str], Optional[str]]
 """What a worker sends while it runs a task, as plain data: its kind, its content as JSON, and for a part of the stream
 the node and the state key that it comes from."""
 
-PART, ACTIVITY, CALL, END = "part", "activity", "call", "end"
-"""The kinds of items: a part of the stream, a sign of life, a call of what has stayed with the run, the end."""
+PART, ACTIVITY, CALL, EVENT, END = "part", "activity", "call", "event", "end"
+"""The kinds of items: a part of the stream, a sign of life, a call of what has stayed with the run, an event for its
+callback handlers, the end."""
 
 
 class TaskHandle(Protocol):

@@ -15,7 +15,7 @@ from streamgraph.executors._wire import is_sendable, packed
 Rules = List[Tuple[List[str], Mapping[str, object]]]
 
 
-def request_of(scope: Scope, given: object, target: str, leave_out: Collection[str]) -> bytes:
+def request_of(scope: Scope, given: object, target: str, leave_out: Collection[str], heard: bool = False) -> bytes:
     """Return a task as data.
 
     Args:
@@ -23,6 +23,7 @@ def request_of(scope: Scope, given: object, target: str, leave_out: Collection[s
         given: The input of its node.
         target: The reference to what the worker runs.
         leave_out: The names of `configurable` that stay here, `"context"` and `"store"` if those of the run do.
+        heard: The run has callback handlers that hear of what is called in the task.
 
     Raises:
         UnsendableValueError: Something of it cannot be made again by another process.
@@ -67,6 +68,7 @@ def request_of(scope: Scope, given: object, target: str, leave_out: Collection[s
         "whole": task.node.reader.keys is None and task.input is given and "__pregel_pull" in task.path,
         "store": None if "store" in leave_out else facts_of_store(run.store, task.name),
         "saving": facts_of_saving(scope),
+        "heard": heard,
         "watched": _is_watched(scope),
         "checks_mutations": run.checks_mutations,
     }

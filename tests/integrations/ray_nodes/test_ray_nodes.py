@@ -254,6 +254,18 @@ def test_the_limit_of_an_actor(a_ray):
         assert asyncio.run(all_of_them()) > 1.1
 
 
+@quietly
+def test_an_actor_that_was_ended_is_replaced_and_one_that_cannot_load_says_why(a_ray):
+    with RayPool(num_cpus=0.1) as pool:
+        graph = targets.graph_of(there("worker_pid", pool), retry_policy=RETRY).compile()
+        first = graph.invoke(targets.GIVEN)["value"]
+        ray.kill(pool._members[0].actor)
+        assert graph.invoke(targets.GIVEN)["value"] != first
+    with RayPool(num_cpus=0.1, warm_up=[f"{targets.HERE}:tolk"]) as pool:
+        with pytest.raises(UnknownOptionError, match="Did you mean 'talk'"):
+            targets.graph_of(there("talk", pool)).compile().invoke(targets.GIVEN)
+
+
 def test_numbers_are_checked():
     with pytest.raises(UnknownOptionError, match="actors must be at least 1"):
         RayPool(0)

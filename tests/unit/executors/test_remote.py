@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import traceback
 from typing import Annotated
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 from typing_extensions import TypedDict
@@ -267,6 +269,52 @@ def test_a_store_of_another_kind_is_refused_or_left_out(executor):
         graph.invoke(targets.GIVEN)
     graph = targets.graph_of(there("talk", executor, leave_out=["store"])).compile(store={})
     assert graph.invoke(targets.GIVEN)["messages"]
+
+
+class Heard(BaseCallbackHandler):
+    """Writes down what it hears, with the names of the runs around."""
+
+    def __init__(self):
+        self.names = {}
+        self.heard = []
+
+    def _started(self, kind, name, run_id, parent_run_id):
+        self.names[run_id] = f"{self.names.get(parent_run_id, '')}/{name}"
+        self.heard.append((kind, self.names[run_id]))
+
+    def on_chain_start(self, serialized, inputs, *, run_id, parent_run_id=None, **kwargs):
+        self._started("chain", kwargs.get("name"), run_id, parent_run_id)
+
+    def on_chat_model_start(self, serialized, messages, *, run_id, parent_run_id=None, **kwargs):
+        self._started("model", kwargs.get("name"), run_id, parent_run_id)
+
+    def on_llm_new_token(self, token, *, run_id, **kwargs):
+        self.heard.append(("token", self.names[run_id], token))
+
+    def on_llm_end(self, response, *, run_id, **kwargs):
+        self.heard.append(("said", self.names[run_id], response.generations[0][0].text))
+
+    def on_chain_end(self, outputs, *, run_id, **kwargs):
+        self.heard.append(("ended", self.names[run_id]))
+
+    def on_chain_error(self, error, *, run_id, **kwargs):
+        self.heard.append(("failed", self.names[run_id], type(error).__name__))
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+@pytest.mark.parametrize("name", ["talk", "chain()", "inner_graph()", "calls_tasks", "fails"])
+def test_callback_handlers_hear_of_what_runs_there(name, way, executor):
+    """With the same runs in the same places as if it ran here; and they do not when nobody listens."""
+    heard = []
+    for node in (getattr(targets, name) if name == "fails" else targets.local(name), there(name, executor)):
+        handler = Heard()
+        graph = targets.graph_of(node).compile()
+        config = {**CONFIG, "callbacks": [handler]}
+        with contextlib.suppress(targets.OwnError):
+            graph.invoke(targets.GIVEN, config) if way == "sync" else asyncio.run(graph.ainvoke(targets.GIVEN, config))
+        heard.append(handler.heard)
+    assert heard[1] == heard[0]
+    assert len(heard[0]) >= 4
 
 
 def test_a_live_question_is_answered_where_it_stands(executor):
