@@ -284,9 +284,9 @@ class EventStream(Response):
         left = True
         try:
             while True:
-                sent = self._sent
+                sent, begun = self._sent, self._begun
                 done, _ = await asyncio.wait((sending, leaving), timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-                if done or (self._sent == sent and self._begun > sent):  # or it has taken nothing all the while
+                if done or (self._sent == sent and begun > sent):  # or it has taken nothing of a piece all the while
                     break
             left = not sending.done() or sending.exception() is not None
         finally:

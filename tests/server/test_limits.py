@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from typing import Any, Callable, Dict, List, Optional
@@ -17,7 +18,9 @@ from server.graphs import HI, failing, one_node, speaking
 from server.loopback import Loopback
 from streamgraph.prebuilt import ToolNode, create_react_agent
 from streamgraph.testing import Gate, ScriptedModel
+from streamgraph_server import _reading
 from streamgraph_server._connections import LimitedProtocol
+from streamgraph_server._guard import LIMITS, StreamLimits
 from streamgraph_server._redaction import shown_error, shown_part
 from support.waiting import PATIENCE, eventually
 
@@ -72,6 +75,46 @@ def test_a_client_that_takes_nothing_has_left(serving: Serving) -> None:
         (run,) = server.runs._runs.values()
         eventually(lambda: run.over.is_set() and run.readers == 0)
     assert run.status == "done"
+
+
+def test_a_client_has_its_time_for_each_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent to it just before a look, after a long silence, it may not have taken by then."""
+    left: List[bool] = []
+
+    async def main() -> None:
+        taken, looks = asyncio.Event(), 0
+        wait = asyncio.wait
+
+        async def looking(tasks: Any, timeout: Any = None, **options: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            if looks > 1:
+                taken.set()
+                return await wait(tasks, **options)
+            while not begun:
+                await asyncio.sleep(0)
+            return set(), set(tasks)
+
+        begun: List[Any] = []
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                begun.append(message["body"])
+                await taken.wait()
+
+        async def frames() -> Any:
+            yield b"late"
+
+        async def on_left(has_left: bool) -> None:
+            left.append(has_left)
+
+        monkeypatch.setattr(_reading.asyncio, "wait", looking)
+        scope = {"type": "http", LIMITS: StreamLimits(5, 1.0)}
+        await _reading.EventStream(frames(), on_left)(scope, asyncio.Event().wait, send)  # type: ignore[arg-type]
+        assert begun == [b"late", b""]
+
+    asyncio.run(main())
+    assert left == [False]
 
 
 def test_a_login_may_answer_itself(serving: Serving) -> None:
