@@ -10,7 +10,15 @@ from streamgraph._drivers.readers import AsyncRunReader, RunReader
 from streamgraph._drivers.started import OnDisconnect
 from streamgraph._runnable.run_handle import RunHandle
 from streamgraph._runnable.run_orders import Dispatcher, RunOrder, read_order
+from streamgraph._runnable.run_sharing import RunRecord, SharedEvents
 from streamgraph._streams.event_log import Codec, EventLog, Events, ReadableLog, RunEnd, RunFacts, RunStatus, SharedLog
+from streamgraph._streams.log_errors import (
+    EventsUnavailableError,
+    RequestTimeoutError,
+    RunLostError,
+    RunSupersededError,
+    UnknownRunError,
+)
 from streamgraph._streams.part import Part
 
 __all__ = [
@@ -19,16 +27,23 @@ __all__ = [
     "Dispatcher",
     "EventLog",
     "Events",
+    "EventsUnavailableError",
     "MemoryLog",
     "OnDisconnect",
     "Part",
     "ReadableLog",
+    "RequestTimeoutError",
     "RunEnd",
     "RunFacts",
     "RunHandle",
+    "RunLostError",
     "RunOrder",
     "RunReader",
+    "RunRecord",
     "RunStatus",
+    "RunSupersededError",
+    "SharedEvents",
     "SharedLog",
+    "UnknownRunError",
     "read_order",
 ]

@@ -14,7 +14,7 @@ It needs the extra `redis`, and Redis 5 or newer, or Valkey.
 
 from __future__ import annotations
 
-from streamgraph_integrations.redis_events._errors import (
+from streamgraph.runs import (
     EventsUnavailableError,
     RequestTimeoutError,
     RunLostError,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import Any, Awaitable, Callable, Dict, NamedTuple, Tuple, TypeVar
+from typing import Any, Awaitable, Callable, Dict, NamedTuple, Optional, Tuple, TypeVar, Union
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
-from streamgraph_integrations.redis_events._errors import EventsUnavailableError
+from streamgraph.runs import EventsUnavailableError
 
 T = TypeVar("T")
 
@@ -35,9 +35,13 @@ class Names:
         """Return the key that exists as long as the process of the run gives a sign of life."""
         return f"{self.prefix}:{{{run_id}}}:alive"
 
-    def facts(self, run_id: str, attempt: int) -> str:
+    def facts(self, run_id: str, attempt: Union[int, str]) -> str:
         """Return the key of what readers have to know of an attempt."""
         return f"{self.prefix}:{{{run_id}}}:facts:{attempt}"
+
+    def notes(self, run_id: str) -> str:
+        """Return the key of what was noted about a run."""
+        return f"{self.prefix}:{{{run_id}}}:notes"
 
     def requests(self, run_id: str) -> str:
         """Return the key of the stream of what other processes ask for."""
@@ -55,8 +59,16 @@ class Names:
         """Return the channel on which a word comes when something was asked for, for the process of the run."""
         return f"{self.prefix}:asked:{run_id}"
 
+    def group(self, group: str, what: str) -> str:
+        """Return the key of something that is kept of a group of runs."""
+        return f"{self.prefix}:{{group:{group}}}:{what}"
+
+    def joined(self, group: str) -> str:
+        """Return the channel on which the id of each run comes that is added to a group."""
+        return f"{self.prefix}:joined:{group}"
+
     def of_channel(self, channel: str) -> Tuple[str, str]:
-        """Return what a channel is for, `"news"` or `"asked"`, and its run."""
+        """Return what a channel is for, `"news"`, `"asked"` or `"joined"`, and its run or group."""
         kind, _, run_id = channel[len(self.prefix) + 1 :].partition(":")
         return kind, run_id
 
@@ -95,24 +107,26 @@ class Settings(NamedTuple):
         pool = BlockingConnectionPool.from_url(self.url, **options)
         return Redis.from_pool(pool)
 
-    async def patiently(self, what: str, work: Callable[[], Awaitable[T]]) -> T:
+    async def patiently(self, what: str, work: Callable[[], Awaitable[T]], seconds: Optional[float] = None) -> T:
         """Do something on Redis, and try again if it cannot be reached, or refuses.
 
         Args:
             what: What is done, for the error.
             work: Does it.
+            seconds: For how long, if that is less than `patience`.
 
         Raises:
-            EventsUnavailableError: It has not worked for as long as `patience` allows.
+            EventsUnavailableError: It has not worked for as long as that.
         """
-        pause, deadline = _FIRST_PAUSE, monotonic() + self.patience
+        patience = self.patience if seconds is None else min(seconds, self.patience)
+        pause, deadline = _FIRST_PAUSE, monotonic() + patience
         while True:
             try:
                 return await work()
             except (RedisError, OSError) as error:
                 if monotonic() + pause > deadline:
                     raise EventsUnavailableError(
-                        f"Redis could not {what} for {self.patience:g} seconds: {type(error).__name__}: {error}",
+                        f"Redis could not {what} for {patience:g} seconds: {type(error).__name__}: {error}",
                         hint="Is the server there, and has it memory left?",
                     ) from error
             await asyncio.sleep(pause)

@@ -17,6 +17,7 @@ except ImportError as error:
 from streamgraph.serialization import PartDecoder
 from streamgraph_integrations.redis_events._connection import Names, Settings
 from streamgraph_integrations.redis_events._reading import RedisSharedLog
+from streamgraph_integrations.redis_events._sharing import RunRegistry
 from streamgraph_integrations.redis_events._thread import HubThread
 from streamgraph_integrations.redis_events._writing import RedisLog
 
@@ -27,7 +28,7 @@ _FLUSH = 5.0
 """Seconds that the end of the program waits for what is still to be sent."""
 
 
-class RedisEvents:
+class RedisEvents(RunRegistry):
     """The events of runs on Redis Streams, for all processes that know the server.
 
     What a run streams is stored under ids `<attempt>-<number>` by one script that Redis runs as a whole, so that

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import monotonic
 from typing import Dict, List, Tuple
 from weakref import WeakValueDictionary
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from streamgraph.runs import RunEnd
+from streamgraph.runs import EventsUnavailableError, RunEnd, RunLostError
 from streamgraph_integrations.redis_events._connection import Settings
 from streamgraph_integrations.redis_events._entries import Entries, place_of
-from streamgraph_integrations.redis_events._errors import EventsUnavailableError, RunLostError
+from streamgraph_integrations.redis_events._leases import Doubt, bury
 from streamgraph_integrations.redis_events._reading import PAGE, RedisSharedLog
 
 _COUNT = 1024
@@ -43,14 +45,16 @@ class Follower:
 
     Args:
         settings: The settings.
+        doubt: Whether a missing sign of life says something.
 
     Attributes:
         logs: The logs that somebody has, by run and attempt.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, doubt: Doubt) -> None:
         self.logs: WeakValueDictionary[Key, RedisSharedLog] = WeakValueDictionary()
         self._settings = settings
+        self._doubt = doubt
         self._fetching: Dict[Key, _Fetching] = {}
 
     def of(self, run_id: str) -> List[RedisSharedLog]:
@@ -127,7 +131,12 @@ class Follower:
             return
         await self.follow(redis, log)
         attempt = place_of(newest[0][0])[0] if newest else 0
-        if log.end is None and (attempt != log.attempt or self._is_silent(log, alive)):
+        silent = attempt == log.attempt and self._is_silent(log, alive)
+        if log.end is None and silent and not self._doubt.there:
+            with suppress(RedisError, OSError):
+                if await bury(redis, self._settings, run_id, attempt):
+                    await self.follow(redis, log)
+        if log.end is None and (attempt != log.attempt or silent):
             log.lose("failed", RunEnd(error=RunLostError(run_id, log.attempt, attempt)))
 
     def _is_silent(self, log: RedisSharedLog, alive: int) -> bool:

@@ -10,8 +10,8 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from streamgraph.runs import EventsUnavailableError
 from streamgraph_integrations.redis_events._connection import Settings
-from streamgraph_integrations.redis_events._errors import EventsUnavailableError
 
 _PAUSE = 0.01
 """Seconds between two tries to connect."""
@@ -37,25 +37,27 @@ class News:
         self._something = asyncio.Event()
         self._connection: Optional[AbstractConnection] = None
 
-    async def listen_to(self, channel: str) -> None:
+    async def listen_to(self, channel: str, seconds: Optional[float] = None) -> None:
         """Listen to a channel. From the return on nothing is missed that is said there without `missed` being called.
 
         Args:
             channel: The channel.
+            seconds: How long there may be no connection, if that is less than `patience`.
 
         Raises:
-            EventsUnavailableError: There is no connection for longer than `patience` allows.
+            EventsUnavailableError: There is no connection for longer than that.
         """
+        patience = self._settings.patience if seconds is None else min(seconds, self._settings.patience)
         begun = self._wanted.get(channel)
         if begun is None:
             begun = self._wanted[channel] = asyncio.Event()
             self._something.set()
             await self._send("SUBSCRIBE", channel)
         try:
-            await asyncio.wait_for(begun.wait(), self._settings.patience)
+            await asyncio.wait_for(begun.wait(), patience)
         except asyncio.TimeoutError:
             raise EventsUnavailableError(
-                f"Redis could not be listened to for {self._settings.patience:g} seconds", hint="Is the server there?"
+                f"Redis could not be listened to for {patience:g} seconds", hint="Is the server there?"
             ) from None
 
     async def listen_only_to(self, channels: Iterable[str]) -> None:

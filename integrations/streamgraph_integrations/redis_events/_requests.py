@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
+from streamgraph.runs import RequestTimeoutError
 from streamgraph.serialization import PartDecoder, PartEncoder
 from streamgraph_integrations.redis_events._connection import Settings
-from streamgraph_integrations.redis_events._errors import RequestTimeoutError
 from streamgraph_integrations.redis_events._writing import RedisLog
 
 _KEPT = 1000

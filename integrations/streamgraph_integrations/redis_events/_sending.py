@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import time
 from typing import Deque, Dict, List
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from streamgraph.runs import EventsUnavailableError, RunLostError, RunSupersededError
 from streamgraph_integrations.redis_events._connection import Settings
 from streamgraph_integrations.redis_events._entries import facts_text
-from streamgraph_integrations.redis_events._errors import EventsUnavailableError, RunSupersededError
 from streamgraph_integrations.redis_events._scripts import APPEND
 from streamgraph_integrations.redis_events._writing import RedisLog
 
@@ -62,6 +63,19 @@ class Sender:
                 log.fail(error)
         self.logs.clear()
 
+    async def show_life(self, redis: Redis) -> None:
+        """Show that this process is alive for its runs that have not begun; those that have show it as they store.
+
+        Args:
+            redis: The client.
+        """
+        pipeline = redis.pipeline(transaction=False)
+        waiting = [log for log in self.logs.values() if not log.begun]
+        for log in waiting:
+            pipeline.set(self._settings.names.alive(log.run_id), log.attempt, px=self._settings.alive_ms)
+        if waiting:
+            await pipeline.execute()
+
     async def run(self, redis: Redis) -> None:
         """Send what comes, until the task is cancelled.
 
@@ -92,6 +106,7 @@ class Sender:
                 log.fail(error)
         for log in logs:
             if log.over:
+                log.all_stored.set()
                 if self.logs.get(str(log.run_id)) is log:  # else a later attempt is in its place
                     del self.logs[str(log.run_id)]
             elif log.unsent:
@@ -112,10 +127,11 @@ class Sender:
                 asked.append(log)
                 pipeline.eval(
                     APPEND,
-                    3,
+                    4,
                     names.events(run_id),
                     names.alive(run_id),
                     names.facts(run_id, log.attempt),
+                    names.notes(run_id),
                     log.attempt,
                     log.stored + 1,
                     settings.max_events,
@@ -123,6 +139,7 @@ class Sender:
                     settings.alive_ms,
                     names.news(run_id),
                     facts_text(log.facts),
+                    time(),
                     *[item for entry in log.entries() for item in entry],
                 )
         refused: List[RedisError] = []
@@ -130,7 +147,11 @@ class Sender:
             if isinstance(answer, RedisError):
                 refused.append(answer)
             elif isinstance(answer, list):
-                log.fail(RunSupersededError(str(log.run_id), log.attempt, answer[0]))
+                newest, run_id = answer[0], log.run_id
+                if newest == log.attempt:  # the others have taken this process for dead
+                    log.fail(RunLostError(run_id, newest, newest))
+                else:
+                    log.fail(RunSupersededError(run_id, log.attempt, newest))
             elif answer < 0:
                 log.fail(EventsUnavailableError(_LOST, hint=_REMEDY))
             else:

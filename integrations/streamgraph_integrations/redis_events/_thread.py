@@ -8,17 +8,17 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Callable, Coroutine, List, Optional, Sequence, Set, Tuple, TypeVar
+from typing import Any, Callable, Coroutine, Dict, List, Optional, Sequence, Set, Tuple, TypeVar
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streamgraph.runs import RunEnd, RunFacts
+from streamgraph.runs import EventsUnavailableError, RunEnd, RunFacts, UnknownRunError
 from streamgraph.serialization import PartDecoder
 from streamgraph_integrations.redis_events._connection import Settings
-from streamgraph_integrations.redis_events._entries import END, facts_of, place_of
-from streamgraph_integrations.redis_events._errors import EventsUnavailableError, UnknownRunError
+from streamgraph_integrations.redis_events._entries import END, facts_of, facts_text, place_of
 from streamgraph_integrations.redis_events._following import Follower
+from streamgraph_integrations.redis_events._leases import Doubt, bury
 from streamgraph_integrations.redis_events._news import News
 from streamgraph_integrations.redis_events._reading import RedisSharedLog
 from streamgraph_integrations.redis_events._requests import Requests
@@ -60,17 +60,25 @@ class HubThread:
         self._settings = settings
         self._decoder = decoder
         self._requests = Requests(settings, decoder)
-        self._follower = Follower(settings)
+        self._doubt = Doubt(settings.alive)
+        self._follower = Follower(settings, self._doubt)
+        self._listeners: Dict[str, List[Callable[[], object]]] = {}
         self._starting = threading.Lock()
         self._thread: Optional[threading.Thread] = None
         self._closed = False
         self._tasks: Set[asyncio.Task[object]] = set()
         self._joining: List[str] = []
         self._loop: asyncio.AbstractEventLoop
+        self._has_listened = False
         self._redis: Redis
         self._waiting: Redis
         self._sender: Sender
         self._news: News
+
+    @property
+    def redis(self) -> Redis:
+        """The client for what is short, in the thread."""
+        return self._redis
 
     # From any thread
 
@@ -119,25 +127,44 @@ class HubThread:
 
     # In the thread
 
-    async def open(self, run_id: str) -> RedisLog:
-        """Return the log of a new attempt of a run; see `RedisEvents.open`."""
+    async def open(self, run_id: str, notes: str = "", seconds: Optional[float] = None) -> RedisLog:
+        """Return the log of a new attempt of a run; see `RedisEvents.open`.
+
+        Args:
+            run_id: The id of the run.
+            notes: What is to be known of it. If there is something, its end is held back.
+            seconds: How long it may take.
+        """
         settings, names = self._settings, self._settings.names
 
-        async def add() -> int:
-            keys = names.events(run_id), names.alive(run_id)
-            attempt: int = await self._redis.eval(  # type: ignore[misc]
-                OPEN, 2, *keys, str(settings.ttl_ms), str(settings.alive_ms), names.news(run_id)
-            )
-            return attempt
+        async def add() -> List[int]:
+            keys = names.events(run_id), names.alive(run_id), names.notes(run_id)
+            given = str(settings.ttl_ms), str(settings.alive_ms), names.news(run_id), notes
+            opened: List[int] = await self._redis.eval(OPEN, 3, *keys, *given)  # type: ignore[misc]
+            return opened
 
-        attempt = await settings.patiently("open a run", add)
+        attempt, is_cancelled = await settings.patiently("open a run", add, seconds)
         log = RedisLog(
-            run_id, attempt, self._sender.wake, max_events=settings.max_events, max_unstored=settings.max_unstored
+            run_id,
+            attempt,
+            self._sender.wake,
+            max_events=settings.max_events,
+            max_unstored=settings.max_unstored,
+            holds_end=bool(notes),
         )
-        await settings.patiently("be asked for requests", lambda: self._requests.skip(self._redis, log))
+        if not notes:  # otherwise there was nothing before
+            await settings.patiently("be asked for requests", lambda: self._requests.skip(self._redis, log))
         self._sender.logs[run_id] = log
-        await self._news.listen_to(names.asked(run_id))
+        await self._news.listen_to(names.asked(run_id), seconds)
+        if is_cancelled:
+            self._begin(self._cancel_begun(log))
         return log
+
+    async def _cancel_begun(self, log: RedisLog) -> None:
+        """Cancel a run when it has begun: that was asked for before."""
+        while not log.begun:
+            await asyncio.sleep(_PAUSE)
+        await self._loop.run_in_executor(None, log.handle, "cancel", ())
 
     async def shared(self, run_id: str) -> RedisSharedLog:
         """Return the log of the newest attempt of a run; see `RedisEvents.log`."""
@@ -176,6 +203,8 @@ class HubThread:
             attempt, number = place_of(newest[0][0])
             facts = names.facts(run_id, attempt)
             text = await settings.patiently("be asked for a run", lambda: self._redis.get(facts))  # noqa: B023
+            if text is None and END in newest[0][1]:  # it has ended before it has begun
+                text = facts_text(RunFacts(run_id, (), (), ()))
             if text is not None:
                 return attempt, number - 1 if END in newest[0][1] else number, facts_of(text)
             if monotonic() > deadline:
@@ -221,7 +250,7 @@ class HubThread:
         self._redis = self._settings.connect(_CONNECTIONS)
         patience = self._settings.reply + _SLACK  # longer than Redis itself waits
         self._waiting = self._settings.connect(_WAITING_CONNECTIONS, socket_timeout=patience)
-        self._news = News(self._settings, self._heard, lambda: self._begin(self._look()))
+        self._news = News(self._settings, self._heard, self._missed)
         self._sender = Sender(self._settings, self._loop)
         for work in (self._sender.run(self._redis), self._news.run(self._redis), self._watch()):
             self._begin(work)
@@ -242,18 +271,53 @@ class HubThread:
         with suppress(RuntimeError):  # the thread has ended, and its logs have been told so
             loop.call_soon_threadsafe(lambda: self._begin(work(self._redis, log, *more)))
 
+    async def tell(self, run_id: str, kind: str, details: Sequence[object]) -> None:
+        """Tell the process of a run something."""
+        await self._requests.send(self._redis, run_id, kind, details)
+
+    async def ask(self, run_id: str, kind: str, details: Sequence[object]) -> object:
+        """Ask the process of a run something, and return the answer."""
+        return await self._requests.ask(self._waiting, run_id, kind, details)
+
+    async def bury(self, run_id: str, attempt: int) -> bool:
+        """Write down that a run is lost, unless its process may have had no time to show that it lives; see `bury`."""
+        return not self._doubt.there and await bury(self._redis, self._settings, run_id, attempt)
+
+    async def watch(self, channel: str, listener: Callable[[], object]) -> None:
+        """Call `listener` at each word on a channel, and when words may have been missed."""
+        self._listeners.setdefault(channel, []).append(listener)
+        await self._news.listen_to(channel, self._settings.reply)
+
+    def unwatch(self, channel: str, listener: Callable[[], object]) -> None:
+        """Call `listener` no more; from any thread. The channel is left at the next look."""
+        listeners = self._listeners.get(channel, [])
+        with suppress(ValueError):
+            listeners.remove(listener)
+        if not listeners:
+            self._listeners.pop(channel, None)
+
     async def _signal(self, redis: Redis, log: RedisSharedLog, kind: str) -> None:
-        await self._requests.send(redis, log.facts.run_id, kind, ())
+        await self.tell(log.facts.run_id, kind, ())
 
     async def _ask(self, log: RedisSharedLog, kind: str, details: Sequence[object]) -> object:
-        return await self._requests.ask(self._waiting, log.facts.run_id, kind, details)
+        return await self.ask(log.facts.run_id, kind, details)
+
+    def _missed(self) -> None:
+        if self._has_listened:  # Redis was away, for the other processes as well
+            self._doubt.begin()
+        self._has_listened = True
+        self._begin(self._look())
 
     def _heard(self, channel: str, word: bytes) -> None:
+        for listener in tuple(self._listeners.get(channel, ())):
+            listener()
         kind, run_id = self._settings.names.of_channel(channel)
         if kind == "asked":
             log = self._sender.logs.get(run_id)
             if log is not None:
                 self._begin(self._requests.serve(self._redis, log))
+            return
+        if kind == "joined":
             return
         attempt = place_of(word)[0]
         for shared in self._follower.of(run_id):
@@ -263,11 +327,17 @@ class HubThread:
 
     async def _watch(self) -> None:
         """Give signs of life of the runs of this process, and look for those of others."""
+        with suppress(RedisError, OSError):
+            self._doubt.begin((await self._redis.info("server"))["uptime_in_seconds"])
         while True:
             await asyncio.sleep(self._settings.alive / 3)
             await self._look()
 
     async def _look(self) -> None:
+        with suppress(RedisError, OSError):
+            await self._sender.show_life(self._redis)
+        for listener in [listener for listeners in tuple(self._listeners.values()) for listener in listeners]:
+            listener()
         for log in tuple(self._sender.logs.values()):
             self._sender.wake(log)
             with suppress(RedisError, OSError):
@@ -282,7 +352,7 @@ class HubThread:
         names = self._settings.names
         wanted = {names.asked(run_id) for run_id in self._sender.logs}
         wanted |= {names.news(log.facts.run_id) for log in tuple(self._follower.logs.values())}
-        wanted |= set(self._joining)
+        wanted |= set(self._joining) | set(self._listeners)
         await self._news.listen_only_to(wanted)
 
     async def _end(self, seconds: float) -> None:

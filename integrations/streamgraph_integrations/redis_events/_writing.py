@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from typing import Callable, Deque, List, Optional, Tuple, Union
@@ -30,13 +31,21 @@ class RedisLog(MemoryLog):
         wake: Is called when there is something to send.
         max_events: The most events that are kept in memory.
         max_unstored: The most events that may wait to be sent before the run is held back.
+        holds_end: Whether its end is stored when `finish` is called, instead of when it is closed.
     """
 
     def __init__(
-        self, run_id: str, attempt: int, wake: Callable[[RedisLog], None], *, max_events: int, max_unstored: int
+        self,
+        run_id: str,
+        attempt: int,
+        wake: Callable[[RedisLog], None],
+        *,
+        max_events: int,
+        max_unstored: int,
+        holds_end: bool = False,
     ) -> None:
         super().__init__(max_events=max_events, attempt=attempt)
-        self.run_id = run_id
+        self.run_id: str = run_id
         self.max_unstored = max_unstored
         self.stored = 0
         """The number of the last event that is stored; the end counts as one."""
@@ -47,6 +56,11 @@ class RedisLog(MemoryLog):
         """The id of the last request that was seen."""
         self.asked: Optional[bool] = None
         """While requests are answered: whether there may be others; otherwise `None`."""
+        self.all_stored = asyncio.Event()
+        """Is set in the thread that sends when all is stored, or nothing will be any more."""
+        self._holds_end = holds_end
+        self._end: Optional[Tuple[RunStatus, RunEnd]] = None
+        self._is_finished = False
         self._wake = wake
         self._error: Optional[BaseException] = None
         self._unsent: Deque[Union[Part, Tuple[RunStatus, RunEnd]]] = deque()
@@ -79,7 +93,28 @@ class RedisLog(MemoryLog):
         listeners = self._signal_listeners
         super().close(status, end)
         self._signal_listeners = listeners  # what is asked from now on gets the answer that the run is over
-        self._unsent.append((status, end))
+        self._end = status, end
+        if not self._holds_end:
+            self.finish()
+
+    def finish(self, status: Optional[RunStatus] = None, error: Optional[BaseException] = None) -> None:
+        """Have the end of the run stored.
+
+        Args:
+            status: How it has ended, if that is not how the log was closed.
+            error: The error that belongs to it.
+        """
+        if self._is_finished:
+            return
+        self._holds_end = False
+        if self._end is None:  # the run has never begun
+            self._is_finished = True
+            super().close(status or "cancelled", RunEnd())
+            self._end = self.status, RunEnd()
+        self._is_finished = True
+        if status is not None:
+            self._end = status, self._end[1]._replace(error=error)
+        self._unsent.append(self._end)
         self._wake(self)
 
     def on_stored(self, listener: Callable[[int], None]) -> None:
@@ -94,11 +129,7 @@ class RedisLog(MemoryLog):
     @property
     def over(self) -> bool:
         """True if all is stored, or nothing will be any more."""
-        return self._error is not None or (self._ended and not self.unsent)
-
-    @property
-    def _ended(self) -> bool:
-        return self.status not in ("pending", "running")
+        return self._error is not None or (self._is_finished and not self.unsent)
 
     @property
     def unsent(self) -> int:
@@ -114,7 +145,8 @@ class RedisLog(MemoryLog):
         """
         answer: object = None
         for listener in tuple(self._signal_listeners):
-            answer = listener(kind, *details)
+            said = listener(kind, *details)
+            answer = answer if said is None else said
         return answer
 
     # For the thread that sends
@@ -149,7 +181,7 @@ class RedisLog(MemoryLog):
             error: The error.
         """
         self._error = error
-        if self._ended:
+        if self._is_finished:
             _log.error("The run %s has ended, but its last events could not be stored: %s", self.run_id, error)
         waiting = self.unsent
         self._unsent.clear()

@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage
 
 from streamgraph import errors, types
 from streamgraph._locations import ErrorLocation
+from streamgraph._streams import log_errors
 from streamgraph.serialization._errors import ClassNotAllowedError, SerializationError, Unserializable
 
 _DATA = (
@@ -47,6 +48,9 @@ def _named() -> Dict[str, type]:
     named: Dict[str, type] = {f"streamgraph.types:{name}": getattr(types, name) for name in _DATA}
     named["streamgraph.errors:ErrorLocation"] = ErrorLocation
     named["streamgraph.serialization:Unserializable"] = Unserializable
+    for name, cls in vars(log_errors).items():
+        if isinstance(cls, type) and cls.__module__ == log_errors.__name__:
+            named[f"streamgraph.runs:{name}"] = cls
     for name, cls in vars(errors).items():
         own = isinstance(cls, type) and cls.__module__.startswith("streamgraph")
         if own and (issubclass(cls, BaseException) or name == "NodeError"):

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from integrations.redis_events.conftest import Make
 from streamgraph_integrations.redis_events._following import Follower
+from streamgraph_integrations.redis_events._leases import Doubt
 from support.talking import GIVEN, talking
 from support.waiting import run
 
@@ -75,7 +76,7 @@ def test_who_looks_after_a_run_waits_for_what_is_being_fetched(make: Make) -> No
     settings = make()._settings
 
     async def main() -> None:
-        redis, log, follower = Redis(), Log(), Follower(settings)
+        redis, log, follower = Redis(), Log(), Follower(settings, Doubt(0.001))
         given: Any = redis, log
         fetching = asyncio.ensure_future(follower.follow(*given))
         while not redis.asked:

@@ -1,4 +1,4 @@
-"""Errors about runs whose events are on Redis."""
+"""Errors about runs whose events several processes share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from streamgraph.errors import GraphError
 
 
 class UnknownRunError(GraphError, LookupError):
-    """Redis has no events of a run: there was no such run, or what it left has expired."""
+    """Nothing is known of a run: there was no such run, or what it left has expired."""
 
 
 class RunLostError(GraphError):
-    """The process that drove a run has ended without a word, or cannot reach Redis any more.
+    """The process that drove a run has ended without a word, or cannot reach any more where its events are kept.
 
     Args:
         run_id: The run.
@@ -24,7 +24,7 @@ class RunLostError(GraphError):
         if newest > attempt:
             what, hint = f"was taken over by attempt {newest}", "Attach to the run again to read that one."
         else:
-            what = "was lost: its process has ended without a word, or cannot reach Redis any more"
+            what = "was lost: its process has ended without a word, or cannot reach its events any more"
             hint = "If the run is saved, start it again on its thread: it goes on from its last record."
         super().__init__(f"Attempt {attempt} of the run {run_id} {what}", hint=hint)
         self.run_id = run_id
@@ -58,7 +58,7 @@ class RunSupersededError(GraphError):
 
 
 class EventsUnavailableError(GraphError):
-    """Redis could not be reached, or refused to store events, for longer than `RedisEvents(patience=)` allows."""
+    """What keeps the events of runs could not be reached, or refused to store them, for longer than it may."""
 
 
 class RequestTimeoutError(GraphError, TimeoutError):
