@@ -28,9 +28,9 @@ from streamgraph_server._guard import LIMITS, SEND, USER, StreamLimits, json_ans
 from streamgraph_server._pacing import Pace
 from streamgraph_server._redaction import shown_part
 from streamgraph_server._refusals import refused_input
-from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, TokenEncoder, framed
+from streamgraph_server.frames import BEGIN, CONNECTED, HEARTBEAT, Cursor, Encoder, Frame, RunEnd, TokenEncoder, framed
 from streamgraph_server.orders import RECORDED
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.served import ServedRun
 
 T = TypeVar("T")
 
@@ -48,9 +48,12 @@ class _Numbered:
     def __init__(self, after: Cursor, with_ids: bool) -> None:
         self._after = after
         self._with_ids = with_ids
+        self.first = 0
+        """What is added to the numbers of events."""
 
     def of(self, number: int, frames: Iterable[Frame], at: Optional[float] = None) -> bytes:
         """Return the frames of the event with this number, and with its time if one is given."""
+        number += self.first
         after, with_ids = self._after, self._with_ids
         if number > after[0]:
             return b"".join([framed(frame, (number, index), with_ids, at) for index, frame in enumerate(frames)])
@@ -59,9 +62,11 @@ class _Numbered:
 
     def of_token(self, number: int, frame: Frame, at: Optional[float] = None) -> bytes:
         """Return the only frame of the event with this number, and with its time if one is given."""
-        place = (number, 0)
+        place = (number + self.first, 0)
         return framed(frame, place, self._with_ids, at) if place > self._after else b""
 
+
+_TAKEN_OVER = "Attempt {} of the run was lost, and attempt {} goes on. Read the run again."
 
 Filters = Dict[str, List[str]]
 """Options of `RunHandle.stream` that say which nodes and tags a reader wants."""
@@ -116,13 +121,12 @@ async def frames_of(
         times: Whether the frames say when they happened.
     """
     numbered = _Numbered(after, with_ids)
-    time_of = run.log.time_of
+    numbered.first, time_of = run.first_place, run.time_of
     yield CONNECTED + numbered.of(0, encoder.begin(run.facts), run.facts.created if times else None)
     while not (run.begun.is_set() or await within(run.begun.wait(), heartbeat)):
         yield HEARTBEAT
-    last = 0
-    handle = run.handle
-    if handle is not None:
+    last, handle = 0, run.handle
+    while handle is not None:
         modes = _modes(run, encoder)
         options = {"version": "v2", "subgraphs": encoder.subgraphs, "heartbeat": heartbeat, **(filters or {})}
         if run.max_ahead is not None:
@@ -131,6 +135,7 @@ async def frames_of(
         if hasattr(encoder, "tokens"):
             reader.make_tokens(_in_order(cast("TokenEncoder", encoder)))
         pace = Pace()
+        forget = run.reading(reader)
         async with reader:
             while True:
                 try:
@@ -171,7 +176,23 @@ async def frames_of(
                     if pause:
                         await asyncio.sleep(pause)
         last = int(handle.last_id.rpartition("-")[2])
+        forget()
+        following = await run.following(handle)
+        if following is None:
+            break
+        # Another process has taken the run over, and does again what was not saved: its events are other events.
+        renewed = getattr(encoder, "renewed", None)
+        if renewed is None:
+            end = RunEnd("failed", "RunLostError", _TAKEN_OVER.format(run.facts.attempt - 1, run.facts.attempt))
+            yield numbered.of(last + 1, encoder.end(end))
+            return
+        last, handle, numbered.first, encoder = 0, following, run.first_place, renewed()
+        yield numbered.of(0, encoder.begin(run.facts))
     await run.over.wait()
+    if run.left:
+        return  # this process ends, and clients go on elsewhere
+    if run.end.error == "RunLostError" and after[0] > numbered.first + last + 1:
+        last = int(after[0]) - numbered.first  # its process has shown more than it could store
     yield numbered.of(last + 1, encoder.end(run.end), run.updated if times else None)
 
 
@@ -196,6 +217,7 @@ def _modes(run: ServedRun, encoder: Encoder) -> List[StreamMode]:
 async def all_frames(run: ServedRun, encoder: Encoder) -> List[Frame]:
     """Return all frames of a run that has ended."""
     frames = list(encoder.begin(run.facts))
+    await run.open()
     if run.handle is not None and run.end.status != "failed":
         async with run.handle.astream(_modes(run, encoder), version="v2", subgraphs=encoder.subgraphs) as reader:
             async for part in reader:

@@ -8,6 +8,7 @@ from typing import Mapping, Optional
 from starlette.exceptions import HTTPException
 
 from streamgraph.errors import GraphError, closest
+from streamgraph.serialization import RemoteError
 
 LONGEST = 2000
 """The characters of an error's text that a client gets."""
@@ -45,6 +46,8 @@ def unknown(kind: str, name: object, known: object = ()) -> HTTPException:
 
 def shown_message(error: BaseException) -> str:
     """Return what an exception says, without what looks like a key, a password or a path of the server."""
+    if isinstance(error, RemoteError):  # of a class that is not known here: the client reads that beside it
+        return shown_text(error.message or "")
     try:
         text = str(error)
     except Exception as failure:

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from streamgraph.errors import UnknownOptionError
 from streamgraph.named import in_memory
 from streamgraph.pregel import Pregel
+from streamgraph.runs import Dispatcher, SharedEvents
 from streamgraph_server import page
 from streamgraph_server._guard import Guard, json_answer
 from streamgraph_server._openapi import description_route
@@ -53,6 +54,8 @@ def serve(
     drain: float = 10.0,
     live: Optional[bool] = None,
     docs: bool = True,
+    events: Optional[SharedEvents] = None,
+    dispatcher: Optional[Dispatcher] = None,
 ) -> Starlette:
     """Return an ASGI application that serves graphs to the front ends and SDKs that exist.
 
@@ -100,9 +103,13 @@ def serve(
             default it is there for this machine, and for others if `auth` is given. A browser must be able to log in
             by itself, by a cookie for example. The page needs the protocol `langgraph`.
         docs: Whether the server describes itself, in OpenAPI at `/openapi.json`.
+        events: Where several processes that serve the same graphs share their runs, such as `RedisEvents`: each shows,
+            cancels and answers the runs of all. They need the same saver as well. By default this process is alone.
+        dispatcher: Has runs started elsewhere, by workers that write to the same events. By default runs go on here.
 
     Raises:
-        UnknownOptionError: There is no graph, or no protocol of a name, or `max_ahead` is less than 1.
+        UnknownOptionError: There is no graph, or no protocol of a name, `max_ahead` is less than 1, or there is a
+            dispatcher without events.
         TypeError: What is served is no graph.
     """
     if not graphs:
@@ -114,6 +121,10 @@ def serve(
             raise TypeError(f"{name!r} is {graph!r:.100}, not a graph of streamgraph.{hint}")
     if max_ahead is not None and max_ahead < 1:
         raise UnknownOptionError(f"max_ahead must be a number of events from 1 on, or None, got {max_ahead!r:.80}")
+    if dispatcher is not None and events is None:
+        raise UnknownOptionError(
+            "A dispatcher needs events that its workers write to", hint="Give serve(..., events=...)."
+        )
     settings = Settings(
         auth=auth,
         cors=frozenset(cors),
@@ -135,7 +146,9 @@ def serve(
         drain=drain,
         live=live,
     )
-    service = Service(graphs, settings, in_memory() if checkpointer is None else checkpointer, store)
+    service = Service(
+        graphs, settings, in_memory() if checkpointer is None else checkpointer, store, events, dispatcher
+    )
     routes = _routes(service, protocols)
     if docs:
         routes.append(description_route(routes, has_login=auth is not None))

@@ -11,7 +11,7 @@ import click
 import uvicorn
 
 from streamgraph.errors import GraphError
-from streamgraph.named import load_graphs, saver_named, store_named
+from streamgraph.named import events_named, load_graphs, saver_named, store_named
 from streamgraph_server._connections import MOST_OF_A_HEAD, LimitedProtocol
 from streamgraph_server._guard import is_loopback
 from streamgraph_server.app import serve
@@ -63,6 +63,7 @@ class GraphServer(uvicorn.Server):
 @click.option("--port", default=2024, show_default=True, type=click.IntRange(0, 65535), help="0 for any free port.")
 @click.option("--checkpointer", default="memory", show_default=True, help="memory, sqlite:PATH or postgres://URL.")
 @click.option("--store", help="What graphs remember beyond a thread: memory, sqlite:PATH or postgres://URL.")
+@click.option("--events", "shared", metavar="URL", help="redis://HOST: several processes with it are one server.")
 @click.option("--allow-host", "allowed", multiple=True, metavar="NAME", help="A name by which it may be called.")
 @click.option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may use it.")
 @click.option("--configurable", multiple=True, metavar="KEY", help="A key of configurable that requests may set.")
@@ -79,6 +80,7 @@ def serve_command(
     port: int,
     checkpointer: str,
     store: Optional[str],
+    shared: Optional[str],
     allowed: List[str],
     cors: List[str],
     configurable: List[str],
@@ -99,6 +101,7 @@ def serve_command(
         )
     try:
         graphs = load_graphs(target)
+        events = None if shared is None else events_named(shared)
         app = serve(
             graphs,
             checkpointer=saver_named(checkpointer),
@@ -110,6 +113,7 @@ def serve_command(
             max_ahead=max_ahead,
             drain=drain,
             live=live,
+            events=events,
         )
     except GraphError as error:
         raise click.ClickException(str(error)) from error

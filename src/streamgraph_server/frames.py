@@ -41,12 +41,14 @@ class RunFacts:
         thread_id: The thread that it belongs to; `None` if it is not saved.
         graph: The name under which the graph is served.
         created: When it was asked for, in seconds since 1970.
+        attempt: Which attempt of it is read: later ones are of workers that have taken it over.
     """
 
     id: str
     thread_id: Optional[str]
     graph: str
     created: float
+    attempt: int = 1
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,14 @@ from uuid import UUID, uuid5
 from starlette.requests import Request
 
 from streamgraph.pregel import Pregel
+from streamgraph.runs import Dispatcher, SharedEvents
 from streamgraph_server._guard import user_of
 from streamgraph_server._refusals import refusal, unknown
 from streamgraph_server._requests import Fields, read_config
 from streamgraph_server._settings import Settings
-from streamgraph_server.runs import Runs, ServedRun
+from streamgraph_server.runs import Runs
+from streamgraph_server.served import ServedRun
+from streamgraph_server.shared import SharedRuns
 from streamgraph_server.threads import LONGEST_ID, Thread, Threads, is_usable
 
 ASSISTANTS = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
@@ -32,6 +35,8 @@ class Service:
         settings: The limits and choices.
         saver: What saves the threads of graphs that were compiled without a checkpointer.
         store: The store of graphs that were compiled without one, or a function that opens it.
+        events: What this process shares with others; `None` if it is alone.
+        dispatcher: Starts runs elsewhere; `None` to start them here.
 
     Attributes:
         runs: The runs.
@@ -39,10 +44,21 @@ class Service:
         settings: The limits and choices.
     """
 
-    def __init__(self, graphs: Mapping[str, Pregel], settings: Settings, saver: SaverSource, store: object) -> None:
+    def __init__(
+        self,
+        graphs: Mapping[str, Pregel],
+        settings: Settings,
+        saver: SaverSource,
+        store: object,
+        events: Optional[SharedEvents] = None,
+        dispatcher: Optional[Dispatcher] = None,
+    ) -> None:
         self.settings = settings
-        self.threads = Threads()
-        self.runs = Runs(settings, self.threads)
+        self.threads = Threads(are_shared=events is not None)
+        shared = None
+        if events is not None:
+            shared = SharedRuns(events, dispatcher, settings, self.threads, self._graph)
+        self.runs = Runs(settings, self.threads, shared)
         self._given = dict(graphs)
         self._saver, self._opens_store = saver, store if callable(store) else None
         self._saved: Dict[str, Pregel] = {}
@@ -92,6 +108,9 @@ class Service:
                 if given in (name, assistant_id(name)):
                     return name
         raise unknown("graph", given, self._given)
+
+    def _graph(self, name: str, is_saved: bool) -> Optional[Pregel]:
+        return (self._saved if is_saved else self._unsaved).get(name)
 
     def unsaved(self, name: str) -> Pregel:
         """Return a graph for runs without a thread."""
@@ -168,7 +187,7 @@ class Service:
 
     async def need_run(self, thread: Optional[str], run: str, request: Request) -> ServedRun:
         """Return a run of the user who asks; see `need_thread`."""
-        found = self.runs.find(run, user_of(request), thread)
+        found = await self.runs.get(run, user_of(request), thread)
         if found is None:
             raise unknown("run", run)
         return found

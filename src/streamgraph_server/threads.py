@@ -75,9 +75,14 @@ class Thread:
 
 
 class Threads:
-    """The threads in the savers of a server, with those that were used since it has started in memory."""
+    """The threads in the savers of a server, with those that were used since it has started in memory.
 
-    def __init__(self) -> None:
+    Args:
+        are_shared: Whether other processes change them as well, so that what is known of one is looked up each time.
+    """
+
+    def __init__(self, *, are_shared: bool = False) -> None:
+        self._are_shared = are_shared
         # All that something refers to: a run, or these two.
         self._threads: WeakValueDictionary[str, Thread] = WeakValueDictionary()
         self._unsaved: Dict[str, Thread] = {}
@@ -120,7 +125,7 @@ class Threads:
             fresh: Also look for what other processes have changed of a thread that is known.
         """
         known = self._threads.get(id)
-        if known is not None and not (fresh and known.saved):
+        if known is not None and not (self._are_shared or (fresh and known.saved)):
             return known
         if not is_usable(id):
             return None

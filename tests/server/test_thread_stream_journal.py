@@ -24,7 +24,7 @@ from streamgraph_server.protocols.thread_stream import journal as journals
 from streamgraph_server.protocols.thread_stream.encoder import ThreadEncoder
 from streamgraph_server.protocols.thread_stream.journal import Journal
 from streamgraph_server.protocols.thread_stream.wanted import CHANNELS, Wanted
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.served import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 from support.waiting import eventually

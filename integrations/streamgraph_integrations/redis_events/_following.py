@@ -131,8 +131,10 @@ class Follower:
             return
         await self.follow(redis, log)
         attempt = place_of(newest[0][0])[0] if newest else 0
+        if log.end is not None:
+            return
         silent = attempt == log.attempt and self._is_silent(log, alive)
-        if log.end is None and silent and not self._doubt.there:
+        if silent and not self._doubt.there:
             with suppress(RedisError, OSError):
                 if await bury(redis, self._settings, run_id, attempt):
                     await self.follow(redis, log)

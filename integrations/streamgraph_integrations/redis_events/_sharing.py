@@ -22,6 +22,9 @@ HURRY = 3.0
 _STORING = 5.0
 """The most seconds that the end of a run is waited for until it is stored."""
 
+_LATEST = 2**62
+"""A later attempt than there can be."""
+
 _MOST = 1000
 """The most members of a group."""
 
@@ -76,10 +79,11 @@ class RunRegistry:
         found: List[bytes] = await self._do("add a run", lambda redis: redis.eval(ENTER, 4, *keys, *given))
         return [each.decode() for each in found if each != run_id.encode()]
 
-    async def aleave(self, group: str, run_id: str) -> None:
-        """Note that a run of a group is over."""
-        key = self._settings.names.group(group, "active")
-        await self._do("note the end of a run", lambda redis: redis.zrem(key, run_id))
+    async def aleave(self, group: str, run_id: str, *, forget: bool = False) -> None:
+        """Note that a run of a group is over; see `SharedEvents`."""
+        names = self._settings.names
+        for what in ("active", "members") if forget else ("active",):
+            await self._remove(names.group(group, what), run_id)
 
     async def amembers(self, group: str, *, active: bool = False) -> List[str]:
         """Return the runs of a group, the oldest first; see `SharedEvents`."""
@@ -94,6 +98,11 @@ class RunRegistry:
     async def anext(self, run_id: str, after: int) -> Optional[SharedLog]:
         """Wait until a run has begun or ended in a later attempt than `after`; see `SharedEvents`."""
         return await self._hub.acall(self._next, run_id, after)
+
+    async def aover(self, run_ids: Sequence[str]) -> None:
+        """Wait until runs are over, wherever they are: those that `RunOrder.after` names."""
+        for run_id in run_ids:
+            await self.anext(run_id, _LATEST)
 
     async def asignal(self, run_id: str, kind: str, *details: object) -> None:
         """Tell the process of a run something, without waiting for an answer; see `SharedEvents`."""
@@ -133,6 +142,9 @@ class RunRegistry:
         return found
 
     # In the thread
+
+    async def _remove(self, key: str, run_id: str) -> None:
+        await self._do("note the end of a run", lambda redis: redis.zrem(key, run_id))
 
     async def _do(self, what: str, work: Callable[[Redis], Any]) -> Any:
         async def patiently() -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Union
 
 from typing_extensions import Protocol
 
@@ -24,6 +24,7 @@ class RunOrder(NamedTuple):
         given: The input, or a `Command`.
         config: The config; JSON but for what a caller has put into it.
         options: Further keywords of `graph.astart`, such as `record` and `subgraphs`.
+        after: The runs of the thread that have to be over before it begins.
     """
 
     run_id: str
@@ -32,6 +33,7 @@ class RunOrder(NamedTuple):
     given: object
     config: Mapping[str, Any]
     options: Mapping[str, Any]
+    after: Sequence[str] = ()
 
     def to_json(self) -> str:
         """Return the order as exact JSON, which `read_order` reads."""

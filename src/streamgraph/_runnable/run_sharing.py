@@ -73,8 +73,14 @@ class SharedEvents(Protocol):
     async def aenter(self, group: str, run_id: str) -> List[str]:
         """Add a run to a group, and return those of it that were there before and have not left, the oldest first."""
 
-    async def aleave(self, group: str, run_id: str) -> None:
-        """Note that a run of a group is over. It stays a member."""
+    async def aleave(self, group: str, run_id: str, *, forget: bool = False) -> None:
+        """Note that a run of a group is over.
+
+        Args:
+            group: The group.
+            run_id: The run.
+            forget: Whether it is no member any more.
+        """
 
     async def amembers(self, group: str, *, active: bool = False) -> List[str]:
         """Return the runs of a group, the oldest first.

@@ -14,7 +14,7 @@ from streamgraph_server._refusals import refusal
 from streamgraph_server._requests import Fields
 from streamgraph_server.orders import Order
 from streamgraph_server.protocols.approvals import Verdict, answer_to, approvals_in
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.served import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 

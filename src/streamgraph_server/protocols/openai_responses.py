@@ -26,7 +26,7 @@ from streamgraph_server.protocols.bodies import ResponseBody, ResponseQuery
 from streamgraph_server.protocols.openai_requests import FoundObject, read_parameters
 from streamgraph_server.protocols.openai_response_requests import About, read_items
 from streamgraph_server.protocols.openai_shapes import in_openais_words
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.served import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 from streamgraph_server.tokens import TEXT, around, growing
@@ -313,7 +313,7 @@ class ResponsePaths:
         return await self._so_far(run)
 
     async def _run(self, id: str, request: Request) -> ServedRun:
-        run = self._service.runs.find(id[len(PREFIX) :], user_of(request)) if id.startswith(PREFIX) else None
+        run = await self._service.runs.get(id[len(PREFIX) :], user_of(request)) if id.startswith(PREFIX) else None
         if run is None:
             raise unknown("response", id)
         return run

@@ -55,6 +55,7 @@ class LangGraphEncoder:
     def __init__(self, modes: Sequence[str], subgraphs: bool) -> None:
         self.modes: Sequence[StreamMode] = core_modes(modes)
         self.subgraphs: Optional[bool] = subgraphs
+        self._asked = modes, subgraphs
         self._tuples = TUPLES in modes
         self._whole = WHOLE in modes
         self._json = PartEncoder()
@@ -64,7 +65,11 @@ class LangGraphEncoder:
 
     def begin(self, run: RunFacts) -> Iterable[Frame]:
         """Return the event that says which run it is."""
-        return [Frame(to_json({"run_id": run.id, "attempt": 1}), "metadata")]
+        return [Frame(to_json({"run_id": run.id, "attempt": run.attempt}), "metadata")]
+
+    def renewed(self) -> LangGraphEncoder:
+        """Return the encoder of a later attempt; its first event says which one, so that clients drop the others'."""
+        return LangGraphEncoder(*self._asked)
 
     def part(self, part: StreamPart) -> Iterable[Frame]:
         """Return the events of a part."""

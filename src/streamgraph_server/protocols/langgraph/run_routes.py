@@ -6,6 +6,7 @@ from typing import AsyncIterator, Dict, List, Optional, Sequence, Tuple, cast
 from urllib.parse import quote
 from uuid import uuid4
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,8 +31,9 @@ from streamgraph_server.frames import BEGIN, Cursor, cursor_of
 from streamgraph_server.orders import Multitask, Order, read_command
 from streamgraph_server.protocols.langgraph.encoder import LangGraphEncoder, core_modes, read_modes
 from streamgraph_server.protocols.langgraph.shapes import run_shape, shapes_of
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.served import ServedRun
 from streamgraph_server.service import Service
+from streamgraph_server.shared import asked
 from streamgraph_server.threads import Thread
 
 _STRATEGIES = ("enqueue", "reject", "interrupt", "rollback")
@@ -91,7 +93,7 @@ class RunRoutes:
         modes = read_modes(request.query_params.getlist("stream_mode"), run.order.wire_modes or ("values",))
         after = cursor_of(wanted_after(request))
         if after is None:
-            after = BEGIN if run.over.is_set() or run.handle is None else _now(run.handle.last_id)
+            after = BEGIN if run.over.is_set() or run.handle is None else _now(run, run.handle.last_id)
         cancels = _is_true(request, "cancel_on_disconnect") or run.order.cancels
         subgraphs = run.order.subgraphs or _is_true(request, "stream_subgraphs")
         return self._stream(request, run, modes, after, cancels=cancels, subgraphs=subgraphs)
@@ -102,7 +104,7 @@ class RunRoutes:
         asked = request.query_params
         limit, offset = _number(asked.get("limit"), 10), _number(asked.get("offset"), 0)
         status = asked.get("status")
-        runs = [run_shape(run) for run in self._service.runs.of(thread)]
+        runs = [run_shape(run) for run in await self._service.runs.all_of(thread)]
         return answer(shapes_of([run for run in runs if status in (None, run["status"])], offset, limit))
 
     async def cancel(self, request: Request) -> Response:
@@ -123,7 +125,9 @@ class RunRoutes:
         if run.handle is None or run.over.is_set():
             raise refusal(409, f"Run {run.id} does not wait for an answer.")
         try:
-            await run.handle.aanswer(text_in(body, "id"), body.get("value"))
+            await asked(run.handle.aanswer(text_in(body, "id"), body.get("value")))
+        except HTTPException:
+            raise
         except Exception as error:
             raise refused_input(error) from error
         return nothing()
@@ -131,12 +135,12 @@ class RunRoutes:
     async def prompt(self, request: Request) -> Response:
         """Answer with what a model was asked in a call, whose id is the `run_id` in the metadata of its messages."""
         run = await self._run(request)
-        if run.prompts is None:
-            raise refusal(404, "The prompts of this run are not kept: start it with ?prompts=true.")
-        found = run.prompts.get(request.path_params["call_id"])
+        found = await asked(run.prompt(request.path_params["call_id"]))
         if found is None:
-            raise refusal(404, "The prompt of this call is not kept any more, or there was no such call.")
-        return answer(found._asdict())
+            raise refusal(
+                404, "There is no prompt of this call: there was none, or it is not kept. Start with ?prompts=true."
+            )
+        return answer(found)
 
     async def _check_rollback(self, run: ServedRun) -> None:
         if run.over.is_set():
@@ -158,9 +162,9 @@ class RunRoutes:
         body = await body_of(request, self._service.settings.max_body)
         user, thread_id, ids = user_of(request), text_in(body, "thread_id"), texts_in(body, "run_ids")
         status = text_in(body, "status", "all")
-        for run in self._service.runs.going_on():
+        for run in await self._service.runs.all_of_user(user):
             is_named = run.id in ids if ids else status in ("all", run.status)
-            if run.order.owner == user and is_named and thread_id in ("", run.facts.thread_id):
+            if is_named and thread_id in ("", run.facts.thread_id):
                 run.cancel()
         return nothing()
 
@@ -169,7 +173,7 @@ class RunRoutes:
         run = await self._run(request)
         if not run.over.is_set():
             raise refusal(409, f"Run {run.id} goes on. Cancel it first.")
-        self._service.runs.forget(run.id)
+        await self._service.runs.delete(run)
         return nothing()
 
     async def _run(self, request: Request) -> ServedRun:
@@ -196,6 +200,8 @@ class RunRoutes:
         async def result() -> AsyncIterator[bytes]:
             while not await within(run.over.wait(), self._service.settings.heartbeat):
                 yield WAITING
+            if run.left:
+                raise ConnectionAbortedError("The server shuts down, and the run goes on")
             yield to_json(await _output(run))
 
         async def on_left(left: bool) -> None:
@@ -261,9 +267,9 @@ def _path(run: ServedRun) -> str:
     return f"/runs/{run.id}" if thread is None else f"/threads/{quote(thread, safe='')}/runs/{run.id}"
 
 
-def _now(last_id: str) -> Cursor:
+def _now(run: ServedRun, last_id: str) -> Cursor:
     """Return the place after everything that has happened until now."""
-    return int(last_id.rpartition("-")[2]), float("inf")
+    return run.first_place + int(last_id.rpartition("-")[2]), float("inf")
 
 
 async def _output(run: ServedRun) -> object:

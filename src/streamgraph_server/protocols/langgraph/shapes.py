@@ -13,7 +13,7 @@ from streamgraph_server._redaction import shown_error
 from streamgraph_server._requests import Fields
 from streamgraph_server._settings import Errors
 from streamgraph_server._thread_facts import seconds
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.served import ServedRun
 from streamgraph_server.service import assistant_id
 from streamgraph_server.threads import Thread
 

@@ -73,10 +73,10 @@ class ThreadRoutes:
     async def delete(self, request: Request) -> Response:
         """Delete a thread with its state."""
         thread = await self._thread(request)
-        if self._service.runs.going_on(thread):
+        if await self._service.runs.all_going_on(thread):
             raise refusal(409, f"Thread {thread.id!r} has a run that goes on. Cancel it first.")
-        for run in self._service.runs.of(thread):
-            self._service.runs.forget(run.id)
+        for run in await self._service.runs.all_of(thread):
+            await self._service.runs.delete(run)
         await self._service.threads.delete(thread.id)
         return nothing()
 
@@ -116,7 +116,7 @@ class ThreadRoutes:
     async def update_state(self, request: Request) -> Response:
         """Change the state of a thread as a node would."""
         thread, body = await self._thread(request), await self._body(request)
-        if self._service.runs.going_on(thread):
+        if await self._service.runs.all_going_on(thread):
             raise refusal(409, f"Thread {thread.id!r} has a run that goes on.")
         where = object_in(body, "checkpoint")
         if body.get("checkpoint_id") is not None:
@@ -160,7 +160,7 @@ class ThreadRoutes:
         return await self._service.need_thread(request.path_params["thread_id"], request, fresh=True)
 
     async def _shape(self, thread: Thread) -> Fields:
-        runs = self._service.runs.of(thread)
+        runs = await self._service.runs.all_of(thread)
         return thread_shape(thread, await self._snapshot(thread, {}), runs[0] if runs else None)
 
     async def _state(self, thread: Thread, where: Mapping[str, object], *, subgraphs: bool) -> Fields:

@@ -16,7 +16,7 @@ from streamgraph_server.orders import Multitask, Order
 from streamgraph_server.protocols.conversation import thread_named
 from streamgraph_server.protocols.thread_stream.journal import Journals
 from streamgraph_server.protocols.thread_stream.wanted import read_namespace
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.served import ServedRun
 from streamgraph_server.service import Service
 from streamgraph_server.threads import Thread
 
@@ -100,7 +100,7 @@ class Commands:
         return {"type": "success", "id": command, "result": result, "meta": {"applied_through_seq": seq}}
 
     async def _seq(self, thread: Thread) -> int:
-        journal = self._journals.of(thread)
+        journal = await self._journals.of(thread)
         await journal.caught_up()
         return journal.last
 
@@ -109,8 +109,8 @@ class Commands:
         name = service.name_of(params.get("assistant_id"))
         thread = await thread_named(service, id, request)
         given: object = read_input(params.get("input"))
-        if given is not None and not service.runs.going_on(thread) and await self._is_answer(name, thread, given):
-            given = Command(resume=given)
+        if given is not None and not await service.runs.all_going_on(thread):
+            given = Command(resume=given) if await self._is_answer(name, thread, given) else given
         return _started(await self._run(name, thread, given, params, request))
 
     async def _is_answer(self, name: str, thread: Thread, given: object) -> bool:
@@ -149,10 +149,8 @@ class Commands:
     async def _questions(self, thread: Thread) -> Set[str]:
         """Return the ids of the questions of a thread that have no answer yet, not even in a run that waits."""
         asked = {question.id for question in (await self._snapshot(thread)).interrupts}
-        for run in self._service.runs.going_on(thread):
-            given = run.order.given
-            if isinstance(given, Command) and isinstance(given.resume, dict):
-                asked.difference_update(given.resume)
+        for run in await self._service.runs.all_going_on(thread):
+            asked.difference_update(run.answers)
         return asked
 
     async def _run(self, name: str, thread: Thread, given: object, params: Fields, request: Request) -> ServedRun:
@@ -164,7 +162,7 @@ class Commands:
             raise CommandError("invalid_argument", f"multitask_strategy must be one of {', '.join(_STRATEGIES)}.")
         config, metadata = object_in(params, "config"), object_in(params, "metadata")
         options: Fields = {}
-        self._journals.of(thread)
+        await self._journals.of(thread)
         if object_in(params, "context"):
             options["context"] = object_in(params, "context")
         order = Order(

@@ -95,6 +95,16 @@ class ThreadEncoder:
         """Yield the event in the place of parts that the server does not keep any more."""
         yield Event(GAP, (), {"message": f"{count} parts of the run before this are not kept any more."})
 
+    def abandoned(self, why: str) -> Iterator[Event]:
+        """Yield the events at the end of an attempt with which another process goes on.
+
+        Args:
+            why: What clients read of messages that are not whole.
+        """
+        yield from self._released()
+        yield from self._messages.end(why)
+        yield from self._left((), "failed")
+
     def end(self, end: RunEnd) -> Iterator[Event]:
         """Yield the events at the end of the run. The last one is about the run itself."""
         yield from self._released()

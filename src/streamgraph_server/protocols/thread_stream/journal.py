@@ -23,15 +23,16 @@ from weakref import WeakKeyDictionary
 
 from streamgraph.runs import Part
 from streamgraph.serialization import to_json
-from streamgraph.types import Command
 from streamgraph_server._reading import within
 from streamgraph_server._refusals import refusal
 from streamgraph_server.frames import CONNECTED, HEARTBEAT
 from streamgraph_server.protocols.thread_stream.encoder import ThreadEncoder
 from streamgraph_server.protocols.thread_stream.events import GAP, Event, Namespace
+from streamgraph_server.protocols.thread_stream.numbers import SharedNumbers, numbers_of
 from streamgraph_server.protocols.thread_stream.tokens import Tokens, tokens_of
 from streamgraph_server.protocols.thread_stream.wanted import Wanted
-from streamgraph_server.runs import Runs, ServedRun, failure
+from streamgraph_server.runs import Runs
+from streamgraph_server.served import ServedRun, failure
 from streamgraph_server.threads import Thread
 
 _SMALL = frozenset(("messages", "lifecycle", "input", "tools", GAP))
@@ -74,13 +75,16 @@ class Journal:
 
     Args:
         runs: The runs of the server.
+        numbers: What numbers the events in all processes; `None` if this one is alone.
 
     Attributes:
         last: The number of the last event.
     """
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, numbers: Optional[SharedNumbers] = None) -> None:
         self._runs = runs
+        self._numbers = numbers
+        self._looking: Optional[asyncio.Task[None]] = None
         self._entries: List[_Entry] = []
         self._waiting: List[ServedRun] = []
         self._recording: Optional[asyncio.Task[None]] = None
@@ -109,8 +113,29 @@ class Journal:
         self._is_closed = True
         self._notify()
 
+    async def begin(self) -> None:
+        """Record the runs of all processes, those that go on and the one before them."""
+        numbers = self._numbers
+        if numbers is not None:
+            await numbers.watch(self)
+            runs, self.last = await numbers.begin()
+            for run in runs:
+                self.expect(run)
+
+    def look(self) -> None:
+        """Look for runs that any process has put on the thread, without waiting."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        assert self._numbers is not None
+        for run in await self._numbers.news():
+            self.expect(run)
+
     async def caught_up(self) -> None:
         """Wait until the runs that are over are recorded."""
+        if self._numbers is not None:
+            await self._look()
         while self._waiting and self._waiting[0].over.is_set():
             await self._changed.wait()
 
@@ -131,17 +156,24 @@ class Journal:
             self._recording = None
 
     async def _record(self, run: ServedRun) -> None:
+        await run.open()
         await run.begun.wait()
         handle = run.handle
-        if handle is None and self._runs.find(run.id, run.order.owner) is None:
+        if handle is None and run.is_withdrawn:
             return  # the graph has refused its input, which its client knows
+        if self._numbers is not None:
+            last = await self._numbers.first(run, self.last)
+            if last != self.last:  # another process knows what was before
+                self._entries.clear()
+                self.last = last
         self._forget(self._ended[:-1])
-        encoder = ThreadEncoder(lambda error: _shown(error, self._runs), _answered(run))
-        self._add(run, 0, encoder.begin(run.facts))
-        last = 0
-        if handle is not None:
+        encoder = ThreadEncoder(lambda error: _shown(error, self._runs), run.answers)
+        self._add(run, run.first_place, encoder.begin(run.facts))
+        last, first = 0, run.first_place
+        while handle is not None:
             reader = handle.aparts()
             reader.make_tokens(tokens_of)
+            forget = run.reading(reader)
             async with reader:
                 while True:
                     try:
@@ -155,19 +187,32 @@ class Journal:
                     now = _now()
                     for last, part in batch:
                         if isinstance(part, Part):
-                            self._add(run, last, encoder.part(part))
+                            self._add(run, first + last, encoder.part(part))
                             continue
                         tokens, text = cast("Tuple[Tokens, str]", part)
                         index = encoder.grow(tokens.id, text)
                         if index is None:
-                            self._add(run, last, encoder.part(tokens.part(text)))
+                            self._add(run, first + last, encoder.part(tokens.part(text)))
                         else:
                             self.last += 1
-                            frame = tokens.frame(run.id, last, self.last, now, index, text)
+                            frame = tokens.frame(run.id, first + last, self.last, now, index, text)
                             self._entries.append(_Entry(run.id, "messages", tokens.ns, tokens.node, tokens.tags, frame))
                     self._notify()
+            forget()
+            following = await run.following(handle)
+            if following is None:
+                break
+            why = f"Attempt {run.facts.attempt - 1} of the run was lost, and attempt {run.facts.attempt} goes on."
+            self._add(run, first + last + 1, [*encoder.abandoned(why), Event(GAP, (), {"message": why})])
+            encoder = ThreadEncoder(lambda error: _shown(error, self._runs), run.answers)
+            last, first, handle = 0, run.first_place, following
+            self._add(run, first, encoder.begin(run.facts))
         await run.over.wait()
-        self._add(run, last + 1, encoder.end(run.end))
+        if run.left:
+            return
+        self._add(run, first + last + 1, encoder.end(run.end))
+        if self._numbers is not None:
+            await self._numbers.over(run, self.last)
         self._ended.append(run.id)
         asyncio.get_running_loop().call_later(self._runs.settings.keep, self._forget, [run.id])
 
@@ -301,12 +346,6 @@ def _shown(error: BaseException, runs: Runs) -> str:
     return failure(error, runs.settings).message or type(error).__name__
 
 
-def _answered(run: ServedRun) -> List[str]:
-    given = run.order.given
-    resume = given.resume if isinstance(given, Command) else None
-    return [id for id in resume if isinstance(id, str)] if isinstance(resume, dict) else []
-
-
 class Journals:
     """The journals of the threads that clients read through this protocol.
 
@@ -317,11 +356,19 @@ class Journals:
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
         self._journals: WeakKeyDictionary[Thread, Journal] = WeakKeyDictionary()
+        self._lock: Optional[asyncio.Lock] = None
         runs.on_drained.append(self._close)
 
-    def of(self, thread: Thread) -> Journal:
+    async def of(self, thread: Thread) -> Journal:
         """Return the journal of a thread. It begins with the last run that is over and those that go on."""
         found = self._journals.get(thread)
+        if found is None and self._runs.shared is not None:
+            async with self._beginning():
+                found = self._journals.get(thread)
+                if found is None:
+                    found = Journal(self._runs, numbers_of(self._runs, thread.id))
+                    await found.begin()
+                    self._journals[thread] = found
         if found is None:
             found = self._journals[thread] = Journal(self._runs)
             known = self._runs.of(thread)
@@ -330,6 +377,11 @@ class Journals:
                 found.expect(run)
             thread.watchers.append(found.expect)
         return found
+
+    def _beginning(self) -> asyncio.Lock:
+        if self._lock is None:  # made on the event loop, as Python 3.9 wants it
+            self._lock = asyncio.Lock()
+        return self._lock
 
     def _close(self) -> None:
         for journal in self._journals.values():

@@ -50,9 +50,10 @@ class ThreadPaths:
             body = {**body, "since": wanted_after(request)}
         since = number_in(body, "since", 0, _GREATEST)
         thread = await thread_named(service, request.path_params["thread_id"], request)
-        for run in service.runs.of(thread)[:1] if filters else ():
+        for run in (await service.runs.all_of(thread))[:1] if filters else ():
+            await run.open()
             check_filters(run, filters)
-        journal = self._journals.of(thread)
+        journal = await self._journals.of(thread)
         await journal.caught_up()
         journal.check(since)
         # While it is read, the thread is kept in memory, and its journal with it.

@@ -28,7 +28,7 @@ from streamgraph_server.protocols.conversation import (
 )
 from streamgraph_server.protocols.ui_messages.encoder import NEWEST, UIMessageEncoder
 from streamgraph_server.protocols.ui_messages.requests import Reply, read_ui_messages, reply_to, verdicts_in
-from streamgraph_server.runs import ServedRun
+from streamgraph_server.served import ServedRun
 from streamgraph_server.service import Service
 
 HEADERS = {"x-vercel-ai-ui-message-stream": "v1"}
@@ -77,13 +77,16 @@ class ChatPaths:
         """Stream the run of a conversation again from its begin; there is nothing if it is over."""
         version = _version(request)
         thread = await self._service.thread(request.path_params["chat_id"], request)
-        going_on = [] if thread is None else self._service.runs.going_on(thread)
-        return self._stream(going_on[-1], request, version) if going_on else nothing()
+        going_on = [] if thread is None else await self._service.runs.all_going_on(thread)
+        if not going_on:
+            return nothing()
+        await going_on[-1].open()
+        return self._stream(going_on[-1], request, version)
 
     async def stop(self, request: Request) -> Response:
         """End the runs of a conversation."""
         thread = await self._service.need_thread(request.path_params["chat_id"], request)
-        for run in self._service.runs.going_on(thread):
+        for run in await self._service.runs.all_going_on(thread):
             if run.order.owner == user_of(request):
                 run.cancel()
         return answer({"stopped": True})
