@@ -191,7 +191,7 @@ async def frames_of(
     await run.over.wait()
     if run.left:
         return  # this process ends, and clients go on elsewhere
-    if run.end.error == "RunLostError" and after[0] > numbered.first + last + 1:
+    if run.end.error == "RunLostError" and after[0] > numbered.first + last:
         last = int(after[0]) - numbered.first  # its process has shown more than it could store
     yield numbered.of(last + 1, encoder.end(run.end), run.updated if times else None)
 

@@ -16,6 +16,7 @@ from server.graphs import HI, TEXT, asking, failing, full_of_events, speaking
 from server.loopback import Event, Loopback, events_in, raw_request
 from streamgraph.errors import UnknownOptionError
 from streamgraph.named import saver_named
+from streamgraph.runs import RunOrder, read_order
 from streamgraph.testing import Gate
 from streamgraph_integrations.redis_events import RedisEvents
 from streamgraph_server import serve
@@ -444,3 +445,84 @@ def test_prompts_are_kept_by_the_process_of_the_run(serving: Serving, gate: Gate
 def test_a_dispatcher_needs_events() -> None:
     with pytest.raises(UnknownOptionError, match="A dispatcher needs events"):
         serve({"agent": speaking()}, dispatcher=object())  # type: ignore[arg-type]
+
+
+class Workers:
+    """A dispatcher whose workers are in this process: each takes an order when it is told to."""
+
+    def __init__(self, graph: Any, events: RedisEvents) -> None:
+        self.graph, self.events = graph, events
+        self.orders: List[str] = []
+        self.cancelled: List[str] = []
+
+    async def dispatch(self, order: RunOrder) -> None:
+        """Keep an order."""
+        self.orders.append(order.to_json())
+
+    async def cancel(self, run_id: str) -> None:
+        """Drop an order."""
+        self.cancelled.append(run_id)
+
+    async def work(self, place: int = -1, given: Any = ...) -> Any:
+        """Begin the run of an order, or go on with it."""
+        order = read_order(self.orders[place])
+        await self.events.aover(order.after)
+        log = await self.events.aopen(order.run_id)
+        return await self.graph.astart(order.given if given is ... else given, order.config, log=log, **order.options)
+
+
+def test_runs_that_workers_drive(redis: Server, gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    """A worker that is lost is followed by another one, whose events are told apart from those before."""
+    lost, graph = speaking(gate=gate), speaking()
+    prefix = f"test{uuid4().hex}"
+    with RedisEvents(redis.url, prefix=prefix, alive=0.5) as events:
+        workers = Workers(lost, events)
+        with RedisEvents(redis.url, prefix=prefix, alive=0.5) as own, RedisEvents(redis.url, prefix=prefix) as others:
+            app = serve({"agent": graph}, events=own, dispatcher=workers, drain=0.1)
+            server, other = Loopback(app), Loopback(serve({"agent": graph}, events=others, dispatcher=workers))
+            try:
+                run = server.post("/runs", {**RUN, "stream_mode": ["messages-tuple"]}).json()
+                one = f"/runs/{run['run_id']}"
+                assert [each.get(one).json()["status"] for each in (server, other)] == ["pending"] * 2
+
+                async def works() -> None:
+                    driven = await workers.work()
+                    gate.open()
+                    await asyncio.to_thread(gate.wait_for_arrival)
+                    reading = [
+                        asyncio.ensure_future(asyncio.to_thread(stream, each, f"{one}/stream"))
+                        for each in (server, other)
+                    ]
+                    await asyncio.to_thread(
+                        eventually, lambda: sum(each.readers for each in server.runs.shared._known.values()) == 1
+                    )
+                    events._hub._sender.logs.clear()  # its worker gives no sign of life any more
+                    workers.graph = graph
+                    await asyncio.sleep(1)
+                    assert not reading[0].done()
+                    again = await workers.work()
+                    await again.ajoin()
+                    for events_seen in await asyncio.gather(*reading):
+                        attempts = [event.data["attempt"] for event in events_seen if event.event == "metadata"]
+                        assert attempts[-1:] == [2]
+                        begin = [event.event for event in events_seen].index("metadata", len(attempts) - 1)
+                        texts = [event.data[0]["content"] for event in events_seen[begin:] if event.event == "messages"]
+                        assert "".join(texts) == TEXT
+                        places = [tuple(map(int, (event.id or "").split("-"))) for event in events_seen]
+                        assert places == sorted(set(places))
+                        assert events_seen[-1].event == "end"
+                    driven.cancel()
+                    await driven.ajoin()
+                    await events.aflush()
+                    assert "attempt 2 has begun" in caplog.text
+                    caplog.clear()
+
+                asyncio.run(works())
+                assert stream(server, f"{one}/stream")[0].data["attempt"] == 2
+                assert server.get(one).json()["status"] == "success"
+                waiting = server.post("/runs", RUN).json()["run_id"]
+                assert other.post(f"/runs/{waiting}/cancel?wait=1").status_code == 204
+                assert server.get(f"/runs/{waiting}").json()["status"] == "interrupted"
+            finally:
+                server.stop()
+                other.stop()
