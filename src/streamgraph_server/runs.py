@@ -83,6 +83,7 @@ class Runs:
             run = found[0] if found else None
             if run is None or run.order.owner != owner or (thread is not None and run.facts.thread_id != thread):
                 return None
+        if run is not None:
             await run.open()
         return run
 

@@ -174,7 +174,7 @@ class OwnRun(ServedRun):
         self.task: Optional[asyncio.Task[None]] = None
         self.is_read_elsewhere: Callable[[], bool] = lambda: False
         self._finish = finish
-        self._cancelled = self._rolls_back = False
+        self._cancelled = self._rolls_back = self._is_finishing = False
 
     @property
     def is_rolled_back(self) -> bool:
@@ -238,6 +238,7 @@ class OwnRun(ServedRun):
         """
         self.updated = time()
         if self._finish is not None:
+            self._is_finishing = True
             is_other = error is not None or self.handle is None
             try:
                 await self._finish(self.end.status if is_other else None, error)
@@ -245,6 +246,11 @@ class OwnRun(ServedRun):
                 _log.exception("The end of run %s could not be stored", self.id)
         self.begun.set()
         self.over.set()
+
+    async def open(self) -> None:
+        """Wait until the end is known here that other processes may know already."""
+        if self._is_finishing:
+            await self.over.wait()
 
     async def begin(self, settings: Settings) -> None:
         """Start the run.

@@ -173,6 +173,8 @@ class SharedRuns:
             run = own[id] if id in own else None if record is None else await self._served(record)
             if run is not None:
                 found.append(run)
+                if id in own:
+                    await run.open()
         return found
 
     async def members(self, group: str, *, active: bool = False) -> List[str]:
