@@ -9,6 +9,7 @@ from itertools import count
 
 from streamgraph.errors import WorkerLostError
 from streamgraph.executors import TaskHost
+from support.waiting import PATIENCE
 
 
 class LoopbackExecutor:
@@ -30,12 +31,23 @@ class LoopbackExecutor:
         self.cancelled = 0
 
     def close(self) -> None:
+        # What the loop was just told to do would never begin, and Python would say so in whatever runs then.
+        asyncio.run_coroutine_threadsafe(_end_others(), self.loop).result(PATIENCE)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
 
     async def submit(self, request: bytes) -> LoopbackHandle:
         return LoopbackHandle(self, pickle.loads(pickle.dumps(request)))
+
+
+async def _end_others() -> None:
+    """End all other tasks of this loop."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others)
 
 
 class LoopbackHandle:
