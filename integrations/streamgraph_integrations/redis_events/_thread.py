@@ -362,9 +362,11 @@ class HubThread:
         for shared in tuple(self._follower.logs.values()):
             if shared.end is None:
                 shared.lose("failed", RunEnd(error=error))
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        deadline = monotonic() + seconds
+        while self._tasks and monotonic() < deadline:
+            for task in self._tasks:  # again and again: what waits for a broken connection may miss it
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=_PAUSE)
         for client in (self._redis, self._waiting):
-            with suppress(RedisError, OSError):
-                await client.aclose()
+            with suppress(RedisError, OSError, asyncio.TimeoutError):
+                await asyncio.wait_for(client.aclose(), seconds)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -250,6 +252,27 @@ def test_closed_events(make: Make) -> None:
     with pytest.raises(EventsUnavailableError, match="closed"):
         events.open()
     attached.cancel()
+
+
+def test_events_are_closed_whatever_a_connection_does(make: Make) -> None:
+    """Also if what waits for it does not notice that it is cancelled."""
+    events = make()
+    events.open()
+    waits = threading.Event()
+
+    async def deaf() -> None:
+        waits.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(PATIENCE)
+        await asyncio.sleep(PATIENCE)
+
+    hub = events._hub
+    hub._loop.call_soon_threadsafe(lambda: hub._begin(deaf()))
+    assert waits.wait(PATIENCE)
+    closing = threading.Thread(target=events.close)
+    closing.start()
+    closing.join(PATIENCE / 2)
+    assert not closing.is_alive()
 
 
 def test_no_server() -> None:
