@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import json
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Callable, Dict, List, Tuple
@@ -23,14 +25,18 @@ from typing import Any, Callable, Dict, List, Tuple
 from typing_extensions import TypedDict
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import redis
+from serving_clients import Answers, Client, answers_of
+from serving_servers import ServerProcess
 
 from streamgraph.config import get_stream_writer
 from streamgraph.graph import START, StateGraph
 from streamgraph_integrations.redis_events import RedisEvents
 from support.redis_servers import Server
 
+HERE = Path(__file__).parent
 PAYLOAD = "x" * 250
 
 
@@ -142,6 +148,46 @@ def one_run(url: str) -> None:
         print(f"one run, 500 events a second: {shown(delays)}")
 
 
+def to_a_browser(url: str) -> None:
+    """One run with 500 tokens a second at one server process, read by a client of another one."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(HERE / "shared_server.py"), "PORT", url, f"{folder}/threads"]
+        servers = [ServerProcess(name, command, "streamgraph", folder) for name in ("one process", "another")]
+        try:
+            for server in servers:
+                server.wait()
+            for _ in range(3):
+                answers = asyncio.run(_streamed(servers[0].port, servers[1].port))
+                print(
+                    f"500 tokens a second, to a client of another server process: p50 {answers.delay(0.5):.2f} ms,"
+                    f" p99 {answers.delay(0.99):.2f} ms{''.join(answers.errors)}"
+                )
+        finally:
+            for server in servers:
+                server.stop()
+
+
+async def _streamed(begun_at: int, read_at: int) -> Answers:
+    """Start a run at one port, and read its tokens at another one."""
+    thread = _ask(begun_at, "/threads", {})["thread_id"]
+    given = {"tokens": 1500, "pause": 0.002, "phase": 1.0}
+    order = {"assistant_id": "agent", "input": given, "stream_mode": ["messages-tuple"]}
+    run = _ask(begun_at, f"/threads/{thread}/runs", order)["run_id"]
+    path = f"/threads/{thread}/runs/{run}/stream?stream_mode=messages-tuple"
+    head = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{read_at}\r\nlast-event-id: -1\r\nconnection: close\r\n\r\n"
+    loop = asyncio.get_running_loop()
+    _, client = await loop.create_connection(lambda: Client(head.encode()), "127.0.0.1", read_at)
+    return await answers_of([client], [1500])
+
+
+def _ask(port: int, path: str, body: Dict[str, Any]) -> Any:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
 def unpaced(url: str) -> None:
     """One run that never pauses: how fast its events are stored, alone and with a reader."""
     count = 40_000
@@ -190,6 +236,7 @@ def kept(url: str) -> None:
 
 CASES: Dict[str, Callable[[str], None]] = {
     "one": one_run,
+    "browser": to_a_browser,
     "unpaced": unpaced,
     "runs": many_runs,
     "readers": many_readers,
