@@ -24,14 +24,12 @@ HERE = Path(__file__).parent
 
 
 @asynccontextmanager
-async def kept_running(name, *command, **environment):
+async def kept_running(name, *command):
     """Run a program, and start it again whenever it ends."""
 
     async def keep():
         while True:
-            process = await asyncio.create_subprocess_exec(
-                *command, env={**os.environ, **environment}, start_new_session=True
-            )
+            process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
             print(f"{name}: process {process.pid}", flush=True)
             try:
                 status = await process.wait()
@@ -105,15 +103,13 @@ async def main(port, servers, folder):
     for name in ("valkey", "postgres"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
-        places = {
-            "DATABASE_URL": database_url(stack, folder / "postgres"),
-            "REDIS_URL": await redis_url(stack, folder / "valkey", port + 100),
-        }
+        database = database_url(stack, folder / "postgres")
+        events = await redis_url(stack, folder / "valkey", port + 100)
+        serve = [sys.executable, "-m", "streamgraph", "serve", f"{HERE / 'app.py'}:graph"]
         ports = [port + 1 + number for number in range(servers)]
         for each in ports:
-            command = [sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(HERE), "--port", str(each)]
-            quiet = ["--log-level", "warning", "--timeout-graceful-shutdown", "10"]
-            await stack.enter_async_context(kept_running(f"server {each}", *command, *quiet, **places))
+            command = [*serve, "--port", str(each), "--checkpointer", database, "--events", events]
+            await stack.enter_async_context(kept_running(f"server {each}", *command))
         for each in ports:
             await answers(each)
         balancer = await balance(port, [("127.0.0.1", each) for each in ports])

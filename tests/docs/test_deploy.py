@@ -18,6 +18,8 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import httpx
 import pytest
 
+from support.redis_servers import executable
+
 pytestmark = pytest.mark.slow
 
 DEPLOY = Path(__file__).parents[2] / "cookbook" / "deploy"
@@ -36,6 +38,7 @@ class Machine:
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, str(DEPLOY / "up.py"), "--port", str(self.port), "--folder", str(folder)]
         environment = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
+        environment["PATH"] += os.pathsep + str(Path(executable()).parent)  # on Python 3.9 it is of another package
         self._process = subprocess.Popen(
             command,
             env={**environment, "WORDS": str(WORDS)},
@@ -146,7 +149,7 @@ def _frames(lines: Iterator[str]) -> Iterator[Tuple[str, str, Any]]:
 def test_readers_outlive_a_server_process(machine: Machine) -> None:
     """Two readers are at two processes. One of these is killed; both have every word once, and it comes back."""
     thread = httpx.post(f"{machine.url}/threads", json={}).json()["thread_id"]
-    order = {"assistant_id": "agent", "input": {"messages": "go"}, "stream_mode": ["messages-tuple", "custom"]}
+    order = {"assistant_id": "graph", "input": {"messages": "go"}, "stream_mode": ["messages-tuple", "custom"]}
     run = httpx.post(f"{machine.url}/threads/{thread}/runs", json=order).json()["run_id"]
     url = f"{machine.url}/threads/{thread}/runs/{run}/stream?stream_mode=messages-tuple&stream_mode=custom"
     readers = [Reader(url), Reader(url)]
