@@ -14,6 +14,7 @@ from streamgraph.runs import RunEnd, RunFacts, RunHandle
 from streamgraph_integrations.dbos_runs._dbos import Before, Database
 from streamgraph_integrations.dbos_runs._errors import QueuedRunError, WorkerStoppedError
 from streamgraph_integrations.dbos_runs._orders import RECORDED, SAVED, Order, Orders
+from streamgraph_integrations.dbos_runs._settling import settling
 from streamgraph_integrations.redis_events import RedisEvents, RedisLog, RunLostError, UnknownRunError
 
 _PAUSE = 0.005
@@ -82,7 +83,7 @@ class Driving:
             record = order.record
             if isinstance(before, Exception):
                 raise before
-            self._handle = await self._begun(graph, order, before)
+            self._handle = await self._begun(graph, order, before, log)
         except Exception as error:
             if self._given_up is None:
                 log.begin(RunFacts(self.run_id, (), record, record))
@@ -148,15 +149,15 @@ class Driving:
         config = {**order.config, "configurable": {**given, "thread_id": self.run_id}}
         return order._replace(config=config), graph
 
-    async def _begun(self, graph: Pregel, order: Order, before: str) -> RunHandle[object, object]:
+    async def _begun(self, graph: Pregel, order: Order, before: str, log: RedisLog) -> RunHandle[object, object]:
         config = cast("RunnableConfig", order.config)
         options = {name: value for name, value in order.options.items() if name != SAVED}
-        if _is_saved(graph):
-            options.setdefault("durability", "sync")  # what another worker takes over is what readers have been shown
-            options["multitask_strategy"] = "enqueue"  # an earlier attempt may still be ending in this process
         given = order.input if before == _NOTHING or await _place(graph, order) == before else None
+        if _is_saved(graph):
+            options.setdefault("durability", "sync")  # another worker does one step again at most
+            graph = graph.copy(update={"checkpointer": settling(graph.checkpointer, log)})
         try:
-            return await graph.astart(given, config, log=self._log, **options)  # type: ignore[arg-type]
+            return await graph.astart(given, config, log=log, **options)  # type: ignore[arg-type]
         except EmptyInputError:
             if given is not None:
                 raise

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.3
 """Seconds between two looks whether a run has begun."""
 
+_LONGEST_SILENCE = 1.0
+"""Seconds between two questions to the database whether it will."""
+
 
 class NewAttempt(NamedTuple):
     """Says in a stream that another worker has taken the run over.
@@ -37,11 +40,12 @@ class QueuedRun:
     Args:
         runs: Where it was enqueued.
         id: The id of the run.
+        graph: The name of its graph; `None` if it is to be asked for.
     """
 
-    def __init__(self, runs: QueuedRuns, id: str) -> None:  # noqa: A002  (the field's name)
+    def __init__(self, runs: QueuedRuns, id: str, graph: Optional[str] = None) -> None:  # noqa: A002
         self._runs = runs
-        self._graph: Optional[str] = None
+        self._graph = graph
         self.id = id
 
     def __repr__(self) -> str:
@@ -181,60 +185,93 @@ class QueuedRun:
             except RunLostError:
                 log = await self._alog(attempt, None)
 
-    def log_now(self) -> Optional[RedisSharedLog]:
-        """Return the log of the newest attempt; `None` if the run has not begun."""
-        try:
-            return self._runs.events.log(self.id)
-        except UnknownRunError:
-            return None
-
     def _handle(self, log: RedisSharedLog) -> RunHandle[Any, Any]:
-        assert self._graph is not None
+        if self._graph is None:
+            self._graph = self._runs.info(self.id).graph
         return self._runs.graphs.get(self._graph).attach(log)
 
     def _log(self, after: int, timeout: Optional[float]) -> RedisSharedLog:
         """Wait for an attempt after the one of this number."""
-        deadline, pause = _Deadline(timeout), _FIRST_PAUSE
+        waiting = _Waiting(self.id, timeout)
+        over: Optional[str] = None
         while True:
-            over = self._over()
-            log = self.log_now()
-            found = self._found(log, after, over, deadline)
-            if found is not None:
-                return found
-            time.sleep(pause)
-            pause = min(1.5 * pause, _LONGEST_PAUSE)
+            try:
+                log = self._runs.events.log(self.id)
+                if log.attempt > after:
+                    return log
+            except UnknownRunError:
+                pass
+            waiting.check(over)
+            if waiting.asks:
+                over = self._over()
+            if over is None:
+                time.sleep(waiting.pause())
 
     async def _alog(self, after: int, timeout: Optional[float]) -> RedisSharedLog:
-        deadline, pause = _Deadline(timeout), _FIRST_PAUSE
+        if self._graph is None:
+            self._graph = (await self.ainfo()).graph
+        waiting = _Waiting(self.id, timeout)
+        over: Optional[str] = None
         while True:
-            over = await asyncio.to_thread(self._over)
-            log = await asyncio.to_thread(self.log_now)
-            found = self._found(log, after, over, deadline)
-            if found is not None:
-                return found
-            await asyncio.sleep(pause)
-            pause = min(1.5 * pause, _LONGEST_PAUSE)
+            try:
+                log = await self._runs.events.alog(self.id)
+                if log.attempt > after:
+                    return log
+            except UnknownRunError:
+                pass
+            waiting.check(over)
+            if waiting.asks:
+                over = await asyncio.to_thread(self._over)
+            if over is None:
+                await asyncio.sleep(waiting.pause())
 
     def _over(self) -> Optional[str]:
-        """Return how the run has ended, or `None`; asked before its events are looked for."""
+        """Return how the run has ended, or `None`; its events are looked for once more after that."""
         info = self._runs.info(self.id)
-        self._graph = info.graph
         if info.status in ("delayed", "queued", "running") or (info.status == "failed" and info.error is None):
             return None  # what has ended its workers too often is soon said to have failed
         return info.error or f"It is {info.status}"
 
-    def _found(
-        self, log: Optional[RedisSharedLog], after: int, over: Optional[str], deadline: _Deadline
-    ) -> Optional[RedisSharedLog]:
-        if log is not None and log.attempt > after:
-            return log
+
+class _Waiting:
+    """How long one waits for a run to begin, and when the database is asked whether it will.
+
+    Args:
+        run_id: The run.
+        timeout: The most seconds to wait; `None` for no limit.
+    """
+
+    def __init__(self, run_id: str, timeout: Optional[float]) -> None:
+        self._run_id = run_id
+        self._deadline = _Deadline(timeout)
+        self._next = _FIRST_PAUSE
+        self._asked = -_LONGEST_SILENCE
+
+    @property
+    def asks(self) -> bool:
+        """Whether the database is to be asked now: many may wait, and nearly all of their runs will begin."""
+        if time.monotonic() - self._asked < _LONGEST_SILENCE:
+            return False
+        self._asked = time.monotonic()
+        return True
+
+    def check(self, over: Optional[str]) -> None:
+        """Raise an error if the run will not begin, or not in time.
+
+        Args:
+            over: How it had ended before its events were looked for.
+        """
         if over is not None:
             raise QueuedRunError(
-                f"The run {self.id} is over, and its events are not there: {over}",
+                f"The run {self._run_id} is over, and its events are not there: {over}",
                 hint="They have expired (RedisEvents(ttl=...)), or its workers have died again and again.",
             )
-        deadline.check(self.id)
-        return None
+        self._deadline.check(self._run_id)
+
+    def pause(self) -> float:
+        """Return the seconds until the next look."""
+        self._next = min(1.5 * self._next, _LONGEST_PAUSE)
+        return self._next
 
 
 class _Deadline:

@@ -120,7 +120,7 @@ class QueuedRuns:
         """
         request = self._request(graph, input, config, key, queue, priority, delay_of(delay, at), options)
         self.database.enqueue(request)
-        return QueuedRun(self, request.id)
+        return QueuedRun(self, request.id, graph)
 
     async def aenqueue(
         self,
@@ -138,7 +138,7 @@ class QueuedRuns:
         """Put a run into a queue, and return its handle; see `enqueue`."""
         request = self._request(graph, input, config, key, queue, priority, delay_of(delay, at), options)
         await asyncio.to_thread(self.database.enqueue, request)
-        return QueuedRun(self, request.id)
+        return QueuedRun(self, request.id, graph)
 
     def _request(
         self,

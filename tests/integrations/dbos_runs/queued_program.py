@@ -75,6 +75,22 @@ async def third(state: State) -> State:
     return {"log": [f"third of {state['topic'].name}"] if "topic" in state else ["third"]}
 
 
+async def counts(state: State) -> AsyncIterator[Any]:
+    """Say numbers for a while, a few for each item so far."""
+    note(f"counts{len(state['log'])}:{state['log'][0]}")
+    for number in range(20):
+        yield f"{len(state['log'])}.{number} "
+        await asyncio.sleep(0.01)
+    yield {"log": [len(state["log"])]}
+
+
+def counting() -> Any:
+    """A graph of one node that runs five times."""
+    builder = StateGraph(State).add_node("counts", counts).add_edge(START, "counts")
+    builder.add_conditional_edges("counts", lambda state: "counts" if len(state["log"]) < 6 else "__end__")
+    return builder.compile()
+
+
 async def waits(state: State) -> State:
     """Note that it is there, and wait for the file that the last item names."""
     name = state["log"][-1]
@@ -117,6 +133,7 @@ def graphs() -> Dict[str, Any]:
         "asks": chain(asks),
         "fails": chain(fails),
         "dies": chain(dies),
+        "counting": counting(),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 import time
@@ -121,3 +122,54 @@ def test_a_worker_that_stands_still(place: Place) -> None:
     place.let("x")
     assert place.runs.enqueue("waits", {"log": ["x"]}, config).result(WAIT)["log"][-1] == "x done"
     assert pid_of(place, "ends:x") == frozen.pid
+
+
+def test_workers_that_are_killed_at_random(place: Place) -> None:
+    """No run is lost; no finished step is done again; what readers get has no hole, nothing twice and nothing moved."""
+    chance = random.Random(22)  # noqa: S311
+    workers = [place.worker(lease=1.5), place.worker(lease=1.5)]
+    runs = [
+        place.runs.enqueue("counting", {"log": [str(number)]}, key=f"{place.folder} {number}") for number in range(12)
+    ]
+    streams: List[List[Any]] = [[] for _ in runs]
+    places: List[str] = []
+
+    def read(run: Any, found: List[Any]) -> None:
+        found.extend(text for text in map(text_of, run.stream("messages")) if text)
+
+    readers = [threading.Thread(target=read, args=pair) for pair in zip(runs, streams)]
+    for reader in readers:
+        reader.start()
+    for turn in range(2):
+        soon(lambda: len(place.noted()) >= 12 + 8 * turn)
+        time.sleep(chance.random() / 5)
+        workers[turn].send_signal(signal.SIGKILL)
+        workers.append(place.worker(lease=1.5))
+    for number, run in enumerate(runs):
+        assert run.result(WAIT) == {"log": [str(number), 1, 2, 3, 4, 5]}
+    for reader in readers:
+        reader.join(WAIT)
+    places = place.noted()
+    told = [f"{step}.{token} " for step in range(1, 6) for token in range(20)]
+    for number, found in enumerate(streams):
+        attempts: List[List[str]] = [[]]
+        for text in found:
+            if isinstance(text, dbos_runs.NewAttempt):
+                assert text.attempt > len(attempts)
+                attempts.append([])
+            else:
+                attempts[-1].append(text)
+        # Each attempt goes on with the step in which the one before it was cut off, and the last one to the end.
+        so_far = 0
+        for texts in attempts:
+            begins = so_far if not texts else told.index(texts[0])
+            assert begins % 20 == 0
+            assert so_far - 20 <= begins <= so_far
+            so_far = begins + len(texts) if texts else so_far
+            assert texts == told[begins : begins + len(texts)]
+        assert so_far == len(told)
+        starts = [int(what[6]) for what in places if what.startswith("counts") and what.endswith(f":{number}")]
+        assert starts == sorted(starts)
+        assert set(starts) == {1, 2, 3, 4, 5}
+        assert len(starts) <= 5 + 2  # one step for each worker that was killed
+    assert any(len(found) > 100 for found in streams)
