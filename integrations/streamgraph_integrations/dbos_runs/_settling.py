@@ -30,8 +30,8 @@ def settling(saver: Any, log: RedisLog) -> Any:
         saver: The saver; what is returned shares everything with it.
         log: The log.
     """
-    made = copy.copy(saver)
-    made.__class__ = _settling_class(type(saver))
+    made, kind = copy.copy(saver), saver.__class__
+    made.__class__ = _settling_class(kind)
     made._settles_after = log
     return made
 
