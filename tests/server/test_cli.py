@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from server.graphs import HI
 from streamgraph_server.cli import serve_command
 from support.savers import new_database
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, interruptible
 
 PROGRAM = """
 import asyncio
@@ -78,7 +78,7 @@ class Served:
     def __init__(self, *arguments: str, drain: str = "0.2") -> None:
         command = [sys.executable, "-m", "streamgraph", "serve", *arguments, "--port", "0", "--drain", drain]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, preexec_fn=interruptible)
 
     @cached_property
     def line(self) -> str:

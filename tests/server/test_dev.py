@@ -25,8 +25,9 @@ from streamgraph_server.dev import dev_command
 from streamgraph_server.dev.addresses import ADDRESSES, lines_of
 from streamgraph_server.dev.broken import reason_of
 from streamgraph_server.dev.command import _folder_of, _listen
-from streamgraph_server.dev.supervisor import Watched
+from streamgraph_server.dev.supervisor import Watched, _uninterrupted
 from streamgraph_server.protocols import PROTOCOLS
+from support.waiting import interruptible
 
 PATIENCE = 100
 """Seconds that a process of this machine gets: each new start imports everything again."""
@@ -50,8 +51,9 @@ class Dev:
         own = {name: value for name, value in os.environ.items() if name not in keys}
         own.update(env, PYTHONPATH=os.pathsep.join(sys.path), PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8")
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", env=own, cwd=cwd
-        )
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", env=own, cwd=cwd,
+            preexec_fn=interruptible,
+        )  # fmt: skip
         self.text = ""
         self._reading = threading.Thread(target=self._read, name="test-dev-output")
         self._reading.start()
@@ -296,6 +298,23 @@ def test_every_protocol_has_an_address() -> None:
     assert len(lines) == len(ADDRESSES) + 3 and lines[-1] == "  also: b"
     without = lines_of("u", ["a"], ["ag-ui"], page=False)
     assert without == ["  in a terminal   streamgraph run a --url u", "  AG-UI           u/agui/a"]
+
+
+def test_ctrl_c_while_a_process_starts_is_not_lost() -> None:
+    """The process that starts knows nothing of it, and this one ends as soon as it can end the other one."""
+    begun = False
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            with _uninterrupted():
+                os.kill(os.getpid(), signal.SIGINT)
+                asks = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+                done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, timeout=PATIENCE)
+                begun = True
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert begun and done.stdout == "True\n"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_which_changes_count(tmp_path: Path) -> None:

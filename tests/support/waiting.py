@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import threading
 import time
 from typing import Any, Callable, Coroutine, List, Set
@@ -42,6 +43,11 @@ def run(main: Coroutine[Any, Any, Any]) -> Any:
     gc.collect()
     assert complaints == []
     return result
+
+
+def interruptible() -> None:
+    """Let the process that is being started hear Ctrl-C, also where the tests were started in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def threads() -> Set[threading.Thread]:

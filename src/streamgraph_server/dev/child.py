@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -75,6 +76,7 @@ def main(job: Job, listening: socket.socket, parent: Connection) -> None:
     """
     # Bytecode knows the time of its source in whole seconds only, and who saves twice within one wants the second.
     sys.dont_write_bytecode = True
+    _let_ctrl_c_pass()
     stopping = _Stop(parent)
     _show_log()
     app, report = _load(job)
@@ -84,6 +86,13 @@ def main(job: Job, listening: socket.socket, parent: Connection) -> None:
         parent.send(report)
     with suppress(KeyboardInterrupt):
         server.run([listening])
+
+
+def _let_ctrl_c_pass() -> None:
+    """Ignore Ctrl-C, which the parent has blocked here; blocked, it would also be so in all that the program starts."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 class _Stop:

@@ -6,6 +6,7 @@ import multiprocessing
 import signal
 import socket
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -145,12 +146,29 @@ class Supervisor:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C be no matter of a process that is started meanwhile: it gets its own sign to stop."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Let Ctrl-C be no matter of a process that is started meanwhile: it gets its own sign to stop.
+
+    Of this process it is, as soon as the other one is there.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+        return
+    # What is blocked in the thread that starts a process is blocked in that. Another thread may still get the signal.
+    resource_tracker.ensure_running()  # it would be started together with the process, and let all signals in
+    came: List[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _changes(watched: Watched) -> Iterator[Set[str]]:

@@ -14,6 +14,8 @@ import termios
 import time
 from typing import Callable, List
 
+from support.waiting import interruptible
+
 PATIENCE = 60.0
 
 PROGRAM = """
@@ -92,7 +94,7 @@ class Terminal:
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
             arguments, stdin=other, stdout=other, stderr=other, env=environment(), start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: (interruptible(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),
         )  # fmt: skip
         os.close(other)
 
