@@ -28,6 +28,8 @@ __all__ = [
     "ObjectsStreamPart",
     "Overwrite",
     "PatchesStreamPart",
+    "RetriesStreamPart",
+    "RetryPayload",
     "Send",
     "StateOperation",
     "Storage",
@@ -42,12 +44,23 @@ __all__ = [
 ]
 
 StreamMode = Literal[
-    "values", "patches", "updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"
+    "values",
+    "patches",
+    "updates",
+    "custom",
+    "messages",
+    "objects",
+    "tools",
+    "retries",
+    "tasks",
+    "debug",
+    "checkpoints",
 ]
 """Kind of chunk that a stream yields.
 
 State after each step, what each step changes in it, node updates, custom data, tokens, partial structured output, tool
-calls, or tasks. `checkpoints` yields what is stored of a run that is saved; of other runs it yields nothing.
+calls, attempts after which a node is tried again, or tasks. `checkpoints` yields what is stored of a run that is saved;
+of other runs it yields nothing.
 """
 
 Durability = Literal["sync", "async", "exit"]
@@ -270,6 +283,27 @@ class ToolsStreamPart(_Part):
 
     type: Literal["tools"]
     data: ToolPayload
+
+
+class RetryPayload(TypedDict):
+    """A failed attempt of a task (`id`) of a node (`name`), after which it is tried again.
+
+    `attempt` is the number of the attempt, from 1; `error` what it has failed with; `pause` the seconds until the next
+    one begins.
+    """
+
+    id: str
+    name: str
+    attempt: int
+    error: BaseException
+    pause: float
+
+
+class RetriesStreamPart(_Part):
+    """An attempt of a task has failed, and another one follows (`version="v2"`)."""
+
+    type: Literal["retries"]
+    data: RetryPayload
 
 
 class TasksStreamPart(_Part):

@@ -12,7 +12,7 @@ from streamgraph_server._settings import Errors
 
 _TOOL_FAILED = "The tool has failed."
 _RUN_FAILED = "The run has failed."
-_WITH_ERRORS: FrozenSet[str] = frozenset(("tasks", "debug", "checkpoints", "tools"))
+_WITH_ERRORS: FrozenSet[str] = frozenset(("tasks", "debug", "checkpoints", "tools", "retries"))
 
 
 def shown_part(part: StreamPart, errors: Errors) -> StreamPart:

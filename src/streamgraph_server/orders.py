@@ -17,7 +17,7 @@ from streamgraph_server.threads import Thread
 
 Multitask = Literal["enqueue", "reject", "interrupt", "rollback"]
 
-RECORDED: Sequence[StreamMode] = ("values", "updates", "custom", "messages", "tools", "tasks")
+RECORDED: Sequence[StreamMode] = ("values", "updates", "custom", "messages", "tools", "retries", "tasks")
 """The modes that every run records, so that clients that come later may ask for them."""
 
 

@@ -18,7 +18,7 @@ else if (records) {
   const model = fold(records);
   print({
     run: model.run,
-    tasks: [...model.tasks.values()].map(({ path, step, status, attempts, spans, first }) => ({ path, step, status, attempts, spans, first })),
+    tasks: [...model.tasks.values()].map(({ path, step, status, attempts, failures, spans, first }) => ({ path, step, status, attempts, failures, spans, first })),
     messages: [...model.messages.values()].map(({ path, text, retracted, open, role }) => ({ path, text, retracted, open, role })),
     tools: [...model.tools.values()].map(({ name, status }) => ({ name, status })),
     states: model.states.map(({ step, values }) => ({ step, values })),

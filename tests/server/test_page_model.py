@@ -15,10 +15,12 @@ from server.graphs import TEXT, agent, asking, failing, full_of_events, speaking
 from server.loopback import Loopback, events_in
 from server.page_graphs import PLAN, SIGHTS, WRONG, journey
 from server.retracting import retrying
+from streamgraph.graph import START, MessagesState, StateGraph
+from streamgraph.types import RetryPolicy
 from streamgraph_server.page.files import FOLDER
 
 SCRIPT = Path(__file__).parent / "folding.mjs"
-MODES = ["tasks", "values", "messages-tuple", "custom", "tools"]
+MODES = ["tasks", "values", "messages-tuple", "custom", "tools", "retries"]
 HI: Dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
 
 Fold = Callable[..., Any]
@@ -154,17 +156,43 @@ def test_a_cut_stream_leaves_what_runs_running_until_it_is_cancelled(
 
 def test_attempts_tools_and_nested_graphs(serving: Callable[..., Loopback], fold: Fold) -> None:
     server = serving({"retrying": retrying(), "agent": agent(), "nested": full_of_events()})
-    found = fold(records=recorded(server, "retrying", input=HI))
+    records = recorded(server, "retrying", input=HI)
+    found = fold(records=records)
     assert [(task["attempts"], task["status"]) for task in found["tasks"]] == [(2, "done")]
     assert [(said["text"], said["retracted"]) for said in found["messages"]] == [
         ("wrong words", True),
         ("right words", False),
     ]
+    # What an older server has not told is known from what was taken back.
+    without = [record for record in records if record["event"] != "retries"]
+    assert len(without) == len(records) - 1
+    assert [task["attempts"] for task in fold(records=without)["tasks"]] == [2]
     found = fold(records=recorded(server, "agent", input=HI), graph=drawn(server, "agent"))
     assert sorted(found["taken"]) == ["__start__>agent", "agent>__end__", "agent>tools", "tools>agent"]
     found = fold(records=recorded(server, "nested", input=HI), graph=drawn(server, "nested"))
     assert sorted(found["taken"]) == ["__start__>write", "end>__end__", "inner:shout>end", "write>inner:shout"]
     assert [said["text"] for said in found["messages"] if said["path"] == "inner:shout"] == [TEXT]
+
+
+@pytest.mark.parametrize("errors", ["message", "type"])
+def test_an_attempt_that_has_shown_nothing(serving: Callable[..., Loopback], fold: Fold, errors: str) -> None:
+    tries: List[int] = []
+
+    def fetch(state: Any) -> Any:
+        tries.append(1)
+        if len(tries) < 3:
+            raise ConnectionError("no way to db.example")
+        return {}
+
+    policy = RetryPolicy(initial_interval=0.001, retry_on=ConnectionError)
+    graph = StateGraph(MessagesState).add_node("fetch", fetch, retry_policy=policy).add_edge(START, "fetch").compile()
+    found = fold(records=recorded(serving({"agent": graph}, errors=errors), "agent", input=HI))
+    (task,) = found["tasks"]
+    assert (task["attempts"], task["status"], found["nodes"]["fetch"]) == (3, "done", ["done", 1, 2])
+    assert [(failure["attempt"], failure["error"]["error"]) for failure in task["failures"]] == [
+        (1, "ConnectionError"), (2, "ConnectionError"),
+    ]  # fmt: skip
+    assert ("db.example" in repr(task["failures"])) == (errors == "message")
 
 
 def test_a_run_that_waits_is_answered_where_it_stands(serving: Callable[..., Loopback], fold: Fold) -> None:

@@ -15,7 +15,7 @@ from streamgraph.graph import START, MessagesState, StateGraph
 from streamgraph.terminal._remote import RemoteRun
 from streamgraph.terminal._wire import Server, ServerError
 from streamgraph.testing import Gate, ScriptedModel
-from streamgraph.types import interrupt
+from streamgraph.types import RetryPolicy, interrupt
 from streamgraph.watching import ViewFold, reader_of
 from streamgraph_server import serve
 from support.waiting import PATIENCE, eventually
@@ -77,6 +77,21 @@ def test_a_thread_that_waits_is_answered_later(serving: Any) -> None:
     assert [question.value for question in later.run.open_questions()] == ["May I?"]
     later.run.answer({later.run.open_questions()[0].id: "yes"})
     assert later.read().state["messages"][-1]["content"] == "You said 'yes'."
+
+
+def test_attempts_of_a_served_run_are_seen(serving: Any) -> None:
+    tries = []
+
+    def fetch(state: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ConnectionError("no")
+        return {}
+
+    policy = RetryPolicy(initial_interval=0.001, retry_on=ConnectionError)
+    graph = StateGraph(MessagesState).add_node("fetch", fetch, retry_policy=policy).add_edge(START, "fetch").compile()
+    view = Watched(serving({"agent": graph}).url, modes=[*MODES, "retries"]).read()
+    assert [(node.retries, node.status) for node in view.nodes.values()] == [(1, "done")]
 
 
 def test_a_failed_run(serving: Any) -> None:

@@ -8,6 +8,7 @@ import time
 from typing import Callable, TypeVar
 
 from streamgraph._core.task import Task
+from streamgraph._langchain.scope import Scope
 from streamgraph._policies import RetryPolicy
 from streamgraph._protocols import Sleep, Work
 from streamgraph._streams.cancellation import CancelToken
@@ -17,12 +18,13 @@ from streamgraph.errors import GraphBubbleUp, is_invalid_resume
 T = TypeVar("T")
 
 _log = logging.getLogger("streamgraph.retry")
+_MODE = "retries"
 
 Attempt = Callable[[CancelToken, int, float], Work[T]]
 """One attempt, given its cancel token, its number counted from 1, and the time at which the first one started."""
 
 
-def attempts(task: Task, stop: CancelToken, once: Attempt[T]) -> Work[T]:
+def attempts(task: Task, stop: CancelToken, once: Attempt[T], scope_of: Callable[..., Scope]) -> Work[T]:
     """Make attempts until one succeeds or the node's retry policies give up.
 
     Each attempt gets an unchanged copy of the input and a cancel token of its own: code that a failed one has left
@@ -32,6 +34,7 @@ def attempts(task: Task, stop: CancelToken, once: Attempt[T]) -> Work[T]:
         task: The task.
         stop: Cancel token of the task.
         once: Makes an attempt.
+        scope_of: Returns the task as it emits parts, given the task, a cancel token and the task around it.
 
     Raises:
         Exception: The exception of the last attempt.
@@ -63,6 +66,10 @@ def attempts(task: Task, stop: CancelToken, once: Attempt[T]) -> Work[T]:
                 error,
                 exc_info=error,
             )
+            scope = scope_of(task, stop, None)
+            if _MODE in scope.wanted:
+                told = {"id": task.id, "name": task.name, "attempt": number, "error": error, "pause": pause}
+                scope.emit(_MODE, told)
         yield Sleep(pause, stop)
 
 

@@ -261,7 +261,7 @@ class GraphSession:
                 attempt = partial(self._live.attempts, self._attempt, self._scope_of)
             if policies.retry or task.timeout is not None or node.handler is not None:
                 once = partial(attempt, task, parent, callbacks, trace)
-                result, outcome = yield from attempts(task, stop, once)
+                result, outcome = yield from attempts(task, stop, once, self._scope_of)
             else:
                 result, outcome = yield from attempt(task, parent, callbacks, trace, stop)
             if cache is not None and policies.cache is not None:

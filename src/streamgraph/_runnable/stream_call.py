@@ -325,6 +325,7 @@ class StreamRunnable(GraphBase, Generic[GivenT, ContextT, StateT, OutputT, Keyed
                 - `"objects"`: `(object, metadata)` while a model produces structured output: the partial object as it
                   grows, and at the end the object that the node gets.
                 - `"tools"`: start, progress and end of tool calls.
+                - `"retries"`: attempts that have failed and after which a node is tried again.
                 - `"tasks"`: start and end of tasks.
                 - `"debug"`: the events of `tasks` with step and time.
             print_mode: Modes to print, in addition to the chunks that are yielded.

@@ -19,7 +19,7 @@ from streamgraph._runnable.filter_options import Names
 from streamgraph._runnable.options import Interrupts, Keys, Modes
 from streamgraph._streams.flow import Overflow
 from streamgraph._types import All, Durability, MultitaskStrategy, StreamMode
-from streamgraph.types import DebugPayload, MessageMetadata, StateOperation, TaskPayload, ToolPayload
+from streamgraph.types import DebugPayload, MessageMetadata, RetryPayload, StateOperation, TaskPayload, ToolPayload
 
 
 class _Dataclass(Protocol):
@@ -41,7 +41,7 @@ SeveralModes = Union[List[StreamMode], Tuple[StreamMode, ...]]
 """Not `Sequence`: `str` is a `Sequence`, so type checkers could not distinguish one mode from several."""
 
 OtherMode = Union[
-    Literal["patches", "updates", "custom", "messages", "objects", "tools", "tasks", "debug", "checkpoints"],
+    Literal["patches", "updates", "custom", "messages", "objects", "tools", "retries", "tasks", "debug", "checkpoints"],
     SeveralModes,
 ]
 Namespace = Tuple[str, ...]
@@ -59,6 +59,7 @@ ModePair = Union[
     Tuple[Literal["messages"], Message],
     Tuple[Literal["objects"], Object],
     Tuple[Literal["tools"], ToolPayload],
+    Tuple[Literal["retries"], RetryPayload],
     Tuple[Literal["tasks"], TaskPayload],
     Tuple[Literal["debug"], DebugPayload],
 ]
@@ -72,6 +73,7 @@ NamespacedPair = Union[
     Tuple[Namespace, Literal["messages"], Message],
     Tuple[Namespace, Literal["objects"], Object],
     Tuple[Namespace, Literal["tools"], ToolPayload],
+    Tuple[Namespace, Literal["retries"], RetryPayload],
     Tuple[Namespace, Literal["tasks"], TaskPayload],
     Tuple[Namespace, Literal["debug"], DebugPayload],
 ]

@@ -45,6 +45,7 @@ MODES: Tuple[Mode, ...] = (
     Mode("messages", live=True, nested=True, per_node=True, of_models=True),
     Mode("objects", live=True, nested=True, per_node=True, of_models=True),
     Mode("tools", live=True, per_node=True, of_tools=True),
+    Mode("retries", live=True, per_node=True),
     Mode("tasks", per_node=True, of_tasks=True, of_updates=True),
     Mode("debug", per_node=True, of_tasks=True, of_updates=True, of_records=True),
     Mode("checkpoints", of_records=True),

@@ -13,7 +13,7 @@ from streamgraph.errors import GraphError, UnknownOptionError
 from streamgraph.named import load_graphs, open_saver
 from streamgraph.pregel import Pregel
 from streamgraph.terminal._inputs import read_input, read_json
-from streamgraph.terminal._local import LocalRun, RetryListener
+from streamgraph.terminal._local import LocalRun
 from streamgraph.terminal._prompt import Prompt
 from streamgraph.terminal._remote import RemoteRun, input_schema, read_headers
 from streamgraph.terminal._show import Shower, terminal_of
@@ -22,8 +22,8 @@ from streamgraph.terminal._wire import Server
 from streamgraph.types import StreamMode
 from streamgraph.watching import Watcher, reader_of, terminal_display
 
-_MODES = ("tasks", "messages", "tools", "custom", "values")
-_OWN_MODES = ("tools",)
+_MODES = ("tasks", "messages", "tools", "retries", "custom", "values")
+_OWN_MODES = ("tools", "retries")
 """Those of them that LangGraph's server does not have."""
 _ALL_MODES = (*_MODES, "updates", "patches", "objects", "debug", "checkpoints")
 
@@ -103,7 +103,6 @@ def run_command(
                 alone = list(wanted) == ["messages"]
                 make = terminal_display(graph=source.name, texts_only=alone, with_state="values" in wanted)
                 watcher = Watcher(reader_of(()), make, nodes=paths)
-                stack.enter_context(RetryListener(watcher.retried))
             begun = True
             sys.exit(Shower(source, prompt, watcher, sys.stdout).run())
     except GraphError as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from langchain_core.runnables import RunnableConfig
 
@@ -106,33 +105,3 @@ class LocalRun:
     def how_to_go_on(self) -> str:
         """Return the command that asks again."""
         return self._again
-
-
-class RetryListener(logging.Handler):
-    """Tells of nodes that are tried again, which the engine only logs.
-
-    Args:
-        told: Called with the name of the node, in the thread of the run.
-    """
-
-    def __init__(self, told: Callable[[str], None]) -> None:
-        super().__init__(logging.INFO)
-        self._told = told
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Tell of a record."""
-        if isinstance(record.args, tuple) and record.args:
-            self._told(str(record.args[0]))
-
-    def __enter__(self) -> RetryListener:
-        logger = logging.getLogger("streamgraph.retry")
-        self._level = logger.level
-        if not logger.isEnabledFor(logging.INFO):
-            logger.setLevel(logging.INFO)
-        logger.addHandler(self)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        logger = logging.getLogger("streamgraph.retry")
-        logger.removeHandler(self)
-        logger.setLevel(self._level)

@@ -111,6 +111,8 @@ def _mode_of(chunk: object) -> str:
     keys = chunk.keys()
     if {"id", "name", "triggers"} <= keys or {"id", "name", "result", "interrupts"} <= keys:
         return "tasks"
+    if {"id", "name", "attempt", "pause"} <= keys:
+        return "retries"
     if {"step", "timestamp", "type", "payload"} <= keys:
         return "debug"
     if {"config", "metadata", "next", "tasks"} <= keys:

@@ -116,10 +116,6 @@ class Watcher:
         self.start()
         return self._change(lambda: self._fold.take(self._read(chunk), self._clock()))
 
-    def retried(self, node: str) -> None:
-        """Show that a node is tried again."""
-        self._change(lambda: self._fold.retried(node, self._clock()))
-
     def asked(self, id: str, value: object, schema: object = None) -> None:  # noqa: A002
         """Show a question."""
         self._change(lambda: self._fold.asked(id, value, schema))

@@ -49,6 +49,7 @@ class ViewFold:
             "custom": self._custom,
             "objects": self._object,
             "tools": self._tool,
+            "retries": self._retry,
             "checkpoints": lambda read, at: [Event("checkpoint", path_of(read.ns))],
             "heartbeat": lambda read, at: [Event("heartbeat", (), read.data)],
             "gap": self._gap,
@@ -101,19 +102,6 @@ class ViewFold:
             events.append(Event("error", (), view.error))
         return events
 
-    def retried(self, name: str, at: float) -> Events:
-        """Record that a node is tried again, which no part tells.
-
-        Args:
-            name: The name of the node.
-            at: When.
-        """
-        self._knows_retries = True
-        found = [node for node in self.view.nodes.values() if node.path[-1] == safe_line(name) and node.running]
-        for node in found:
-            node.retries += 1
-        return [Event("retried", node.path) for node in found]
-
     def answered(self, id: str) -> None:  # noqa: A002
         """Record that a question does not wait any more."""
         self.view.questions.pop(id, None)
@@ -164,6 +152,15 @@ class ViewFold:
             return [*events, Event("failed", path, node.error)]
         node.done += 1
         return [*events, Event("finished", path, seconds)]
+
+    def _retry(self, read: Read, at: float) -> Events:
+        data = read.data
+        if not isinstance(data, Mapping) or "name" not in data:
+            return [Event("data", path_of(read.ns), data)]
+        self._knows_retries = True
+        node = self.view.node((*path_of(read.ns), safe_line(str(data["name"]))))
+        node.retries += 1
+        return [Event("retried", node.path, error_text(data.get("error")))]
 
     def _over(self, path: NodePath, id_: str) -> List[TextView]:
         if len(self.view.nodes[path].running):

@@ -31,7 +31,6 @@ class LineWriter:
         self._texts: Dict[int, TextView] = {}
         self._lag = 0
         self._out: List[str] = []
-        self._later: List[str] = []
 
     def write(self, events: Events) -> str:
         """Return what is to be appended for these changes; it may end in the middle of a line."""
@@ -43,9 +42,7 @@ class LineWriter:
                 self._end_of(text)
             else:
                 said = _said(event, self._texts_only)
-                if said and event.kind == "retried" and self._current is not None:
-                    self._later.append(said)  # it is told before the last tokens of the attempt are read
-                elif said:
+                if said:
                     self._line(said)
         return self._taken()
 
@@ -114,8 +111,6 @@ class LineWriter:
         if self._current is not None:
             self._out.append("\n")
             self._current = None
-        self._out += [f"{said}\n" for said in self._later]
-        self._later.clear()
 
     def _line(self, said: str) -> None:
         self._close_line()
@@ -162,7 +157,9 @@ def _said(event: Event, texts_only: bool) -> str:
         return f"{where}: [done]" + (f" {value:.1f} s" if isinstance(value, float) else "")
     if kind == "failed":
         return f"{where}: [failed] {value_text(value)}"
-    words = {"started": "[started]", "asking": "[asks]", "retried": "[tried again]"}
+    if kind == "retried":
+        return f"{where}: [tried again] after {value_text(value)}"
+    words = {"started": "[started]", "asking": "[asks]"}
     if kind in words:
         return f"{where}: {words[kind]}"
     labels = {

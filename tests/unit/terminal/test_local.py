@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, List
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from streamgraph.graph import START, MessagesState, StateGraph
-from streamgraph.terminal._local import LocalRun, RetryListener
-from streamgraph.types import RetryPolicy, interrupt
+from streamgraph.terminal._local import LocalRun
+from streamgraph.types import interrupt
 
 MODES: Any = ["tasks", "values"]
 CONFIG: Any = {"configurable": {"thread_id": "t"}}
@@ -70,25 +69,6 @@ def test_a_breakpoint_and_cancelling() -> None:
     run.cancel()
     kinds(run)
     assert run.ending == "cancelled"
-
-
-def test_retries_are_told_and_the_logger_is_as_before() -> None:
-    tries: List[int] = []
-
-    def flaky(state: Any) -> Any:
-        tries.append(1)
-        if len(tries) < 3:
-            raise ValueError("no")
-        return {}
-
-    policy = RetryPolicy(max_attempts=3, initial_interval=0, jitter=False, retry_on=ValueError)
-    logger = logging.getLogger("streamgraph.retry")
-    before = (logger.level, list(logger.handlers))
-    told: List[str] = []
-    with RetryListener(told.append):
-        kinds(run_of(of(flaky, retry=policy)))
-    assert told == ["node", "node"]
-    assert (logger.level, logger.handlers) == before
 
 
 def test_what_is_refused_is_refused_at_once() -> None:

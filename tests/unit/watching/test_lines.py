@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, List
 
-from langchain_core.messages import RemoveMessage
+from langchain_core.messages import AIMessageChunk, RemoveMessage
 
 from streamgraph.types import Gap, Heartbeat, RunningTask
 from streamgraph.watching import Read, ViewFold
@@ -89,5 +89,11 @@ def test_the_whole_course_of_a_run() -> None:
 def test_retries_that_are_told() -> None:
     fold, writer = ViewFold(), LineWriter()
     fold.take(Read((), "tasks", {"id": "1", "name": "a", "input": {}, "triggers": ()}), 0.0)
-    assert writer.write(fold.retried("a", 1.0)) == "a: [tried again]\n"
-    assert writer.write(fold.retried("b", 1.0)) == ""
+    told = {"id": "1", "name": "a", "attempt": 1, "error": ValueError("no"), "pause": 0.5}
+    assert writer.write(fold.take(Read((), "retries", told), 1.0)) == "a: [tried again] after ValueError: no\n"
+    assert fold.view.nodes["a",].retries == 1
+    message = AIMessageChunk("so", id="m")
+    fold.take(Read((), "messages", (message, {"langgraph_checkpoint_ns": "a:1"})), 2.0)
+    fold.take(Read((), "retries", {**told, "attempt": 2}), 3.0)
+    fold.take(Read((), "messages", (RemoveMessage(id="m"), {})), 3.0)
+    assert fold.view.nodes["a",].retries == 2  # what is taken back is of the attempt that was told

@@ -2,7 +2,7 @@
 // go on where a lost connection has ended them. No DOM, no state of the page.
 
 const PAUSES = [300, 1000, 2000, 4000, 5000];
-export const MODES = ["tasks", "values", "messages-tuple", "custom", "tools"];
+export const MODES = ["tasks", "values", "messages-tuple", "custom", "tools", "retries"];
 
 /** A request that the server has refused; its message is what the server says. */
 export class Refused extends Error {

@@ -21,6 +21,7 @@ export class Model {
     this.now = 0; // the time of the latest record
     this.count = 0;
     this.fresh = true; // no task has begun since the run has
+    this.knowsRetries = false; // attempts that have failed are told, also those that have shown nothing
     this.spaces = new Map(); // by namespace: the tasks of its current step and of the one before
   }
 
@@ -34,6 +35,7 @@ export class Model {
     else if (kind === "messages") applyMessage(this, ns, record.data);
     else if (kind === "values") this.values(ns, record.data);
     else if (kind === "tools") this.tool(ns, record.data);
+    else if (kind === "retries") this.triedAgain(record.data);
     else if (kind === "custom") this.show({ kind: "custom", ns, path: names(ns).join(":"), data: record.data });
     else if (kind === "error") this.failed(record.data);
     else if (kind === "answer") this.answered(record.data);
@@ -98,7 +100,7 @@ export class Model {
       }
       task = {
         id: data.id, name: data.name, ns, path, depth: names(ns).length, step: space.step, spans: [], first: null,
-        status: "running", error: null, input: data.input, result: undefined, attempts: 1, order: this.tasks.size, tokens: 0,
+        status: "running", error: null, input: data.input, result: undefined, attempts: 1, failures: [], order: this.tasks.size, tokens: 0,
       };
       this.tasks.set(data.id, task);
       space.current.push(task);
@@ -110,6 +112,21 @@ export class Model {
     node.running += 1;
     node.count += task.spans.length === 1 ? 1 : 0;
     node.status = "running";
+  }
+
+  triedAgain(data) {
+    this.knowsRetries = true;
+    const task = this.tasks.get(data.id);
+    if (task === undefined) return;
+    this.retried(task);
+    task.failures.push({ attempt: data.attempt, error: data.error });
+  }
+
+  /** Note that an attempt has failed, and another one follows. */
+  retried(task) {
+    task.attempts += 1;
+    task.first = null;
+    this.node(task.path).attempts += 1;
   }
 
   /** Note the edges that lead to a task that begins: from the step before, and from what a join has waited for. */

@@ -80,6 +80,12 @@ function Change({ change: { path, kind, before, after } }) {
   </li>`;
 }
 
+function Failure({ error, attempt }) {
+  return html`<div class="failure">
+    <strong>${attempt ? `Attempt ${attempt}: ` : ""}${error?.error ?? "Failed"}</strong><span class="pre">${error?.message ?? pretty(error)}</span>
+  </div>`;
+}
+
 function Task({ shown }) {
   const task = shown.tasks.get(selected.value) ?? [...shown.tasks.values()].pop();
   if (task === undefined) return html`<p class="empty">Choose a task in the timeline.</p>`;
@@ -93,7 +99,8 @@ function Task({ shown }) {
       ${task.attempts > 1 && html`<dt>Attempts</dt><dd>${task.attempts}</dd>`}
       <dt>Task</dt><dd><code>${task.id}</code></dd>
     </dl>
-    ${task.error && html`<div class="failure"><strong>${task.error.error ?? "Failed"}</strong><span class="pre">${task.error.message ?? pretty(task.error)}</span></div>`}
+    ${task.failures.map(({ attempt, error }) => html`<${Failure} key=${attempt} error=${error} attempt=${attempt} />`)}
+    ${task.error && html`<${Failure} error=${task.error} />`}
     <h2>Input</h2><${Tree} value=${task.input} />
     ${task.result !== undefined && html`<h2>Result</h2><${Tree} value=${task.result} />`}
     ${selected.value !== null && html`<p><button type="button" class="quiet small" onClick=${() => choose(null)}>Show the latest task</button></p>`}`;

@@ -62,9 +62,8 @@ function retract(model, id, task) {
   const of = task ?? model.tasks.get(message.task);
   if (of === undefined || of.retracted?.has(id)) return;
   (of.retracted ??= new Set()).add(id);
-  of.attempts += 1;
   of.first = null;
-  model.node(of.path).attempts += 1;
+  if (!model.knowsRetries) model.retried(of); // a log of a server that does not tell them
 }
 
 /** Give a tool call its result; false if the call is not known. */

@@ -17,7 +17,17 @@ TUPLES, WHOLE = "messages-tuple", "messages"
 """The two modes of messages on this wire: each chunk with its metadata, or the message so far."""
 
 WireMode = Literal[
-    "messages-tuple", "messages", "values", "updates", "custom", "tasks", "tools", "debug", "checkpoints", "objects"
+    "messages-tuple",
+    "messages",
+    "values",
+    "updates",
+    "custom",
+    "tasks",
+    "tools",
+    "retries",
+    "debug",
+    "checkpoints",
+    "objects",
 ]
 WIRE_MODES: Tuple[str, ...] = get_args(WireMode)
 """The modes that clients may ask for."""
