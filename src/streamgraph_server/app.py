@@ -16,10 +16,11 @@ from starlette.routing import BaseRoute
 from streamgraph.errors import UnknownOptionError
 from streamgraph.named import in_memory
 from streamgraph.pregel import Pregel
-from streamgraph.runs import Dispatcher, SharedEvents
+from streamgraph.runs import Dispatcher, EventsUnavailableError, SharedEvents
 from streamgraph_server import page
 from streamgraph_server._guard import Guard, json_answer
 from streamgraph_server._openapi import description_route
+from streamgraph_server._refusals import shown_message
 from streamgraph_server._settings import Auth, Errors, Settings
 from streamgraph_server._telemetry import TraceContext
 from streamgraph_server.protocols import PROTOCOLS
@@ -155,7 +156,7 @@ def serve(
     app = Starlette(
         routes=[*routes, *page.routes(settings)],
         middleware=_middleware(settings),
-        exception_handlers={HTTPException: _refused},
+        exception_handlers={HTTPException: _refused, EventsUnavailableError: _without_events},
         lifespan=_lifespan(service),
     )
     app.state.service = service
@@ -197,6 +198,10 @@ def _lifespan(service: Service):  # type: ignore[no-untyped-def]  # Starlette's 
             await service.close()
 
     return lifespan
+
+
+async def _without_events(request: Request, error: Exception) -> Response:
+    return json_answer(503, shown_message(error), {"retry-after": "1"})
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -77,7 +77,7 @@ class RunElsewhere(ServedRun):
         self._events = events
         self._process = process
         self._answers: List[str] = notes["answers"]
-        self._is_dispatched: bool = notes["dispatched"]
+        self.is_dispatched = bool(notes["dispatched"])
         self.dispatcher: Optional[Dispatcher] = None
         self._tasks = tasks
         self._readers: Set[AsyncRunReader[Any]] = set()
@@ -146,7 +146,7 @@ class RunElsewhere(ServedRun):
         self._finish()
 
     def _goes_on(self, error: RunLostError) -> bool:
-        return self._is_dispatched or error.newest > error.attempt
+        return self.is_dispatched or error.newest > error.attempt
 
     def _ended(self, status: str, end: LogEnd) -> None:
         found = RunEnd(cast("Any", status))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Set, cast
 
+from streamgraph.runs import EventsUnavailableError
 from streamgraph_server._refusals import refusal, refused_input
 from streamgraph_server._settings import Settings
 from streamgraph_server._telemetry import SERVERS, Counts
@@ -157,6 +158,8 @@ class Runs:
 
     async def _start_shared(self, order: Order, shared: SharedRuns) -> ServedRun:
         """Start a run that other processes know of; see `start`."""
+        if shared.dispatcher is not None and order.multitask == "rollback":
+            raise refusal(422, "Runs are driven by workers, which cannot take them back: use interrupt.")
         own = await shared.accept(order) if shared.dispatcher is None else None
         run: ServedRun = await shared.note(order) if own is None else own
         if own is not None:
@@ -176,7 +179,10 @@ class Runs:
                 await self._begin(own)
         except BaseException:
             run.is_withdrawn = True
-            await shared.withdraw(run)
+            try:
+                await shared.withdraw(run)
+            except EventsUnavailableError as error:  # it will be lost: nobody drives it
+                _log.warning("Run %s, which was refused, could not be made unknown: %s", run.id, error)
             self._runs.pop(run.id, None)
             self._active.pop(run.id, None)
             raise

@@ -48,6 +48,7 @@ class ServedRun(ABC):
         errors: What clients get to read of errors.
         began: When it has begun, in seconds since 1970; `None` if it has not.
         is_withdrawn: Whether it was refused, so that it has no events.
+        is_dispatched: Whether a worker drives it that is no server, and cannot take it back.
         left: Whether this process shows it no more, though it goes on.
     """
 
@@ -63,7 +64,7 @@ class ServedRun(ABC):
         self.updated = created
         self.readers = 0
         self.began: Optional[float] = None
-        self.left = self.is_withdrawn = False
+        self.left = self.is_withdrawn = self.is_dispatched = False
 
     @property
     def id(self) -> str:

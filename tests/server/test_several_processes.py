@@ -27,6 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 Serving = Callable[..., List[Loopback]]
 RUN = {"assistant_id": "agent", "input": HI}
+ROLLBACK = {"multitask_strategy": "rollback"}
 
 
 @pytest.fixture(scope="module")
@@ -519,7 +520,10 @@ def test_runs_that_workers_drive(redis: Server, gate: Gate, caplog: pytest.LogCa
                 asyncio.run(works())
                 assert stream(server, f"{one}/stream")[0].data["attempt"] == 2
                 assert server.get(one).json()["status"] == "success"
+                taken_back = server.post("/threads/t/runs", {**RUN, "if_not_exists": "create", **ROLLBACK})
+                assert (taken_back.status_code, "use interrupt" in taken_back.text) == (422, True)
                 waiting = server.post("/runs", RUN).json()["run_id"]
+                assert other.post(f"/runs/{waiting}/cancel?action=rollback").status_code == 422
                 assert other.post(f"/runs/{waiting}/cancel?wait=1").status_code == 204
                 assert server.get(f"/runs/{waiting}").json()["status"] == "interrupted"
             finally:

@@ -145,6 +145,8 @@ class RunRoutes:
     async def _check_rollback(self, run: ServedRun) -> None:
         if run.over.is_set():
             raise refusal(409, f"Run {run.id} has ended: only a run that goes on can be rolled back.")
+        if run.is_dispatched:
+            raise refusal(422, f"Run {run.id} is a worker's, which cannot take it back. Cancel it.")
         thread = run.order.thread
         if thread is None or run.began is None:
             return
