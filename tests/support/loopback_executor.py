@@ -20,14 +20,14 @@ class LoopbackExecutor:
         items: The items that were sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit=None) -> None:
         self.sent = 0
         self.items = []
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self._numbers = count()
-        self.host = TaskHost()
+        self.host = TaskHost(limit)
         self.cancelled = 0
 
     def close(self) -> None:

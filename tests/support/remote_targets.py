@@ -242,6 +242,14 @@ async def pours(state):
     return {"messages": await Endless(messages=iter([]), path=state["log"]).ainvoke("x")}
 
 
+def pours_in_a_thread(state):
+    writer = get_stream_writer()
+    for number in range(100_000):
+        with open(state["log"], "w") as file:
+            file.write(str(number))
+        writer(number)
+
+
 class Dying(GenericFakeChatModel):
     """A model that tells each attempt apart, and ends its process in the middle of the first one."""
 

@@ -26,7 +26,7 @@ class RayTask:
     def __init__(self, member: Member, key: str, request: bytes) -> None:
         self._member = member
         self._key = key
-        self._over = False
+        self._over = self._lost = False
         self._read = 0
         self._yielded: Any = _ray.started_generator(member.actor.run, key, request)
 
@@ -43,7 +43,7 @@ class RayTask:
         except _ray.FAILED as error:
             raise error.cause from error
         except _ray.GONE as error:
-            self._member.suspect = True
+            self._member.suspect = self._lost = True
             raise _ray.lost(error) from error
         finally:
             self._end()
@@ -57,6 +57,8 @@ class RayTask:
 
     async def cancel(self) -> None:
         """Cancel the task, and wait for its end; see `TaskHandle.cancel`."""
+        if self._lost:
+            return  # a call would wait until Ray has started the actor again
         try:
             if not await self._member.actor.cancel.remote(self._key):
                 _ray.cancel(self._yielded)  # it has not begun, or has ended

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import AsyncIterator, Deque, Dict, List, Optional, Sequence, Set
+from typing import AsyncIterator, Deque, Dict, Hashable, List, Optional, Sequence, Set
 
 from streamgraph._drivers.backend_asyncio import AsyncioBackend
 from streamgraph._drivers.driver_asyncio import AsyncGraphStream
 from streamgraph._messages.coalescing import COALESCER
+from streamgraph._messages.token_codec import TokenCodec
 from streamgraph._streams.flow import FlowControl
 from streamgraph._streams.part import Part
 from streamgraph.errors import UnsendableValueError
 from streamgraph.executors._attempt import Activity, HostedAttempt
 from streamgraph.executors._callbacks import threadsafe
 from streamgraph.executors._home import Home
-from streamgraph.executors._protocol import ACTIVITY, END, EVENT, PART, Item
+from streamgraph.executors._protocol import ACTIVITY, END, EVENT, FORM, PART, TEXT, Item
 from streamgraph.executors._targets import Targets
 from streamgraph.executors._wire import Encoder, check_sendable
 
@@ -131,6 +132,7 @@ class _HostedTask:
         self._runner: Optional[asyncio.Task[None]] = None
         self._encoder = Encoder()
         self._signs: Set[Activity] = set()
+        self._forms: Set[str] = set()
         self._loop = asyncio.get_running_loop()
         self._unread = 0
         self.home = Home(self._put, self._loop)
@@ -202,16 +204,30 @@ class _HostedTask:
     async def _stream(self, attempt: HostedAttempt, request: bytes) -> None:
         backend = AsyncioBackend(FlowControl(max_buffer=BATCH), COALESCER)
         stream: AsyncGraphStream[Part] = AsyncGraphStream(attempt.open(request, backend), backend)
-        encode, items = self._encoder.encode_part, self._items
+        encode, items, codec = self._encoder.encode_part, self._items, TokenCodec()
         async with stream:
             async for part in stream:
                 while len(items) >= BATCH:
                     self._emptied.clear()
                     await self._emptied.wait()
+                packed = codec.pack(part, 1)
+                if packed is not None:
+                    self._put_token(codec, *packed)
+                    continue
                 text = encode(part.mode, part.ns, part.data)
                 if _PLACEHOLDER in text:
                     check_sendable(part.data, f"a part of {part.mode}", str(part.source))
                 self._put((PART, text, part.source, part.key))
+
+    def _put_token(self, codec: TokenCodec, form: Hashable, text: str) -> None:
+        """Send the text of a token, after the first one of its kind what they have in common."""
+        name = str(form)
+        if name not in self._forms:
+            self._forms.add(name)
+            sample = codec.sample(form)
+            shown = self._encoder.encode_part(sample.mode, sample.ns, sample.data)
+            self._put((FORM, shown, sample.source, name))
+        self._put((TEXT, text.encode("utf-8", "surrogatepass"), None, name))
 
     def _tell(self, event: bytes) -> None:
         self._put((EVENT, event, None, None))

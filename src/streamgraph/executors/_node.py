@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Collection, List, Mapping, Optional, Sequence, Set, Tuple, cast
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set, Tuple, cast
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig, ensure_config
@@ -14,6 +14,7 @@ from streamgraph._langchain.injection import Invocation
 from streamgraph._langchain.nodes import NodeRunnable
 from streamgraph._langchain.scope import Scope, current_scope
 from streamgraph._langchain.state_access import TASKS
+from streamgraph._messages.copying import private_copy
 from streamgraph._messages.relaying import HiddenMessage, Relay
 from streamgraph._messages.tracker import tracker_of
 from streamgraph._streams.part import Part
@@ -23,7 +24,7 @@ from streamgraph.executors._failures import unpacked_error
 from streamgraph.executors._home import called, raised, returned
 from streamgraph.executors._home_saving import PREFIX, answer_saver_call
 from streamgraph.executors._home_store import BATCH
-from streamgraph.executors._protocol import ACTIVITY, CALL, END, EVENT, Executor, Item, TaskHandle
+from streamgraph.executors._protocol import ACTIVITY, CALL, END, EVENT, FORM, TEXT, Executor, Item, TaskHandle
 from streamgraph.executors._request import request_of
 from streamgraph.executors._targets import checked_reference
 from streamgraph.executors._wire import Decoder
@@ -168,6 +169,7 @@ class _Arriving:
         tracker = tracker_of(scope)
         self._relay = None if tracker is None else Relay(tracker, scope)
         self._decode = Decoder().decode
+        self._forms: Dict[str, Part] = {}
         self._answering: Set[asyncio.Future[None]] = set()
         self.end: Optional[Mapping[str, Any]] = None
 
@@ -219,11 +221,17 @@ class _Arriving:
                 answering = asyncio.ensure_future(self._answer(text, handle))
                 self._answering.add(answering)
                 answering.add_done_callback(self._answering.discard)
+            elif kind == FORM:
+                made = self._decode(text)
+                self._forms[str(key)] = Part(made["ns"], made["type"], made["data"], source)
             else:
                 if capacity is not None and capacity.full:
                     await capacity.wait()
-                made = self._decode(text)
-                part = Part(made["ns"], made["type"], made["data"], source, key)
+                if kind == TEXT:
+                    part = _token(self._forms[str(key)], text)
+                else:
+                    made = self._decode(text)
+                    part = Part(made["ns"], made["type"], made["data"], source, key)
                 if part.mode == "messages" and self._relay is not None:
                     self._relay.show(part)
                 else:
@@ -264,6 +272,14 @@ class _Arriving:
             self._scope.heartbeat()
         else:
             self._scope.signal_activity(is_token=sign == "token")
+
+
+def _token(form: Part, text: bytes) -> Part:
+    """Return a token of its text, given a token of the same form."""
+    message, metadata = form.data
+    made = private_copy(message, message.id)
+    made.__dict__["content"] = text.decode("utf-8", "surrogatepass")
+    return Part(form.ns, form.mode, (made, metadata), form.source)
 
 
 def _with_known_messages(result: object, given: object) -> object:

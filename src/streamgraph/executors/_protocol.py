@@ -8,11 +8,12 @@ from typing_extensions import Protocol
 
 Item = Tuple[str, bytes, Optional[str], Optional[str]]
 """What a worker sends while it runs a task, as plain data: its kind, its content as JSON, and for a part of the stream
-the node and the state key that it comes from."""
+the node and the state key that it comes from. Tokens have the number of their form in place of the latter."""
 
-PART, ACTIVITY, CALL, EVENT, END = "part", "activity", "call", "event", "end"
-"""The kinds of items: a part of the stream, a sign of life, a call of what has stayed with the run, an event for its
-callback handlers, the end."""
+PART, FORM, TEXT = "part", "form", "text"
+ACTIVITY, CALL, EVENT, END = "activity", "call", "event", "end"
+"""The kinds of items: a part of the stream; what tokens have in common, and the text of one of them; a sign of life, a
+call of what has stayed with the run, an event for its callback handlers, the end."""
 
 
 class TaskHandle(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 import traceback
 from typing import Annotated
 
@@ -52,6 +53,9 @@ def there(name, executor, **options):
 def chunks(graph, way, mode, **options):
     if way == "sync":
         return [targets.normal(chunk) for chunk in graph.stream(targets.GIVEN, CONFIG, stream_mode=mode, **options)]
+    if way == "started":
+        with graph.start(targets.GIVEN, CONFIG, record=MODES).stream(mode, **options) as reader:
+            return [targets.normal(chunk) for chunk in reader]
 
     async def read():
         stream = graph.astream(targets.GIVEN, CONFIG, stream_mode=mode, **options)
@@ -60,7 +64,7 @@ def chunks(graph, way, mode, **options):
     return asyncio.run(read())
 
 
-@pytest.mark.parametrize("way", ["sync", "async"])
+@pytest.mark.parametrize("way", ["sync", "async", "started"])
 @pytest.mark.parametrize("name", targets.ALIKE)
 def test_the_stream_is_the_same(name, way, executor):
     """Every mode alone and all at once, with and without nested graphs, is the same stream."""
@@ -88,7 +92,7 @@ def test_filters_act_on_the_worker(options, executor):
     expected = chunks(here, "async", "messages", **options)
     del executor.items[:]
     assert chunks(elsewhere, "async", "messages", **options) == expected
-    assert sum(item[0] == "part" for item in executor.items) <= len(expected)
+    assert sum(item[0] in ("part", "text") for item in executor.items) <= len(expected)
 
 
 def test_a_worker_sends_only_what_is_read(executor):
@@ -383,24 +387,43 @@ def test_a_sync_reader_that_leaves_cancels_the_node(executor, tmp_path):
     assert note.read_text() == "cancelled"
 
 
-def test_a_slow_reader_holds_the_model_back(executor, tmp_path):
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_slow_reader_holds_the_model_back(way, executor, tmp_path):
     """With a limited buffer here, the model there stops after a bounded number of tokens."""
     note = tmp_path / "note"
     graph = targets.graph_of(there("pours", executor)).compile()
     given = {**targets.GIVEN, "log": str(note)}
+    made = []
 
     async def read():
         stream = graph.astream(given, stream_mode="messages", max_buffer=4)
-        made = []
         async for _ in stream:
-            await asyncio.sleep(0.02 if len(made) < 20 else 0.2)
-            made.append(int(note.read_text() or 0))
+            await asyncio.sleep(0.03)
+            made.append(int(note.read_text()))
             if len(made) > 22:
                 await stream.aclose()
-        return made
 
-    made = asyncio.run(read())
+    if way == "async":
+        asyncio.run(read())
+    else:
+        with graph.stream(given, stream_mode="messages", max_buffer=4) as stream:
+            for _ in range(23):
+                next(stream)
+                time.sleep(0.03)
+                made.append(int(note.read_text()))
     assert made[-1] < 800
+
+
+def test_a_model_in_a_thread_ends_at_its_next_token(executor, tmp_path):
+    """A sync node cannot be cancelled, there as here: it ends where it would show something."""
+    note = tmp_path / "note"
+    given = {**targets.GIVEN, "log": str(note)}
+    with targets.graph_of(there("pours_in_a_thread", executor)).compile().stream(given, stream_mode="custom") as stream:
+        next(stream)
+    ended = note.read_text()
+    assert int(ended) < 100_000
+    assert not executor.host._running
+    assert note.read_text() == ended
 
 
 def test_signs_of_life_reset_the_idle_timeout(executor):
@@ -476,3 +499,23 @@ def test_explain_and_partial_know_what_ran_elsewhere(executor):
     next(stream)
     stream.close()
     assert list(stream.partial.messages) == [read[0][0].id]
+
+
+def test_a_host_has_room_for_so_many_tasks():
+    """With room for one, tasks wait for each other, and none is lost; one that waits can be cancelled."""
+    executor = LoopbackExecutor(limit=1)
+    graph = targets.graph_of(there("ticks", executor)).compile()
+
+    async def all_of_them():
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        runs = [asyncio.ensure_future(graph.ainvoke(targets.GIVEN)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        runs[2].cancel()
+        done = await asyncio.gather(*runs, return_exceptions=True)
+        return loop.time() - began, [type(one).__name__ for one in done]
+
+    took, ended = asyncio.run(all_of_them())
+    executor.close()
+    assert 1.1 < took
+    assert ended == ["dict", "dict", "CancelledError"]
