@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterator, List
 
@@ -39,10 +40,12 @@ class Process:
         database = str(folder / "threads.db")
         command = [sys.executable, str(PROGRAM), redis.url, "killed", database, str(pause), "1.0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        """Who asks it, when it serves."""
         assert self.process.stdout is not None
-        self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.process.stdout.readline().strip()}", timeout=PATIENCE
-        )
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.process.stdout.readline().strip()}", timeout=PATIENCE)
 
     def stream(self, path: str, last: str = "-1") -> Iterator[Event]:
         """The events of a stream, as they come; a connection that breaks ends them."""
@@ -62,6 +65,8 @@ class Process:
         self.process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
         self.process.wait()
         self.client.close()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @pytest.fixture
@@ -69,6 +74,8 @@ def processes(tmp_path: Path) -> Iterator[Any]:
     """Two server processes, of which the first one counts slowly."""
     with Server(tmp_path) as redis:
         made = [Process(redis, tmp_path, 0.01), Process(redis, tmp_path, 0)]
+        for process in made:
+            process.client  # noqa: B018  (they begin at the same time, and are waited for)
         yield made
         for process in made:
             process.close()

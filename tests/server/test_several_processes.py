@@ -47,7 +47,7 @@ def serving(redis: Server, tmp_path: Path) -> Iterator[Serving]:
     def make(graphs: Any, url: str = redis.url, events: Optional[Dict[str, Any]] = None, **options: Any) -> Any:
         each = graphs if isinstance(graphs, list) else [graphs, graphs]
         for graph in each:
-            made.append(RedisEvents(url, prefix=prefix, **{"alive": 1.5, **(events or {})}))
+            made.append(RedisEvents(url, prefix=prefix, **(events or {})))
             saver = saver_named(f"sqlite:{tmp_path / 'threads.db'}")
             given = {"agent": graph}
             servers.append(Loopback(serve(given, checkpointer=saver, events=made[-1], **{"drain": 0.5, **options})))
@@ -106,6 +106,8 @@ def test_every_process_shows_the_same_events_under_the_same_ids(serving: Serving
     path = f"/threads/t/runs/{run['run_id']}/stream?{modes}"
     whole = stream(servers[0], path)
     assert stream(servers[1], path) == whole
+    timed = servers[0].get(f"{path}&times=true", headers={"last-event-id": "-1"}).text
+    assert timed.count("\nat: ") == len(whole)
     hopping: List[Event] = []
     while len(hopping) < len(whole):
         found = first_of(servers[len(hopping) % 2], path, hopping[-1].id or "" if hopping else "-1")
@@ -363,7 +365,7 @@ def test_redis_is_not_there(serving: Serving, tmp_path: Path) -> None:
 def test_redis_is_killed_in_the_middle_and_started_again(serving: Serving, tmp_path: Path, gate: Gate) -> None:
     """With what it has written to the disk, no reader loses, doubles or reorders an event."""
     with Server(tmp_path, appends=True) as own:
-        servers = serving([speaking(gate=gate), speaking()], url=own.url, events={"alive": 5})
+        servers = serving([speaking(gate=gate), speaking()], url=own.url)
         run = started(servers[0], stream_mode=["messages-tuple"])
         path = f"/threads/t/runs/{run['run_id']}/stream?stream_mode=messages-tuple"
         with ThreadPoolExecutor() as pool:

@@ -44,7 +44,7 @@ class RedisLog(MemoryLog):
         max_unstored: int,
         holds_end: bool = False,
     ) -> None:
-        super().__init__(max_events=max_events, attempt=attempt)
+        super().__init__(max_events=max_events, attempt=attempt, timed=holds_end)
         self.run_id: str = run_id
         self.max_unstored = max_unstored
         self.stored = 0
