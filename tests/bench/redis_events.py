@@ -164,31 +164,33 @@ def to_a_browser(url: str) -> None:
         try:
             for server in servers:
                 server.wait()
-            for _ in range(3):
+            for runs, tokens, pause in ((1, 1500, 0.002), (1, 1500, 0.002), (100, 100, 0.1)):
                 before = [server.cpu() for server in servers]
-                answers = asyncio.run(_streamed(servers[0].port, servers[1].port))
-                used = [(server.cpu() - cpu) / 1500 * 1e6 for server, cpu in zip(servers, before)]
+                answers = asyncio.run(_streamed([server.port for server in servers], runs, tokens, pause))
+                used = [(server.cpu() - cpu) / answers.tokens * 1e6 for server, cpu in zip(servers, before)]
                 print(
-                    f"500 tokens a second, to a client of another server process: p50 {answers.delay(0.5):.2f} ms,"
-                    f" p99 {answers.delay(0.99):.2f} ms; {used[0]:.0f} µs of CPU a token where it is made,"
-                    f" {used[1]:.0f} where it is read{''.join(answers.errors)}"
+                    f"{runs} runs, {1 / pause:.0f} tokens a second each, to clients of another server process:"
+                    f" p50 {answers.delay(0.5):.2f} ms, p99 {answers.delay(0.99):.2f} ms; {used[0]:.0f} µs of CPU a"
+                    f" token where it is made, {used[1]:.0f} where it is read{''.join(answers.errors)}"
                 )
         finally:
             for server in servers:
                 server.stop()
 
 
-async def _streamed(begun_at: int, read_at: int) -> Answers:
-    """Start a run at one port, and read its tokens at another one."""
-    thread = _ask(begun_at, "/threads", {})["thread_id"]
-    given = {"tokens": 1500, "pause": 0.002, "phase": 1.0}
-    order = {"assistant_id": "agent", "input": given, "stream_mode": ["messages-tuple"]}
-    run = _ask(begun_at, f"/threads/{thread}/runs", order)["run_id"]
-    path = f"/threads/{thread}/runs/{run}/stream?stream_mode=messages-tuple"
-    head = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{read_at}\r\nlast-event-id: -1\r\nconnection: close\r\n\r\n"
-    loop = asyncio.get_running_loop()
-    _, client = await loop.create_connection(lambda: Client(head.encode()), "127.0.0.1", read_at)
-    return await answers_of([client], [1500])
+async def _streamed(ports: List[int], runs: int, tokens: int, pause: float) -> Answers:
+    """Start runs at one port, and read their tokens at another one."""
+    clients, loop = [], asyncio.get_running_loop()
+    for number in range(runs):
+        thread = _ask(ports[0], "/threads", {})["thread_id"]
+        given = {"tokens": tokens, "pause": pause, "phase": number / runs}
+        order = {"assistant_id": "agent", "input": given, "stream_mode": ["messages-tuple"]}
+        run = _ask(ports[0], f"/threads/{thread}/runs", order)["run_id"]
+        path = f"/threads/{thread}/runs/{run}/stream?stream_mode=messages-tuple"
+        head = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{ports[1]}\r\nlast-event-id: -1\r\nconnection: close\r\n\r\n"
+        _, client = await loop.create_connection(lambda: Client(head.encode()), "127.0.0.1", ports[1])  # noqa: B023
+        clients.append(client)
+    return await answers_of(clients, [tokens] * runs)
 
 
 def _ask(port: int, path: str, body: Dict[str, Any]) -> Any:
