@@ -310,6 +310,8 @@ def thread_events(server: Loopback, thread: str, runs: int, since: int = 0) -> L
             whole, _, text = text.rpartition("\n\n")
             for event in events_in(whole):
                 data = event.data
+                if "seq" not in data:  # what is said to all, beside the events
+                    continue
                 found.append((data["seq"], data["event_id"], data["params"]["data"]))
                 is_end = event.event == "lifecycle" and not data["params"]["namespace"]
                 runs -= is_end and data["params"]["data"]["event"] != "running"
@@ -531,3 +533,53 @@ def test_runs_that_workers_drive(redis: Server, gate: Gate, caplog: pytest.LogCa
             finally:
                 server.stop()
                 other.stop()
+
+
+def test_front_ends_and_the_thread_stream_are_told_of_another_attempt(redis: Server, gate: Gate) -> None:
+    """What the lost attempt has shown is an error or ends the stream; who reads again reads the new attempt alone."""
+    prefix = f"test{uuid4().hex}"
+    with RedisEvents(redis.url, prefix=prefix, alive=0.5) as events, RedisEvents(redis.url, prefix=prefix) as own:
+        workers = Workers(None, events)
+        server = Loopback(serve({"agent": speaking(gate=gate)}, events=own, dispatcher=workers, drain=0.1))
+        try:
+            saved = workers.graph = server.app.state.service.saved("agent")
+            chat = {"id": "t", "messages": [{"id": "m", "role": "user", "parts": [{"type": "text", "text": "hi"}]}]}
+
+            async def works() -> Tuple[Any, Any]:
+                asking = asyncio.ensure_future(
+                    asyncio.to_thread(stream, server, "/chat/agent?on_disconnect=continue", None, chat)
+                )
+                await soon(lambda: workers.orders)
+                reading = asyncio.ensure_future(asyncio.to_thread(thread_events, server, "t", 1))
+                driven = await workers.work()
+                gate.open()
+                await asyncio.to_thread(gate.wait_for_arrival)
+                log = driven._run.log
+                await soon(lambda: log.stored == log.last)
+                log._wake = lambda log: None  # its worker gives no sign of life any more, and says nothing
+                events._hub._sender.logs.clear()
+                driven.cancel()
+                await driven.ajoin()
+                gate.open_all()
+                workers.graph = saved
+                await (await workers.work()).ajoin()
+                return await asking, await reading
+
+            asked, read = asyncio.run(works())
+        finally:
+            server.stop()
+    kinds = [event.data if event.data == "[DONE]" else event.data["type"] for event in asked]
+    assert kinds[-2:] == ["error", "[DONE]"]
+    assert "attempt 2 goes on" in asked[-2].data["errorText"]
+    said = [data["event"] for _, _, data in read if isinstance(data, dict) and isinstance(data.get("event"), str)]
+    again = said.index("running", 1)
+    assert "error" in said[:again]
+    assert said.count("completed") == 1
+    assert said[-1] == "completed"
+    assert len({event_id for _, event_id, _ in read}) == len(read)
+    texts = [
+        data["delta"]["text"]
+        for _, _, data in read
+        if isinstance(data, dict) and data.get("event") == "content-block-delta"
+    ]
+    assert "".join(texts).endswith(TEXT)
