@@ -59,6 +59,7 @@ class QueueDispatcher:
             cast("RunnableConfig", config),
             queue=self._queue.name,
             saved=order.thread_id is not None,
+            after=[*order.after],
             **order.options,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Callable, Mapping, Optional, Tuple, cast
+from typing import Callable, Mapping, Optional, Sequence, Tuple, cast
 
 from langchain_core.runnables import RunnableConfig
 
@@ -13,7 +13,7 @@ from streamgraph.pregel import Pregel
 from streamgraph.runs import RunEnd, RunFacts, RunHandle
 from streamgraph_integrations.dbos_runs._dbos import Before, Database
 from streamgraph_integrations.dbos_runs._errors import QueuedRunError, WorkerStoppedError
-from streamgraph_integrations.dbos_runs._orders import RECORDED, SAVED, Order, Orders
+from streamgraph_integrations.dbos_runs._orders import AFTER, RECORDED, SAVED, Order, Orders
 from streamgraph_integrations.dbos_runs._settling import settling
 from streamgraph_integrations.redis_events import RedisEvents, RedisLog, RunLostError, UnknownRunError
 
@@ -61,6 +61,7 @@ class Driving:
             order, graph = self._what()
         except GraphError:  # it will be raised again where the readers of the run hear of it
             return _NOTHING
+        await self._events.aover(cast("Sequence[str]", order.options.get(AFTER, ())))
         return await _place(graph, order)
 
     async def drive(self, before: Before) -> str:
@@ -151,7 +152,7 @@ class Driving:
 
     async def _begun(self, graph: Pregel, order: Order, before: str, log: RedisLog) -> RunHandle[object, object]:
         config = cast("RunnableConfig", order.config)
-        options = {name: value for name, value in order.options.items() if name != SAVED}
+        options = {name: value for name, value in order.options.items() if name not in (SAVED, AFTER)}
         given = order.input if before == _NOTHING or await _place(graph, order) == before else None
         if _is_saved(graph):
             options.setdefault("durability", "sync")  # another worker does one step again at most

@@ -38,6 +38,9 @@ OPTIONS = (
 SAVED = "saved"
 """The option of a queued run whether its graph is used with its checkpointer."""
 
+AFTER = "after"
+"""The option of a queued run which runs have to be over before it begins."""
+
 _CONFIG = ("configurable", "metadata", "tags", "recursion_limit", "max_concurrency", "run_name", "run_id")
 """The keys of a config that can be sent to another process."""
 
@@ -99,8 +102,8 @@ def make_order(graph: str, input: object, config: Optional[RunnableConfig], opti
         UnknownOptionError: A key of the config cannot be sent to another process.
     """
     for name in options:
-        if name not in OPTIONS and name != SAVED:
-            raise UnknownKeywordError(f"enqueue() has no keyword {name!r}", name=name, known=(*OPTIONS, SAVED))
+        if name not in (*OPTIONS, SAVED, AFTER):
+            raise UnknownKeywordError(f"enqueue() has no keyword {name!r}", name=name, known=(*OPTIONS, SAVED, AFTER))
     for key in config or {}:
         if key not in _CONFIG:
             raise UnknownOptionError(

@@ -111,7 +111,7 @@ class QueuedRuns:
             **options: Options of `graph.start`: `context`, `record`, `subgraphs`, `output_keys`, `interrupts`,
                 `durability` (by default `"sync"`), `timeout`, `interrupt_before`, `interrupt_after` and filters; and
                 `saved=False` for a run without the checkpointer of its graph, which another worker begins from the
-                start.
+                start; `after=[...]` names runs that have to be over before it begins.
 
         Raises:
             UnknownOptionError: There is no graph or queue of a name, or an option does not fit the queue.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Iterator, List
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from support.redis_servers import Server
@@ -61,6 +62,14 @@ class Place:
         assert worker.stdout is not None
         assert worker.stdout.readline().startswith("Worker ")
         return worker
+
+    def server(self) -> httpx.Client:
+        """Start a server whose runs are queued, and return a client of it."""
+        program = str(PROGRAM.with_name("serving_program.py"))
+        server = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True)
+        self.workers.append(server)
+        assert server.stdout is not None
+        return httpx.Client(base_url=f"http://127.0.0.1:{server.stdout.readline().strip()}", timeout=60)
 
     def let(self, name: str) -> None:
         """Make the file for which nodes wait."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import threading
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Tuple
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from integrations.dbos_runs.conftest import Place
@@ -173,3 +175,52 @@ def test_workers_that_are_killed_at_random(place: Place) -> None:
         assert set(starts) == {1, 2, 3, 4, 5}
         assert len(starts) <= 5 + 2  # one step for each worker that was killed
     assert any(len(found) > 100 for found in streams)
+
+
+def events_of(client: httpx.Client, path: str, last: str) -> Iterator[Tuple[str, str, Any]]:
+    """The kinds, ids and data of the events of a stream, as they come."""
+    with client.stream("GET", path, headers={"last-event-id": last}) as response:
+        assert response.status_code == 200
+        fields: Dict[str, str] = {}
+        for line in response.iter_lines():
+            name, _, value = line.partition(": ")
+            if name:
+                fields[name] = value
+            elif "event" in fields:
+                yield fields["event"], fields.get("id", ""), json.loads(fields.get("data") or "null")
+                fields = {}
+
+
+def test_two_servers_and_two_workers(place: Place) -> None:
+    """A worker is killed, and a client goes over to the other server: no event is lost, doubled or moved."""
+    place.worker(lease=1.5)
+    place.worker(lease=1.5)
+    thread = f"/threads/{uuid4()}"
+    with place.server() as one, place.server() as other:
+        order = {"assistant_id": "counting", "input": {"log": ["s"]}, "if_not_exists": "create"}
+        asked = one.post(f"{thread}/runs", json={**order, "stream_mode": ["messages-tuple", "values"]}).json()
+        path = f"{thread}/runs/{asked['run_id']}/stream?stream_mode=messages-tuple&stream_mode=values"
+        found: List[Tuple[str, str, Any]] = []
+        for event in events_of(one, path, "-1"):
+            found.append(event)
+            if sum(kind == "messages" for kind, *_ in found) == 30:
+                os.kill(pid_of(place, "counts2:s"), signal.SIGKILL)
+                break
+        found.extend(events_of(other, path, found[-1][1]))
+        assert found[-1][0] == "end"
+        places = [tuple(map(int, event_id.split("-"))) for _, event_id, _ in found if event_id]
+        assert places == sorted(set(places))
+        attempts: List[List[str]] = [[]]
+        for kind, _, data in found:
+            if kind == "metadata" and data.get("attempt", 1) > 1:
+                attempts.append([])
+            elif kind == "messages" and data[0]["content"]:
+                attempts[-1].append(data[0]["content"])
+        told = [f"{step}.{token} " for step in range(1, 6) for token in range(20)]
+        assert len(attempts) == 2
+        assert attempts[0] == told[: len(attempts[0])]
+        assert attempts[1] == told[20:]
+        for client in (one, other):
+            assert client.get(f"{thread}/state").json()["values"]["log"] == ["s", 1, 2, 3, 4, 5]
+            assert client.get(f"{thread}/runs/{asked['run_id']}").json()["status"] == "success"
+    assert [what for what in place.noted() if what.endswith(":s")] == [f"counts{step}:s" for step in (1, 2, 2, 3, 4, 5)]
