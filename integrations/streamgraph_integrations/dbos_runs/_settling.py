@@ -12,8 +12,6 @@ import time
 from functools import cache, wraps
 from typing import Any, Iterator
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
-
 from streamgraph_integrations.dbos_runs._errors import WorkerStoppedError
 from streamgraph_integrations.redis_events import RedisLog
 
@@ -58,11 +56,15 @@ def _check(log: RedisLog) -> None:
 @cache
 def _settling_class(cls: Any) -> Any:
     """Return the class of a saver with methods that wait; those that it does not have it still does not have."""
-    without = {getattr(BaseCheckpointSaver, name) for name in (*_SYNC, *_ASYNC)}
-    methods = {name: _waiting(getattr(cls, name)) for name in _SYNC if getattr(cls, name) not in without}
-    methods.update({name: _awaiting(getattr(cls, name)) for name in _ASYNC if getattr(cls, name) not in without})
+    methods = {name: _waiting(getattr(cls, name)) for name in _SYNC if _is_there(cls, name)}
+    methods.update({name: _awaiting(getattr(cls, name)) for name in _ASYNC if _is_there(cls, name)})
     names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     return type(cls.__name__, (cls,), {**methods, **names})
+
+
+def _is_there(cls: Any, name: str) -> bool:
+    """Return whether a saver has a method; those of the base class of all savers raise an error."""
+    return getattr(cls, name).__module__ != "langgraph.checkpoint.base"
 
 
 def _waiting(method: Any) -> Any:
