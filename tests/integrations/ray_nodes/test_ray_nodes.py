@@ -23,7 +23,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 from streamgraph_integrations.ray_nodes import RayPool, remote  # noqa: E402
 
 # One Ray for all of these tests: it takes seconds to start.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.xdist_group("ray")
 
 TESTS = str(Path(__file__).parents[2])
 CONFIG = {"configurable": {"thread_id": "t"}, "tags": ["run"], "metadata": {"mine": 1}}
@@ -100,6 +100,7 @@ def test_errors(pool):
     assert location_of(raised.value).node == "n"
 
 
+@pytest.mark.slow
 @quietly
 def test_a_killed_actor_is_a_typed_error(pool):
     read = []
@@ -110,6 +111,7 @@ def test_a_killed_actor_is_a_typed_error(pool):
     assert isinstance(raised.value.__cause__, ray.exceptions.RayError)
 
 
+@pytest.mark.slow
 @quietly
 def test_a_retry_is_never_spliced(pool):
     """The reader gets what the first attempt said, then that it is taken back, then the whole second attempt."""
@@ -126,6 +128,7 @@ def test_a_retry_is_never_spliced(pool):
     assert targets.tokens_in_the_stream(read) == ["2.0 2.1 2.2 2.3 2.4 2.5 "]
 
 
+@pytest.mark.slow
 @quietly
 def test_a_lost_machine_is_a_typed_error_and_another_one_goes_on(a_ray):
     """The machine of the actor is removed while its node speaks; the retry waits for another that has what it needs."""
@@ -172,6 +175,7 @@ def test_cancellation_reaches_the_node_and_is_waited_for(leave, pool, tmp_path):
     assert note.read_text() == "cancelled"
 
 
+@pytest.mark.slow
 @quietly
 def test_a_slow_reader_holds_the_model_back(pool, tmp_path):
     note = tmp_path / "note"
@@ -215,6 +219,7 @@ def test_the_store_of_the_run(pool):
     assert asyncio.run(graph.ainvoke(targets.GIVEN))["value"] == [{"value": 1}, ["key", "EventLoopError"]]
 
 
+@pytest.mark.slow
 @quietly
 def test_fifty_streams_at_once(pool):
     graph = targets.graph_of(there("talk", pool)).compile()
@@ -230,6 +235,7 @@ def test_fifty_streams_at_once(pool):
     assert all(stream == streams[0] for stream in streams)
 
 
+@pytest.mark.slow
 @quietly
 def test_actors_that_were_ended_are_replaced(pool):
     graph = targets.graph_of(there("worker_pid", pool), retry_policy=RETRY).compile()
@@ -241,9 +247,10 @@ def test_actors_that_were_ended_are_replaced(pool):
     assert len(pool._members) <= 2
 
 
+@pytest.mark.slow
 @quietly
 def test_an_actor_that_cannot_load_says_why(a_ray):
-    with RayPool(num_cpus=0.1, warm_up=[f"{targets.HERE}:tolk"]) as pool:
+    with RayPool(num_cpus=0.1, warm_up=[f"{targets.HERE}:talkk"]) as pool:
         with pytest.raises(UnknownOptionError, match="Did you mean 'talk'"):
             targets.graph_of(there("talk", pool)).compile().invoke(targets.GIVEN)
 

@@ -483,7 +483,7 @@ def test_references_are_checked_when_they_are_written(target, executor):
 
 
 @pytest.mark.parametrize(("name", "error"), [
-    ("tolk", "Did you mean 'talk'"), ("GIVEN['x']", "reference"), ("HERE", "cannot be a node"), ("HERE()", "called"),
+    ("talkk", "Did you mean 'talk'"), ("GIVEN['x']", "reference"), ("HERE", "cannot be a node"), ("HERE()", "called"),
 ])  # fmt: skip
 def test_a_worker_says_what_a_reference_lacks(name, error, executor):
     with pytest.raises(UnknownOptionError, match=error):
