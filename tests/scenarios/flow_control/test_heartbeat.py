@@ -227,6 +227,7 @@ def test_close_while_it_beats() -> None:
     log: List[str] = []
 
     async def node(state: State) -> None:
+        log.append("begun")
         try:
             await asyncio.Event().wait()
         finally:
@@ -234,9 +235,12 @@ def test_close_while_it_beats() -> None:
 
     async def main() -> None:
         async with graph_of(node=node).astream({}, heartbeat=BEAT) as stream:
-            assert isinstance(await stream.__anext__(), Heartbeat)
+            while not log:
+                assert isinstance(await stream.__anext__(), Heartbeat)
 
     run(main())
+    assert log == ["begun", "cancelled"]
     with graph_of(node=node).stream({}, heartbeat=BEAT) as stream:
-        assert isinstance(next(stream), Heartbeat)
-    assert log == ["cancelled"] * 2
+        while len(log) < 3:
+            assert isinstance(next(stream), Heartbeat)
+    assert log == ["begun", "cancelled"] * 2

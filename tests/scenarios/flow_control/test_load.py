@@ -21,7 +21,7 @@ from support.waiting import run
 
 pytestmark = pytest.mark.slow
 
-COUNT = 100_000
+COUNT = 30_000
 LIMIT = 100
 
 
@@ -65,7 +65,7 @@ def test_sync(overflow: Any) -> None:
     total, peak, memory = measured(read)
     assert total == COUNT
     assert peak <= LIMIT
-    assert memory < 1_500_000
+    assert memory < 1_000_000
 
 
 @pytest.mark.parametrize("overflow", ["block", "drop_oldest"])
@@ -85,7 +85,7 @@ def test_async(overflow: Any) -> None:
     total, peak, memory = measured(lambda: run(main()))
     assert total == COUNT
     assert peak <= LIMIT + 10
-    assert memory < 1_500_000
+    assert memory < 1_000_000
 
 
 def test_merging_is_linear_and_flat() -> None:
@@ -104,7 +104,7 @@ def test_merging_is_linear_and_flat() -> None:
 
     merged(100)
     short, long = min(merged(1_000) for _ in range(5)), min(merged(COUNT // 2) for _ in range(2))
-    assert long < 150 * short
+    assert long < 45 * short  # fifteen times as many; if each looked at all before it, it would be 225 times
     _, _, memory = measured(lambda: (int(merged(COUNT)), 0))
     assert memory < 5 * len("word ") * COUNT
 

@@ -33,6 +33,7 @@ from support.waiting import soon
 
 MODES = ["values", "updates", "messages", "custom", "tasks", "debug", "tools", "patches", "objects", "checkpoints"]
 CONFIG = {"configurable": {"thread_id": "t"}, "tags": ["run"], "metadata": {"mine": 1}}
+ONE_BY_ONE = {**CONFIG, "max_concurrency": 1}  # else two nodes of a step may end in either order
 
 
 class Sent(TypedDict):
@@ -52,13 +53,13 @@ def there(name, executor, **options):
 
 def chunks(graph, way, mode, **options):
     if way == "sync":
-        return [targets.normal(chunk) for chunk in graph.stream(targets.GIVEN, CONFIG, stream_mode=mode, **options)]
+        return [targets.normal(chunk) for chunk in graph.stream(targets.GIVEN, ONE_BY_ONE, stream_mode=mode, **options)]
     if way == "started":
-        with graph.start(targets.GIVEN, CONFIG, record=MODES).stream(mode, **options) as reader:
+        with graph.start(targets.GIVEN, ONE_BY_ONE, record=MODES).stream(mode, **options) as reader:
             return [targets.normal(chunk) for chunk in reader]
 
     async def read():
-        stream = graph.astream(targets.GIVEN, CONFIG, stream_mode=mode, **options)
+        stream = graph.astream(targets.GIVEN, ONE_BY_ONE, stream_mode=mode, **options)
         return [targets.normal(chunk) async for chunk in stream]
 
     return asyncio.run(read())
