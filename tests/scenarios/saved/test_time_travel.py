@@ -238,7 +238,7 @@ def test_an_undeclared_graph_is_read_with_the_root() -> None:
     graphs = {"inner": Noting().chain("b", "c")}
     builder = StateGraph(State).add_node("call", lambda state: {"x": [len(graphs["inner"].invoke({"x": []})["x"])]})
     graph = builder.add_edge(START, "call").compile(checkpointer=InMemorySaver())
-    ns = next(ns for ns, _ in graph.stream({"x": []}, CONFIG, subgraphs=True) if ns)
+    ns = [ns for ns, _ in graph.stream({"x": []}, CONFIG, subgraphs=True) if ns][0]
     inside: Any = {"configurable": {"thread_id": "1", "checkpoint_ns": ns[0]}}
     assert graph.get_state(inside).values == {"x": ["b", "c"]}
     assert [state.values.get("x") for state in graph.get_state_history(inside)] == [["b", "c"], ["b"], [], []]
