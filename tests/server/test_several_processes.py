@@ -518,7 +518,7 @@ def test_runs_that_workers_drive(redis: Server, gate: Gate, caplog: pytest.LogCa
                         assert events_seen[-1].event == "end"
                     driven.cancel()
                     await driven.ajoin()
-                    await soon(lambda: driven._run.log.over)
+                    await soon(driven._run.log.all_stored.is_set)
                     caplog.clear()  # it says that its last events were refused
 
                 asyncio.run(works())
