@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import socket
 from contextlib import suppress
-from typing import List, Optional
+from typing import Any, List, Optional, Tuple
 
 import click
 import uvicorn
 
-from streamgraph.errors import GraphError
-from streamgraph.named import events_named, load_graphs, saver_named, store_named
+from streamgraph.errors import GraphError, UnknownOptionError
+from streamgraph.named import events_named, load_graphs, load_object, saver_named, store_named
+from streamgraph.runs import Dispatcher, SharedEvents
 from streamgraph_server._connections import MOST_OF_A_HEAD, LimitedProtocol
 from streamgraph_server._guard import is_loopback
 from streamgraph_server.app import serve
@@ -64,6 +66,7 @@ class GraphServer(uvicorn.Server):
 @click.option("--checkpointer", default="memory", show_default=True, help="memory, sqlite:PATH or postgres://URL.")
 @click.option("--store", help="What graphs remember beyond a thread: memory, sqlite:PATH or postgres://URL.")
 @click.option("--events", "shared", metavar="URL", help="redis://HOST: several processes with it are one server.")
+@click.option("--queue", metavar="PATH_OR_MODULE:NAME", help="QueuedRuns whose workers drive the runs.")
 @click.option("--allow-host", "allowed", multiple=True, metavar="NAME", help="A name by which it may be called.")
 @click.option("--cors", multiple=True, metavar="ORIGIN", help="An origin whose pages may use it.")
 @click.option("--configurable", multiple=True, metavar="KEY", help="A key of configurable that requests may set.")
@@ -81,6 +84,7 @@ def serve_command(
     checkpointer: str,
     store: Optional[str],
     shared: Optional[str],
+    queue: Optional[str],
     allowed: List[str],
     cors: List[str],
     configurable: List[str],
@@ -99,9 +103,14 @@ def serve_command(
             f"{host} can be reached by others, and nobody would have to log in. Serve at 127.0.0.1 behind a proxy, use"
             " serve(..., auth=...) in an application of your own, or give --insecure."
         )
+    if shared is not None and queue is not None:
+        raise click.UsageError("--queue brings its own events: leave out --events.")
     try:
         graphs = load_graphs(target)
         events = None if shared is None else events_named(shared)
+        dispatcher: Optional[Dispatcher] = None
+        if queue is not None:
+            events, dispatcher = _queue_at(queue)
         app = serve(
             graphs,
             checkpointer=saver_named(checkpointer),
@@ -114,6 +123,7 @@ def serve_command(
             drain=drain,
             live=live,
             events=events,
+            dispatcher=dispatcher,
         )
     except GraphError as error:
         raise click.ClickException(str(error)) from error
@@ -130,6 +140,23 @@ def serve_command(
     gc.set_threshold(*_COLLECT_AFTER)
     with suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended for that reason
         server.run([listening])
+
+
+def _queue_at(target: str) -> Tuple[SharedEvents, Dispatcher]:
+    """Return the events of queued runs, and what queues them.
+
+    Args:
+        target: Where they are, or a function that makes them.
+
+    Raises:
+        UnknownOptionError: There are none.
+    """
+    found: Any = load_object(target)
+    if inspect.isroutine(found):
+        found = found()
+    if not (hasattr(found, "events") and hasattr(found, "dispatcher")):
+        raise UnknownOptionError(f"{target} is {found!r:.100}, not QueuedRuns")
+    return found.events, found.dispatcher()
 
 
 def main(arguments: List[str]) -> None:

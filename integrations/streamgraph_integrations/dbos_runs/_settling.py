@@ -64,7 +64,7 @@ def _settling_class(cls: Any) -> Any:
 
 def _is_there(cls: Any, name: str) -> bool:
     """Return whether a saver has a method; those of the base class of all savers raise an error."""
-    return getattr(cls, name).__module__ != "langgraph.checkpoint.base"
+    return bool(getattr(cls, name).__module__ != "langgraph.checkpoint.base")
 
 
 def _waiting(method: Any) -> Any:

@@ -65,11 +65,12 @@ class Place:
 
     def server(self) -> httpx.Client:
         """Start a server whose runs are queued, and return a client of it."""
-        program = str(PROGRAM.with_name("serving_program.py"))
-        server = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True)
+        queue, database = f"{PROGRAM}:runs", os.environ["TEST_DATABASE"]
+        command = [sys.executable, "-m", "streamgraph", "serve", f"{PROGRAM}:graphs", "--port", "0", "--queue", queue]
+        server = subprocess.Popen([*command, "--checkpointer", database], stdout=subprocess.PIPE, text=True)
         self.workers.append(server)
         assert server.stdout is not None
-        return httpx.Client(base_url=f"http://127.0.0.1:{server.stdout.readline().strip()}", timeout=60)
+        return httpx.Client(base_url=server.stdout.readline().split()[-1], timeout=60)
 
     def let(self, name: str) -> None:
         """Make the file for which nodes wait."""
