@@ -122,6 +122,8 @@ def test_what_the_command_refuses(program: Path) -> None:
         ([f"{program}:graph", "--host", "0.0.0.0"], "--insecure"),
         ([f"{program}:grahp"], "graph"),
         ([f"{program}:graph", "--checkpointer", "redis:"], "no checkpointer"),
+        ([f"{program}:graph", "--queue", f"{program}:graph"], "not QueuedRuns"),
+        ([f"{program}:graph", "--queue", f"{program}:runs", "--events", "redis://h"], "leave out --events"),
         (["--help"], "PATH_OR_MODULE:NAME"),
     ):
         result = CliRunner().invoke(serve_command, arguments)
