@@ -252,7 +252,7 @@ def started(graph: Any, asynchronous: bool, readers: int, mode: str) -> Callable
 def test_token_of_a_started_run(asynchronous: bool) -> None:
     """It goes to the log in the thread or task that makes it, through no queue, and is not copied for it."""
     found = per_unit(lambda size: started(speaking(size, asynchronous=asynchronous), asynchronous, 0, "messages"), 128)
-    is_as(found, called=14, dicts=1)
+    is_as(found, called=15, dicts=1)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -260,7 +260,7 @@ def test_step_of_a_started_run(asynchronous: bool) -> None:
     """Its node runs in place, also if it may emit something: no task, no thread."""
     node = astep if asynchronous else step
     found = per_unit(lambda size: started(chain(size, node), asynchronous, 0, "updates"), 128)
-    is_as(found, called=52 + 2 * asynchronous, contexts=1, dicts=5)
+    is_as(found, called=54 + 2 * asynchronous, contexts=1, dicts=5)
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -221,7 +221,7 @@ def test_wrong_requests_say_what_is_right(serving: Serving) -> None:
         (
             {"assistant_id": "agent", "stream_mode": "tokens"},
             422,
-            "custom, tasks, tools, debug, checkpoints, objects, not 'tokens'",
+            "custom, tasks, tools, retries, debug, checkpoints, objects, not 'tokens'",
         ),
         ({"assistant_id": "agent", "input": {"messages": [{"role": "user"}]}}, 422, "content"),
         ({"assistant_id": "agent", "input": 3}, 422, "Expected dict"),

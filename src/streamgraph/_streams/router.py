@@ -114,12 +114,11 @@ class Router:
             own: The capacity of that inbox; `None` if it has no limit.
         """
         above = self.parent_capacity
-        if self._up is None or (above is None and own is None):
-            return own
+        capacities = [capacity for capacity in (above, own) if capacity is not None]
 
         def sender(stop: CancelToken) -> Put:
             return self.sender(
                 inbox if own is None else own.sender(stop), None if above is None else above.sender(stop)
             )
 
-        return CombinedCapacity([capacity for capacity in (above, own) if capacity is not None], sender)
+        return CombinedCapacity(capacities, sender) if capacities else None
