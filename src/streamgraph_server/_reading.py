@@ -126,9 +126,16 @@ async def frames_of(
     while not (run.begun.is_set() or await within(run.begun.wait(), heartbeat)):
         yield HEARTBEAT
     last, handle = 0, run.handle
+    resumed: Dict[str, str] = {}
     while handle is not None:
         modes = _modes(run, encoder)
-        options = {"version": "v2", "subgraphs": encoder.subgraphs, "heartbeat": heartbeat, **(filters or {})}
+        options = {
+            "version": "v2",
+            "subgraphs": encoder.subgraphs,
+            "heartbeat": heartbeat,
+            **(filters or {}),
+            **resumed,
+        }
         if run.max_ahead is not None:
             options.update(max_buffer=run.max_ahead, overflow="block")
         reader = handle.astream(modes, **options)  # type: ignore[call-overload]
@@ -180,6 +187,10 @@ async def frames_of(
         following = await run.following(handle)
         if following is None:
             break
+        if run.first_place == numbered.first:  # it was taken for dead, and goes on
+            handle, resumed = following, {"after": f"{run.facts.attempt}-{last}"}
+            continue
+        resumed = {}
         # Another process has taken the run over, and does again what was not saved: its events are other events.
         renewed = getattr(encoder, "renewed", None)
         if renewed is None:

@@ -169,7 +169,7 @@ class Journal:
         self._forget(self._ended[:-1])
         encoder = ThreadEncoder(lambda error: _shown(error, self._runs), run.answers)
         self._add(run, run.first_place, encoder.begin(run.facts))
-        last, first = 0, run.first_place
+        last, seen, first = 0, 0, run.first_place
         while handle is not None:
             reader = handle.aparts()
             reader.make_tokens(tokens_of)
@@ -186,6 +186,8 @@ class Journal:
                         break
                     now = _now()
                     for last, part in batch:
+                        if last <= seen:
+                            continue
                         if isinstance(part, Part):
                             self._add(run, first + last, encoder.part(part))
                             continue
@@ -202,10 +204,13 @@ class Journal:
             following = await run.following(handle)
             if following is None:
                 break
+            if run.first_place == first:  # it was taken for dead, and goes on
+                seen, handle = last, following
+                continue
             why = f"Attempt {run.facts.attempt - 1} of the run was lost, and attempt {run.facts.attempt} goes on."
             self._add(run, first + last + 1, [*encoder.abandoned(why), Event(GAP, (), {"message": why})])
             encoder = ThreadEncoder(lambda error: _shown(error, self._runs), run.answers)
-            last, first, handle = 0, run.first_place, following
+            last, seen, first, handle = 0, 0, run.first_place, following
             self._add(run, first, encoder.begin(run.facts))
         await run.over.wait()
         if run.left:
