@@ -70,10 +70,10 @@ def async_generator_action(function: Callable[..., AsyncGenerator[object, None]]
         generator = function(value, **injected(names, invocation))
         try:
             async for item in generator:
-                if capacity is not None:
+                if capacity is not None and capacity.full:
                     await capacity.wait()
                 yields.take(item)
-            if capacity is not None:
+            if capacity is not None and capacity.full:
                 await capacity.wait()  # for the end of the message
         finally:
             yields.close()
