@@ -342,9 +342,10 @@ class HubThread:
             self._sender.wake(log)
             with suppress(RedisError, OSError):
                 await self._requests.serve(self._redis, log)
-        for shared in tuple(self._follower.logs.values()):
-            if shared.end is None:
-                await self._follower.check(self._redis, shared)
+        # As many at the same time as there are connections: one after the other, the last of many would wait for long.
+        read = [shared for shared in tuple(self._follower.logs.values()) if shared.end is None]
+        await asyncio.gather(*(self._follower.check(self._redis, shared) for shared in read))
+        del read  # so that a run that nobody reads any more is forgotten below
         await self._forget()
 
     async def _forget(self) -> None:

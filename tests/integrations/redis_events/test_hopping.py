@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import time
@@ -160,3 +161,25 @@ def test_what_nobody_reads_is_listened_to_no_more(make: Make) -> None:
     assert steps.graph.attach(there.log(started.id)).result(PATIENCE) == {"n": 0}
     eventually(lambda: gc.collect() >= 0 and there._hub._news._wanted == {})
     assert list(steps.graph.attach(there.log(started.id)).stream("custom")) == []
+
+
+def test_all_runs_that_are_read_are_looked_after_at_the_same_time(make: Make) -> None:
+    """The last one of many does not wait until all others were asked for."""
+    steps, here, there = Steps(), make(), make()
+    runs = [steps.graph.start({}, log=here.open(), record="custom") for _ in range(2)]
+    logs = [there.log(run.id) for run in runs]
+    looking: List[Any] = []
+    both: List[asyncio.Event] = []  # made on the loop, as Python 3.9 asks for
+
+    async def check(redis: Any, log: Any) -> None:
+        looking.append(log)
+        both.append(both[0] if both else asyncio.Event())
+        if len(looking) == 2:
+            both[0].set()
+        await asyncio.wait_for(both[0].wait(), PATIENCE)
+
+    there._hub._follower.check = check  # type: ignore[method-assign]
+    there._hub.call(there._hub._look)
+    assert set(looking) == set(logs)
+    steps.end()
+    steps.end()
