@@ -66,8 +66,9 @@ def test_the_thread_is_as_before(serving: Serving, by: str, is_new: bool) -> Non
         assert server.post(path).status_code == 204
         assert contents(server) == before
         assert server.get("/threads/t").json()["status"] == "idle"
+    new = server.post("/threads/t/runs", body("quick", multitask_strategy="rollback")).json()["run_id"]
     gate.open_all()
-    found = server.post("/threads/t/runs/wait", body("quick", multitask_strategy="rollback")).json()
+    found = server.get(f"/threads/t/runs/{new}/join").json()
     assert [message["content"] for message in found["messages"]] == [*before, "quick", "first", "second"]
     eventually(lambda: server.get(f"/threads/t/runs/{run}").status_code == 404)
     assert serving({"agent": two_steps(gate)}, checkpointer=saver).get("/threads/t").status_code == 200

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import AsyncContextManager, AsyncIterator, Callable
+from sqlite3 import IntegrityError, OperationalError
+from typing import AsyncContextManager, AsyncIterator, Awaitable, Callable
 
 from streamgraph.named._places import missing, place_of
 from streamgraph.named._postgres import open_pool, set_up
+
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Seconds between the attempts to make tables that another process makes: one for each migration, and one more."""
 
 
 def store_named(given: str) -> Callable[[], AsyncContextManager[object]]:
@@ -39,8 +44,22 @@ async def _sqlite(path: str) -> AsyncIterator[object]:
     except ImportError as error:
         raise missing("store", "langgraph-checkpoint-sqlite") from error
     async with AsyncSqliteStore.from_conn_string(path) as store:
-        await store.setup()
+        await _make_tables(store.setup)
         yield store
+
+
+async def _make_tables(setup: Callable[[], Awaitable[None]]) -> None:
+    """Make the tables of a store on SQLite, also while another process does.
+
+    Its migrations are not guarded against each other: who comes second is told of a column or a row that is there
+    already, and finds that step done when it looks again.
+    """
+    for pause in _PAUSES:
+        try:
+            return await setup()
+        except (OperationalError, IntegrityError):
+            await asyncio.sleep(pause)
+    return await setup()
 
 
 @asynccontextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,35 @@ def test_savers_and_stores_that_open_together(address: str) -> None:
             return item.value["number"]
 
     async def all_of_them() -> Any:
-        if address.startswith("sqlite"):  # whose packages do not wait for each other while they make tables
-            return [await opened(number) for number in range(3)]
         return await asyncio.gather(*(opened(number) for number in range(3)))
 
     assert list(asyncio.run(all_of_them())) == [0, 1, 2]
+
+
+def test_a_store_whose_tables_another_process_is_making(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one has added a column, and not yet noted that it has: SQLite's store adds it once more."""
+    aio = pytest.importorskip("langgraph.store.sqlite.aio")
+    path = tmp_path / "all.db"
+    set_up, refused = aio.AsyncSqliteStore.setup, []
+
+    async def opened() -> None:
+        async with store_named(f"sqlite:{path}")() as store:
+            found: Any = store
+            await found.aput(("said",), "it", {"number": 1})
+
+    async def noticed(store: Any) -> None:
+        try:
+            await set_up(store)
+        except sqlite3.Error as error:
+            refused.append(str(error))
+            with closing(sqlite3.connect(str(path))) as other, other:
+                other.execute("INSERT INTO store_migrations (v) VALUES (?)", (last,))
+            raise
+
+    asyncio.run(opened())
+    with closing(sqlite3.connect(str(path))) as other, other:
+        last = max(v for v, sql in enumerate(aio.AsyncSqliteStore.MIGRATIONS) if "ADD COLUMN" in sql)
+        other.execute("DELETE FROM store_migrations WHERE v >= ?", (last,))
+    monkeypatch.setattr(aio.AsyncSqliteStore, "setup", noticed)
+    asyncio.run(opened())
+    assert len(refused) == 1 and "duplicate column" in refused[0]
