@@ -9,13 +9,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator, List, Set
+from typing import TYPE_CHECKING, Iterator, List, Set, cast
 
 import pytest
 
 from support.old_savers import without_its_warning
 from support.redis_servers import Server
 from support.savers import new_database
+
+if TYPE_CHECKING:
+    from streamgraph_integrations.dbos_runs import QueuedRuns
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -76,6 +79,8 @@ def test_every_block_runs(page: Path, capsys: pytest.CaptureFixture[str], server
     namespace: dict[str, object] = {}
     for number, block in enumerate(blocks_of(page), 1):
         exec(compile(block, f"{page.name} block {number}", "exec", dont_inherit=True), namespace)
+    if page.stem == "queued_runs":  # in a program, its end closes them
+        cast("QueuedRuns", namespace["runs"]).events.close()
 
     if page == README:
         assert "Here is a joke about ice cream and cats" in capsys.readouterr().out

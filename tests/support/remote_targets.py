@@ -55,6 +55,8 @@ def normal(chunk: object) -> str:
     """A chunk as text, without what no two runs have in common."""
     text = re.sub(r"\d{4}-\d\d-\d\dT[^'\"]+", "TIME", repr(chunk))
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(lc_)?run--?[-0-9a-f]+", "ID", text)
+    # A process notes the versions of the packages that it has imported.
+    text = re.sub(r"'lc_versions': \{[^}]*\}", "'lc_versions': {}", text)
     # A tool's message gets its id when it enters the state: the event was shown before, and may be read after it.
     return re.sub(r"('event': 'tool-finished'.*) id='ID',", r"\1", text)
 

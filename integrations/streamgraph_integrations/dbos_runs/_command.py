@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
-from typing import List, Optional
+from typing import List, Optional, Sequence
+
+import click
 
 from streamgraph.errors import GraphError, UnknownOptionError
 from streamgraph.named import load_object
 from streamgraph_integrations.dbos_runs._runs import QueuedRuns
 from streamgraph_integrations.dbos_runs._worker import Worker, until_told
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("target", metavar="PATH_OR_MODULE:NAME")
+@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Take only runs of this queue.")
+@click.option(
+    "--drain",
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="What runs get to end in; then others take them.",
+)
+def worker_command(target: str, queues: Sequence[str], drain: float) -> None:
+    """Take runs from queues and drive them, until SIGTERM or Ctrl-C.
+
+    The target is QueuedRuns, or a function that makes them.
+    """
+    try:
+        runs = _runs_at(target)
+        worker = runs.worker(queues, drain=drain)
+        asyncio.run(until_told(worker, lambda begun: _say(begun, runs)))
+    except GraphError as error:
+        sys.exit(f"streamgraph worker: {error}")
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
@@ -22,21 +46,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     Raises:
         SystemExit: It has ended, with this status.
     """
-    parser = argparse.ArgumentParser(
-        prog="streamgraph worker", description="Take runs from queues and drive them, until SIGTERM or Ctrl-C."
-    )
-    parser.add_argument("target", metavar="PATH_OR_MODULE:NAME", help="QueuedRuns, or a function that makes them")
-    parser.add_argument("--queue", action="append", default=[], metavar="NAME", help="take only runs of this queue")
-    parser.add_argument(
-        "--drain", type=float, default=30.0, metavar="SECONDS", help="what runs get to end in; then others take them"
-    )
-    given = parser.parse_args(arguments)
-    try:
-        runs = _runs_at(given.target)
-        worker = runs.worker(given.queue, drain=given.drain)
-        asyncio.run(until_told(worker, lambda begun: _say(begun, runs)))
-    except GraphError as error:
-        sys.exit(f"streamgraph worker: {error}")
+    worker_command.main(arguments, prog_name="streamgraph worker")
 
 
 def _runs_at(target: str) -> QueuedRuns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any, Mapping, Optional
 
@@ -42,10 +43,14 @@ GONE = (
 
 
 def start() -> None:
-    """Start a Ray on this machine, unless the program has started or joined one."""
+    """Start a Ray of this program, unless it has started or joined one, or `RAY_ADDRESS` says which one to join.
+
+    Left to itself, Ray joins whatever runs on the machine, also another program's, which may end at any time.
+    """
     with _starting:
         if not ray.is_initialized():
-            ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+            address = None if os.environ.get("RAY_ADDRESS") else "local"
+            ray.init(address=address, include_dashboard=False, log_to_driver=False, configure_logging=False)
 
 
 def session() -> Optional[str]:

@@ -26,7 +26,8 @@ _PRIVATE = "_internal"
 """The one private folder that libraries import from, and the only one that is shown to them."""
 
 _NOT_LANGGRAPHS = frozenset(
-    {"accumulate", "named", "pytest_plugin", "replacing", "runs", "serialization", "terminal", "testing", "watching"}
+    {"accumulate", "executors", "named", "pytest_plugin", "replacing", "runs", "serialization", "terminal", "testing"}
+    | {"watching"}
 )
 """Public modules of this package that LangGraph does not have: a library that looks for one does not mean ours."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
 import subprocess
@@ -102,6 +103,8 @@ def place(database: str, redis_server: Server, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("TEST_FOLDER", str(tmp_path))
     paths = [str(Path(path).resolve()) for path in sys.path if path]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    # The handler that DBOS makes once writes to what stands for stderr in the test that has made it.
+    logging.getLogger("dbos").handlers.clear()
     found = Place(tmp_path, monkeypatch)
     yield found
     found.close()

@@ -23,7 +23,7 @@ from streamgraph.replacing import MissingModuleError
 pytestmark = pytest.mark.usefixtures("nothing_installed")
 
 NOT_LANGGRAPHS = (
-    *("accumulate", "named", "pytest_plugin", "replacing", "runs", "serialization", "terminal", "testing"),
+    *("accumulate", "executors", "named", "pytest_plugin", "replacing", "runs", "serialization", "terminal", "testing"),
     *("watching", "__main__"),
 )
 
@@ -227,7 +227,7 @@ def test_after_a_failed_import(tmp_path, monkeypatch):
         importlib.import_module("langgraph.utilities")
     assert not {"langgraph.utilities", "streamgraph.utilities"} & set(sys.modules)
 
-    module.write_text("ready = 'yes, now it is'")
+    module.write_text("ready = 'yes, and with another length, for what is compiled is known by size and time'")
     importlib.invalidate_caches()
     try:
         assert importlib.import_module("langgraph.utilities").ready

@@ -137,9 +137,9 @@ class RunRoutes:
         run = await self._run(request)
         found = await asked(run.prompt(request.path_params["call_id"]))
         if found is None:
-            raise refusal(
-                404, "There is no prompt of this call: there was none, or it is not kept. Start with ?prompts=true."
-            )
+            is_kept = run.order.prompts or self._service.settings.live is True
+            how = "" if is_kept else " Start with ?prompts=true."
+            raise refusal(404, f"There is no prompt of this call: there was none, or it is not kept.{how}")
         return answer(found)
 
     async def _check_rollback(self, run: ServedRun) -> None:
