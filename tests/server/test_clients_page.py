@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 
 from server.loopback import Loopback, events_in
+from streamgraph_integrations.openai import chat_model
+from streamgraph_integrations.openai_server import Reply
 from support.waiting import eventually
 
 PAGE = Path(__file__).parents[2] / "cookbook" / "clients.md"
@@ -72,7 +75,12 @@ def test_curl(server: Loopback) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_react_page(server: Loopback, node: Callable[..., Any]) -> None:
+def test_the_react_page(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
+    page = graphs_of_the_page()
+    # A long answer has no end, so that it can be stopped in the middle of it however long the browser takes.
+    short, long = page["model"], chat_model(reply=Reply("word " * 20_000))
+    page["model"] = RunnableLambda(lambda asked: long if "long" in asked[-1].content else short)
+    server = serving(page["graphs"])
     (node.folder / "chat.jsx").write_text(blocks("jsx")[0], encoding="utf-8")  # type: ignore[attr-defined]
     found = node("react_page.mjs", server.url)
 

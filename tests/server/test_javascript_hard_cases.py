@@ -5,6 +5,7 @@ What is on the screen in the end is compared: each text once, whatever has grown
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import pytest
@@ -85,21 +86,19 @@ def structured() -> Any:
     return one_node(write)
 
 
-def slow(servers: List[Loopback]) -> Any:
-    """A node that waits in the middle of what it says until its page was left, and then until it is there again."""
-    model = chat_model(delay=0)
-
-    def readers() -> int:
-        return sum(run.readers for server in servers for run in server.runs.going_on())
+def slow(folder: Path) -> Any:
+    """A node that waits in the middle of what it says until its page was left, and another one reads it."""
+    model, versions = chat_model(delay=0), iter("67")
+    for left in folder.glob("read_again*"):
+        left.unlink()
 
     async def say(state: Any) -> Any:
         said: Any = AIMessageChunk("")
+        read_again = folder / f"read_again{next(versions)}"
         async for chunk in model.astream(state["messages"]):
             before, said = len(said.content), said + chunk
             if before < 40 <= len(said.content):
-                await soon(lambda: readers() == 0)
-            if before < 80 <= len(said.content):
-                await soon(lambda: readers() == 1)
+                await soon(read_again.exists)
         return {"messages": [message_chunk_to_message(said)]}
 
     return one_node(say)
@@ -108,7 +107,6 @@ def slow(servers: List[Loopback]) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[..., Any]) -> None:
-    servers: List[Loopback] = []
     graphs = {
         "side_by_side": side_by_side(),
         "graphs_in_tools": graphs_in_tools(),
@@ -121,10 +119,9 @@ def test_what_is_on_the_screen(serving: Callable[..., Loopback], node: Callable[
         "reviewed": reviewed(),
         "inbox": reviewed("agent_inbox"),
         "speaking": speaking(),
-        "slow": slow(servers),
+        "slow": slow(node.folder),  # type: ignore[attr-defined]
     }
-    servers.append(serving(graphs))
-    found = node("hard_cases.mjs", servers[0].url)
+    found = node("hard_cases.mjs", serving(graphs).url)
 
     for name, screen in SCREENS.items():
         for client in ("ai6", "ai7"):

@@ -218,10 +218,10 @@ class StartedRun(ReadableRun):
             stream.request_end("the run was cancelled")
         elif task is not None and self.loop is not None:
             if current_loop() is self.loop:
-                task.cancel()
+                stream.request_end(task)
             else:
                 try:
-                    self.loop.call_soon_threadsafe(task.cancel)
+                    self.loop.call_soon_threadsafe(stream.request_end, task)
                 except RuntimeError:  # the loop is closed
                     self.check_loop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 from typing import Callable, Dict, List, Optional, Tuple
 
@@ -147,6 +148,18 @@ class StartedLoopStream(_Timed, AsyncGraphStream[object]):
     def __init__(self, session: Session, backend: StartedLoopBackend, flow: FlowControl) -> None:
         super().__init__(session, backend, flow)
         self._begin_times()
+
+    def request_end(self, task: asyncio.Task[None]) -> None:
+        """Make the run end; on its loop, without waiting.
+
+        A cancellation can be lost in a node that runs in the task itself: in `asyncio.wait_for` before Python 3.12
+        (CPython #86296), with which clients of models wait for each chunk. The model ends at its next token then.
+
+        Args:
+            task: The task that pulls the parts.
+        """
+        self._session.stop.set()
+        task.cancel()
 
     async def _start(self, task: Task, alone: bool) -> None:
         self._record_start(task, alone)

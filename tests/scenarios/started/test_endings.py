@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from contextlib import suppress
 from typing import Any, Callable, Dict, List
 
 import pytest
 
 from scenarios.started.leaving_a_program import started, waits, writes, writes_on_loop
 from streamgraph.errors import EventLoopError, RunCancelledError, StreamBusyError
+from streamgraph.testing import ScriptedModel
 from support.value_graphs import State, graph_of
 from support.waiting import PATIENCE, eventually, run, soon
 
@@ -339,5 +341,33 @@ def test_a_run_is_let_go_when_nobody_waits() -> None:
             await task
         handle.cancel()
         await soon(lambda: handle.status == "cancelled")
+
+    run(main())
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "from another thread"])
+def test_a_cancellation_that_a_node_has_lost(elsewhere: bool) -> None:
+    """As `asyncio.wait_for` loses one before Python 3.12 (CPython #86296): the model ends at its next token."""
+
+    async def main() -> None:
+        begun, said = asyncio.Event(), []
+        model = ScriptedModel(["one two three four five six"])
+
+        async def loses(state: State) -> State:
+            begun.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3 * PATIENCE)
+            async for chunk in model.astream("?"):
+                said.append(chunk.content)
+            return {}
+
+        handle = await graph_of(node=loses).astart({})
+        await begun.wait()
+        if elsewhere:
+            await asyncio.to_thread(handle.cancel)
+        else:
+            handle.cancel()
+        await asyncio.wait_for(handle.ajoin(), PATIENCE)
+        assert (handle.status, said) == ("cancelled", [])
 
     run(main())

@@ -1,4 +1,5 @@
 // Talks to the hard cases with the clients of AG-UI and the AI SDK, and prints what a person has on the screen in the end.
+import { writeFileSync } from "node:fs";
 import { HttpAgent } from "@ag-ui/client";
 import * as ai6 from "ai6";
 import * as ai7 from "ai7";
@@ -147,7 +148,10 @@ async function reloaded(ai, version) {
   await first.stop();
   await sending;
   const second = open(first.messages.slice(0, 1));
-  await second.resumeStream();
+  const reading = second.resumeStream();
+  while (!second.messages[1]?.parts.at(-1)?.text) await new Promise((resolve) => setTimeout(resolve, 2));
+  writeFileSync(`read_again${version}`, ""); // what follows comes only now
+  await reading;
   const nothing = open(second.messages);
   await nothing.resumeStream();
   return [first.messages[1].parts.at(-1).text.length < second.messages[1].parts.at(-1).text.length, ...parts(second), nothing.status];

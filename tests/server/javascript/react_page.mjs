@@ -19,7 +19,7 @@ const lengths = new Set();
 
 async function until(condition, what) {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
-    if (condition()) return;
+    if (await condition()) return;
     const last = [...holder.querySelectorAll("p.ai")].at(-1);
     if (last) lengths.add(last.textContent.length);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -70,8 +70,14 @@ await until(() => texts().some((text) => text.includes("It stays here")), "what 
 await until(() => button("Send"), "the end");
 await send("A long joke");
 await until(() => texts().length > resumed.length + 2, "some of the answer");
+lengths.clear();
+await until(() => lengths.size > 5, "an answer that grows");
 button("Stop").click();
 await until(() => button("Send"), "the end after stopping");
+const headers = { "content-type": "application/json" };
+const busy = async () => (await fetch(`${url}/threads/search`, { method: "POST", headers, body: '{"status": "busy"}' })).json();
+// The page does not wait until its request to cancel has arrived; its process has to. One request after the other.
+await until(async () => (await busy()).length === 0, "the end of the run");
 root.unmount();
 console.log(JSON.stringify({ asked, first, again, resumed, lengths: lengths.size }));
 process.exit(0);
