@@ -202,7 +202,7 @@ async def until_told(worker: Worker, begun: Callable[[Worker], None] = lambda wo
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
             loop.add_signal_handler(number, told.set)
-        except NotImplementedError:  # on Windows
+        except NotImplementedError:  # asyncio has no signal handlers on Windows; a plain one wakes the loop
             signal.signal(number, lambda *of: loop.call_soon_threadsafe(told.set))
     async with worker:
         begun(worker)

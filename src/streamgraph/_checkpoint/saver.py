@@ -182,8 +182,8 @@ class Saver:
         usable = Action(self._list.sync and first, self._list.asyn and afirst)
         try:
             return (yield Call(usable, (), shielded=True))
-        except NotImplementedError:
-            # SqliteSaver's `alist` only says that it has none; a saver without another way to list cannot be used.
+        except NotImplementedError:  # SqliteSaver's `alist` only says that it has none
+            # A saver without another way to list cannot be used.
             if usable.sync is None or usable.asyn is None:
                 raise
             return (yield Call(Action(first, None), (), shielded=True))
@@ -266,8 +266,7 @@ class Saver:
             action = self._actions[name]
             try:
                 return (yield Call(action, args, shielded=True))
-            except NotImplementedError:
-                # SqliteSaver has async methods that only say that it has none.
+            except NotImplementedError:  # SqliteSaver has async methods that only say that it has none
                 if action.sync is None or action.asyn is None:
                     raise
                 self._actions[name] = Action(action.sync, None)

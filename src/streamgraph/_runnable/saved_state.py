@@ -191,7 +191,7 @@ async def _ahistory(place: Place, options: Dict[str, Any]) -> AsyncIterator[Stat
         async for stored in place.saver.alist(config, **options):
             yield await run_async(snapshot_of(place, stored, latest=False))
         return
-    except NotImplementedError:
-        pass  # the saver has no async list, or only says so when asked: its sync one is read in a thread, below
+    except NotImplementedError:  # it has no async list, or only says so when asked: its sync one is read below
+        pass
     async for stored in iterated(place.saver.list(config, **options)):
         yield await run_async(snapshot_of(place, stored, latest=False))
