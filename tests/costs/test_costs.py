@@ -267,10 +267,14 @@ def test_step_of_a_started_run(asynchronous: bool) -> None:
 def test_token_for_a_further_reader(asynchronous: bool) -> None:
     """Two calls for a token: the next one, and its making; two copies: its fields, and its metadata."""
 
-    def reading(readers: int) -> Callable[[], Any]:
-        return started(speaking(256, asynchronous=asynchronous), asynchronous, readers, "messages")
+    def each(readers: int) -> Dict[str, float]:
+        """What a token costs with so many readers; what a reader costs at its start does not count."""
+        return per_unit(
+            lambda size: started(speaking(size, asynchronous=asynchronous), asynchronous, readers, "messages"), 256
+        )
 
-    found = per_unit(reading, 4)
-    assert found["called"] / 257 < 2.5
-    assert round(found["dicts"] / 257) == 2
+    without, with_four = each(0), each(4)
+    found = {kind: (count - without.get(kind, 0)) / 4 for kind, count in with_four.items()}
+    assert 2 <= found["called"] < 2.3
+    assert round(found["dicts"]) == 2
     assert found.get("sent", 0) == found.get("tasks", 0) == found.get("threads", 0) == 0

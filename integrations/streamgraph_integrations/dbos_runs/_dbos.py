@@ -10,7 +10,7 @@ from typing import Any, Awaitable, Callable, Dict, List, Mapping, NamedTuple, Op
 try:
     from dbos import DBOS, DBOSClient
 except ImportError as error:
-    raise ImportError('streamgraph_integrations.dbos_runs needs dbos: pip install "streamgraph[dbos]"') from error
+    raise ImportError('Queued runs need dbos: with Python 3.10 or later, pip install "streamgraph[dbos]"') from error
 
 from streamgraph_integrations.dbos_runs._queues import RunQueue
 

@@ -35,7 +35,10 @@ class Subcommand:
         try:
             main = importlib.import_module(self.module).main
         except ImportError as error:
-            sys.exit(f"streamgraph: {error}. This needs further packages: pip install 'streamgraph[{self.extra}]'")
+            said = str(error)
+            if f"streamgraph[{self.extra}]" not in said:
+                said += f". This needs further packages: pip install 'streamgraph[{self.extra}]'"
+            sys.exit(f"streamgraph: {said}")
         main(arguments)
 
 
