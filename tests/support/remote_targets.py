@@ -265,11 +265,14 @@ async def pours(state):
 
 
 def pours_in_a_thread(state):
-    writer = get_stream_writer()
-    for number in range(100_000):
-        with open(state["log"], "w") as file:
+    writer, number = get_stream_writer(), 0
+    try:
+        for number in range(100_000):
+            writer(number)
+    finally:
+        with open(state["log"] + ".new", "w") as file:
             file.write(str(number))
-        writer(number)
+        os.replace(state["log"] + ".new", state["log"])
 
 
 class Dying(GenericFakeChatModel):

@@ -164,10 +164,12 @@ class _ThreadCall:
         return self._claim()
 
     async def wait(self) -> None:
-        """Wait for the end of the call."""
+        """Wait for the end of the call; the loop gets a turn in any case, so that a cancellation is noticed."""
         self._waiter = waiter = self._loop.create_future()
         if self.outcome is None:
             await waiter
+        else:
+            await asyncio.sleep(0)
 
     def _claim(self) -> bool:
         try:

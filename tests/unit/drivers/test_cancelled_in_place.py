@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterator, List
 import anyio
 import pytest
 
+from streamgraph._drivers.workers import RunThreads
 from streamgraph.errors import StreamClosed
 from streamgraph.graph import START, StateGraph
 from streamgraph.runtime import Runtime
@@ -140,6 +141,24 @@ def test_cancelled(gate: Gate, how: Callable[[Any], Any], place: Callable[[Any],
     run(main())
     gate.ends()
     assert gate.log == ["told to stop"]
+
+
+@awaited
+def test_cancelled_while_the_loop_is_late(how: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancellation from a node in a thread is noticed also if the node ends before the loop waits for its end."""
+    monkeypatch.setattr(RunThreads, "start", lambda self, function, *args: function(*args))
+    tasks: List[Any] = []
+
+    def node(state: State) -> State:
+        tasks[0].get_loop().call_soon_threadsafe(tasks[0].cancel)
+        return {"value": "through"}
+
+    async def main() -> None:
+        tasks.append(asyncio.create_task(how(alone(node))))
+        await asyncio.wait(tasks)
+        assert tasks[0].cancelled()
+
+    run(main())
 
 
 @awaited
