@@ -83,6 +83,26 @@ def place_of(id: Union[bytes, str]) -> Tuple[int, int]:  # noqa: A002  (the fiel
     return int(attempt), int(number)
 
 
+def news_of(word: bytes) -> Tuple[int, int, Entries]:
+    """Return the attempt that has news, the number of its last entry, and the entries that came with the news.
+
+    Args:
+        word: The place of the last entry. If entries come with it, the field and the length of each follow, and in the
+            next line their values, one after the other.
+    """
+    head, _, values = word.partition(b"\n")
+    place, *fields = head.split(b" ")
+    attempt, last = place_of(place)
+    entries: Entries = []
+    begin, number = 0, last - len(fields)
+    for item in fields:
+        field, _, length = item.partition(b":")
+        end, number = begin + int(length), number + 1
+        entries.append((b"%d-%d" % (attempt, number), {field: values[begin:end]}))
+        begin = end
+    return attempt, last, entries
+
+
 Entry = Tuple[bytes, Dict[bytes, bytes]]
 """An entry, as Redis returns it: its id and its fields."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from time import monotonic
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 from weakref import WeakValueDictionary
 
 from redis.asyncio import Redis
@@ -46,20 +46,60 @@ class Follower:
     Args:
         settings: The settings.
         doubt: Whether a missing sign of life says something.
-
-    Attributes:
-        logs: The logs that somebody has, by run and attempt.
     """
 
     def __init__(self, settings: Settings, doubt: Doubt) -> None:
-        self.logs: WeakValueDictionary[Key, RedisSharedLog] = WeakValueDictionary()
+        self._logs: Dict[str, WeakValueDictionary[int, RedisSharedLog]] = {}
         self._settings = settings
         self._doubt = doubt
         self._fetching: Dict[Key, _Fetching] = {}
 
+    def add(self, log: RedisSharedLog) -> None:
+        """Follow a log for as long as somebody has it."""
+        self._logs.setdefault(log.facts.run_id, WeakValueDictionary())[log.attempt] = log
+
+    def find(self, run_id: str, attempt: int) -> Optional[RedisSharedLog]:
+        """Return the log of an attempt, if somebody has it."""
+        logs = self._logs.get(run_id)
+        return None if logs is None else logs.get(attempt)
+
     def of(self, run_id: str) -> List[RedisSharedLog]:
-        """Return the logs of a run that has news."""
-        return [log for log in tuple(self.logs.values()) if log.facts.run_id == run_id]
+        """Return the logs of a run that somebody has."""
+        logs = self._logs.get(run_id)
+        return [] if logs is None else list(logs.values())
+
+    def all(self) -> List[RedisSharedLog]:
+        """Return all logs that somebody has, and forget the runs that nobody reads any more."""
+        found: List[RedisSharedLog] = []
+        for run_id in tuple(self._logs):
+            logs = self.of(run_id)
+            found.extend(logs)
+            if not logs:
+                del self._logs[run_id]
+        return found
+
+    def take(self, log: RedisSharedLog, last: int, entries: Entries) -> bool:
+        """Add entries that came with news; return False if others have to be fetched.
+
+        Args:
+            log: The log.
+            last: The number of the last entry that there is.
+            entries: The entries, up to that one.
+        """
+        missing = last - log.following
+        if missing <= 0 or log.end is not None:
+            return True
+        if missing > len(entries) or (log.facts.run_id, log.attempt) in self._fetching:
+            return False
+        new = entries[-missing:]
+        self._add(log, new)
+        return True
+
+    def _add(self, log: RedisSharedLog, entries: Entries) -> None:
+        try:
+            log.add_new(entries)
+        except Exception as error:  # what was stored cannot be read here, such as a class that is not allowed
+            log.lose("failed", RunEnd(error=error))
 
     async def follow(self, redis: Redis, log: RedisSharedLog) -> None:
         """Fetch what is new in a log. News that comes meanwhile is fetched as well.
@@ -82,10 +122,8 @@ class Follower:
                 if len(entries) == _COUNT:
                     fetching.again = True
                 if entries:
-                    log.add_new(entries)
+                    self._add(log, entries)
         except EventsUnavailableError as error:
-            log.lose("failed", RunEnd(error=error))
-        except Exception as error:  # what was stored cannot be read here, such as a class that is not allowed
             log.lose("failed", RunEnd(error=error))
         finally:
             del self._fetching[key]

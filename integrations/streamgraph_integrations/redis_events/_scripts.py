@@ -33,9 +33,11 @@ if newest[2][1] == 'end' then
     if last < first or ARGV[at] ~= 'end' or ARGV[at + 1] ~= newest[2][2] then return {attempt} end
 end
 if first > last + 1 then return -1 end
+local heads, values, size = {attempt .. '-' .. (first + count - 1)}, {}, 0
 for index = last + 1 - first, count - 1 do
-    local at = 9 + 2 * index
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], attempt .. '-' .. (first + index), ARGV[at], ARGV[at + 1])
+    local field, value = ARGV[9 + 2 * index], ARGV[10 + 2 * index]
+    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], attempt .. '-' .. (first + index), field, value)
+    heads[#heads + 1], values[#values + 1], size = field .. ':' .. #value, value, size + #value
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('SET', KEYS[2], attempt, 'PX', ARGV[5])
@@ -44,14 +46,17 @@ if redis.call('PEXPIRE', KEYS[4], ARGV[4]) == 1 then
     redis.call('HSETNX', KEYS[4], 'begun', ARGV[8])
     if count > 0 and ARGV[#ARGV - 1] == 'end' then redis.call('HSET', KEYS[4], 'over', ARGV[8]) end
 end
-redis.call('PUBLISH', ARGV[6], attempt .. '-' .. (first + count - 1))
+local news = heads[1]
+if #values > 0 and size <= 16384 then news = table.concat(heads, ' ') .. '\\n' .. table.concat(values) end
+redis.call('PUBLISH', ARGV[6], news)
 return first + count - 1
 """
 """Adds entries that have not been added yet, and returns the number of the last one.
 
 A list with the newest attempt is returned, and nothing is added, if that is another one, or if somebody else has
 written down the end of this one; and -1 if entries before these are missing, which were stored once: the stream has
-expired, or Redis has lost it.
+expired, or Redis has lost it. The entries themselves are part of the news if they are not large, so that readers need
+not fetch them; `news_of` reads it.
 
 Keys: as above without the notes, the facts of the attempt, and the notes. Arguments: the attempt, the number of the
 first entry, the most entries to keep, the milliseconds that the stream is kept, those that the sign of life lasts, the

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from streamgraph.runs import EventsUnavailableError, RunEnd, RunFacts, UnknownRunError
 from streamgraph.serialization import PartDecoder
 from streamgraph_integrations.redis_events._connection import Settings
-from streamgraph_integrations.redis_events._entries import END, facts_of, facts_text, place_of
+from streamgraph_integrations.redis_events._entries import END, facts_of, facts_text, news_of, place_of
 from streamgraph_integrations.redis_events._following import Follower
 from streamgraph_integrations.redis_events._leases import Doubt, bury
 from streamgraph_integrations.redis_events._news import News
@@ -173,10 +173,10 @@ class HubThread:
         try:
             await self._news.listen_to(channel)
             attempt, number, facts = await self._newest(run_id)
-            log = self._follower.logs.get((run_id, attempt))
+            log = self._follower.find(run_id, attempt)
             if log is None or log.is_lost:
                 log = RedisSharedLog(facts, attempt, number, self, self._decoder, _PAGES)
-                self._follower.logs[run_id, attempt] = log
+                self._follower.add(log)
             else:
                 log.know(number)
         finally:
@@ -319,11 +319,12 @@ class HubThread:
             return
         if kind == "joined":
             return
-        attempt = place_of(word)[0]
+        attempt, last, entries = news_of(word)
         for shared in self._follower.of(run_id):
-            # After the beginning of a later attempt nothing comes of this one.
-            work = self._follower.follow if shared.attempt == attempt else self._follower.check
-            self._begin(work(self._redis, shared))
+            if shared.attempt != attempt:  # after the beginning of a later attempt nothing comes of this one
+                self._begin(self._follower.check(self._redis, shared))
+            elif not self._follower.take(shared, last, entries):
+                self._begin(self._follower.follow(self._redis, shared))
 
     async def _watch(self) -> None:
         """Give signs of life of the runs of this process, and look for those of others."""
@@ -343,7 +344,7 @@ class HubThread:
             with suppress(RedisError, OSError):
                 await self._requests.serve(self._redis, log)
         # As many at the same time as there are connections: one after the other, the last of many would wait for long.
-        read = [shared for shared in tuple(self._follower.logs.values()) if shared.end is None]
+        read = [shared for shared in self._follower.all() if shared.end is None]
         await asyncio.gather(*(self._follower.check(self._redis, shared) for shared in read))
         del read  # so that a run that nobody reads any more is forgotten below
         await self._forget()
@@ -352,7 +353,7 @@ class HubThread:
         """Listen no more to runs that are over, or that nobody reads."""
         names = self._settings.names
         wanted = {names.asked(run_id) for run_id in self._sender.logs}
-        wanted |= {names.news(log.facts.run_id) for log in tuple(self._follower.logs.values())}
+        wanted |= {names.news(log.facts.run_id) for log in self._follower.all()}
         wanted |= set(self._joining) | set(self._listeners)
         await self._news.listen_only_to(wanted)
 
@@ -360,7 +361,7 @@ class HubThread:
         await self.flushed(seconds)
         error = EventsUnavailableError(CLOSED)
         self._sender.close(error)
-        for shared in tuple(self._follower.logs.values()):
+        for shared in self._follower.all():
             if shared.end is None:
                 shared.lose("failed", RunEnd(error=error))
         deadline = monotonic() + seconds

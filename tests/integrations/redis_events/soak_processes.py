@@ -75,7 +75,7 @@ def left_behind(events: RedisEvents) -> List[str]:
         found = [f"writes {key}" for key in hub._sender.logs] if hub._thread is not None else []
         found += [
             f"reads {log.facts.run_id}, attempt {log.attempt}, {log.status}: {log.following} of {log.last} events"
-            for log in hub._follower.logs.values()
+            for log in hub._follower.all()
         ]
         if hub._thread is not None:
             found += [f"listens to {channel}" for channel in hub._news._wanted]

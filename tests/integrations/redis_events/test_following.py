@@ -1,12 +1,18 @@
-"""A run is lost only if nothing of it is left to be fetched."""
+"""What is new comes with the news of it, and what is missing is fetched: a run is lost only if nothing is left."""
 
 from __future__ import annotations
 
 import asyncio
+from threading import Semaphore
 from typing import Any, List, Optional, Tuple
 from uuid import uuid4
 
+import pytest
+
 from integrations.redis_events.conftest import Make
+from streamgraph.config import get_stream_writer
+from streamgraph.graph import START, MessagesState, StateGraph
+from streamgraph_integrations.redis_events._entries import news_of
 from streamgraph_integrations.redis_events._following import Follower
 from streamgraph_integrations.redis_events._leases import Doubt
 from support.talking import GIVEN, talking
@@ -103,3 +109,74 @@ def test_a_run_that_has_ended_long_ago_is_read(make: Make, server: Any) -> None:
     with server.client() as client:
         assert client.delete(here._settings.names.alive(started.id)) == 1
     assert str(graph.attach(make(alive=0.05).log(started.id)).result()) == str(started.result())
+
+
+@pytest.mark.parametrize(
+    ("word", "news"),
+    [
+        (b"2-7", (2, 7, [])),
+        (b"1-1 e:3\nabc", (1, 1, [(b"1-1", {b"e": b"abc"})])),
+        (
+            b"3-12 e:4 e:0 end:2\n\na b{}",
+            (3, 12, [(b"3-10", {b"e": b"\na b"}), (b"3-11", {b"e": b""}), (b"3-12", {b"end": b"{}"})]),
+        ),
+    ],
+)
+def test_news(word: bytes, news: Any) -> None:
+    """The entries are cut by their lengths: they may hold anything."""
+    assert news_of(word) == news
+
+
+def stepping(size: int, count: int, step: Any) -> Any:
+    """A graph whose node writes so many texts of a size, and waits after each until it was read."""
+
+    def node(state: Any) -> Any:
+        for number in range(count):
+            get_stream_writer()(f"{number} " + "\u00e4" * size)
+            step()
+        return {}
+
+    return StateGraph(MessagesState).add_node("node", node).add_edge(START, "node").compile()
+
+
+def fetches(server: Any) -> int:
+    """How often entries were fetched so far."""
+    with server.client() as client:
+        found = client.info("commandstats").get("cmdstat_xrange", {"calls": 0})
+    return int(found["calls"])
+
+
+@pytest.mark.parametrize(("size", "each"), [(100, 0), (100_000, 1)])
+def test_what_is_new_comes_with_the_news(make: Make, server: Any, size: int, each: int) -> None:
+    """Nothing is fetched for small events; those that are large are fetched by who reads them."""
+    count, was_read = 40, Semaphore(0)
+    graph = stepping(size, count, was_read.acquire)
+    here, there = make(), make()
+    run = graph.start(GIVEN, log=here.open(), record="custom")
+    reader = graph.attach(there.log(run.id)).stream("custom")
+    before = fetches(server)
+    for number in range(count):
+        assert next(reader) == f"{number} " + "\u00e4" * size
+        was_read.release()
+    assert list(reader) == []
+    assert each * (count - 2) <= fetches(server) - before <= each * count + 2
+
+
+def test_news_that_were_missed_are_fetched(make: Make) -> None:
+    """With the next ones it is seen that some are missing."""
+    count, was_read = 20, Semaphore(0)
+    graph = stepping(10, count, was_read.acquire)
+    here, there = make(), make()
+    run = graph.start(GIVEN, log=here.open(), record="custom")
+    reader = graph.attach(there.log(run.id)).stream("custom")
+    heard, news = there._hub._news._heard, []
+
+    def hear(channel: str, word: bytes) -> None:
+        news.append(word)
+        if len(news) % 3 == 0 or b"end:" in word:
+            heard(channel, word)
+
+    there._hub._news._heard = hear
+    for _ in range(count):
+        was_read.release()
+    assert [int(chunk.split()[0]) for chunk in reader] == list(range(count))
