@@ -5,11 +5,25 @@ from __future__ import annotations
 _BUSY = 0.002
 """Seconds from an event to its reading from which on the event loop is behind."""
 
+_READINGS = 3
+"""After how many such readings, one after the other, a reader collects. The system may keep a loop that has nothing to
+do from its processor for a moment, which is no reason.
+"""
+
 _TURNS = 4
 """For how many turns of a busy loop a reader collects. Five times fewer writes cost a fifth; more saves little."""
 
 _LONGEST = 0.05
 """The most seconds for which it collects."""
+
+_IDLE = 0.0005
+"""Seconds that a wait may last longer than it should where the loop has time."""
+
+_LESS = 0.75
+"""By how much a reader waits less each time where the loop has time."""
+
+_SHORTEST = 0.001
+"""Seconds for which collecting is not worth while."""
 
 
 class Pace:
@@ -21,9 +35,10 @@ class Pace:
     one that may come.
     """
 
-    __slots__ = ("_written", "seconds")
+    __slots__ = ("_late", "_written", "seconds")
 
     def __init__(self) -> None:
+        self._late = 0
         self._written = 0.0
         self.seconds = 0.0
 
@@ -38,5 +53,15 @@ class Pace:
         if delay:
             # The event came soon after the last write: there is one in nearly each turn of the loop.
             is_dense = turn < 5 * delay
-            self.seconds = min(_TURNS * turn, _LONGEST) if delay > _BUSY and is_dense else 0.0
+            self._late = self._late + 1 if delay > _BUSY and is_dense else 0
+            self.seconds = min(_TURNS * turn, _LONGEST) if self._late >= _READINGS else 0.0
         return self.seconds
+
+    def woke(self, late: float) -> None:
+        """Take note of how late the loop was after a wait: where it has time again, the reader waits less.
+
+        Args:
+            late: Seconds from the end of the wait until the reader went on.
+        """
+        if late < _IDLE:
+            self.seconds = self.seconds * _LESS if self.seconds > _SHORTEST else 0.0

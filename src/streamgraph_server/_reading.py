@@ -181,7 +181,9 @@ async def frames_of(
                     del joined
                     pause = pace.after(reader.delay, read_at)
                     if pause:
+                        due = monotonic() + pause
                         await asyncio.sleep(pause)
+                        pace.woke(monotonic() - due)
         last = int(handle.last_id.rpartition("-")[2])
         forget()
         following = await run.following(handle)
