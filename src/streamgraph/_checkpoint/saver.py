@@ -24,6 +24,7 @@ from typing import (
 
 from streamgraph._checkpoint.allowed_types import TypeName, with_types
 from streamgraph._checkpoint.distribution import is_in_memory, orders_writes, plain_serializer, unusable_methods
+from streamgraph._checkpoint.lost_connections import is_lost_connection, pauses
 from streamgraph._checkpoint.packing import Packing
 from streamgraph._checkpoint.pages import in_pages, in_pages_async
 from streamgraph._checkpoint.reading import unreadable
@@ -33,9 +34,6 @@ from streamgraph._core.action import Action
 from streamgraph._protocols import Call, Sleep, Work
 from streamgraph._streams.cancellation import CancelToken
 from streamgraph.errors import NotSupportedError
-
-_PAUSES = (0.05, 0.25, 1.0)
-"""Seconds between the attempts to reach a database whose connection was lost."""
 
 _DAMAGES = (ArithmeticError, EOFError, ImportError, LookupError, TypeError, UnpicklingError, ValueError)
 """What serializers raise for data that they cannot read."""
@@ -209,14 +207,14 @@ class Saver:
             return self._saver.list(config, filter=filter, **page)  # type: ignore[no-any-return]
 
         def listed(**page: Any) -> Iterator[Any]:
-            for pause in _PAUSES:
+            for pause in pauses():
                 try:
                     return iter([*once(**page)])
                 except Exception as error:
-                    if not _is_lost_connection(error):
+                    if pause is None or not is_lost_connection(error):
                         raise
                 sleep(pause)
-            return iter(once(**page))
+            raise AssertionError  # the last attempt has returned or raised
 
         if running_loop_of(self._saver) is None and self._list.sync is None:
             raise NotImplementedError  # as savers say of a method that they lack: the caller takes `alist` then
@@ -240,12 +238,12 @@ class Saver:
             return await _alisted(items_on_its_loop(self._saver, self._saver.alist(config, filter=filter, **page)))
 
         async def listed(**page: Any) -> AsyncIterator[Any]:
-            for pause in (*_PAUSES, None):
+            for pause in pauses():
                 try:
                     items = await page_of(**page)
                     break
                 except Exception as error:
-                    if pause is None or not _is_lost_connection(error):
+                    if pause is None or not is_lost_connection(error):
                         raise
                 await asyncio.sleep(pause)
             for item in items:
@@ -262,7 +260,7 @@ class Saver:
             raise unreadable(error, config) from error
 
     def _call(self, name: str, *args: Any) -> Work[Any]:
-        for pause in (*_PAUSES, None):
+        for pause in pauses():
             action = self._actions[name]
             try:
                 return (yield Call(action, args, shielded=True))
@@ -272,7 +270,7 @@ class Saver:
                 self._actions[name] = Action(action.sync, None)
                 return (yield Call(self._actions[name], args, shielded=True))
             except Exception as error:
-                if pause is None or not _is_lost_connection(error):
+                if pause is None or not is_lost_connection(error):
                     raise
             yield Sleep(pause, self._awake)
         raise AssertionError  # the last attempt has returned or raised
@@ -295,15 +293,6 @@ async def _aread_through(items: AsyncIterator[Any], config: Mapping[str, Any]) -
 
 async def _alisted(items: AsyncIterator[Any]) -> List[Any]:
     return [item async for item in items]
-
-
-def _is_lost_connection(error: Exception) -> bool:
-    """Return whether another attempt may succeed: the connection was lost, or the database is busy.
-
-    The drivers of databases name it alike, and each has a class of its own for it (PEP 249).
-    """
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return isinstance(error, ConnectionError) or not names.isdisjoint(("OperationalError", "InterfaceError"))
 
 
 def _histories(saver: Any) -> Optional[Action]:

@@ -69,6 +69,21 @@ def test_a_pool(durability: Any) -> None:
 
 
 @pytest.mark.slow
+def test_a_large_pool() -> None:
+    """However many connections a pool has, a restart of the server may end all of them at once."""
+    database = new_database()
+    with ConnectionPool(database, min_size=20, max_size=20, kwargs=OPTIONS, open=True) as pool:
+        saver = PostgresSaver(pool)  # type: ignore[arg-type]
+        saver.setup()
+        graph = build(database).compile(checkpointer=saver)
+        pool.wait()
+        assert graph.invoke({"seen": ["in"]}, CONFIG, durability="sync") == WHOLE
+        pool.wait()
+        end_connections(database)
+        assert len([*graph.get_state_history(CONFIG)]) == 5
+
+
+@pytest.mark.slow
 def test_an_async_pool() -> None:
     database = new_database()
 
