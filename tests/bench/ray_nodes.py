@@ -1,7 +1,8 @@
 """What a node on Ray costs: the time from a token to its reader, and how many there can be, against the same node here.
 
 `python tests/bench/ray_nodes.py`; it starts a Ray on this machine. Times are in milliseconds, from the model's call of
-its callback to the chunk at the reader. The two kinds of runs alternate, and the best of several counts.
+its callback to the chunk at the reader; for comparison, those of a plain generator of an async actor, from its `yield`
+to who awaits it. The kinds of runs alternate, and the best of several counts.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import sys
 import time
 from pathlib import Path
 from statistics import quantiles
-from typing import Any, Dict, List
+from typing import Any, AsyncIterator, Dict, List
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import ray
 
 from streamgraph_integrations.ray_nodes import RayPool, remote
 from support import remote_targets as targets
@@ -34,6 +37,25 @@ async def latency(graph: Any, rate: int) -> List[float]:
     return [cuts[49], cuts[98]]
 
 
+class Plain:
+    """An actor that streams the time, with nothing but Ray."""
+
+    async def tokens(self, count: int, pause: float) -> AsyncIterator[float]:
+        """Yield the time, so many times and seconds apart."""
+        for _ in range(count):
+            await asyncio.sleep(pause)
+            yield time.time()
+
+
+async def plain_latency(actor: Any, rate: int) -> List[float]:
+    """Return the same for plain Ray."""
+    took = []
+    async for item in actor.tokens.options(num_returns="streaming").remote(PACED, 1 / rate):
+        took.append(1000 * (time.time() - await item))
+    cuts = quantiles(took, n=100)
+    return [cuts[49], cuts[98]]
+
+
 async def rate(graph: Any) -> float:
     """Return how many tokens per second a reader gets of a model that does not wait."""
     began, seen = time.perf_counter(), 0
@@ -48,14 +70,16 @@ async def many(graph: Any, streams: int, tokens_per_second: int) -> List[float]:
     return [max(one[0] for one in found), max(one[1] for one in found)]
 
 
-async def measure(graphs: Dict[str, Any]) -> None:
+async def measure(graphs: Dict[str, Any], plain: Any) -> None:
     for graph in graphs.values():
         await rate(graph)  # imports, and the start of the actor
+    await plain_latency(plain, 500)
     for tokens in (200, 500):
-        best = {kind: [9e9, 9e9] for kind in graphs}
+        best = {kind: [9e9, 9e9] for kind in (*graphs, "plain")}
         for _ in range(ROUNDS):
             for kind, graph in graphs.items():
                 best[kind] = min(best[kind], await latency(graph, tokens))
+            best["plain"] = min(best["plain"], await plain_latency(plain, tokens))
         for kind, (p50, p99) in best.items():
             print(f"{kind:6} {tokens:4} tokens/s   p50 {p50:6.2f} ms   p99 {p99:6.2f} ms")
         print(f"       {tokens:4} tokens/s   p50 over a node here {best['Ray'][0] - best['here'][0]:6.2f} ms")
@@ -74,7 +98,8 @@ def main() -> None:
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     with RayPool(warm_up=[f"{targets.HERE}:tells_the_time"]) as pool:
         nodes = {"here": targets.tells_the_time, "Ray": remote(f"{targets.HERE}:tells_the_time", pool)}
-        asyncio.run(measure({kind: targets.graph_of(node).compile() for kind, node in nodes.items()}))
+        plain = ray.remote(Plain).options(num_cpus=0).remote()
+        asyncio.run(measure({kind: targets.graph_of(node).compile() for kind, node in nodes.items()}, plain))
 
 
 if __name__ == "__main__":

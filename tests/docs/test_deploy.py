@@ -31,12 +31,14 @@ class Machine:
 
     Args:
         folder: For its data.
+        workers: How many workers there are.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, workers: int = 0) -> None:
         self.port = _ports()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, str(DEPLOY / "up.py"), "--port", str(self.port), "--folder", str(folder)]
+        command += ["--workers", str(workers)]
         environment = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "DATABASE_URL")}
         environment["PATH"] += os.pathsep + str(Path(executable()).parent)  # on Python 3.9 it is of another package
         self._process = subprocess.Popen(
@@ -103,6 +105,7 @@ class Reader:
     def __init__(self, url: str) -> None:
         self._url = url
         self.breaks = 0
+        self.attempt = 1
         self.ids: List[str] = []
         self.text = ""
         self.process: Optional[int] = None
@@ -130,6 +133,8 @@ class Reader:
         assert kind != "error", data
         if kind == "messages":
             self.text += data[0]["content"]
+        elif kind == "metadata" and data.get("attempt", 1) > self.attempt:
+            self.attempt, self.text = data["attempt"], ""  # the step that was cut off is done again
         elif kind == "custom":
             self.process = data["process"]
 
@@ -173,3 +178,26 @@ def test_readers_outlive_a_server_process(machine: Machine) -> None:
     assert again.text == expected
     state = httpx.get(f"{machine.url}/threads/{thread}/state").json()
     assert state["values"]["messages"][-1]["content"] == expected
+
+
+def test_runs_outlive_a_worker(tmp_path: Path) -> None:
+    """With workers, a run goes on when the process that drives it is killed, and its readers get all of it."""
+    pytest.importorskip("dbos", reason="DBOS 3 needs Python 3.10")
+    machine = Machine(tmp_path, workers=2)
+    try:
+        thread = httpx.post(f"{machine.url}/threads", json={}).json()["thread_id"]
+        order = {"assistant_id": "graph", "input": {"messages": "go"}, "stream_mode": ["messages-tuple", "custom"]}
+        run = httpx.post(f"{machine.url}/threads/{thread}/runs", json=order).json()["run_id"]
+        reader = Reader(
+            f"{machine.url}/threads/{thread}/runs/{run}/stream?stream_mode=messages-tuple&stream_mode=custom"
+        )
+        reader.read(5)
+        killed = reader.process
+        assert killed is not None and str(killed) in machine.find(r"worker \d+: process (\d+)$", count=2)
+        os.kill(killed, signal.SIGKILL)
+        reader.read(WORDS + 1)
+        assert (reader.attempt, reader.text) == (2, " ".join(map(str, range(WORDS))))
+        assert reader.process != killed
+        machine.find(r"worker \d+: process (\d+)$", count=3)
+    finally:
+        assert machine.end() == 0, "\n".join(machine.lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Callable, Coroutine, Dict, Optional, Sequence, Set
 from uuid import uuid4
@@ -51,6 +52,8 @@ class Worker:
         self._driven: Set[Driving] = set()
         self._stack = AsyncExitStack()
         self._gives_up = False
+        self._ends = False
+        self._ending = threading.Lock()
 
     @property
     def running(self) -> int:
@@ -75,7 +78,7 @@ class Worker:
     async def __aexit__(self, *error: object) -> None:
         """Take no more runs, wait for those that go on, leave the rest to other workers, and close the saver."""
         self._supervision.cancel()
-        ended = asyncio.ensure_future(asyncio.to_thread(self._executor.destroy, max(1, round(self.drain) + 60)))
+        ended = asyncio.ensure_future(asyncio.to_thread(self._end))
         deadline = self._loop.time() + self.drain
         while not ended.done():
             await asyncio.wait({ended}, timeout=_PAUSE)
@@ -106,7 +109,7 @@ class Worker:
             self.id,
             runs.lease,
             database.pending_executors,
-            lambda dead: self._executor.recover(sorted(dead)),
+            self._take_over,
             self._after_a_beat,
         )
         await asyncio.to_thread(database.set_up)
@@ -147,7 +150,19 @@ class Worker:
         finally:
             self._driven.discard(driving)
 
-    # Giving runs up
+    # Taking runs over, and giving them up
+
+    def _take_over(self, dead: Set[str]) -> None:
+        """Put the runs of dead workers back in their queues; a worker that ends leaves that to the others."""
+        with self._ending:
+            if not self._ends:
+                self._executor.recover(sorted(dead))
+
+    def _end(self) -> None:
+        """Take no more runs, and wait for those that go on; in a thread."""
+        with self._ending:
+            self._ends = True
+        self._executor.destroy(max(1, round(self.drain) + 60))
 
     async def _supervise(self) -> None:
         """Give the runs up as soon as others may take this worker for dead, and whether or not it can ask them."""
