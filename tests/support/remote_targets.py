@@ -129,7 +129,11 @@ async def generates(state):
 
 
 def routes(state):
-    return [Command(update={"messages": [AIMessage("routed", id="r")]}, goto="other"), Send("sent", {"number": 1})]
+    return [Command(update={"messages": [AIMessage("routed", id="r")]}, goto="other")]
+
+
+def sends(state):
+    return [Command(update={"log": "sends"}), Send("sent", {"number": 1})]
 
 
 class Plan(BaseModel):
@@ -174,6 +178,7 @@ ALIKE = {
     "calls_tasks": calls_tasks,
     "generates": generates,
     "routes": routes,
+    "sends": sends,
     "returns_objects": returns_objects,
 }
 """Nodes by the names of their references."""

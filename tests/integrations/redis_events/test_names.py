@@ -18,6 +18,7 @@ def test_all_keys_of_a_run_are_in_one_slot() -> None:
             names.events(run_id),
             names.alive(run_id),
             names.facts(run_id, 1),
+            names.notes(run_id),
             names.requests(run_id),
             names.reply(run_id, "request"),
         )
