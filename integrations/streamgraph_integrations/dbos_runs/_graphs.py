@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import Callable, Dict, Mapping, Tuple, Union
 
 from streamgraph.errors import UnknownOptionError
@@ -27,6 +28,7 @@ class Graphs:
             raise UnknownOptionError("There is no graph to run", hint='Give a dict: {"agent": "module:graph"}.')
         self._given = dict(given)
         self._made: Dict[str, Pregel] = {}
+        self._making = RLock()
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -46,9 +48,10 @@ class Graphs:
             TypeError: What was given is no graph.
         """
         self.check(name)
-        if name not in self._made:
-            self._made[name] = _made(name, self._given[name])
-        return self._made[name]
+        with self._making:
+            if name not in self._made:
+                self._made[name] = _made(name, self._given[name])
+            return self._made[name]
 
 
 def _made(name: str, source: GraphSource) -> Pregel:

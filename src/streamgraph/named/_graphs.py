@@ -7,11 +7,18 @@ import importlib.util
 import inspect
 import sys
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Dict, Mapping, Tuple
 
 from streamgraph.errors import UnknownOptionError
 from streamgraph.pregel import Pregel
+
+_loaded: Dict[Path, ModuleType] = {}
+"""The modules of files: a file is executed once, like a module, so that its classes are the same for all."""
+
+_locks: Dict[Path, RLock] = {}
+"""Held while a file is executed, so that no other thread gets a part of it."""
 
 
 def load_graphs(target: str) -> Dict[str, Pregel]:
@@ -83,12 +90,25 @@ def _module_at(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UnknownOptionError(f"{str(path)!r} is no Python file", hint="Give a module or the path of a file.")
-    module = importlib.util.module_from_spec(spec)
-    # As when it is run as a program: what lies beside it can be imported, and classes in it are found by their module.
-    sys.path.insert(0, str(path.parent.resolve()))
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
+    key = path.resolve()
+    with _locks.setdefault(key, RLock()):
+        before = sys.modules.get(path.stem)
+        if before is not None and _loaded.get(key) is before:
+            return before
+        module = importlib.util.module_from_spec(spec)
+        # As when it is run as a program: what lies beside it can be imported, and classes in it are found by their
+        # module.
+        if str(key.parent) not in sys.path:
+            sys.path.insert(0, str(key.parent))
+        sys.modules[path.stem] = _loaded[key] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del _loaded[key], sys.modules[path.stem]
+            if before is not None:
+                sys.modules[path.stem] = before
+            raise
+        return module
 
 
 def _graphs(value: object, name: str, target: str) -> Dict[str, Pregel]:

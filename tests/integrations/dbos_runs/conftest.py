@@ -82,6 +82,10 @@ class Place:
         found: List[str] = self.program.noted()
         return found
 
+    def noted_by(self) -> List[str]:
+        """The processes in which it has run."""
+        return [line.split()[1] for line in (self.folder / "ran").read_text().splitlines()]
+
     def close(self) -> None:
         """End all workers."""
         for worker in self.workers:

@@ -129,7 +129,7 @@ def test_a_worker_that_stands_still(place: Place) -> None:
 def test_workers_that_are_killed_at_random(place: Place) -> None:
     """No run is lost; no finished step is done again; what readers get has no hole, nothing twice and nothing moved."""
     chance = random.Random(22)  # noqa: S311
-    workers = [place.worker(lease=1.5), place.worker(lease=1.5)]
+    workers = {worker.pid: worker for worker in [place.worker(lease=1.5) for _ in range(3)]}
     runs = [
         place.runs.enqueue("counting", {"log": [str(number)]}, key=f"{place.folder} {number}") for number in range(12)
     ]
@@ -145,8 +145,9 @@ def test_workers_that_are_killed_at_random(place: Place) -> None:
     for turn in range(2):
         soon(lambda: len(place.noted()) >= 12 + 8 * turn)
         time.sleep(chance.random() / 5)
-        workers[turn].send_signal(signal.SIGKILL)
-        workers.append(place.worker(lease=1.5))
+        # The one that has begun a step last, so that it is in the middle of it.
+        busy = [pid for pid in map(int, place.noted_by()) if pid in workers]
+        workers.pop(busy[-1]).send_signal(signal.SIGKILL)
     for number, run in enumerate(runs):
         assert run.result(WAIT) == {"log": [str(number), 1, 2, 3, 4, 5]}
     for reader in readers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Iterator
 
@@ -45,6 +46,36 @@ def test_what_a_target_names(program: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert list(load_graphs(str(program))) == ["graph"]
     monkeypatch.chdir(program.parent)
     assert list(load_graphs("named_program:graph")) == ["graph"]
+
+
+def test_a_file_is_executed_once(program: Path) -> None:
+    """Threads that name it at once get the whole of it, and the same classes."""
+    note = program.with_name("note")
+    slow = f"import time\nwith open({str(note)!r}, 'a') as file:\n    file.write('x')\ntime.sleep(0.2)\n"
+    program.write_text(slow + PROGRAM)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda name: load_graphs(f"{program}:{name}"), ["graph", "both", "make"] * 5))
+    assert note.read_text() == "x"
+    assert len({id(graph) for graphs in found for graph in graphs.values()}) == 2
+
+
+def test_a_file_that_fails_is_not_loaded(program: Path) -> None:
+    """The next one who names it executes it again, as with a module."""
+    program.write_text("graph = 1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        load_graphs(f"{program}:graph")
+    assert "named_program" not in sys.modules
+    program.write_text(PROGRAM)
+    assert list(load_graphs(f"{program}:graph")) == ["graph"]
+
+
+def test_two_files_of_one_name(program: Path) -> None:
+    other = program.parent / "elsewhere" / program.name
+    other.parent.mkdir()
+    other.write_text(PROGRAM.replace("graph = builder", "another = builder").replace('"one": graph', '"one": another'))
+    for _ in range(2):
+        assert list(load_graphs(str(program))) == ["graph"]
+        assert list(load_graphs(str(other))) == ["another"]
 
 
 @pytest.mark.parametrize(
