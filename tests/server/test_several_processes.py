@@ -556,6 +556,9 @@ def test_front_ends_and_the_thread_stream_are_told_of_another_attempt(redis: Ser
                 await asyncio.to_thread(gate.wait_for_arrival)
                 log = driven._run.log
                 await soon(lambda: log.stored == log.last)
+                # Both read the attempt that is lost now.
+                known = server.app.state.service.runs.shared._known
+                await soon(lambda: [len(run._readers) for run in known.values()] == [2])
                 log._wake = lambda log: None  # its worker gives no sign of life any more, and says nothing
                 events._hub._sender.logs.clear()
                 driven.cancel()
