@@ -30,6 +30,7 @@ from streamgraph.types import (
     ObjectsStreamPart,
     PatchesStreamPart,
     Paused,
+    RetriesStreamPart,
     RunFailure,
     Send,
     StateOperation,
@@ -221,6 +222,8 @@ def tell(part: StreamPart[State, Answer]) -> None:
         assert_type(part, ObjectsStreamPart)
     elif part["type"] == "tools":
         assert_type(part, ToolsStreamPart)
+    elif part["type"] == "retries":
+        assert_type(part, RetriesStreamPart)
     elif part["type"] == "tasks":
         assert_type(part, TasksStreamPart)
     elif part["type"] == "debug":

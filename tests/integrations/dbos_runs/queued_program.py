@@ -76,10 +76,12 @@ async def third(state: State) -> State:
 
 
 async def counts(state: State) -> AsyncIterator[Any]:
-    """Say numbers for a while, a few for each item so far."""
+    """Say numbers for a while, a few for each item so far; in the second step, wait for a file."""
     note(f"counts{len(state['log'])}:{state['log'][0]}")
     for number in range(20):
         yield f"{len(state['log'])}.{number} "
+        if (len(state["log"]), number) == (2, 10):
+            await file_named("count")
         await asyncio.sleep(0.01)
     yield {"log": [len(state["log"])]}
 

@@ -143,11 +143,13 @@ def test_workers_that_are_killed_at_random(place: Place) -> None:
     for reader in readers:
         reader.start()
     for turn in range(2):
-        soon(lambda: len(place.noted()) >= 12 + 8 * turn)
+        # First all are in the middle of their second step, and are read.
+        soon(lambda: len(place.noted()) >= 36 if turn else all(len(found) == 31 for found in streams))
         time.sleep(chance.random() / 5)
         # The one that has begun a step last, so that it is in the middle of it.
         busy = [pid for pid in map(int, place.noted_by()) if pid in workers]
         workers.pop(busy[-1]).send_signal(signal.SIGKILL)
+        place.let("count")
     for number, run in enumerate(runs):
         assert run.result(WAIT) == {"log": [str(number), 1, 2, 3, 4, 5]}
     for reader in readers:
@@ -197,6 +199,7 @@ def test_two_servers_and_two_workers(place: Place) -> None:
     place.worker(lease=1.5)
     place.worker(lease=1.5)
     thread = f"/threads/{uuid4()}"
+    place.let("count")
     with place.server() as one, place.server() as other:
         order = {"assistant_id": "counting", "input": {"log": ["s"]}, "if_not_exists": "create"}
         asked = one.post(f"{thread}/runs", json={**order, "stream_mode": ["messages-tuple", "values"]}).json()
