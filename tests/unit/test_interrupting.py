@@ -137,10 +137,23 @@ def test_waiting_siblings_run():
 
 
 def test_two_questions():
-    """All questions of a step are in the output, as they were asked, each with an id of its own."""
+    """All questions of a step are in the output, each with an id of its own."""
     output = graph_of(ask, ask_too=lambda state: interrupt("really?")).invoke({"x": []})
     assert sorted(values_of(output)) == ["really?", "sure?"]
     assert len({one.id for one in output[QUESTION]}) == 2
+
+
+def test_the_order_of_two_questions():
+    """They are in the output as they were asked. Which of two threads asks first is open, unlike of two coroutines."""
+
+    async def first(state):
+        return interrupt("sure?")
+
+    async def second(state):
+        return interrupt("really?")
+
+    output = asyncio.run(graph_of(first, second=second).ainvoke({"x": []}))
+    assert values_of(output) == ["sure?", "really?"]
 
 
 def test_a_failure_beside_a_question_fails_the_run():

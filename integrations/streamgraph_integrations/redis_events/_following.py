@@ -91,8 +91,7 @@ class Follower:
             return True
         if missing > len(entries) or (log.facts.run_id, log.attempt) in self._fetching:
             return False
-        new = entries[-missing:]
-        self._add(log, new)
+        self._add(log, entries[-missing:])
         return True
 
     def _add(self, log: RedisSharedLog, entries: Entries) -> None:
@@ -123,7 +122,7 @@ class Follower:
                     fetching.again = True
                 if entries:
                     self._add(log, entries)
-        except EventsUnavailableError as error:
+        except Exception as error:  # they cannot be fetched, for whatever reason: the readers are to hear of it
             log.lose("failed", RunEnd(error=error))
         finally:
             del self._fetching[key]
